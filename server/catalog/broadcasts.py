@@ -1,0 +1,68 @@
+"""Broadcasts: one continuous on-air period each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from server.catalog import events
+from server.catalog.database import Transaction
+from server.catalog.models import Broadcast
+
+# state -> states it may move to; `interrupted` is the reconnect window
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "connecting": frozenset({"live", "ended"}),
+    "live": frozenset({"interrupted", "ended"}),
+    "interrupted": frozenset({"live", "ended"}),
+    "ended": frozenset({"recorded"}),
+    "recorded": frozenset(),
+}
+ON_AIR = ("connecting", "live", "interrupted")
+
+
+async def add(transaction: Transaction, broadcast: Broadcast) -> Broadcast:
+    transaction.add(broadcast)
+    await transaction.flush()
+    await _record(transaction, broadcast)
+    return broadcast
+
+
+async def get(transaction: Transaction, broadcast_id: str) -> Broadcast | None:
+    return await transaction.get(Broadcast, broadcast_id)
+
+
+async def on_air(transaction: Transaction) -> list[Broadcast]:
+    """All that had not ended when last heard of: after a crash, those to finish or go on with."""
+    rows = await transaction.scalars(
+        select(Broadcast).where(Broadcast.state.in_(ON_AIR)).order_by(Broadcast.started_at)
+    )
+    return list(rows)
+
+
+async def of_stream(transaction: Transaction, project_id: str, stream_id: str, limit: int = 100) -> list[Broadcast]:
+    """The broadcasts of a live stream, newest first."""
+    rows = await transaction.scalars(
+        select(Broadcast)
+        .where(Broadcast.project_id == project_id, Broadcast.live_stream_id == stream_id)
+        .order_by(Broadcast.started_at.desc())
+        .limit(limit)
+    )
+    return list(rows)
+
+
+async def move(transaction: Transaction, broadcast: Broadcast, state: str, **payload: Any) -> None:
+    """Moves the life cycle on and says so."""
+    if state not in TRANSITIONS[broadcast.state]:
+        raise ValueError(f"{broadcast.id} is {broadcast.state}, it can't become {state}")
+    broadcast.state = state
+    await _record(transaction, broadcast, **payload)
+
+
+async def _record(transaction: Transaction, broadcast: Broadcast, **payload: Any) -> None:
+    await events.record(
+        transaction,
+        broadcast.project_id,
+        broadcast.id,
+        f"broadcast.{broadcast.state}",
+        {"broadcastId": broadcast.id, "liveStreamId": broadcast.live_stream_id, **payload},
+    )

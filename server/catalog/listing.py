@@ -1,0 +1,53 @@
+"""Pages of rows: what a list call may ask for, and the slice it gets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from server.catalog.database import Transaction
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which slice: `page` counts from 1; `sort_by` is a key of the repository's table of columns."""
+
+    page: int = 1
+    size: int = 25
+    sort_by: str | None = None
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """A slice of all the rows that match."""
+
+    rows: Sequence[Row]
+    total: int
+    paging: Paging
+
+    @property
+    def pages(self) -> int:
+        return -(-self.total // self.paging.size)
+
+
+async def fetch(
+    transaction: Transaction,
+    query: Select[Row],
+    paging: Paging,
+    columns: Mapping[str, InstrumentedAttribute[Any]],
+    default: ColumnElement[Any] | InstrumentedAttribute[Any],
+    tie: InstrumentedAttribute[Any],
+) -> Page[Row]:
+    """The page of a query; rows that sort alike come in the order of `tie`, so that pages never overlap."""
+    total = await transaction.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
+    column = columns[paging.sort_by] if paging.sort_by else default
+    order = [column.desc(), tie.desc()] if paging.descending else [column.asc(), tie.asc()]
+    rows = await transaction.scalars(
+        query.order_by(*order).limit(paging.size).offset((paging.page - 1) * paging.size)
+    )
+    return Page(list(rows), total or 0, paging)

@@ -1,0 +1,94 @@
+"""Live streams: where broadcasters publish to."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+
+from server.catalog import events, listing
+from server.catalog.database import Transaction
+from server.catalog.listing import Page, Paging
+from server.catalog.models import LiveStream
+
+# state -> states it may move to
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "idle": frozenset({"broadcasting", "disabled"}),
+    "broadcasting": frozenset({"idle", "disabled"}),
+    "disabled": frozenset({"idle"}),
+}
+
+SORT_COLUMNS = {
+    "name": LiveStream.name,
+    "createdAt": LiveStream.created_at,
+    "updatedAt": LiveStream.updated_at,
+}
+
+
+def new_stream_key() -> str:
+    """Letters that survive every encoder's URL field: OBS cuts a key at `&`."""
+    return "-".join(secrets.token_hex(3) for _ in range(5))  # 120 bits
+
+
+async def add(transaction: Transaction, stream: LiveStream) -> LiveStream:
+    transaction.add(stream)
+    await transaction.flush()
+    await events.record(
+        transaction, stream.project_id, stream.id, "live-stream.created", {"liveStreamId": stream.id}
+    )
+    return stream
+
+
+async def get(transaction: Transaction, project_id: str, stream_id: str) -> LiveStream | None:
+    """A live stream of the project."""
+    found: LiveStream | None = await transaction.scalar(
+        select(LiveStream).where(LiveStream.project_id == project_id, LiveStream.id == stream_id)
+    )
+    return found
+
+
+async def find(transaction: Transaction, stream_id: str) -> LiveStream | None:
+    """A live stream of whatever project: for watching."""
+    return await transaction.get(LiveStream, stream_id)
+
+
+async def by_key(transaction: Transaction, stream_key: str) -> LiveStream | None:
+    """The live stream that the key publishes to."""
+    found: LiveStream | None = await transaction.scalar(
+        select(LiveStream).where(LiveStream.stream_key == stream_key)
+    )
+    return found
+
+
+async def move(transaction: Transaction, stream: LiveStream, state: str, **payload: Any) -> None:
+    """Moves the life cycle on and says so; a stream that is there already stays."""
+    if state == stream.state:
+        return
+    if state not in TRANSITIONS[stream.state]:
+        raise ValueError(f"{stream.id} is {stream.state}, it can't become {state}")
+    stream.state = state
+    await events.record(
+        transaction, stream.project_id, stream.id, f"live-stream.{state}", {"liveStreamId": stream.id, **payload}
+    )
+
+
+async def page(
+    transaction: Transaction, project_id: str, paging: Paging, name: str | None = None, stream_key: str | None = None
+) -> Page[LiveStream]:
+    """Newest first unless told otherwise."""
+    query = select(LiveStream).where(LiveStream.project_id == project_id)
+    if name:
+        query = query.where(func.lower(LiveStream.name).contains(name.lower(), autoescape=True))
+    if stream_key:
+        query = query.where(LiveStream.stream_key == stream_key)
+    if paging.sort_by is None:
+        paging = Paging(paging.page, paging.size, "createdAt", True)
+    return await listing.fetch(transaction, query, paging, SORT_COLUMNS, LiveStream.created_at, LiveStream.id)
+
+
+async def remove(transaction: Transaction, stream: LiveStream) -> None:
+    """The row and its broadcasts' rows go; videos recorded from it stay."""
+    await transaction.delete(stream)
+    await events.record(
+        transaction, stream.project_id, stream.id, "live-stream.deleted", {"liveStreamId": stream.id}
+    )

@@ -1,0 +1,35 @@
+"""Alembic's entry: runs the revisions on the connection that Database hands over."""
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+from server.catalog.models import Base
+
+
+def own_table(thing: Any, name: str | None, kind: str, _reflected: bool, _compared: Any) -> bool:
+    """The job engine keeps its tables in the same file; they are not ours to migrate."""
+    return kind != "table" or name in Base.metadata.tables
+
+
+def run(connection: Any) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,
+        include_object=own_table,
+        compare_type=True,
+        user_module_prefix="types.",
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+connection = context.config.attributes.get("connection")
+if connection is not None:
+    run(connection)
+else:  # `alembic revision --autogenerate` at a developer's desk
+    url = context.config.get_main_option("sqlalchemy.url") or "sqlite://"
+    with create_engine(url, poolclass=pool.NullPool).connect() as opened:
+        run(opened)

@@ -1,0 +1,226 @@
+"""The tables. Every row belongs to a project, from the first migration on (settings are the server's own)."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from server import clock, ids
+from server.catalog.types import Counter, Json, Utc
+
+DEFAULT_PROJECT = "pr1111111111111111111111"  # the nil UUID: the one project of a server that was not told more
+
+_ID = String(40)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Utc(), dict[str, Any]: Json(), list[Any]: Json()}
+
+
+class Setting(Base):
+    """A value of the server's own, such as the secret that signs tokens."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class Project(Base):
+    """A tenant."""
+
+    __tablename__ = "projects"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("pr"))
+    name: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class ApiKey(Base):
+    """A credential of the REST API; only its SHA-256 is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("key_"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), index=True)
+    name: Mapped[str] = mapped_column(String(255))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[Any]] = mapped_column(default=lambda: ["*"])
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Video(Base):
+    """A video asset. `state` walks catalog/videos.TRANSITIONS; `playable` is a fact beside it."""
+
+    __tablename__ = "videos"
+    __table_args__ = (Index(None, "project_id", "created_at"), Index(None, "project_id", "live_stream_id"))
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("vi"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    state: Mapped[str] = mapped_column(String(20), default="pending")
+    playable: Mapped[bool] = mapped_column(default=False)
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, default="")
+    public: Mapped[bool] = mapped_column(default=True)
+    panoramic: Mapped[bool] = mapped_column(default=False)
+    mp4_support: Mapped[bool] = mapped_column(default=True)
+    player_id: Mapped[str | None] = mapped_column(String(64))
+    language: Mapped[str | None] = mapped_column(String(16))
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    meta: Mapped[list[Any]] = mapped_column("metadata", default=list)  # [{"key","value"}]
+    revision: Mapped[int] = mapped_column(Integer, default=1)  # of what is served: part of immutable URLs
+    duration_s: Mapped[float | None] = mapped_column(Float)
+    media: Mapped[dict[str, Any] | None]  # what the probe found: container, streams, bit rate
+    error: Mapped[dict[str, Any] | None]  # {"code","title","detail"} in state error
+    source: Mapped[str | None] = mapped_column(String(16))  # upload | live, once it is known
+    source_name: Mapped[str | None] = mapped_column(Text)  # the file's name at its sender's
+    source_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    poster_at: Mapped[datetime | None]  # when a poster was made or uploaded
+    upload_id: Mapped[str | None] = mapped_column(_ID)
+    live_stream_id: Mapped[str | None] = mapped_column(_ID)
+    broadcast_id: Mapped[str | None] = mapped_column(_ID, index=True)
+    tokens_valid_after: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+    published_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class LiveStream(Base):
+    """Where a broadcaster publishes to, again and again; each time on air is a broadcast."""
+
+    __tablename__ = "live_streams"
+    __table_args__ = (Index(None, "project_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("li"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    state: Mapped[str] = mapped_column(String(16), default="idle")
+    name: Mapped[str] = mapped_column(Text)
+    stream_key: Mapped[str] = mapped_column(String(64), unique=True)  # shown to its owner again, so kept as it is
+    public: Mapped[bool] = mapped_column(default=True)
+    record: Mapped[bool] = mapped_column(default=True)
+    latency_mode: Mapped[str] = mapped_column(String(16), default="low")
+    reconnect_window_s: Mapped[int] = mapped_column(Integer, default=60)
+    player_id: Mapped[str | None] = mapped_column(String(64))
+    restreams: Mapped[list[Any]] = mapped_column(default=list)
+    tags: Mapped[list[Any]] = mapped_column(default=list)
+    meta: Mapped[list[Any]] = mapped_column("metadata", default=list)
+    broadcast_id: Mapped[str | None] = mapped_column(_ID)  # the one on air or, if none is, the last one
+    gop_s: Mapped[float | None] = mapped_column(Float)  # last seen key-frame interval: sets the next target duration
+    poster_at: Mapped[datetime | None]
+    tokens_valid_after: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+
+class Broadcast(Base):
+    """One continuous on-air period of a live stream, dropouts within the reconnect window included."""
+
+    __tablename__ = "broadcasts"
+    __table_args__ = (Index(None, "project_id", "live_stream_id", "started_at"),)
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("br"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    live_stream_id: Mapped[str] = mapped_column(ForeignKey("live_streams.id", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(16), default="connecting", index=True)
+    protocol: Mapped[str] = mapped_column(String(8))
+    record: Mapped[bool] = mapped_column(default=True)
+    latency_mode: Mapped[str] = mapped_column(String(16))
+    target_duration_s: Mapped[int] = mapped_column(Integer)
+    started_at: Mapped[datetime] = mapped_column(default=clock.now)
+    live_at: Mapped[datetime | None]
+    interrupted_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None] = mapped_column(Text)
+    incomplete: Mapped[bool] = mapped_column(default=False)  # the disk could not take all of it
+    video_id: Mapped[str | None] = mapped_column(_ID)
+
+
+class Upload(Base):
+    """Bytes on their way in. The offset on disk is the truth; `received` is what was last heard."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("up"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(16), default="created", index=True)
+    protocol: Mapped[str] = mapped_column(String(8))  # tus | request
+    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    length: Mapped[int | None] = mapped_column(BigInteger)  # None: not told yet
+    received: Mapped[int] = mapped_column(BigInteger, default=0)
+    parts: Mapped[dict[str, Any] | None]  # of an upload in parts: {"total": n | null, "received": {"1": bytes}}
+    filename: Mapped[str | None] = mapped_column(Text)
+    filetype: Mapped[str | None] = mapped_column(Text)
+    meta: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)  # Upload-Metadata as it came
+    upload_token_id: Mapped[str | None] = mapped_column(_ID)
+    expires_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+
+class UploadToken(Base):
+    """Lets its bearer upload one or more videos; the id is the token."""
+
+    __tablename__ = "upload_tokens"
+    __table_args__ = (Index(None, "project_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("to"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    ttl_s: Mapped[int] = mapped_column(Integer, default=0)  # 0: never expires
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class RevokedToken(Base):
+    """A playback token that opens nothing any more, by its `jti`."""
+
+    __tablename__ = "revoked_tokens"
+
+    jti: Mapped[str] = mapped_column(String(64), primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    expires_at: Mapped[datetime]  # the row can go when the token would have expired
+
+
+class Event(Base):
+    """What happened, in the order of its commit; webhooks, the feed and the audit log read it."""
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("object_id", "sequence"), Index(None, "project_id", "position"))
+
+    position: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(_ID, unique=True, default=lambda: ids.new("ev"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    object_id: Mapped[str] = mapped_column(_ID)
+    sequence: Mapped[int] = mapped_column(Integer)  # 1, 2, … for each object
+    type: Mapped[str] = mapped_column(String(64), index=True)
+    payload: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class Job(Base):
+    """Work that was ordered in the transaction of the fact that asks for it. Its id is the workflow's."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "finished_at", "created_at"),)
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("jo"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    kind: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(_ID, index=True)
+    arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)

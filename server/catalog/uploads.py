@@ -1,0 +1,94 @@
+"""Uploads and upload tokens."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from server import clock
+from server.catalog import events, listing
+from server.catalog.database import Transaction
+from server.catalog.listing import Page, Paging
+from server.catalog.models import Upload, UploadToken
+
+# state -> states it may move to
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "created": frozenset({"uploading", "uploaded", "aborted", "expired"}),
+    "uploading": frozenset({"uploaded", "aborted", "expired"}),
+    "uploaded": frozenset(),
+    "aborted": frozenset(),
+    "expired": frozenset(),
+}
+OPEN = ("created", "uploading")
+
+TOKEN_SORT_COLUMNS = {"createdAt": UploadToken.created_at, "ttl": UploadToken.ttl_s}
+
+
+async def add(transaction: Transaction, upload: Upload) -> Upload:
+    transaction.add(upload)
+    await transaction.flush()
+    await _record(transaction, upload)
+    return upload
+
+
+async def get(transaction: Transaction, upload_id: str) -> Upload | None:
+    return await transaction.get(Upload, upload_id)
+
+
+async def of_video(transaction: Transaction, video_id: str) -> Upload | None:
+    """The newest upload of a video."""
+    found: Upload | None = await transaction.scalar(
+        select(Upload).where(Upload.video_id == video_id).order_by(Upload.created_at.desc()).limit(1)
+    )
+    return found
+
+
+async def move(transaction: Transaction, upload: Upload, state: str, **payload: Any) -> None:
+    """Moves the life cycle on and says so."""
+    if state not in TRANSITIONS[upload.state]:
+        raise ValueError(f"{upload.id} is {upload.state}, it can't become {state}")
+    upload.state = state
+    await _record(transaction, upload, **payload)
+
+
+async def expired(transaction: Transaction, now: datetime, limit: int = 100) -> list[Upload]:
+    """Unfinished uploads whose time is over."""
+    rows = await transaction.scalars(
+        select(Upload).where(Upload.state.in_(OPEN), Upload.expires_at <= now).limit(limit)
+    )
+    return list(rows)
+
+
+async def add_token(transaction: Transaction, token: UploadToken) -> UploadToken:
+    transaction.add(token)
+    await transaction.flush()
+    return token
+
+
+async def token(transaction: Transaction, token_id: str) -> UploadToken | None:
+    """An upload token of whatever project, unless it has expired: the id is the secret."""
+    found = await transaction.get(UploadToken, token_id)
+    if found is None or (found.expires_at is not None and found.expires_at <= clock.now()):
+        return None
+    return found
+
+
+async def tokens(transaction: Transaction, project_id: str, paging: Paging) -> Page[UploadToken]:
+    """Newest first unless told otherwise."""
+    query = select(UploadToken).where(UploadToken.project_id == project_id)
+    if paging.sort_by is None:
+        paging = Paging(paging.page, paging.size, "createdAt", True)
+    return await listing.fetch(
+        transaction, query, paging, TOKEN_SORT_COLUMNS, UploadToken.created_at, UploadToken.id
+    )
+
+
+async def _record(transaction: Transaction, upload: Upload, **payload: Any) -> None:
+    await events.record(
+        transaction,
+        upload.project_id,
+        upload.id,
+        f"upload.{upload.state}",
+        {"uploadId": upload.id, "videoId": upload.video_id, **payload},
+    )

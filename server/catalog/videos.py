@@ -1,0 +1,130 @@
+"""Videos and their life cycle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+
+from server.catalog import events, listing
+from server.catalog.database import Transaction
+from server.catalog.listing import Page, Paging
+from server.catalog.models import Video
+
+# state -> states it may move to. The words are Kinescope's; api.video's status is derived from them.
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "pending": frozenset({"uploading", "pre-processing", "done", "aborted"}),
+    "uploading": frozenset({"pre-processing", "pending", "aborted", "error"}),
+    "pre-processing": frozenset({"processing", "done", "error"}),
+    "processing": frozenset({"done", "error"}),
+    "done": frozenset({"pre-processing"}),  # a replaced source
+    "error": frozenset({"uploading", "pre-processing"}),
+    "aborted": frozenset({"uploading", "pre-processing"}),
+}
+
+SORT_COLUMNS = {
+    "title": Video.title,
+    "createdAt": Video.created_at,
+    "publishedAt": Video.published_at,
+    "updatedAt": Video.updated_at,
+}
+
+
+class WrongState(Exception):
+    """The row can't move to the wanted state from where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to; all of it must hold."""
+
+    title: str | None = None  # contained in the title, whatever the case
+    description: str | None = None
+    tags: Sequence[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    live_stream_id: str | None = None
+
+
+async def add(transaction: Transaction, video: Video) -> Video:
+    """A new video and its event."""
+    transaction.add(video)
+    await transaction.flush()
+    await events.record(transaction, video.project_id, video.id, "video.created", links(video))
+    return video
+
+
+async def get(transaction: Transaction, project_id: str, video_id: str) -> Video | None:
+    """A video of the project."""
+    found: Video | None = await transaction.scalar(
+        select(Video).where(Video.project_id == project_id, Video.id == video_id)
+    )
+    return found
+
+
+async def find(transaction: Transaction, video_id: str) -> Video | None:
+    """A video of whatever project: for watching, which knows only the id."""
+    return await transaction.get(Video, video_id)
+
+
+async def move(transaction: Transaction, video: Video, state: str, **payload: Any) -> None:
+    """Moves the life cycle on and says so. Raises WrongState."""
+    if state not in TRANSITIONS[video.state]:
+        raise WrongState(f"{video.id} is {video.state}, it can't become {state}")
+    video.state = state
+    await events.record(
+        transaction, video.project_id, video.id, f"video.{state}", {**links(video), "state": state, **payload}
+    )
+
+
+async def page(transaction: Transaction, project_id: str, wanted: Filter, paging: Paging) -> Page[Video]:
+    """Newest first unless told otherwise."""
+    if paging.sort_by is None:
+        paging = Paging(paging.page, paging.size, "createdAt", True)
+    return await listing.fetch(
+        transaction, _query(transaction, project_id, wanted), paging, SORT_COLUMNS, Video.created_at, Video.id
+    )
+
+
+async def remove(transaction: Transaction, video: Video) -> None:
+    """The row goes; its bytes are the caller's to delete after the commit."""
+    await transaction.delete(video)
+    await events.record(transaction, video.project_id, video.id, "video.deleted", links(video))
+
+
+def links(video: Video) -> dict[str, Any]:
+    """The ids an event of the video carries."""
+    found = {
+        "videoId": video.id,
+        "uploadId": video.upload_id,
+        "liveStreamId": video.live_stream_id,
+        "broadcastId": video.broadcast_id,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[Video]:
+    query = select(Video).where(Video.project_id == project_id)
+    for column, text in ((Video.title, wanted.title), (Video.description, wanted.description)):
+        if text:
+            query = query.where(func.lower(column).contains(text.lower(), autoescape=True))
+    if wanted.live_stream_id:
+        query = query.where(Video.live_stream_id == wanted.live_stream_id)
+    sqlite = transaction.get_bind().dialect.name == "sqlite"
+    for tag in wanted.tags:
+        query = query.where(_has(Video.tags, tag, sqlite))
+    for key, value in wanted.metadata.items():
+        query = query.where(_has(Video.meta, {"key": key, "value": value}, sqlite))
+    return query
+
+
+def _has(column: Any, value: Any, sqlite: bool) -> Any:
+    """Whether a JSON array contains a value (a string, or an object with these members)."""
+    if not sqlite:
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return column.cast(JSONB).contains([value])
+    each = func.json_each(column).table_valued("value")
+    if isinstance(value, str):
+        return select(1).select_from(each).where(each.c.value == value).exists()
+    members = [func.json_extract(each.c.value, f"$.{name}") == wanted for name, wanted in value.items()]
+    return select(1).select_from(each).where(and_(*members)).exists()

@@ -1,0 +1,197 @@
+"""The settings: one TOML file, each key also by environment (`SLUICE_HTTP__PORT=0`), defaults for all.
+
+Every key's description here is its documentation; `config.example.toml` is compared with it by a test.
+A part of Sluice is handed its own section, never the whole.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENVIRONMENT_PREFIX = "SLUICE_"
+GIB = 1 << 30
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the text says which key and why, a line for each fault."""
+
+
+class Section(BaseModel):
+    """A table of the file; a key it doesn't know is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HttpConfig(Section):
+    host: str = Field("127.0.0.1", description="Address that HTTP listens on; 0.0.0.0 for every address.")
+    port: Port = Field(8080, description="Port of HTTP; 0 picks a free one.")
+    public_url: str | None = Field(
+        None,
+        description="URL under which clients reach the server, such as https://video.example.com; "
+        "without it answers use the Host of the request.",
+        pattern=r"^https?://[^/\s]+(/[^\s]*)?$",
+    )
+    trusted_proxies: list[str] = Field(
+        [], description="Addresses or networks whose X-Forwarded-* headers are believed."
+    )
+    cors_origins: list[str] = Field(["*"], description="Origins allowed to call the API and media from pages.")
+
+
+class RtmpConfig(Section):
+    enabled: bool = Field(True, description="Whether RTMP publishers are taken.")
+    host: str = Field("0.0.0.0", description="Address that RTMP listens on.")
+    port: Port = Field(1935, description="Port of RTMP; 0 picks a free one.")
+    max_publishers: int = Field(500, ge=1, description="Connections held at once; more are refused.")
+    idle_timeout_s: float = Field(10.0, ge=1, description="Seconds without data until a publisher is dropped.")
+
+
+class StorageConfig(Section):
+    path: Path = Field(Path("data"), description="Data folder: database, uploads, recordings, videos.")
+    reserve_bytes: int = Field(
+        GIB, ge=0, description="Free space kept: uploads that would eat into it are refused with 507."
+    )
+
+
+class DatabaseConfig(Section):
+    url: str | None = Field(
+        None, description="SQLAlchemy URL; without it SQLite at <storage.path>/sluice.db.", pattern=r"^\w+(\+\w+)?://"
+    )
+
+
+class AuthConfig(Section):
+    owner_key: SecretStr | None = Field(
+        None, description="API key of the owner; without it one is made at the first start and printed once."
+    )
+    token_secret: SecretStr | None = Field(
+        None, description="Secret that signs playback tokens; without it one is made and kept in the catalogue."
+    )
+
+
+LatencyMode = Literal["ultra-low", "low", "reduced", "standard"]
+
+
+class LiveConfig(Section):
+    latency_mode: LatencyMode = Field(
+        "low", description="Mode of new live streams: ultra-low 0.2 s parts, low 0.33, reduced 1, standard none."
+    )
+    segment_s: float = Field(2.0, ge=1, le=10, description="Wanted length of a live segment, seconds.")
+    dvr_window_s: int = Field(1800, ge=30, description="How far back a viewer of a live stream can seek, seconds.")
+    reconnect_window_s: int = Field(
+        60, ge=0, le=1800, description="Seconds that a lost publisher may take to go on in the same broadcast."
+    )
+
+
+class VodConfig(Section):
+    max_upload_bytes: int = Field(30 * GIB, ge=1, description="Largest upload taken, bytes.")
+    upload_expiry_s: int = Field(86400, ge=60, description="Seconds after which an idle unfinished upload is swept.")
+    segment_s: float = Field(4.0, ge=2, le=10, description="Wanted length of a video's segment, seconds.")
+
+
+class JobsConfig(Section):
+    concurrency: int = Field(2, ge=1, le=64, description="Jobs that run at once in this process.")
+    probe_timeout_s: float = Field(60.0, ge=1, description="Seconds that reading an uploaded file may take.")
+
+
+class WebhooksConfig(Section):
+    """Empty so far: webhooks are sent by a later version."""
+
+
+class LogConfig(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    format: Literal["auto", "pretty", "json"] = Field(
+        "auto", description="pretty, json, or auto: pretty on a terminal, JSON otherwise."
+    )
+
+
+class Config(BaseSettings):
+    """All sections."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__"
+    )
+
+    http: HttpConfig = HttpConfig()  # type: ignore[call-arg]
+    rtmp: RtmpConfig = RtmpConfig()  # type: ignore[call-arg]
+    storage: StorageConfig = StorageConfig()  # type: ignore[call-arg]
+    database: DatabaseConfig = DatabaseConfig()  # type: ignore[call-arg]
+    auth: AuthConfig = AuthConfig()  # type: ignore[call-arg]
+    live: LiveConfig = LiveConfig()  # type: ignore[call-arg]
+    vod: VodConfig = VodConfig()  # type: ignore[call-arg]
+    jobs: JobsConfig = JobsConfig()  # type: ignore[call-arg]
+    webhooks: WebhooksConfig = WebhooksConfig()
+    log: LogConfig = LogConfig()  # type: ignore[call-arg]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose tables come as init arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> "Config":
+        if self.http.port and self.rtmp.enabled and self.http.port == self.rtmp.port:
+            raise ValueError("http.port and rtmp.port are the same")
+        return self
+
+
+def sections() -> Mapping[str, type[Section]]:
+    """The tables of the file by name."""
+    return {
+        name: field.annotation
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Config:
+    """The settings of a file (None: defaults) under those of the environment. Raises ConfigError."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from None
+    _refuse_unknown_variables(os.environ if environment is None else environment)
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error, path))) from None
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    # pydantic-settings passes over a misspelt variable in silence; an operator should hear of it
+    known = {
+        f"{ENVIRONMENT_PREFIX}{section}__{key}".upper()
+        for section, model in sections().items()
+        for key in model.model_fields
+    }
+    unknown = sorted(
+        name for name in environment if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known
+    )
+    if unknown:
+        raise ConfigError("\n".join(f"{name}: no such setting" for name in unknown))
+
+
+def _sentences(error: ValidationError, path: Path | None) -> list[str]:
+    where = f"{path}: " if path else ""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(step) for step in fault["loc"])
+        text = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+        lines.append(f"{where}{key}: {text}" if key else f"{where}{text}")
+    return lines
