@@ -50,6 +50,16 @@ class RtmpConfig(Section):
     port: Port = Field(1935, description="Port of RTMP; 0 picks a free one.")
     max_publishers: int = Field(500, ge=1, description="Connections held at once; more are refused.")
     idle_timeout_s: float = Field(10.0, ge=1, description="Seconds without data until a publisher is dropped.")
+    certificate: Path | None = Field(
+        None, description="PEM file of a certificate chain; with it RTMPS is served too, on tls_port."
+    )
+    key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    tls_port: Port = Field(1936, description="Port of RTMPS; 0 picks a free one.")
+
+
+class SrtConfig(Section):
+    host: str = Field("0.0.0.0", description="Address that SRT will listen on; SRT is not served yet.")
+    port: Port = Field(6200, description="UDP port that SRT will listen on; SRT is not served yet.")
 
 
 class StorageConfig(Section):
@@ -119,6 +129,7 @@ class Config(BaseSettings):
 
     http: HttpConfig = HttpConfig()  # type: ignore[call-arg]
     rtmp: RtmpConfig = RtmpConfig()  # type: ignore[call-arg]
+    srt: SrtConfig = SrtConfig()  # type: ignore[call-arg]
     storage: StorageConfig = StorageConfig()  # type: ignore[call-arg]
     database: DatabaseConfig = DatabaseConfig()  # type: ignore[call-arg]
     auth: AuthConfig = AuthConfig()  # type: ignore[call-arg]

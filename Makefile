@@ -1,0 +1,69 @@
+# make run   sets everything up on a fresh machine and serves
+# make test  sets up and runs every check and test; make test-fast leaves out servers and browsers
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG := $(wildcard config.toml)
+PLAYER_SOURCES := $(shell find player -path player/node_modules -prune -o -path player/dist -prune -o -path player/tests -prune -o -type f -print)
+
+.PHONY: run setup player test test-fast lint types player-checks unit bench clean debian-packages
+
+run: setup
+	@exec $(BIN)/sluice serve $(if $(CONFIG),--config $(CONFIG))
+
+setup: $(VENV)/.ready player/dist/index.html
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sluice needs Python 3.11 or newer; set PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.created requirements.txt pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+player/node_modules/.ready: player/package.json player/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "Sluice's player is built with Node 20 or newer" >&2; exit 1; }
+	cd player && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+player/dist/index.html: player/node_modules/.ready $(PLAYER_SOURCES)
+	cd player && npm run --silent build
+	@touch $@
+
+player: player/dist/index.html
+
+tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/package-lock.json
+	cd tests/clients && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+# Publishers and browsers that the tests use as they come from Debian
+debian-packages:
+	@sh tests/debian-packages.sh
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check server tests
+
+types: $(VENV)/.ready-dev
+	$(BIN)/mypy
+
+player-checks: player/node_modules/.ready
+	cd player && npm run --silent check && npm run --silent lint && npm test --silent
+
+test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages lint types player-checks
+	$(BIN)/pytest
+
+test-fast: $(VENV)/.ready-dev lint types
+	$(BIN)/pytest -m "not server and not browser"
+
+bench: setup $(VENV)/.ready-dev debian-packages
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) player/node_modules player/dist tests/clients/node_modules
