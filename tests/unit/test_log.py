@@ -1,0 +1,66 @@
+"""Nothing that opens anything reaches a log line."""
+
+import io
+import json
+import logging
+
+import pytest
+
+from server import log
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("/vod/vi1/token/eyJhbGciOiJI.abc.def/hls/r1/video/3.m4s", "/vod/vi1/token/***/hls/r1/video/3.m4s"),
+        ("/live/li1.m3u8?token=abc&x=1", "/live/li1.m3u8?token=***&x=1"),
+        ("/vod/vi1/thumbnail.jpg?avh=abc", "/vod/vi1/thumbnail.jpg?avh=***"),
+        ("PATCH /tus/up123/s3cr3t_x-y 204", "PATCH /tus/up123/*** 204"),
+        ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aSJ9.c2ln here", "got *** here"),
+        ("/videos/vi1", "/videos/vi1"),
+    ],
+)
+def test_a_text_is_masked(text: str, masked: str) -> None:
+    assert log.mask(text) == masked
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    stream = io.StringIO()
+    log.configure("info", "json", stream)
+    return stream
+
+
+def test_a_value_whose_name_says_secret_is_masked(out: io.StringIO) -> None:
+    log.get("test").info("opened", stream_key="k", authorization="Basic x", token="t", key_id="key_1", video="vi1")
+
+    line = json.loads(out.getvalue())
+
+    assert (line["stream_key"], line["authorization"], line["token"]) == ("***", "***", "***")
+    assert (line["key_id"], line["video"], line["event"], line["level"]) == ("key_1", "vi1", "opened", "info")
+
+
+def test_libraries_go_through_the_same_pipe(out: io.StringIO) -> None:
+    logging.getLogger("aiohttp.server").error("failed at %s", "/live/x?token=abc")
+
+    line = json.loads(out.getvalue())
+
+    assert line["event"] == "failed at /live/x?token=***"
+    assert line["logger"] == "aiohttp.server"
+
+
+def test_below_the_level_nothing_is_written(out: io.StringIO) -> None:
+    log.get("test2").debug("detail")
+
+    assert out.getvalue() == ""
+
+
+def test_an_exception_is_one_line_of_json(out: io.StringIO) -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        log.get("test3").exception("failed")
+
+    line = json.loads(out.getvalue())
+
+    assert "ValueError: broken" in line["exception"]
