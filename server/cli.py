@@ -1,0 +1,114 @@
+"""The `sluice` command. Heavy parts are imported by the command that needs them."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server import config as settings
+from server import ids, log
+from server.config import Config, ConfigError
+
+CONFIG_OPTION = click.option(
+    "--config", "config_path", type=click.Path(dir_okay=False, path_type=Path), help="TOML file of settings."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sluice")
+def main() -> None:
+    """Sluice, a self-hosted video API."""
+
+
+@main.command()
+@CONFIG_OPTION
+def serve(config_path: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    config = _load(config_path)
+    from server import app
+
+    sys.exit(_run(app.serve(config)))
+
+
+@main.command()
+@CONFIG_OPTION
+def worker(config_path: Path | None) -> None:
+    """Work on jobs only (needs PostgreSQL)."""
+    config = _load(config_path)
+    url = config.database.url or "sqlite:"
+    if url.startswith("sqlite"):
+        raise click.ClickException(
+            "sluice worker shares the jobs of a PostgreSQL database; on SQLite the server itself does all the work"
+        )
+    raise click.ClickException("sluice worker is not available in this version")
+
+
+@main.command()
+@CONFIG_OPTION
+def check(config_path: Path | None) -> None:
+    """Check settings, database, storage and codecs; exits non-zero with a sentence for each fault."""
+    config = _load(config_path)
+    from server import app
+
+    faults = _run(app.check(config))
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        sys.exit(1)
+    click.echo("all is well")
+
+
+@main.group()
+def keys() -> None:
+    """API keys."""
+
+
+@keys.command("create")
+@CONFIG_OPTION
+@click.option("--name", default="command line", show_default=True, help="What the key is for.")
+@click.option("--scope", "scopes", multiple=True, help="What it may do; all when left out. May be repeated.")
+def create_key(config_path: Path | None, name: str, scopes: tuple[str, ...]) -> None:
+    """Make an API key and print it; it is shown only once."""
+    config = _load(config_path)
+    from server import app
+
+    click.echo(_run(app.create_key(config, name, list(scopes) or ["*"])))
+
+
+@main.command()
+@CONFIG_OPTION
+@click.argument("id")
+@click.option("--ttl", default=3600, show_default=True, help="Seconds until it opens nothing any more.")
+@click.option("--viewer", help="Your product's id of the viewer, carried into analytics.")
+@click.option("--origin", "origins", multiple=True, help="Page origin that may play. May be repeated.")
+@click.option("--ip", help="Address or network that may play.")
+def token(
+    config_path: Path | None, id: str, ttl: int, viewer: str | None, origins: tuple[str, ...], ip: str | None
+) -> None:
+    """Mint a playback token for a private video or live stream ID and print it."""
+    config = _load(config_path)
+    from server import app
+
+    claims: dict[str, Any] = {"viewer": viewer, "origins": list(origins) or None, "ip": ip}
+    try:
+        click.echo(_run(app.mint(config, id, ttl, {k: v for k, v in claims.items() if v is not None})))
+    except (ids.InvalidId, LookupError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _load(path: Path | None) -> Config:
+    try:
+        config = settings.load(path)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    log.configure(config.log.level, config.log.format)
+    return config
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    import uvloop
+
+    return uvloop.run(work) if sys.platform != "win32" else asyncio.run(work)

@@ -1,0 +1,126 @@
+"""Transactions, what follows their commit, and migrations."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, text
+
+from server.catalog import database as module
+from server.catalog import videos
+from server.catalog.database import Database, sqlite_url
+from server.catalog.models import DEFAULT_PROJECT, Base, Video
+
+
+async def make(database: Database) -> Video:
+    async with database.write() as transaction:
+        return await videos.add(transaction, Video(project_id=DEFAULT_PROJECT, title="A"))
+
+
+async def test_what_follows_a_commit_runs_once_it_is_readable(database: Database) -> None:
+    order: list[str] = []
+    async with database.write() as transaction:
+        transaction.add(Video(project_id=DEFAULT_PROJECT, title="A"))
+        transaction.after_commit(lambda: order.append("first"))
+        transaction.after_commit(lambda: order.append("second"))
+        assert order == []
+
+    assert order == ["first", "second"]
+
+
+async def test_nothing_follows_a_rollback(database: Database) -> None:
+    order: list[str] = []
+
+    async def fail() -> None:
+        async with database.write() as transaction:
+            transaction.add(Video(project_id=DEFAULT_PROJECT, title="lost"))
+            transaction.after_commit(lambda: order.append("never"))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        await fail()
+
+    assert order == []
+    async with database.read() as transaction:
+        assert (await videos.page(transaction, DEFAULT_PROJECT, videos.Filter(), videos.Paging())).total == 0
+
+
+async def test_many_writers_lose_no_update(database: Database) -> None:
+    video = await make(database)
+
+    async def raise_revision() -> None:
+        async with database.write() as transaction:
+            row = await videos.find(transaction, video.id)
+            assert row
+            row.revision += 1
+
+    await asyncio.gather(*(raise_revision() for _ in range(50)))
+
+    async with database.read() as transaction:
+        row = await videos.find(transaction, video.id)
+    assert row
+    assert row.revision == 51
+
+
+async def test_two_processes_writers_wait_for_each_other(tmp_path: Path, database: Database) -> None:
+    """A second engine on the same file stands for another process, such as `sluice keys create`."""
+    video = await make(database)
+    async with Database.open(sqlite_url(tmp_path / "sluice.db")) as other:
+
+        async def raise_revision(where: Database) -> None:
+            async with where.write() as transaction:
+                row = await videos.find(transaction, video.id)
+                assert row
+                row.revision += 1
+
+        await asyncio.gather(*(raise_revision(where) for where in (database, other) for _ in range(20)))
+
+    async with database.read() as transaction:
+        row = await videos.find(transaction, video.id)
+    assert row
+    assert row.revision == 41
+
+
+async def test_what_is_committed_is_on_disk(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        for pragma, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+            assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
+
+
+async def test_the_migrations_make_the_models_tables(database: Database) -> None:
+    def compare(connection: Connection) -> None:
+        config = module.migration_config()
+        config.attributes["connection"] = connection
+        command.check(config)
+
+    async with database.engine.connect() as connection:
+        await connection.run_sync(compare)
+
+
+async def test_migrating_again_changes_nothing(database: Database) -> None:
+    await make(database)
+
+    await database.migrate()
+
+    async with database.read() as transaction:
+        assert (await videos.page(transaction, DEFAULT_PROJECT, videos.Filter(), videos.Paging())).total == 1
+
+
+@pytest.mark.parametrize("table", [table for name, table in Base.metadata.tables.items() if name not in
+                                   {"settings", "projects"}], ids=str)  # fmt: skip
+def test_every_row_belongs_to_a_project(table: Any) -> None:
+    assert not table.c.project_id.nullable
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:////srv/x.db", "sqlite+aiosqlite:////srv/x.db"),
+        ("postgresql://u@h/d", "postgresql+asyncpg://u@h/d"),
+        ("postgresql+asyncpg://u@h/d", "postgresql+asyncpg://u@h/d"),
+    ],
+)
+def test_an_operator_need_not_name_the_driver(given: str, used: str) -> None:
+    assert module.async_url(given) == used
