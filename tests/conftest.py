@@ -1,0 +1,32 @@
+"""Fixtures of all tests that need a running server."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.server import Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that leave it as it was."""
+    running = Server(tmp_path_factory.mktemp("shared") / "data").start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Servers of a test's own, to be killed and restarted; `make_server(SLUICE_LIVE__…="…")` starts one."""
+    made: list[Server] = []
+    numbers = itertools.count()
+
+    def make(**environment: str) -> Server:
+        made.append(Server(tmp_path / f"data{next(numbers)}", environment).start())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
