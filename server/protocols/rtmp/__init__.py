@@ -1,0 +1,11 @@
+"""RTMP as a publisher speaks it to a server, without sockets: bytes and the time in, events and bytes out.
+
+In charge of: handshake, chunks, messages, commands, refusals in words that encoders show, limits, timeouts.
+Must not know: who may publish what (the caller answers PublishRequested), codecs (formats/flv reads payloads),
+asyncio, and that there may be other connections.
+
+    handshake → chunk → message → command → connection (the state table) → events
+
+Source: Adobe, "Real-Time Messaging Protocol", 1.0, 2012, "the specification" below;
+Veovera, "Enhanced RTMP" v2.
+"""
