@@ -157,8 +157,7 @@ def _track(header: TrackHeader, config: TrackConfig, movie_timescale: int, file_
     delay = edits.delay * header.timescale // movie_timescale
     end = None
     if edits.length is not None:
-        # Rounded up, and by one tick of the movie's clock more: that clock is often the coarser one.
-        end = delay - (-(edits.length + 1) * header.timescale // movie_timescale)
+        end = delay - (-edits.length * header.timescale // movie_timescale)  # rounded up
     if samples.sync is not None and not samples.sync:
         raise Unservable(f"found: {header.words} without key frames in MP4")
     return Track(config, samples, delay - edits.start, end, header.language)
