@@ -5,19 +5,41 @@ transaction that reads and then writes fails under load) and queue in the proces
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, UOWTransaction
 
 SQLITE_BUSY_MS = 30_000  # the job engine writes to the same file
 
 
+class _Session(Session):
+    """The synchronous half of a transaction."""
+
+
+@event.listens_for(_Session, "after_flush")
+def _note_changes(session: Session, _context: UOWTransaction) -> None:
+    changed: set[str] = session.info.setdefault("changed", set())
+    for row in (*session.new, *session.dirty, *session.deleted):
+        id = getattr(row, "id", None)
+        if isinstance(id, str):
+            changed.add(id)
+
+
 class Transaction(AsyncSession):
     """A unit of work; objects it gives out stay readable after it."""
+
+    sync_session_class = _Session
+
+    @property
+    def changed(self) -> Set[str]:
+        """The ids of the rows that were added, changed or deleted as objects (not by bulk statements)."""
+        found: set[str] = self.info.get("changed", set())
+        return found
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls `callback` once the transaction is committed; never if it isn't."""
@@ -40,6 +62,11 @@ class Database:
         self.engine = engine
         self._write_engine = engine.execution_options(sluice_write=True)
         self._writing = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._listeners: list[Callable[[Set[str]], None]] = []
+
+    def on_commit(self, listener: Callable[[Set[str]], None]) -> None:
+        """Calls `listener` after every commit with the ids of the rows it changed: for caches to drop them."""
+        self._listeners.append(listener)
 
     @classmethod
     @asynccontextmanager
@@ -73,6 +100,8 @@ class Database:
         async with Transaction(self._write_engine, expire_on_commit=False) as transaction:
             async with transaction.begin():
                 yield transaction
+            for listener in self._listeners:
+                listener(transaction.changed)
             transaction.committed()
 
     async def migrate(self) -> None:

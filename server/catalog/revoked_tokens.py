@@ -1,0 +1,24 @@
+"""Playback tokens that open nothing any more."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from server.catalog.database import Transaction
+from server.catalog.models import RevokedToken
+
+
+async def add(transaction: Transaction, project_id: str, token_id: str, expires_at: datetime) -> None:
+    """Revokes a token by its `jti`; again is no error. The row may go after `expires_at`."""
+    if await transaction.get(RevokedToken, token_id) is None:
+        transaction.add(RevokedToken(jti=token_id, project_id=project_id, expires_at=expires_at))
+        await transaction.flush()
+
+
+async def all_ids(transaction: Transaction) -> set[str]:
+    return set(await transaction.scalars(select(RevokedToken.jti)))
+
+
+async def sweep(transaction: Transaction, now: datetime) -> None:
+    """Removes those that would have expired by themselves."""
+    await transaction.execute(delete(RevokedToken).where(RevokedToken.expires_at <= now))

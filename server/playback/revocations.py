@@ -1,0 +1,35 @@
+"""Tokens that were taken back, by their `jti`: all of them in memory, since every media request asks."""
+
+from datetime import timedelta
+
+from server import clock
+from server.catalog import revoked_tokens
+from server.catalog.database import Database
+from server.playback.tokens import MAX_TTL_S
+
+# A token revoked now ends by itself in MAX_TTL_S at most; a session it opened may live two days longer
+# (twice the longest video, 24 h).
+KEPT = timedelta(seconds=MAX_TTL_S + 2 * 86400)
+
+
+class Revocations:
+    """`await load()` once at the start; then a container of token ids."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ids: set[str] = set()
+
+    def __contains__(self, token_id: object) -> bool:
+        return token_id in self._ids
+
+    async def load(self) -> None:
+        """Reads what is stored, and drops there what has no more effect."""
+        async with self._database.write() as transaction:
+            await revoked_tokens.sweep(transaction, clock.now())
+            self._ids = await revoked_tokens.all_ids(transaction)
+
+    async def add(self, project_id: str, token_id: str) -> None:
+        """Takes a token back; in force when this returns."""
+        async with self._database.write() as transaction:
+            await revoked_tokens.add(transaction, project_id, token_id, clock.now() + KEPT)
+        self._ids.add(token_id)
