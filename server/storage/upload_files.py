@@ -1,0 +1,156 @@
+"""The bytes of uploads: appended, durable before they are acknowledged, moved to their video at the end.
+
+What `append` and `size` answer has been fsynced, so neither a killed process nor a lost machine takes back an offset
+that a sender was told; a request that broke off keeps what came of it. Files and folders that come and go are made
+durable by an fsync of their folder. All blocking calls run in threads of the store's own.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+from server.errors import Problem
+from server.storage import data_folder, parts
+from server.storage.appender import Appender, uncancelled
+from server.storage.folders import make_folder, sync_folder
+from server.storage.layout import Layout
+
+THREADS = 4  # enough to keep a disk busy; a write seldom waits
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A part that has come, and is on disk, but is not yet the upload's."""
+
+    path: Path
+    size: int
+
+
+class UploadFiles:
+    """The store of unfinished uploads. One writer per upload at a time is the caller's care."""
+
+    def __init__(self, layout: Layout, reserve_bytes: int, executor: ThreadPoolExecutor) -> None:
+        self._layout = layout
+        self._reserve_bytes = reserve_bytes
+        self._executor = executor
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, layout: Layout, reserve_bytes: int) -> AsyncIterator[Self]:
+        """The store; `reserve_bytes` of the file system are left free."""
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="uploads") as executor:
+            store = cls(layout, reserve_bytes, executor)
+            await store._run(make_folder, layout.uploads)
+            yield store
+
+    async def check_space(self, wanted: int) -> None:
+        """Raises Problem (507) where `wanted` more bytes would eat into the reserve."""
+        if not await self._run(self._has_space, wanted):
+            raise Problem("storage-full", detail=f"There is no room for {wanted} bytes.")
+
+    async def create(self, upload_id: str) -> None:
+        """An empty upload."""
+        await self._run(_create, self._layout.upload_data(upload_id))
+
+    async def size(self, upload_id: str) -> int | None:
+        """Bytes that have come and are on disk; None without such an upload."""
+        return await self._run(_synced_size, self._layout.upload_data(upload_id))
+
+    async def append(self, upload_id: str, offset: int, chunks: AsyncIterator[bytes], limit: int) -> int:
+        """Appends at `offset`, at most `limit` bytes; the new size. All of it is on disk then.
+
+        Whatever ends the request early, an error of `chunks` or a cancellation, what has come is kept. Raises
+        Problem: 409 the file is shorter than `offset`, 413 over the limit (nothing is kept then), 503 and 507 the
+        disk refuses.
+        """
+        return await self._fill(self._layout.upload_data(upload_id), offset, chunks, limit)
+
+    async def receive_part(self, upload_id: str, chunks: AsyncIterator[bytes], limit: int) -> Incoming:
+        """Stores a part of at most `limit` bytes, whole or not at all. Errors as `append`."""
+        path = await self._run(parts.incoming, self._layout.upload_parts(upload_id))
+        try:
+            return Incoming(path, await self._fill(path, 0, chunks, limit))
+        except BaseException:
+            await uncancelled(self._run(path.unlink))
+            raise
+
+    async def keep_part(self, upload_id: str, key: int, part: Incoming) -> None:
+        """The part becomes the upload's under that key, in place of one that was not joined yet."""
+        await uncancelled(self._run(parts.keep, part.path, self._layout.upload_parts(upload_id), key))
+
+    async def drop_part(self, part: Incoming) -> None:
+        await uncancelled(self._run(part.path.unlink))
+
+    async def join_parts(self, upload_id: str, sizes: Mapping[int, int]) -> int:
+        """Moves the parts (key -> bytes, in order, from the first on) into the data; the bytes it has."""
+        data, folder = self._layout.upload_data(upload_id), self._layout.upload_parts(upload_id)
+        return await uncancelled(self._run(parts.join, data, folder, sizes))
+
+    async def finish(self, upload_id: str, video_id: str) -> None:
+        """The upload's data becomes the video's source. Doing it twice is no harm."""
+        data, source = self._layout.upload_data(upload_id), self._layout.video_source(video_id)
+        await uncancelled(self._run(_finish, data, source))
+
+    async def source_size(self, video_id: str) -> int | None:
+        """Bytes of a video's source, None without one."""
+        return await self._run(_synced_size, self._layout.video_source(video_id))
+
+    async def remove(self, upload_id: str) -> None:
+        """All bytes of the upload; none is no error."""
+        await self._run(shutil.rmtree, self._layout.upload(upload_id), True)
+
+    async def _fill(self, path: Path, offset: int, chunks: AsyncIterator[bytes], limit: int) -> int:
+        appender = Appender(path, offset, self._executor, self._has_space)
+        keep_to = None
+        try:
+            await appender.open()
+            async for chunk in chunks:
+                if appender.position + len(chunk) > offset + limit:
+                    keep_to = offset
+                    raise Problem("uploaded-file-too-large", detail=f"At most {limit} more bytes are taken.")
+                await appender.write(chunk)
+        finally:
+            size = await uncancelled(appender.close(keep_to))
+        return size
+
+    def _has_space(self, wanted: int = 0) -> bool:
+        return data_folder.free_bytes(self._layout.root) >= self._reserve_bytes + wanted
+
+    async def _run(self, work: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+
+def _create(data: Path) -> None:
+    make_folder(data.parent)
+    descriptor = os.open(data, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    os.close(descriptor)
+    sync_folder(data.parent)
+
+
+def _synced_size(path: Path) -> int | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        os.fsync(descriptor)  # a restarted server has not written what it finds, and may not rely on it
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def _finish(data: Path, source: Path) -> None:
+    if not data.exists():  # renamed before a crash, or before a client asked again
+        return
+    make_folder(source.parent)
+    data.replace(source)
+    sync_folder(source.parent)
+    sync_folder(data.parent)

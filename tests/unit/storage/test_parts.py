@@ -1,0 +1,101 @@
+import errno
+import os
+
+import pytest
+
+from server.errors import Problem
+from server.storage import parts
+
+BYTES = {1: b"a" * 5, 2: b"b" * 3, 3: b"c" * 4}
+SIZES = {key: len(value) for key, value in BYTES.items()}
+WHOLE = b"aaaaabbbcccc"
+
+
+@pytest.fixture
+def data(tmp_path):
+    data = tmp_path / "data"
+    data.touch()
+    return data
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "parts"
+
+
+def put(folder, *keys):
+    for key in keys:
+        path = parts.incoming(folder)
+        path.write_bytes(BYTES[key])
+        parts.keep(path, folder, key)
+
+
+def test_parts_are_joined_in_the_order_given(data, folder):
+    put(folder, 3, 1, 2)
+
+    assert parts.join(data, folder, SIZES) == 12
+    assert data.read_bytes() == WHOLE
+    assert os.listdir(folder) == []
+
+
+def test_parts_are_joined_as_their_turn_comes(data, folder):
+    put(folder, 1, 3)
+    assert parts.join(data, folder, {1: 5}) == 5
+    put(folder, 2)
+    assert parts.join(data, folder, SIZES) == 12
+
+    assert data.read_bytes() == WHOLE
+
+
+def test_joining_again_changes_nothing(data, folder):
+    put(folder, 1, 2)
+    parts.join(data, folder, {1: 5, 2: 3})
+
+    assert parts.join(data, folder, {1: 5, 2: 3}) == 8
+    assert data.read_bytes() == b"aaaaabbb"
+
+
+def test_a_part_sent_again_before_its_turn_takes_the_first_ones_place(data, folder):
+    put(folder, 2)
+    put(folder, 2, 1)
+
+    assert parts.join(data, folder, {1: 5, 2: 3}) == 8
+
+
+@pytest.mark.parametrize("half", [b"aaaaa", b"aaaaab", b"aaaaabbb", b"aaaaabbbXXXXXXX"])
+def test_joining_goes_on_after_a_crash(data, folder, half):
+    put(folder, 2, 3)
+    data.write_bytes(half)
+
+    assert parts.join(data, folder, SIZES) == 12
+    assert data.read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize(("keys", "stored"), [((1, 3), b""), ((3,), b"aaaaabb"), ((), b"aaaaabbbccc")])
+def test_missing_bytes_are_noticed_before_any_is_touched(data, folder, keys, stored):
+    folder.mkdir()
+    put(folder, *keys)
+    data.write_bytes(stored)
+    with pytest.raises(Problem) as caught:
+        parts.join(data, folder, SIZES)
+
+    assert caught.value.code == "unavailable"
+    assert data.read_bytes() == stored
+
+
+def test_parts_are_copied_where_the_file_system_does_not(data, folder, monkeypatch):
+    def refused(source, target, count):
+        raise OSError(errno.EXDEV, "no")
+
+    monkeypatch.setattr(os, "copy_file_range", refused)
+    put(folder, 1, 2, 3)
+
+    assert parts.join(data, folder, SIZES) == 12
+    assert data.read_bytes() == WHOLE
+
+
+def test_an_incoming_part_is_no_part(data, folder):
+    put(folder, 1)
+    parts.incoming(folder).write_bytes(b"half")
+
+    assert parts.join(data, folder, {1: 5}) == 5

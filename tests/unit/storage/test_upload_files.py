@@ -1,0 +1,164 @@
+"""The store of uploads with real files; a crash is a second store on the same folder."""
+
+import asyncio
+import os
+
+import pytest
+
+from server.errors import Problem
+from server.storage.layout import Layout
+from server.storage.upload_files import UploadFiles
+
+UP, VI = "upTest", "viTest"
+
+
+@pytest.fixture
+def layout(tmp_path):
+    return Layout(tmp_path)
+
+
+@pytest.fixture
+async def files(layout):
+    async with UploadFiles.open(layout, 0) as files:
+        await files.create(UP)
+        yield files
+
+
+async def chunks(*texts):
+    for text in texts:
+        yield text
+
+
+async def broken(*texts, error=ConnectionResetError):
+    for text in texts:
+        yield text
+    raise error
+
+
+async def test_bytes_are_appended_and_counted(files, layout):
+    assert await files.size(UP) == 0
+    assert await files.append(UP, 0, chunks(b"ab", b"c"), 10) == 3
+    assert await files.append(UP, 3, chunks(b"de"), 7) == 5
+
+    assert await files.size(UP) == 5
+    assert layout.upload_data(UP).read_bytes() == b"abcde"
+
+
+async def test_an_empty_body_appends_nothing(files):
+    assert await files.append(UP, 0, chunks(), 10) == 0
+
+
+async def test_an_unknown_upload_has_no_size(files):
+    assert await files.size("upNone") is None
+
+
+async def test_an_upload_is_created_once(files):
+    with pytest.raises(FileExistsError):
+        await files.create(UP)
+
+
+async def test_bytes_before_a_broken_connection_are_kept(files):
+    with pytest.raises(ConnectionResetError):
+        await files.append(UP, 0, broken(b"ab", b"c"), 10)
+
+    assert await files.size(UP) == 3
+
+
+async def test_bytes_before_a_cancellation_are_kept(files):
+    come = asyncio.Event()
+
+    async def stuck():
+        yield b"abc"
+        come.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(files.append(UP, 0, stuck(), 10))
+    await come.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await files.size(UP) == 3
+
+
+async def test_too_many_bytes_are_refused_and_none_is_kept(files, layout):
+    await files.append(UP, 0, chunks(b"ab"), 10)
+    with pytest.raises(Problem) as caught:
+        await files.append(UP, 2, chunks(b"c" * (2 << 20), b"d"), 2 << 20)
+
+    assert caught.value.code == "uploaded-file-too-large"
+    assert layout.upload_data(UP).read_bytes() == b"ab"
+
+
+async def test_another_store_goes_on_where_a_killed_one_stopped(files, layout):
+    await files.append(UP, 0, chunks(b"abc"), 10)
+    with layout.upload_data(UP).open("ab") as torn:  # written by the killed one, never acknowledged
+        torn.write(b"de")
+    async with UploadFiles.open(layout, 0) as reopened:
+        assert await reopened.size(UP) == 5
+        assert await reopened.append(UP, 5, chunks(b"fg"), 5) == 7
+
+    assert layout.upload_data(UP).read_bytes() == b"abcdefg"
+
+
+async def test_what_size_answers_was_synced_first(files, layout, monkeypatch):
+    real, synced = os.fsync, []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(os.fstat(descriptor).st_ino), real(descriptor)))
+    await files.size(UP)
+
+    assert synced == [layout.upload_data(UP).stat().st_ino]
+
+
+async def test_a_finished_upload_is_the_videos_source(files, layout):
+    await files.append(UP, 0, chunks(b"abc"), 3)
+    await files.finish(UP, VI)
+    await files.finish(UP, VI)
+
+    assert layout.video_source(VI).read_bytes() == b"abc"
+    assert await files.size(UP) is None
+    assert await files.source_size(VI) == 3
+
+
+async def test_removed_bytes_are_gone(files, layout):
+    await files.remove(UP)
+    await files.remove(UP)
+
+    assert not layout.upload(UP).exists()
+
+
+async def test_space_is_checked_before_bytes_come(layout):
+    async with UploadFiles.open(layout, 1 << 60) as files:
+        with pytest.raises(Problem) as caught:
+            await files.check_space(0)
+
+    assert caught.value.code == "storage-full"
+
+
+async def test_space_within_the_reserve_is_given(files):
+    await files.check_space(1)
+
+
+async def test_parts_become_the_data(files, layout):
+    for key, text in ((2, b"cd"), (1, b"ab")):
+        part = await files.receive_part(UP, chunks(text), 10)
+        assert part.size == 2
+        await files.keep_part(UP, key, part)
+
+    assert await files.join_parts(UP, {1: 2, 2: 2}) == 4
+    assert layout.upload_data(UP).read_bytes() == b"abcd"
+
+
+@pytest.mark.parametrize(
+    ("body", "error"), [(broken(b"ab"), ConnectionResetError), (chunks(b"a" * 11), Problem)], ids=["broken", "long"]
+)
+async def test_half_a_part_is_no_part(files, layout, body, error):
+    with pytest.raises(error):
+        await files.receive_part(UP, body, 10)
+
+    assert list(layout.upload_parts(UP).iterdir()) == []
+
+
+async def test_a_part_can_be_dropped(files, layout):
+    await files.drop_part(await files.receive_part(UP, chunks(b"ab"), 10))
+
+    assert list(layout.upload_parts(UP).iterdir()) == []
