@@ -41,14 +41,14 @@ class _Fragment(NamedTuple):
 
 def read_parts(data: Buffer) -> list[PartInfo]:
     """The whole parts at the beginning of `data`; stops at the first that is incomplete or not of our making."""
-    return [info for info, _, _ in _parts(data)]
+    return [info for info, _ in _parts(data)]
 
 
 def read_samples(data: Buffer) -> list[Sample]:
     """Every sample of the whole parts at the beginning of `data`, its bytes copied out."""
     view = memoryview(data)
     samples = []
-    for info, fragment, _ in _parts(data):
+    for info, fragment in _parts(data):
         dts, position = info.base, info.offset + fragment.payload
         for row in fragment.rows:
             body = bytes(view[position : position + row.size])
@@ -58,7 +58,7 @@ def read_samples(data: Buffer) -> list[Sample]:
     return samples
 
 
-def _parts(data: Buffer) -> Iterator[tuple[PartInfo, _Fragment, Box]]:
+def _parts(data: Buffer) -> Iterator[tuple[PartInfo, _Fragment]]:
     offset, end = 0, len(data)
     while moof := box_at(data, offset, end):
         mdat = box_at(data, moof.end, end)
@@ -68,10 +68,10 @@ def _parts(data: Buffer) -> Iterator[tuple[PartInfo, _Fragment, Box]]:
             fragment = _read_moof(data, moof)
         except (BoxError, StructError):
             return
-        size = mdat.end - offset
-        if not fragment.rows or offset + fragment.payload + sum(row.size for row in fragment.rows) > mdat.end:
+        first = offset + fragment.payload
+        if not fragment.rows or first < mdat.start or first + sum(row.size for row in fragment.rows) > mdat.end:
             return
-        yield _info(offset, size, fragment), fragment, mdat
+        yield _info(offset, mdat.end - offset, fragment), fragment
         offset = mdat.end
 
 
