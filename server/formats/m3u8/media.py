@@ -17,8 +17,8 @@ from typing import Literal
 
 from server.formats.m3u8.attributes import DECIMALS, attribute_list, decimal, quoted
 
-VERSION = 7  # EXT-X-MAP for fragmented MP4; what Apple's authoring rules ask for
-LOW_LATENCY_VERSION = 9  # EXT-X-SKIP (RFC 8216bis 8)
+VERSION = 8  # EXT-X-MAP needs 6, EXT-X-GAP 8 (RFC 8216bis 8)
+LOW_LATENCY_VERSION = 9  # EXT-X-SKIP
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
