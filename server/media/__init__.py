@@ -1,0 +1,6 @@
+"""libav, and the child processes that it runs in: probing, pictures, transcoding.
+
+Bytes that a stranger made are opened by native code in a child with limits only; `child` starts and watches it, `guard`
+is the first thing that runs inside. It knows nothing of rows, paths, jobs or HTTP: open file descriptors come in,
+values and bytes go out. `av` is imported nowhere else, and never by the server itself before a child needs it.
+"""

@@ -1,0 +1,288 @@
+"""Starting and watching child processes that open media.
+
+`subprocess.Popen` in threads of our own, never asyncio's: uvloop forks, which costs 36 ms on the loop in a large
+process, and vfork needs `preexec_fn` unset. A thread starts one child and stays with it until it has ended, because
+the kernel kills a child whose starting thread ends (PR_SET_PDEATHSIG).
+
+    server -- argv: one JSON request; standard input: open as long as the server lives; chosen descriptors
+    child  -- standard output: JSON lines, the last is {"event": "done"}; standard error: for the log
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import server
+from server import clock
+from server.media.guard import EXIT_LIMIT
+
+# An event is a few hundred bytes, a probe of sixty streams some tens of thousands.
+MAX_LINE_BYTES = 256 * 1024
+MAX_LINES = 10_000
+# The end of standard error that is kept for the log.
+MAX_STDERR_BYTES = 8 * 1024
+READ_BYTES = 64 * 1024
+
+LIMIT_STATUSES = {EXIT_LIMIT, -signal.SIGXCPU, -signal.SIGXFSZ}
+
+Reason = Literal["crashed", "timeout", "limit", "protocol"]
+OnLine = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may take (getrlimit(2)); the kernel refuses or kills beyond."""
+
+    memory_bytes: int = 2 << 30  # address space: libav alone maps 0.4 GiB
+    cpu_s: int = 30
+    file_bytes: int = 256 << 20  # of each file written
+    files: int = 64  # open descriptors
+    nice: int = 0  # added to the server's own niceness
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a child that ended well used."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int  # resident
+    stderr: str
+
+
+class ChildFailed(Exception):
+    """A child that did not end well.
+
+    crashed: a signal or an exit status; timeout: the wall clock; limit: memory, CPU time or file size; protocol: it
+    said something else than events. `detail` and `stderr` are for the log, not for users.
+    """
+
+    def __init__(self, reason: Reason, detail: str, stderr: str = "") -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.stderr = stderr
+
+
+class Children:
+    """At most `workers` children at a time; others wait in `run`, counted by `waiting`."""
+
+    def __init__(self, workers: int = 4) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="child")
+        self._free = asyncio.Semaphore(workers)
+        self._running: set[_Child] = set()
+        self.waiting = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill what still runs and wait until it is gone."""
+        for child in self._running:
+            child.kill()
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def run(
+        self,
+        module: str,
+        arguments: Mapping[str, Any],
+        fds: Sequence[int] = (),
+        limits: Limits | None = None,
+        timeout_s: float = 60.0,
+        on_line: OnLine | None = None,
+    ) -> Result:
+        """Run `python -m module` with JSON `arguments`; it inherits `fds` under the same numbers.
+
+        `on_line` is called on the loop with each event as it comes. Cancelling kills the child and all it started.
+        Raises ChildFailed.
+        """
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            return await self._run(_Child(module, arguments, fds, limits or Limits(), timeout_s), on_line)
+        finally:
+            self._free.release()
+
+    async def _run(self, child: "_Child", on_line: OnLine | None) -> Result:
+        loop = asyncio.get_running_loop()
+        child.on_line = lambda event: loop.call_soon_threadsafe(on_line, event) if on_line else None
+        self._running.add(child)
+        future = loop.run_in_executor(self._threads, child.run)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            child.kill()
+            await asyncio.wait([future])
+            raise
+        finally:
+            self._running.discard(child)
+
+
+@dataclass(eq=False, slots=True)
+class _Child:
+    """One child; `run` and what it calls is the business of one thread, `kill` of any."""
+
+    module: str
+    arguments: Mapping[str, Any]
+    fds: Sequence[int]
+    limits: Limits
+    timeout_s: float
+    on_line: Callable[[dict[str, Any]], object] = lambda event: None
+    lines: int = 0
+    done: bool = False
+    failure: tuple[Reason, str] | None = None
+    pending: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    killed: bool = False
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def run(self) -> Result:
+        started = clock.monotonic()
+        with self.lock:
+            if self.killed:
+                raise ChildFailed("crashed", "killed before it was started")
+            process = self.process = self._spawn()
+        try:
+            self._watch(process, started + self.timeout_s)
+        finally:
+            cpu_s, peak_bytes = self._reap(process)
+        self._judge(process.returncode, cpu_s)
+        text = self.stderr.decode(errors="replace")
+        return Result(clock.monotonic() - started, cpu_s, peak_bytes, text)
+
+    def kill(self) -> None:
+        """End the child and all it started, now."""
+        with self.lock:
+            self.killed = True
+            if self.process is not None and self.process.returncode is None:
+                _kill_group(self.process.pid)
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        request = {"parent": os.getpid(), "limits": asdict(self.limits), "arguments": dict(self.arguments)}
+        return subprocess.Popen(
+            # Without `site` (-S): 25 ms of start. Without the current folder on the path (-P).
+            [sys.executable, "-S", "-P", "-m", self.module, json.dumps(request)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(self.fds),
+            start_new_session=True,
+            env=_environment(),
+            cwd="/",
+        )
+
+    def _watch(self, process: "subprocess.Popen[bytes]", deadline: float) -> None:
+        """Read what the child says until it ends, fails or is out of time."""
+        assert process.stdout is not None
+        assert process.stderr is not None
+        takers = {process.stdout.fileno(): self._take_output, process.stderr.fileno(): self._take_stderr}
+        ended = os.pidfd_open(process.pid)
+        try:
+            with selectors.DefaultSelector() as selector:
+                for fd in (*takers, ended):
+                    os.set_blocking(fd, False)
+                    selector.register(fd, selectors.EVENT_READ)
+                while self.failure is None:
+                    ready = [key.fd for key, _ in selector.select(max(0.0, deadline - clock.monotonic()))]
+                    if not ready:
+                        self.failure = ("timeout", f"not done after {self.timeout_s:g} s")
+                    for fd in takers.keys() & set(ready):
+                        data = _read(fd)
+                        if data:
+                            takers[fd](data)
+                        elif data is not None:
+                            selector.unregister(fd)
+                    if ended in ready:
+                        break
+            for fd, take in takers.items():
+                while self.failure is None and (data := _read(fd)):
+                    take(data)
+        finally:
+            os.close(ended)
+
+    def _take_output(self, data: bytes) -> None:
+        self.pending += data
+        *lines, rest = self.pending.split(b"\n")
+        self.pending = rest
+        for line in lines:
+            self._take_line(bytes(line))
+        if len(rest) > MAX_LINE_BYTES:
+            self.failure = ("protocol", f"a line of more than {MAX_LINE_BYTES} bytes")
+
+    def _take_line(self, line: bytes) -> None:
+        self.lines += 1
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict) or self.done or self.lines > MAX_LINES or len(line) > MAX_LINE_BYTES:
+            self.failure = self.failure or ("protocol", f"line {self.lines} is not an event: {line[:80]!r}")
+        elif event == {"event": "done"}:
+            self.done = True
+        elif self.failure is None:
+            self.on_line(event)
+
+    def _take_stderr(self, data: bytes) -> None:
+        self.stderr += data
+        del self.stderr[:-MAX_STDERR_BYTES]
+
+    def _reap(self, process: "subprocess.Popen[bytes]") -> tuple[float, int]:
+        """End the child's whole group and take its status; returns its CPU seconds and peak resident bytes."""
+        with self.lock:
+            _kill_group(process.pid)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+    def _judge(self, status: int, cpu_s: float) -> None:
+        """Raise ChildFailed unless the child ended well."""
+        failure = self.failure
+        if failure is None and (status in LIMIT_STATUSES or cpu_s > self.limits.cpu_s):
+            failure = ("limit", f"ended with {status}")
+        elif failure is None and status != 0:
+            failure = ("crashed", f"ended with {status}")
+        elif failure is None and not self.done:
+            failure = ("protocol", "ended without saying so")
+        if failure is not None:
+            raise ChildFailed(*failure, self.stderr.decode(errors="replace"))
+
+
+def _read(fd: int) -> bytes | None:
+    """What is there to read: empty at the end, None when there is nothing now."""
+    try:
+        return os.read(fd, READ_BYTES)
+    except BlockingIOError:
+        return None
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # all of it has ended
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _environment() -> dict[str, str]:
+    """Enough to import our own code, and nothing else: the server's holds secrets."""
+    root = str(Path(server.__file__).parents[1])
+    path = os.pathsep.join(dict.fromkeys([root, *filter(None, sys.path)]))
+    return {"PYTHONPATH": path, "LC_ALL": "C.UTF-8"}

@@ -1,0 +1,96 @@
+"""The inside of a child process: its guard, put up before anything is opened, and its voice.
+
+    def work(arguments, say): ...
+    if __name__ == "__main__":
+        guard.run(work)
+
+It imports as little as it can: a child's first 50 ms are its start.
+"""
+
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+# <linux/prctl.h>
+PR_SET_PDEATHSIG = 1
+PR_SET_NO_NEW_PRIVS = 38
+
+EXIT_LIMIT = 75  # ran into a limit and could say so
+
+Say = Callable[[dict[str, Any]], None]  # one event to the parent
+
+
+def run(work: Callable[[dict[str, Any], Say], None]) -> NoReturn:
+    """Guard this process, do `work` with the arguments of the command line, and end it."""
+    request = json.loads(sys.argv[1])
+    say = _voice()
+    follow_parent(request["parent"])
+    limit(request["limits"])
+    try:
+        work(request["arguments"], say)
+    except MemoryError:
+        _give_up("memory")
+    except OSError as error:
+        if error.errno in (errno.EFBIG, errno.ENOMEM):
+            _give_up(os.strerror(error.errno))
+        raise
+    say({"event": "done"})
+    # Native threads that hang must not keep the process from ending.
+    os._exit(0)
+
+
+def _voice() -> Say:
+    """Events go to what was standard output; whatever else prints there goes to standard error."""
+    out = os.dup(1)
+    os.set_inheritable(out, False)
+    os.dup2(2, 1)
+
+    def say(event: dict[str, Any]) -> None:
+        line = memoryview(json.dumps(event).encode() + b"\n")
+        while line:
+            line = line[os.write(out, line) :]
+
+    return say
+
+
+def follow_parent(parent: int) -> None:
+    """End with the parent, however that ends: by the kernel's word, and when standard input closes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) or libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    # The other end of standard input is held by the parent alone. Its end raises SIGIO, whose default is to end us:
+    # no thread is needed, and native code that hangs with the interpreter's lock cannot stop it.
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | fcntl.FASYNC)
+    if os.getppid() != parent or select.select([0], [], [], 0)[0]:
+        os._exit(1)  # it ended before the guard was up
+
+
+def limit(limits: dict[str, int]) -> None:
+    """Set the limits of child.Limits on this process.
+
+    RLIMIT_NPROC is left alone: it counts every process and thread of the user, the server's own included.
+    """
+    cpu = limits["cpu_s"]
+    for kind, value in (
+        (resource.RLIMIT_AS, limits["memory_bytes"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NOFILE, limits["files"]),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (value, value))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))  # SIGXCPU at the first, SIGKILL at the second
+    os.nice(limits["nice"])
+
+
+def _give_up(what: str) -> NoReturn:
+    os.write(2, f"limit: {what}\n".encode())
+    os._exit(EXIT_LIMIT)
