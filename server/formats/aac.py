@@ -1,7 +1,7 @@
 """AAC: the AudioSpecificConfig, the sample entry that carries it, silent frames.
 
-Sources: ISO/IEC 14496-3 (1.6.2.1 AudioSpecificConfig, 4.4.1 GASpecificConfig), ISO/IEC 14496-1 7.2.6 (descriptors),
-ISO/IEC 14496-14 (mp4a, esds).
+Sources: ISO/IEC 14496-3 (1.6.2.1 AudioSpecificConfig, 4.4.1 GASpecificConfig), ISO/IEC 14496-1 7.2.6
+(descriptors), ISO/IEC 14496-14 (mp4a, esds).
 """
 
 from dataclasses import dataclass, replace
@@ -13,15 +13,19 @@ from server.formats.sample import AudioConfig
 
 # Audio object types (ISO/IEC 14496-3 table 1.17).
 AOT_MAIN, AOT_LC, AOT_LTP, AOT_SBR, AOT_PS, AOT_ESCAPE = 1, 2, 4, 5, 29, 31
-LONG_FRAME_TYPES = frozenset({1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22})  # GASpecificConfig, 1024 or 960 samples a frame
-LOW_DELAY = 23  # GASpecificConfig, 512 or 480
-PLAYABLE_TYPES = frozenset({AOT_MAIN, AOT_LC, AOT_LTP})  # what browsers decode, alone or as the core of HE-AAC
+# Those with a GASpecificConfig: 1024 or 960 samples a frame, and 512 or 480.
+LONG_FRAME_TYPES = frozenset({1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22})
+LOW_DELAY = 23
+# What browsers decode, alone or as the core of HE-AAC.
+PLAYABLE_TYPES = frozenset({AOT_MAIN, AOT_LC, AOT_LTP})
 
 SAMPLE_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 ESCAPED_RATE = 15
-MIN_RATE, MAX_RATE = 7_350, 96_000  # the table's ends; an escaped rate beyond them is no AAC that decoders take
+# The table's ends; an escaped rate beyond them is no AAC that decoders take.
+MIN_RATE, MAX_RATE = 7_350, 96_000
 
-CHANNELS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 8, 11: 7, 12: 8, 14: 8}  # by channelConfiguration (table 1.19)
+# Channels by channelConfiguration (table 1.19).
+CHANNELS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 8, 11: 7, 12: 8, 14: 8}
 
 SBR_SYNC, PS_SYNC = 0x2B7, 0x548  # syncExtensionType (1.6.2.1)
 
@@ -32,8 +36,8 @@ ES_DESCRIPTOR, DECODER_CONFIG, DECODER_SPECIFIC_INFO, SL_CONFIG = 3, 4, 5, 6
 AAC_OBJECT_TYPE = 0x40  # objectTypeIndication: audio ISO/IEC 14496-3
 BITS_PER_CHANNEL = 6144  # decoder input buffer, and so the most one frame may hold (ISO/IEC 14496-3 4.5.3.1)
 
-# Raw AAC-LC frames of digital silence by channel configuration, from FFmpeg's native encoder (long window, no bands).
-# They hold for every sample rate and for 1024 and 960 samples alike.
+# Raw AAC-LC frames of digital silence by channel configuration, from FFmpeg's native encoder (long window,
+# no bands). They hold for every sample rate and for 1024 and 960 samples alike.
 SILENCE = {
     1: bytes.fromhex("01182007"),
     2: bytes.fromhex("211004608c1c"),
@@ -184,7 +188,7 @@ def audio_config(asc: bytes | memoryview) -> AudioConfig:
 
 
 def _esds(asc: bytes, config: AudioSpecificConfig) -> bytes:
-    """Elementary stream descriptor; the greatest bit rate is the coder's own limit, the average unknown (0)."""
+    """Elementary stream descriptor; the greatest bit rate is the coder's limit, the average unknown (0)."""
     buffer_bits = BITS_PER_CHANNEL * config.channels
     max_bitrate = buffer_bits * config.rate // config.frame_length
     audio_stream = 5 << 2 | 1  # streamType, upStream 0, reserved 1
@@ -200,7 +204,7 @@ def _descriptor(tag: int, body: bytes) -> bytes:
 
 
 def asc_of(sample_entry: bytes | memoryview) -> bytes:
-    """The AudioSpecificConfig within an `mp4a` sample entry, also QuickTime's versions 1 and 2. Raises AacError."""
+    """The AudioSpecificConfig within an `mp4a` sample entry, also QuickTime's. Raises AacError."""
     entry = bytes(sample_entry)
     version = int.from_bytes(entry[16:18], "big")
     children = {0: 36, 1: 52, 2: 72}.get(version)
@@ -259,7 +263,7 @@ def _descriptor_length(data: bytes, position: int) -> tuple[int, int]:
 
 
 def silent_frame(config: AudioConfig) -> bytes | None:
-    """One raw frame of digital silence that the track's decoder takes; None where the channel layout has none here."""
+    """One raw frame of digital silence for the track's decoder; None where its layout has none here."""
     try:
         core = AudioSpecificConfig.parse(asc_of(config.sample_entry))
     except AacError:

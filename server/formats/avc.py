@@ -246,7 +246,7 @@ def video_config(avcc: bytes | memoryview, timescale: int = VIDEO_TIMESCALE) -> 
 
 
 def nal_units(unit: bytes | memoryview, length_size: int = 4) -> Iterator[memoryview]:
-    """The NAL units of a length-prefixed access unit, header byte first. Raises AvcError where one is cut off."""
+    """The NAL units of a length-prefixed access unit, header byte first. Raises AvcError at one cut off."""
     view = memoryview(unit)
     position, end = 0, len(view)
     while position < end:

@@ -33,19 +33,19 @@ def full_box(kind: bytes, version: int, flags: int, *parts: Buffer) -> bytes:
 
 
 def visual_sample_entry(kind: bytes, width: int, height: int, *children: bytes) -> bytes:
-    """A stsd entry for pictures (ISO/IEC 14496-12 12.1.3); `children` begin with the codec's configuration."""
+    """A stsd entry for pictures (12.1.3); `children` begin with the codec's configuration."""
     fields = pack(">6xH16xHHIIIH32sHh", 1, width, height, 0x480000, 0x480000, 0, 1, b"", 24, -1)
     return box(kind, fields, *children)
 
 
 def audio_sample_entry(kind: bytes, channels: int, rate: int, *children: bytes) -> bytes:
-    """A stsd entry for sound (12.2.3); a rate beyond 16 bits is written as 0, the codec's own header rules."""
+    """A stsd entry for sound (12.2.3); a rate beyond 16 bits is 0, and the codec's own header rules."""
     fields = pack(">6xH8xHHHHI", 1, channels, 16, 0, 0, (rate if rate < 1 << 16 else 0) << 16)
     return box(kind, fields, *children)
 
 
 def walk(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes that lie side by side in `data[start:end]`. Raises BoxError at one that does not fit there."""
+    """The boxes side by side in `data[start:end]`. Raises BoxError at one that does not fit there."""
     end = len(data) if end is None else end
     while start < end:
         found = box_at(data, start, end)

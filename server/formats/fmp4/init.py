@@ -26,7 +26,7 @@ def init_segment(config: TrackConfig) -> bytes:
 
 
 def _matrix(rotation: int, width: int, height: int) -> bytes:
-    """The transformation that shows the picture `rotation` degrees clockwise and moves it back into view (6.2.2)."""
+    """The transformation that turns the picture `rotation` degrees clockwise and into view (6.2.2)."""
     a, b, c, d, x, y = {
         0: (ONE, 0, 0, ONE, 0, 0),
         90: (0, ONE, MINUS_ONE, 0, height, 0),
@@ -50,7 +50,8 @@ def _tkhd(config: TrackConfig) -> bytes:
         matrix = _matrix(0, 0, 0)
     enabled_in_movie_and_preview = 7
     fields = pack(">IIIII8xHHHH", 0, 0, TRACK_ID, 0, 0, 0, 0, volume, 0)
-    return full_box(b"tkhd", 0, enabled_in_movie_and_preview, fields, matrix, pack(">II", width << 16, height << 16))
+    size = pack(">II", width << 16, height << 16)
+    return full_box(b"tkhd", 0, enabled_in_movie_and_preview, fields, matrix, size)
 
 
 def _square_width(config: VideoConfig) -> int:

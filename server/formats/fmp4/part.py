@@ -22,7 +22,8 @@ SYNC, NON_SYNC = 0x02000000, 0x01010000
 
 DEFAULT_BASE_IS_MOOF = 0x020000
 TFHD_DURATION, TFHD_FLAGS = 0x08, 0x20
-TRUN_OFFSET, TRUN_FIRST_FLAGS, TRUN_DURATION, TRUN_SIZE, TRUN_FLAGS, TRUN_CTS = 0x1, 0x4, 0x100, 0x200, 0x400, 0x800
+TRUN_OFFSET, TRUN_FIRST_FLAGS = 0x1, 0x4
+TRUN_DURATION, TRUN_SIZE, TRUN_FLAGS, TRUN_CTS = 0x100, 0x200, 0x400, 0x800
 VERSION_1 = 0x01000000
 MASK_32 = 0xFFFFFFFF
 
@@ -46,8 +47,8 @@ def video_part(
 ) -> bytes:
     """moof + mdat of pictures; `durations`, `cts` and `keys` hold one item for each, in ticks.
 
-    `base` is the decode time of the first picture. Each piece of `payload` is one access unit, unless `sizes` names
-    the units' sizes apart (pieces read from a file in one go).
+    `base` is the decode time of the first picture. Each piece of `payload` is one access unit, unless `sizes`
+    names the units' sizes apart (pieces read from a file in one go).
     """
     sizes = list(map(len, payload)) if sizes is None else sizes
     return b"".join((video_header(sequence, base, sizes, durations, cts, keys), *payload))
@@ -66,7 +67,12 @@ def audio_part(
 
 
 def video_header(
-    sequence: int, base: int, sizes: Sequence[int], durations: Sequence[int], cts: Sequence[int], keys: Sequence[bool]
+    sequence: int,
+    base: int,
+    sizes: Sequence[int],
+    durations: Sequence[int],
+    cts: Sequence[int],
+    keys: Sequence[bool],
 ) -> bytes:
     """moof and the header of the mdat whose payload is the access units in order."""
     if True in keys[1:]:
@@ -84,7 +90,12 @@ def video_header(
 
 
 def _video_header_with_flags(
-    sequence: int, base: int, sizes: Sequence[int], durations: Sequence[int], cts: Sequence[int], keys: Sequence[bool]
+    sequence: int,
+    base: int,
+    sizes: Sequence[int],
+    durations: Sequence[int],
+    cts: Sequence[int],
+    keys: Sequence[bool],
 ) -> bytes:
     """As video_header, with flags for each picture: key frames that are not the first, all-intra streams."""
     count = len(sizes)
@@ -115,7 +126,7 @@ def audio_header(sequence: int, base: int, sizes: Sequence[int], durations: int 
 
 
 def _open(sequence: int, base: int, trun: int, duration: int | None, flags: int) -> tuple[int, bytes]:
-    """The size of the moof that will hold a trun of `trun` bytes, and all of it that comes before the trun."""
+    """The size of the moof that will hold a trun of `trun` bytes, and all of it before the trun."""
     if duration is None:
         tfhd = _TFHD.pack(20, b"tfhd", DEFAULT_BASE_IS_MOOF | TFHD_FLAGS, TRACK_ID, flags)
     else:

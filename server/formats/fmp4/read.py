@@ -6,7 +6,14 @@ from struct import unpack_from
 from typing import NamedTuple
 
 from server.formats.fmp4.box import Box, BoxError, Buffer, box_at, find
-from server.formats.fmp4.part import TRUN_CTS, TRUN_DURATION, TRUN_FIRST_FLAGS, TRUN_FLAGS, TRUN_OFFSET, TRUN_SIZE
+from server.formats.fmp4.part import (
+    TRUN_CTS,
+    TRUN_DURATION,
+    TRUN_FIRST_FLAGS,
+    TRUN_FLAGS,
+    TRUN_OFFSET,
+    TRUN_SIZE,
+)
 from server.formats.sample import Sample
 
 NON_SYNC_BIT = 0x00010000  # sample_is_non_sync_sample (ISO/IEC 14496-12 8.8.3.1)
@@ -40,7 +47,7 @@ class _Fragment(NamedTuple):
 
 
 def read_parts(data: Buffer) -> list[PartInfo]:
-    """The whole parts at the beginning of `data`; stops at the first that is incomplete or not of our making."""
+    """The whole parts at the beginning of `data`; stops at one that is incomplete or not ours."""
     return [info for info, _ in _parts(data)]
 
 
@@ -69,7 +76,8 @@ def _parts(data: Buffer) -> Iterator[tuple[PartInfo, _Fragment]]:
         except (BoxError, StructError):
             return
         first = offset + fragment.payload
-        if not fragment.rows or first < mdat.start or first + sum(row.size for row in fragment.rows) > mdat.end:
+        last = first + sum(row.size for row in fragment.rows)
+        if not fragment.rows or first < mdat.start or last > mdat.end:
             return
         yield _info(offset, mdat.end - offset, fragment), fragment
         offset = mdat.end
@@ -95,7 +103,8 @@ def _read_moof(data: Buffer, moof: Box) -> _Fragment:
     tfdt = _child(data, traf, b"tfdt")
     (sequence,) = unpack_from(">I", data, mfhd.start + 4)
     (base,) = unpack_from(">Q" if data[tfdt.start] == 1 else ">I", data, tfdt.start + 4)
-    payload, rows = _read_trun(data, _child(data, traf, b"trun"), _read_tfhd(data, _child(data, traf, b"tfhd")))
+    defaults = _read_tfhd(data, _child(data, traf, b"tfhd"))
+    payload, rows = _read_trun(data, _child(data, traf, b"trun"), defaults)
     return _Fragment(sequence, base, payload, rows)
 
 

@@ -124,8 +124,8 @@ class MediaPlaylist:
     def render(self, blocks: Iterable[str] | None = None, *, parts: bool = True) -> str:
         """The text of the playlist.
 
-        `blocks` are the lines of `segments` and `open_segment` where the caller keeps them rendered; else they are
-        rendered here, with their parts or without.
+        `blocks` are the lines of `segments` and `open_segment` where the caller keeps them rendered; else
+        they are rendered here, with the parts of closed segments or without.
         """
         if blocks is None:
             blocks = [segment_lines(segment, parts=parts) for segment in self.segments]
@@ -136,7 +136,8 @@ class MediaPlaylist:
 
 def header_lines(playlist: MediaPlaylist) -> str:
     """From #EXTM3U to the init segment."""
-    lines = ["#EXTM3U", f"#EXT-X-VERSION:{playlist.version}", f"#EXT-X-TARGETDURATION:{playlist.target_duration_s}"]
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{playlist.version}"]
+    lines.append(f"#EXT-X-TARGETDURATION:{playlist.target_duration_s}")
     if playlist.playlist_type:
         lines.append(f"#EXT-X-PLAYLIST-TYPE:{playlist.playlist_type}")
     if playlist.independent_segments:
@@ -221,9 +222,12 @@ def tail_lines(playlist: MediaPlaylist) -> str:
     lines = []
     if hint := playlist.preload_hint:
         lines.append(f"#EXT-X-PRELOAD-HINT:TYPE={hint.type},URI={quoted(hint.uri)}")
-    for report in playlist.rendition_reports:
-        last_part = "" if report.last_part is None else f",LAST-PART={report.last_part}"
-        lines.append(f"#EXT-X-RENDITION-REPORT:URI={quoted(report.uri)},LAST-MSN={report.last_msn}{last_part}")
+    lines += [_rendition_report_line(report) for report in playlist.rendition_reports]
     if playlist.ended:
         lines.append("#EXT-X-ENDLIST")
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def _rendition_report_line(report: RenditionReport) -> str:
+    line = f"#EXT-X-RENDITION-REPORT:URI={quoted(report.uri)},LAST-MSN={report.last_msn}"
+    return line if report.last_part is None else f"{line},LAST-PART={report.last_part}"

@@ -72,6 +72,7 @@ def variant_line(variant: Variant) -> str:
 
 
 def rendition_line(rendition: Rendition) -> str:
+    characteristics = ",".join(rendition.characteristics)
     attributes = (
         ("TYPE", rendition.type),
         ("GROUP-ID", quoted(rendition.group)),
@@ -82,7 +83,7 @@ def rendition_line(rendition: Rendition) -> str:
         ("AUTOSELECT", YES if rendition.autoselect or rendition.default else None),
         ("FORCED", YES if rendition.forced else None),
         ("CHANNELS", quoted(str(rendition.channels)) if rendition.channels else None),
-        ("CHARACTERISTICS", quoted(",".join(rendition.characteristics)) if rendition.characteristics else None),
+        ("CHARACTERISTICS", quoted(characteristics) if characteristics else None),
         ("URI", None if rendition.uri is None else quoted(rendition.uri)),
     )
     return f"#EXT-X-MEDIA:{attribute_list(attributes)}"
