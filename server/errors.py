@@ -52,6 +52,7 @@ ERRORS: Mapping[str, Row] = {
     "upload-conflict": Row(409, "The upload is not at the given offset."),
     "upload-gone": Row(410, "The upload has ended."),
     "upload-busy": Row(423, "Another request is writing this upload."),
+    "video-content-range-mismatch": Row(400, "The Content-Range header contradicts earlier requests."),
     "upload-finished": Row(403, "The upload has finished: delete the video instead."),
     "upload-taken-over": Row(400, "Another request has taken the upload over."),
     "upload-checksum-mismatch": Row(460, "The checksum does not match."),

@@ -6,7 +6,6 @@ a crash leaves either a part or its bytes in the data, and the next `join` goes 
 
 import errno
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,16 +18,9 @@ COPY_BYTES = 64 << 20  # by one system call
 _NO_COPY = (errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP)
 
 
-def incoming(folder: Path) -> Path:
-    """A new empty file for a part that is about to come."""
-    make_folder(folder)
-    path = folder / f"incoming-{uuid.uuid4().hex}"
-    path.touch(mode=0o640)
-    return path
-
-
 def keep(path: Path, folder: Path, key: int) -> None:
-    """An incoming file, whole and synced, becomes the part of that key."""
+    """A file, whole and synced, becomes the part of that key, in place of one that was not joined yet."""
+    make_folder(folder)
     path.replace(folder / str(key))
     sync_folder(folder)
 
@@ -42,7 +34,7 @@ def join(data: Path, folder: Path, sizes: Mapping[int, int]) -> int:
     keys = list(sizes)
     first = next((at for at, key in enumerate(keys) if key in here), len(keys))
     position = sum(sizes[key] for key in keys[:first])
-    if data.stat().st_size < position or not here.issuperset(keys[first:]):
+    if not here.issuperset(keys[first:]) or (position and data.stat().st_size < position):
         raise Problem("unavailable", detail="Parts of the upload are missing in the storage.")
     for key in keys[first:]:
         _move(folder / str(key), data, position)

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -24,14 +23,6 @@ from server.storage.layout import Layout
 THREADS = 4  # enough to keep a disk busy; a write seldom waits
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A part that has come, and is on disk, but is not yet the upload's."""
-
-    path: Path
-    size: int
 
 
 class UploadFiles:
@@ -71,23 +62,25 @@ class UploadFiles:
         Problem: 409 the file is shorter than `offset`, 413 over the limit (nothing is kept then), 503 and 507 the
         disk refuses.
         """
-        return await self._fill(self._layout.upload_data(upload_id), offset, chunks, limit)
-
-    async def receive_part(self, upload_id: str, chunks: AsyncIterator[bytes], limit: int) -> Incoming:
-        """Stores a part of at most `limit` bytes, whole or not at all. Errors as `append`."""
-        path = await self._run(parts.incoming, self._layout.upload_parts(upload_id))
+        appender = Appender(self._layout.upload_data(upload_id), offset, self._executor, self._has_space)
+        keep_to = None
         try:
-            return Incoming(path, await self._fill(path, 0, chunks, limit))
-        except BaseException:
-            await uncancelled(self._run(path.unlink))
-            raise
+            await appender.open()
+            async for chunk in chunks:
+                if appender.position + len(chunk) > offset + limit:
+                    keep_to = offset
+                    raise Problem("uploaded-file-too-large", detail=f"At most {limit} more bytes are taken.")
+                await appender.write(chunk)
+        finally:
+            size = await uncancelled(appender.close(keep_to))
+        return size
 
-    async def keep_part(self, upload_id: str, key: int, part: Incoming) -> None:
-        """The part becomes the upload's under that key, in place of one that was not joined yet."""
-        await uncancelled(self._run(parts.keep, part.path, self._layout.upload_parts(upload_id), key))
-
-    async def drop_part(self, part: Incoming) -> None:
-        await uncancelled(self._run(part.path.unlink))
+    async def adopt_part(self, upload_id: str, key: int, other_id: str) -> None:
+        """The data of another upload becomes a part of this one; what was left of the other is removed."""
+        data, folder = self._layout.upload_data(other_id), self._layout.upload_parts(upload_id)
+        await uncancelled(self._run(parts.keep, data, folder, key))
+        if other_id != upload_id:
+            await self.remove(other_id)
 
     async def join_parts(self, upload_id: str, sizes: Mapping[int, int]) -> int:
         """Moves the parts (key -> bytes, in order, from the first on) into the data; the bytes it has."""
@@ -106,20 +99,6 @@ class UploadFiles:
     async def remove(self, upload_id: str) -> None:
         """All bytes of the upload; none is no error."""
         await self._run(shutil.rmtree, self._layout.upload(upload_id), True)
-
-    async def _fill(self, path: Path, offset: int, chunks: AsyncIterator[bytes], limit: int) -> int:
-        appender = Appender(path, offset, self._executor, self._has_space)
-        keep_to = None
-        try:
-            await appender.open()
-            async for chunk in chunks:
-                if appender.position + len(chunk) > offset + limit:
-                    keep_to = offset
-                    raise Problem("uploaded-file-too-large", detail=f"At most {limit} more bytes are taken.")
-                await appender.write(chunk)
-        finally:
-            size = await uncancelled(appender.close(keep_to))
-        return size
 
     def _has_space(self, wanted: int = 0) -> bool:
         return data_folder.free_bytes(self._layout.root) >= self._reserve_bytes + wanted

@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 def put(folder, *keys):
     for key in keys:
-        path = parts.incoming(folder)
+        path = folder.parent / "incoming"
         path.write_bytes(BYTES[key])
         parts.keep(path, folder, key)
 
@@ -93,9 +93,3 @@ def test_parts_are_copied_where_the_file_system_does_not(data, folder, monkeypat
     assert parts.join(data, folder, SIZES) == 12
     assert data.read_bytes() == WHOLE
 
-
-def test_an_incoming_part_is_no_part(data, folder):
-    put(folder, 1)
-    parts.incoming(folder).write_bytes(b"half")
-
-    assert parts.join(data, folder, {1: 5}) == 5

@@ -139,26 +139,12 @@ async def test_space_within_the_reserve_is_given(files):
 
 
 async def test_parts_become_the_data(files, layout):
-    for key, text in ((2, b"cd"), (1, b"ab")):
-        part = await files.receive_part(UP, chunks(text), 10)
-        assert part.size == 2
-        await files.keep_part(UP, key, part)
+    for key, other in ((2, "upOther"), (1, UP)):
+        if other != UP:
+            await files.create(other)
+        await files.append(other, 0, chunks(b"ab" if key == 1 else b"cd"), 10)
+        await files.adopt_part(UP, key, other)
 
     assert await files.join_parts(UP, {1: 2, 2: 2}) == 4
     assert layout.upload_data(UP).read_bytes() == b"abcd"
-
-
-@pytest.mark.parametrize(
-    ("body", "error"), [(broken(b"ab"), ConnectionResetError), (chunks(b"a" * 11), Problem)], ids=["broken", "long"]
-)
-async def test_half_a_part_is_no_part(files, layout, body, error):
-    with pytest.raises(error):
-        await files.receive_part(UP, body, 10)
-
-    assert list(layout.upload_parts(UP).iterdir()) == []
-
-
-async def test_a_part_can_be_dropped(files, layout):
-    await files.drop_part(await files.receive_part(UP, chunks(b"ab"), 10))
-
-    assert list(layout.upload_parts(UP).iterdir()) == []
+    assert not layout.upload("upOther").exists()
