@@ -40,11 +40,12 @@ class BitReader:
 
     def ue(self) -> int:
         """Unsigned Exp-Golomb code (ITU-T H.264 9.1)."""
-        zeros = 0
-        while not self.u(1):
-            zeros += 1
-            if zeros > MAX_GOLOMB_ZEROS:
-                raise BitsError("Exp-Golomb code longer than 32 bits")
+        window = min(self.left, MAX_GOLOMB_ZEROS + 1)
+        zeros = window - self.u(window).bit_length()
+        self._position -= window
+        if zeros > MAX_GOLOMB_ZEROS:
+            raise BitsError("Exp-Golomb code longer than 32 bits")
+        self.skip(zeros + 1)
         return (1 << zeros) - 1 + self.u(zeros)
 
     def se(self) -> int:

@@ -235,7 +235,7 @@ def hostile(fields: BitWriter) -> bytes:
     [
         (b"", "not an SPS"),
         (PPS + bytes(8), "not an SPS"),
-        (SPS_320X180[:6], "SPS: needs 1 bits, 0 are left"),
+        (SPS_320X180[:6], "SPS: needs 5 bits, 4 are left"),
         (b"\x67\x42\0\x1f" + bytes(64), "SPS: Exp-Golomb code longer than 32 bits"),
         (hostile(BitWriter().u(24, 0x420028).ue(32)), "SPS id out of range"),
         (hostile(BitWriter().u(24, 0x640028).ue(0).ue(4)), "chroma format 4"),
