@@ -19,8 +19,8 @@ from server.formats.fmp4.init import init_segment
 from server.formats.fmp4.movie import Unservable
 from server.formats.fmp4.part import audio_header, video_header
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
-from server.formats.m3u8.multivariant import MultivariantPlaylist, Rendition, Variant
 from server.formats.sample import AudioConfig, VideoConfig
+from server.packager.master import AudioFacts, VideoFacts, master
 from server.packager.presentation import (
     AUDIO,
     MEDIA_PLAYLIST,
@@ -268,32 +268,34 @@ def _media_playlist(cut: CutTrack, independent: bool) -> str:
 
 def _master_playlist(cuts: Mapping[str, CutTrack], prefix: str, independent: bool) -> str:
     video, audio = cuts.get(VIDEO), cuts.get(AUDIO)
-    renditions: tuple[Rendition, ...] = ()
-    if video is not None and audio is not None:
-        renditions = (_audio_rendition(audio, f"{prefix}{AUDIO}/{MEDIA_PLAYLIST}"),)
-    variant = Variant(
-        uri=f"{prefix}{VIDEO if video else AUDIO}/{MEDIA_PLAYLIST}",
-        bandwidth=sum(map(_peak, cuts.values())),
-        average_bandwidth=sum(map(_average, cuts.values())),
-        codecs=tuple(cut.config.codec for cut in cuts.values()),
-        resolution=_resolution(video.config) if video and isinstance(video.config, VideoConfig) else None,
-        frame_rate=_frame_rate(video) if video else None,
-        audio=AUDIO if renditions else None,
-        closed_captions="NONE" if video else None,
+    return master(
+        _video_facts(video, f"{prefix}{VIDEO}/{MEDIA_PLAYLIST}") if video else None,
+        _audio_facts(audio, f"{prefix}{AUDIO}/{MEDIA_PLAYLIST}") if audio else None,
+        independent,
     )
-    return MultivariantPlaylist((variant,), renditions, independent).render()
 
 
-def _audio_rendition(cut: CutTrack, uri: str) -> Rendition:
-    config, language = cut.config, cut.track.language
-    return Rendition(
-        type="AUDIO",
-        group=AUDIO,
-        name="Audio" if language == "und" else language,
+def _video_facts(cut: CutTrack, uri: str) -> VideoFacts:
+    config = cut.config
+    return VideoFacts(
         uri=uri,
-        language=None if language == "und" else language,
-        default=True,
+        codec=config.codec,
+        peak=_peak(cut),
+        average=_average(cut),
+        resolution=_resolution(config) if isinstance(config, VideoConfig) else None,
+        frame_rate=_frame_rate(cut),
+    )
+
+
+def _audio_facts(cut: CutTrack, uri: str) -> AudioFacts:
+    config, language = cut.config, cut.track.language
+    return AudioFacts(
+        uri=uri,
+        codec=config.codec,
+        peak=_peak(cut),
+        average=_average(cut),
         channels=config.channels if isinstance(config, AudioConfig) else None,
+        language=None if language == "und" else language,
     )
 
 

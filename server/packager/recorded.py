@@ -1,0 +1,148 @@
+"""A recording as a presentation: the live segments as they lie on disk, listed from their journals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from server.formats.m3u8.media import Map, MediaPlaylist, Segment
+from server.packager.master import AudioFacts, VideoFacts, master
+from server.packager.presentation import (
+    AUDIO,
+    MEDIA_PLAYLIST,
+    VIDEO,
+    NoSuchMediaError,
+    Piece,
+    SegmentPlan,
+    init_name,
+    segment_name,
+)
+from server.storage.journal import SegmentEntry, TrackEntry
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRendition:
+    """One track of a broadcast, as `storage.recovery` reads it."""
+
+    tracks: Mapping[int, TrackEntry]  # by generation
+    segments: Sequence[SegmentEntry]  # in order; never empty
+    inits: Mapping[int, bytes]  # by generation
+
+
+class RecordedVideo:
+    """Segments keep the media sequence numbers they had live. `source` of a plan is `<rendition>/<number>`."""
+
+    def __init__(self, renditions: Mapping[str, RecordedRendition]) -> None:
+        self._renditions = {name: renditions[name] for name in (VIDEO, AUDIO) if name in renditions}
+        if not self._renditions:
+            raise ValueError("the recording holds no media")
+        self._entries = {
+            name: {entry.msn: entry for entry in rendition.segments if not entry.gap}
+            for name, rendition in self._renditions.items()
+        }
+        every = [entry for rendition in self._renditions.values() for entry in rendition.segments]
+        self._independent = all(entry.independent or entry.gap for entry in every)
+        self._target_s = max(1, int(max(entry.duration_s for entry in every) + 0.5))
+        self._media = {name: self._playlist(rendition) for name, rendition in self._renditions.items()}
+
+    @property
+    def duration_s(self) -> float:
+        """What a player plays: the sum of the segments, dropouts left out."""
+        return max(sum(entry.duration_s for entry in each.segments) for each in self._renditions.values())
+
+    @property
+    def renditions(self) -> tuple[str, ...]:
+        return tuple(self._renditions)
+
+    def track(self, rendition: str) -> TrackEntry | None:
+        """The newest configuration of a rendition."""
+        found = self._renditions.get(rendition)
+        return found.tracks[max(found.tracks)] if found and found.tracks else None
+
+    def master(self, prefix: str = "") -> str:
+        video, audio = self.track(VIDEO), self.track(AUDIO)
+        return master(
+            self._video_facts(video, prefix) if video else None,
+            self._audio_facts(audio, prefix) if audio else None,
+            self._independent,
+        )
+
+    def media(self, rendition: str) -> str:
+        self._rendition(rendition)
+        return self._media[rendition]
+
+    def init(self, rendition: str, generation: int = 0) -> bytes:
+        init = self._rendition(rendition).inits.get(generation)
+        if init is None:
+            raise NoSuchMediaError(f"{rendition} has no generation {generation}")
+        return init
+
+    def segment(self, rendition: str, number: int) -> SegmentPlan:
+        self._rendition(rendition)
+        entry = self._entries[rendition].get(number)
+        if entry is None:
+            raise NoSuchMediaError(f"{rendition} has no segment {number}")
+        return SegmentPlan(
+            header=b"",
+            reads=((0, entry.size),),
+            pieces=(Piece(0, 0, entry.size),),
+            size=entry.size,
+            source=f"{rendition}/{number}",
+        )
+
+    def _rendition(self, name: str) -> RecordedRendition:
+        found = self._renditions.get(name)
+        if found is None:
+            raise NoSuchMediaError(f"there is no {name}")
+        return found
+
+    def _playlist(self, rendition: RecordedRendition) -> str:
+        segments = []
+        for index, (generation, group) in enumerate(groupby(rendition.segments, lambda entry: entry.generation)):
+            for at, entry in enumerate(group):
+                segments.append(
+                    Segment(
+                        uri=segment_name(entry.msn),
+                        duration_s=entry.duration_s,
+                        map=Map(init_name(generation)) if at == 0 else None,
+                        discontinuity=index > 0 and at == 0,
+                        program_date_time_ms=entry.wall_ms,
+                        gap=entry.gap,
+                    )
+                )
+        return MediaPlaylist(
+            target_duration_s=self._target_s,
+            media_sequence=rendition.segments[0].msn,
+            playlist_type="VOD",
+            independent_segments=self._independent,
+            segments=tuple(segments),
+            ended=True,
+        ).render()
+
+    def _video_facts(self, track: TrackEntry, prefix: str) -> VideoFacts:
+        peak, average = _rates(self._renditions[VIDEO].segments)
+        return VideoFacts(
+            uri=f"{prefix}{VIDEO}/{MEDIA_PLAYLIST}",
+            codec=track.codec,
+            peak=peak,
+            average=average,
+            resolution=(track.width, track.height) if track.width else None,
+            frame_rate=track.frame_rate or None,
+        )
+
+    def _audio_facts(self, track: TrackEntry, prefix: str) -> AudioFacts:
+        peak, average = _rates(self._renditions[AUDIO].segments)
+        return AudioFacts(
+            uri=f"{prefix}{AUDIO}/{MEDIA_PLAYLIST}",
+            codec=track.codec,
+            peak=peak,
+            average=average,
+            channels=track.channels or None,
+        )
+
+
+def _rates(segments: Sequence[SegmentEntry]) -> tuple[int, int]:
+    """Bits a second of the heaviest segment and of all; a runt counts as half the longest."""
+    shortest_s = max(entry.duration_s for entry in segments) / 2
+    peak = max(entry.size * 8 / max(entry.duration_s, shortest_s, 1e-3) for entry in segments)
+    total_s = sum(entry.duration_s for entry in segments)
+    return max(1, round(peak)), max(1, round(sum(entry.size for entry in segments) * 8 / max(total_s, 1e-3)))
