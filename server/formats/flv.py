@@ -126,7 +126,8 @@ _UNSUPPORTED_AUDIO_PACKETS: Mapping[int, str] = {5: "multitrack audio", 7: "ModE
 def parse_video(payload: bytes) -> VideoTag | None:
     """The value of a video tag's body, or None for one without a picture (a seek mark, colour metadata)."""
     if len(payload) > 5 and payload[1] == 1 and ((first := payload[0]) == 0x27 or first == 0x17):
-        return VideoFrame(first == 0x17, _si24(payload, 2), memoryview(payload)[5:])
+        cts_ms = int.from_bytes(payload[2:5], "big", signed=True)
+        return VideoFrame(first == 0x17, cts_ms, memoryview(payload)[5:])
     return _video(payload)
 
 

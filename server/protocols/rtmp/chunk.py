@@ -32,6 +32,7 @@ MAX_CHUNK_STREAM = 65599
 
 _EXTENDED = 0xFFFFFF
 _HEADER_LENGTHS = (11, 7, 3, 0)
+_OBEYED = frozenset((SET_CHUNK_SIZE, ABORT))
 _LIMITED_MEDIA = MEDIA_TYPES | {AGGREGATE}
 
 # A type 3 chunk that starts a message after a type 0 chunk repeats its timestamp as the delta (5.3.1.2.4).
@@ -75,10 +76,8 @@ class ChunkReader:
     """Bytes in, messages out. Obeys Set Chunk Size and Abort, which it passes on as well."""
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.media_limit = limits.message
-        """Audio and video messages longer than this are skipped: the connection lowers it for strangers."""
         self.skipped = 0
-        """Messages not kept because of `media_limit` or the limit on data messages."""
+        """Messages not kept because of limit_media() or the limit on data messages."""
         self._limits = limits
         self._streams: dict[int, _ChunkStream] = {}
         self._chunk_size = DEFAULT_CHUNK_SIZE
@@ -86,6 +85,12 @@ class ChunkReader:
         self._current = _ChunkStream(0)  # whose chunk the next `_left` bytes belong to
         self._left = 0  # 0: a header comes next
         self._partial = 0  # bytes in all the buffers
+        self.limit_media(limits.message)
+
+    def limit_media(self, length: int) -> None:
+        """Skip audio and video messages longer than this: strangers get less memory than publishers."""
+        self._media_limit = length
+        self._harmless = min(length, self._limits.command, self._limits.data)
 
     def receive(self, data: bytes) -> Iterator[Message]:
         """Messages as they become whole; RtmpError ends the connection. Use up one call before the next."""
@@ -94,6 +99,7 @@ class ChunkReader:
             self._header = b""
         view = memoryview(data)
         at, end = 0, len(data)
+        budget = self._limits.messages_at_once
         while at < end:
             if not self._left:
                 body = self._read_header(data, at)
@@ -103,11 +109,15 @@ class ChunkReader:
                 at = body
             stream = self._current
             at, payload = self._take(stream, data, view, at)
-            if payload is not None:
-                message = Message(stream.type, stream.stream_id, stream.timestamp, payload)
-                if stream.type <= ABORT:
-                    self._obey(message)
-                yield message
+            if payload is None:
+                continue
+            message = Message(stream.type, stream.stream_id, stream.timestamp, payload)
+            if stream.type in _OBEYED:
+                self._obey(message)
+            budget -= 1
+            if budget < 0:
+                raise LimitError(f"more than {self._limits.messages_at_once} messages at once")
+            yield message
 
     def _read_header(self, data: bytes, at: int) -> int:
         """Read one header; the position of the chunk's body, or 0 if the header is not all there."""
@@ -129,18 +139,15 @@ class ChunkReader:
             body = _skip_repeated(stream.extended, data, body)
         if not body:
             return 0
-        if kind < 3 or not stream.missing:
-            if kind:
-                stream.timestamp = (stream.timestamp + stream.delta) & TIMESTAMP_MASK
-            stream.missing = stream.length
-            self._check_length(stream)
+        if not stream.missing:
+            self._start(stream, kind)
         self._current = stream
-        self._left = min(self._chunk_size, stream.missing)
+        self._left = stream.missing if stream.missing < self._chunk_size else self._chunk_size
         return body
 
     def _read_fields(self, stream: _ChunkStream, kind: int, data: bytes, at: int, body: int) -> int:
         """The fields of header types 0 to 2; the position behind the extended timestamp, 0 if it is missing."""
-        time = int.from_bytes(data[at : at + 3], "big")
+        time = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
         extended = b""
         if time == _EXTENDED:
             extended = data[body : body + 4]
@@ -148,18 +155,17 @@ class ChunkReader:
             if body > len(data):
                 return 0
             time = int.from_bytes(extended, "big")
-        self._discard(stream)  # a header in the middle of a message begins another: the first one is lost
         if extended or stream.extended:
             stream.set_extended(extended)
+        if stream.missing:
+            self._discard(stream)  # a header in the middle of a message begins another: the first one is lost
         if kind < 2:
-            stream.length = int.from_bytes(data[at + 3 : at + 6], "big")
+            stream.length = data[at + 3] << 16 | data[at + 4] << 8 | data[at + 5]
             stream.type = data[at + 6]
         stream.delta = time
         if kind == 0:
             stream.stream_id = int.from_bytes(data[at + 7 : at + 11], "little")
             stream.timestamp = time
-            if time > _LONGEST_REPEATED_MS:
-                stream.delta = 0
         return body
 
     def _add_stream(self, kind: int, chunk_stream: int) -> _ChunkStream:
@@ -171,35 +177,50 @@ class ChunkReader:
         stream = self._streams[chunk_stream] = _ChunkStream(chunk_stream)
         return stream
 
-    def _check_length(self, stream: _ChunkStream) -> None:
+    def _start(self, stream: _ChunkStream, kind: int) -> None:
+        """Begin the message that the stream's fields describe."""
+        if kind:
+            stream.timestamp = (stream.timestamp + stream.delta) & TIMESTAMP_MASK
+        elif stream.delta > _LONGEST_REPEATED_MS:
+            stream.delta = 0
+        stream.missing = stream.length
+        stream.skip = stream.length > self._harmless and self._is_unwanted(stream)
+
+    def _is_unwanted(self, stream: _ChunkStream) -> bool:
+        """Whether a message is too long to keep; LimitError if it is too long to go on."""
         length, limits = stream.length, self._limits
         if length > limits.message:
             raise LimitError(f"a message of {length} bytes; the limit is {limits.message}")
         if stream.type in _LIMITED_MEDIA:
-            stream.skip = length > self.media_limit
-        elif stream.type in DATA_TYPES:
-            stream.skip = length > limits.data
-        elif length > limits.command:
+            return length > self._media_limit
+        if stream.type in DATA_TYPES:
+            return length > limits.data
+        if length > limits.command:
             raise LimitError(f"a message of type {stream.type} and {length} bytes; the limit is {limits.command}")
+        return False
 
     def _take(
         self, stream: _ChunkStream, data: bytes, view: memoryview, at: int
     ) -> tuple[int, bytes | None]:
         """Take this chunk's body, and the chunks of the message that follow it; the payload if that is all."""
-        pieces = []
-        left, missing, end = self._left, stream.missing, len(data)
+        missing, size, end = stream.missing, self._chunk_size, len(data)
         separator, gap = stream.separator, len(stream.separator)
-        while True:
-            stop = min(at + left, end)
+        stop = at + self._left
+        pieces = []
+        while stop <= end:
             pieces.append(view[at:stop])
-            left -= stop - at
             missing -= stop - at
             at = stop
-            if left or not missing or data[at : at + gap] != separator or len(pieces) == _LONGEST_RUN:
+            if not missing or data[at : at + gap] != separator or len(pieces) == _LONGEST_RUN:
                 break
             at += gap
-            left = min(self._chunk_size, missing)
-        self._left, stream.missing = left, missing
+            stop = at + (missing if missing < size else size)
+        else:
+            pieces.append(view[at:end])
+            missing -= end - at
+            at = end
+        self._left = stop - at
+        stream.missing = missing
         return at, self._keep(stream, pieces)
 
     def _keep(self, stream: _ChunkStream, pieces: list[memoryview]) -> bytes | None:
@@ -209,9 +230,14 @@ class ChunkReader:
             return None
         if not stream.missing and not stream.buffer:
             return b"".join(pieces)
+        return self._gather(stream, pieces)
+
+    def _gather(self, stream: _ChunkStream, pieces: list[memoryview]) -> bytes | None:
+        """As _keep, for a message that more than one piece of input brings."""
+        before = len(stream.buffer)
         for piece in pieces:
             stream.buffer += piece
-            self._partial += len(piece)
+        self._partial += len(stream.buffer) - before
         if not stream.missing:
             payload = bytes(stream.buffer)
             self._discard(stream)

@@ -69,14 +69,13 @@ class Connection:
         self._since = now  # when the wait that _deadline bounds began
         self._handshake = Handshake()
         self._reader = ChunkReader(limits)
-        self._reader.media_limit = 0
+        self._reader.limit_media(0)
         self._writer = ChunkWriter()
         self._out = bytearray()
         self._events: list[Event] = []  # of the call in progress
         self._early: list[Event] = []  # media that came between publish and its acceptance
         self._early_bytes = 0
         self._dropped = 0
-        self._budget = 0  # messages that this call may still take
         self._app = ""
         self._stream_id = commands.MESSAGE_STREAM
         self._commands = 0
@@ -138,7 +137,7 @@ class Connection:
         if self.state is not State.ASKED:
             return False
         self.state = State.PUBLISHING
-        self._reader.media_limit = self._limits.message
+        self._reader.limit_media(self._limits.message)
         if self._fc_published is not None:
             self._command(commands.fc_published(self._fc_published))
         self._send(_CONTROL_CHUNKS, user_control(UserControl.STREAM_BEGIN, self._stream_id))
@@ -167,9 +166,7 @@ class Connection:
     def _receive(self, data: bytes) -> None:
         if not self._handshake.done:
             data = self._shake_hands(data)
-        self._budget = self._limits.messages_at_once
         for message in self._reader.receive(data):
-            self._spend()
             handler = _HANDLERS.get(message.type)
             if handler is not None:
                 handler(self, message)
@@ -186,19 +183,14 @@ class Connection:
             self.state = State.CONNECTING
         return rest
 
-    def _spend(self) -> None:
-        self._budget -= 1
-        if self._budget < 0:
-            raise LimitError(f"more than {self._limits.messages_at_once} messages at once")
-
     def _on_media(self, message: Message) -> None:
-        if not message.payload:
+        kind, _, timestamp, payload = message
+        if not payload:
             return  # some encoders send an empty message to keep the connection alive
-        media = Media(message.type, message.timestamp, message.payload)
         if self.state is State.PUBLISHING:
-            self._events.append(media)
+            self._events.append(Media(kind, timestamp, payload))
         else:
-            self._keep_early(media, len(message.payload))
+            self._keep_early(Media(kind, timestamp, payload), len(payload))
 
     def _on_data(self, message: Message) -> None:
         properties = commands.read_metadata(message)
@@ -219,8 +211,7 @@ class Connection:
             self._dropped += 1
 
     def _on_aggregate(self, message: Message) -> None:
-        for part in split_aggregate(message):
-            self._spend()
+        for part in split_aggregate(message, self._limits.aggregated):
             _HANDLERS[part.type](self, part)
 
     def _on_window_size(self, message: Message) -> None:
@@ -271,14 +262,14 @@ class Connection:
             return self._refuse_publish("no stream key given")
         self.state = State.ASKED
         self._since = self.last_received
-        self._reader.media_limit = self._limits.unasked
+        self._reader.limit_media(self._limits.unasked)
         self._events.append(PublishRequested(target.app, target.key, target.query))
         return None
 
     def _end_publication(self, command: Command) -> None:
         self.state = State.ENDED
         self._since = self.last_received
-        self._reader.media_limit = 0
+        self._reader.limit_media(0)
         self._early.clear()
         self._status("status", commands.UNPUBLISHED, "The stream has ended.")
         self._events.append(PublishEnded(command.name))

@@ -29,7 +29,10 @@ class Limits:
     """Media sent between `publish` and its acceptance is kept up to this, then dropped."""
 
     messages_at_once: int = 16_384
-    """Messages in one piece of input: some 20 ms of work; a minute of audio and video together is 6,000."""
+    """Messages in one piece of input: some 20 ms of work; audio and video take three minutes for as many."""
+
+    aggregated: int = 4096
+    """Tags in one aggregate message: as above."""
 
     commands: int = 256
     """Commands in the life of a connection: a publisher sends seven."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from server.protocols.rtmp.errors import MessageError
+from server.protocols.rtmp.errors import LimitError, MessageError
 
 SET_CHUNK_SIZE: Final = 1
 ABORT: Final = 2
@@ -78,7 +78,7 @@ def without_amf3_byte(message: Message) -> bytes:
     return message.payload[1:] if message.type in (DATA_AMF3, COMMAND_AMF3) else message.payload
 
 
-def split_aggregate(message: Message) -> Iterator[Message]:
+def split_aggregate(message: Message, limit: int) -> Iterator[Message]:
     """The audio, video and data messages inside; times are moved so that the first has the aggregate's own.
 
     Each is an FLV tag: type 8, size 24, timestamp 24 and its upper 8 bits, stream id 24, body, back pointer 32.
@@ -86,11 +86,14 @@ def split_aggregate(message: Message) -> Iterator[Message]:
     payload = message.payload
     at, first = 0, None
     while at < len(payload):
+        limit -= 1
+        if limit < 0:
+            raise LimitError("too many tags in an aggregate message")
         body = at + 11
         end = body + int.from_bytes(payload[at + 1 : at + 4], "big")
         if end > len(payload):
             raise MessageError("an aggregate message ends inside a tag")
-        time = int.from_bytes(payload[at + 4 : at + 7], "big") | payload[at + 7] << 24
+        time = payload[at + 7] << 24 | int.from_bytes(payload[at + 4 : at + 7], "big")
         first = time if first is None else first
         if payload[at] in MEDIA_TYPES or payload[at] in DATA_TYPES:
             timestamp = (message.timestamp + time - first) & TIMESTAMP_MASK
