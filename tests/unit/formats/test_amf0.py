@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +71,7 @@ MALFORMED: list[tuple[str, bytes, str]] = [
 ]
 
 
-def _ids(cases: list[tuple[str, bytes, object]]) -> list[str]:
+def _ids(cases: Sequence[tuple[str, bytes, object]]) -> list[str]:
     return [case[0] for case in cases]
 
 
@@ -109,13 +111,13 @@ def test_the_deepest_allowed_value_is_read_and_written() -> None:
         value = [value]
 
     assert decode(encode(value)) == [value]
-    with pytest.raises(AmfError, match="^AMF0 nesting is deeper than 16$"):
+    with pytest.raises(AmfError, match=r"^AMF0 nesting is deeper than 16$"):
         encode([value])
 
 
 def test_a_property_name_has_sixteen_bits_of_length() -> None:
     assert decode(encode({"k" * 65535: None})) == [{"k" * 65535: None}]
-    with pytest.raises(AmfError, match="^AMF0 property name of 65536 bytes$"):
+    with pytest.raises(AmfError, match=r"^AMF0 property name of 65536 bytes$"):
         encode({"k" * 65536: None})
 
 

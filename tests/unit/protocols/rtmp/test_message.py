@@ -38,7 +38,7 @@ def test_control_messages() -> None:
     assert control(ACKNOWLEDGEMENT, 0x01020304) == Message(3, 0, 0, b"\1\2\3\4")
     assert control_value(control(ACKNOWLEDGEMENT, 5)) == 5
     assert peer_bandwidth(2_500_000) == Message(6, 0, 0, b"\x00\x26\x25\xa0\x02")
-    with pytest.raises(MessageError, match="^control message 1 of 3 bytes$"):
+    with pytest.raises(MessageError, match=r"^control message 1 of 3 bytes$"):
         control_value(Message(1, 0, 0, b"\0\0\0"))
 
 
@@ -76,11 +76,11 @@ def test_the_last_back_pointer_may_be_missing() -> None:
 
 @pytest.mark.parametrize("length", [1, 3, 10, 11])
 def test_an_aggregate_that_ends_early(length: int) -> None:
-    with pytest.raises(MessageError, match="^an aggregate message ends inside a tag$"):
+    with pytest.raises(MessageError, match=r"^an aggregate message ends inside a tag$"):
         _split(_tag(AUDIO, 0, b"audio")[:length])
 
 
 def test_an_aggregate_of_too_many_tags() -> None:
     assert len(_split(_tag(AUDIO, 0, b"") * 5, limit=5)) == 5
-    with pytest.raises(LimitError, match="^too many tags in an aggregate message$"):
+    with pytest.raises(LimitError, match=r"^too many tags in an aggregate message$"):
         _split(_tag(AUDIO, 0, b"") * 6, limit=5)
