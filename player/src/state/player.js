@@ -1,0 +1,253 @@
+/**
+ * In charge of the way from an address to a picture, and back to it after a failure: asks for the manifest,
+ * hands it to an engine, and starts over when the engine gives up, the broadcast ends or the viewer retries.
+ */
+import { Budget } from '../engine/errors.js';
+import { delayS } from '../engine/manifest.js';
+import { LiveEdge } from './live_edge.js';
+import { nextPhase } from './phases.js';
+
+/** @typedef {import('../config.js').Asset} Asset */
+/** @typedef {import('../config.js').Options} Options */
+/** @typedef {import('../engine/manifest.js').Source} Source */
+/** @typedef {import('../engine/hls.js').EngineEvents} EngineEvents */
+/** @typedef {import('../engine/hls.js').EngineOptions} EngineOptions */
+/** @typedef {import('../engine/hls.js').HlsEngine | import('../engine/native.js').NativeEngine} Engine */
+/** @typedef {{ problem: import('../config.js').Problem, status: number }} Failure */
+
+/**
+ * @typedef {object} Means   what the player does its work with; tests bring their own
+ * @property {HTMLVideoElement} video
+ * @property {(source: Source, options: EngineOptions, events: EngineEvents) => Engine} createEngine
+ * @property {() => Promise<import('../engine/manifest.js').Answer>} ask
+ * @property {(seconds: number) => Promise<void>} pause
+ * @property {() => number} now   milliseconds, monotone
+ * @property {() => number} random
+ */
+
+/**
+ * @typedef {object} PlayerEvents
+ * @property {(phase: import('./phases.js').Phase, failure: Failure | null) => void} phase
+ * @property {(levels: import('../engine/hls.js').Level[]) => void} levels
+ * @property {() => void} play   pictures are wanted and can be had
+ */
+
+/** How a source came to its end. @typedef {'ended' | 'lost' | 'failed'} End */
+
+/** A server whose manifest works but whose media does not must not be asked for ever. */
+const RELOADS = 6;
+const RELOAD_WINDOW_MS = 120_000;
+/** Errors kept for `window.sluice`. */
+const MAX_NOTES = 100;
+
+export class Player {
+  /** @type {import('./phases.js').Phase} */
+  phase = 'asking';
+  /** @type {Engine | null} */
+  engine = null;
+  level = -1;
+  /** @type {string[]} */
+  notes = [];
+  /** The viewer (or the embedding page) wants it to play. */
+  wanted = false;
+  #played = false;
+  #finished = false;
+  #reloads = new Budget(RELOADS, RELOAD_WINDOW_MS);
+  /** @type {(() => void) | null} */
+  #onRetry = null;
+  /** @type {((end: End) => void) | null} */
+  #onEnd = null;
+
+  /**
+   * @param {Asset} asset
+   * @param {Options} options
+   * @param {Means} means
+   * @param {PlayerEvents} events
+   */
+  constructor(asset, options, means, events) {
+    this.asset = asset;
+    this.options = options;
+    this.means = means;
+    this.events = events;
+    this.wanted = options.autoplay;
+    this.edge = new LiveEdge(means.video, () => this.engine, {
+      interrupted: () => this.#happen('interrupted'),
+      resumed: () => this.#happen('resumed'),
+    });
+  }
+
+  /** Runs as long as the page lives. */
+  async run() {
+    let position = this.options.start ?? -1;
+    /** @type {Source | null} */
+    let over = null;
+    for (;;) {
+      const source = await this.#obtain(over);
+      const end = await this.#watch(source, position);
+      position = this.#resumeAt(end);
+      over = end === 'ended' ? source : null;
+      if (end === 'failed') await this.#retryWanted();
+    }
+  }
+
+  /**
+   * @param {Source | null} over   a broadcast that has ended, and is not worth playing again
+   * @returns {Promise<Source>}
+   */
+  async #obtain(over) {
+    for (let attempt = 0; ; attempt++) {
+      const answer = await this.means.ask();
+      if (answer.kind === 'ready' && answer.source.text !== over?.text) return answer.source;
+      if (answer.kind === 'problem') {
+        this.#happen('problem', answer);
+        await this.#retryWanted();
+        attempt = -1;
+        continue;
+      }
+      if (answer.kind === 'lost') this.#happen('lost');
+      else this.#happen(this.#isOver() ? 'ended' : 'wait');
+      const afterS = answer.kind === 'ready' ? null : answer.afterS;
+      await this.means.pause(delayS(attempt, afterS, this.means.random()));
+    }
+  }
+
+  #isOver() {
+    return this.asset.kind === 'live' && this.#played;
+  }
+
+  /**
+   * @param {Source} source
+   * @param {number} startPosition
+   * @returns {Promise<End>}
+   */
+  #watch(source, startPosition) {
+    const live = this.asset.kind === 'live';
+    this.engine?.destroy();
+    this.edge.reset();
+    this.#finished = false;
+    return new Promise((resolve) => {
+      this.#onEnd = resolve;
+      this.engine = this.means.createEngine(source, {
+        live,
+        targetLatency: this.asset.targetLatency,
+        startPosition,
+        quality: this.options.quality,
+        // A live stream that nobody watches yet is not worth its traffic; a video's first picture is.
+        startLoad: !live || this.wanted,
+      }, this.#engineEvents());
+    });
+  }
+
+  /** @returns {EngineEvents} */
+  #engineEvents() {
+    return {
+      playable: () => {
+        this.#happen('playable');
+        if (this.wanted) this.events.play();
+      },
+      levels: (levels) => this.events.levels(levels),
+      level: (index) => {
+        this.level = index;
+      },
+      advanced: () => this.edge.advanced(this.means.now()),
+      finished: () => {
+        this.#finished = true;
+        if (this.means.video.ended) this.ended();
+      },
+      lost: () => this.#lose(),
+      problem: (code) => this.#fail(code),
+      note: (text) => this.#note(text),
+    };
+  }
+
+  #lose() {
+    if (!this.#reloads.spend(this.means.now())) {
+      this.#fail('server-failed');
+      return;
+    }
+    this.#happen('lost');
+    void this.means.pause(delayS(0, null, this.means.random())).then(() => this.#end('lost'));
+  }
+
+  /** @param {string} code */
+  #fail(code) {
+    this.engine?.destroy();
+    this.engine = null;
+    this.#happen('problem', { problem: { code, title: '', detail: null }, status: 0 });
+    this.#end('failed');
+  }
+
+  /** @param {End} end */
+  #end(end) {
+    this.#onEnd?.(end);
+    this.#onEnd = null;
+  }
+
+  /** @param {End} end */
+  #resumeAt(end) {
+    const { video } = this.means;
+    const fromTheStart = end === 'ended' || (this.asset.kind === 'live' && this.edge.following.on);
+    return fromTheStart || video.currentTime === 0 ? -1 : video.currentTime;
+  }
+
+  #retryWanted() {
+    return new Promise((resolve) => {
+      this.#onRetry = () => resolve(undefined);
+    });
+  }
+
+  /** The viewer asks to try again. */
+  retry() {
+    this.#happen('retry');
+    this.#onRetry?.();
+    this.#onRetry = null;
+  }
+
+  /** The viewer (or the page's autoplay) wants it to play. */
+  play() {
+    this.wanted = true;
+    this.engine?.startLoad();
+    this.edge.resumed(this.means.now());
+  }
+
+  /** The viewer wants it to pause. */
+  pause() {
+    this.wanted = false;
+    this.edge.paused();
+  }
+
+  /** Pictures move. */
+  moving() {
+    this.#played = true;
+    this.edge.moving(this.means.now());
+  }
+
+  /** Pictures stopped for lack of media. */
+  stalled() {
+    if (this.#played) this.edge.stalled(this.means.now());
+  }
+
+  /** The media element came to the end of its media. */
+  ended() {
+    if (this.asset.kind !== 'live' || !this.#finished) return;
+    this.#happen('ended');
+    this.#end('ended');
+  }
+
+  /**
+   * @param {import('./phases.js').Happening} happening
+   * @param {Failure | null} [failure]
+   */
+  #happen(happening, failure = null) {
+    const phase = nextPhase(this.phase, happening);
+    if (phase === this.phase) return;
+    this.phase = phase;
+    this.events.phase(phase, failure);
+  }
+
+  /** @param {string} text */
+  #note(text) {
+    this.notes.push(text);
+    if (this.notes.length > MAX_NOTES) this.notes.shift();
+  }
+}

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import { Player } from '../../src/state/player.js';
+
+const ASSET = Object.freeze({
+  id: 'x', kind: /** @type {const} */ ('live'), title: '', manifest: '/m', poster: null, live: true,
+  latencyMode: 'low', targetLatency: null, public: true,
+});
+const OPTIONS = Object.freeze({
+  autoplay: true, muted: true, loop: false, controls: true, start: null, quality: null,
+});
+
+/** @param {string} text @returns {import('../../src/engine/manifest.js').Answer} */
+const ready = (text) => ({ kind: 'ready', source: { url: '/m', text } });
+/** @type {import('../../src/engine/manifest.js').Answer} */
+const WAIT = { kind: 'wait', afterS: 1 };
+/** @type {import('../../src/engine/manifest.js').Answer} */
+const EXPIRED = {
+  kind: 'problem', status: 403, problem: { code: 'playback-token-expired', title: '', detail: null },
+};
+
+/** Lets everything that waits for promises run. */
+const settle = () => new Promise((resolve) => {
+  setImmediate(resolve);
+});
+
+describe('the player', () => {
+  /** @type {import('../../src/engine/manifest.js').Answer[]} */
+  let answers;
+  /** @type {string[]} */
+  let told;
+  /** @type {(() => void)[]} */
+  let sleepers;
+  /** @type {{ source: any, options: any, events: import('../../src/engine/hls.js').EngineEvents,
+   *           destroyed: boolean, started: boolean }[]} */
+  let engines;
+  /** @type {any} */
+  let video;
+  let now = 0;
+
+  beforeEach(() => {
+    [answers, told, sleepers, engines, now] = [[], [], [], [], 0];
+    video = { currentTime: 0, ended: false, paused: false, seeking: false, buffered: { length: 0 } };
+  });
+
+  /** @param {object} asset @param {object} options */
+  function start(asset = {}, options = {}) {
+    const player = new Player({ ...ASSET, ...asset }, { ...OPTIONS, ...options }, {
+      video,
+      createEngine: (source, engineOptions, events) => {
+        const engine = { source, options: engineOptions, events, destroyed: false, started: false };
+        engines.push(engine);
+        return /** @type {any} */ ({
+          live: true, latency: 1, targetLatency: 1, clockDelay: null, liveSyncPosition: 50, chosenLevel: -1,
+          destroy: () => { engine.destroyed = true; },
+          startLoad: () => { engine.started = true; },
+        });
+      },
+      ask: async () => answers.shift() ?? WAIT,
+      pause: () => new Promise((resolve) => {
+        sleepers.push(resolve);
+      }),
+      now: () => now,
+      random: () => 0,
+    }, {
+      phase: (phase, failure) => told.push(failure ? `${phase}: ${failure.problem.code}` : phase),
+      levels: () => {},
+      play: () => told.push('play'),
+    });
+    void player.run();
+    return player;
+  }
+
+  /** Ends every pause that has begun. */
+  async function wake() {
+    for (const resolve of sleepers.splice(0)) resolve();
+    await settle();
+  }
+
+  test('waits until there is something, then plays it', async () => {
+    answers.push(WAIT, WAIT, ready('a'));
+    start();
+    await settle();
+    assert.deepEqual(told, ['waiting']);
+
+    await wake();
+    await wake();
+    engines[0]?.events.playable();
+    assert.deepEqual(told, ['waiting', 'open', 'play']);
+    assert.deepEqual(engines[0]?.options, {
+      live: true, targetLatency: null, startPosition: -1, quality: null, startLoad: true,
+    });
+  });
+
+  test('tells a problem, and asks again only when the viewer wants', async () => {
+    answers.push(EXPIRED, ready('a'));
+    const player = start();
+    await settle();
+    await wake();
+    assert.deepEqual(told, ['failed: playback-token-expired']);
+    assert.equal(engines.length, 0);
+
+    player.retry();
+    await settle();
+    engines[0]?.events.playable();
+    assert.deepEqual(told.slice(1), ['asking', 'open', 'play']);
+  });
+
+  test('a broadcast that ended gives way to the next, not to itself', async () => {
+    answers.push(ready('a'), ready('a'), WAIT, ready('b'));
+    const player = start();
+    await settle();
+    engines[0]?.events.playable();
+    player.moving();
+    engines[0]?.events.finished();
+    assert.deepEqual(told, ['open', 'play'], 'there is still something to play to the end');
+
+    video.ended = true;
+    player.ended();
+    await settle();
+    assert.deepEqual(told.slice(2), ['ended']);
+    assert.equal(engines[0]?.destroyed, false, 'the past can still be sought');
+
+    await wake();
+    await wake();
+    assert.equal(engines.length, 2);
+    assert.equal(engines[0]?.destroyed, true);
+    engines[1]?.events.playable();
+    assert.deepEqual(told.slice(3), ['open', 'play']);
+  });
+
+  test('a stream that vanished without a word has ended, not “not started”', async () => {
+    answers.push(ready('a'), WAIT);
+    const player = start();
+    await settle();
+    engines[0]?.events.playable();
+    player.moving();
+    engines[0]?.events.lost();
+    await settle();
+    await wake();
+
+    assert.deepEqual(told.slice(2), ['lost', 'ended']);
+  });
+
+  test('a video goes on where the connection was lost', async () => {
+    answers.push(ready('a'), ready('a'));
+    const player = start({ kind: 'vod' }, { start: 12 });
+    await settle();
+    assert.equal(engines[0]?.options.startPosition, 12);
+    engines[0]?.events.playable();
+    player.moving();
+    video.currentTime = 34.5;
+    engines[0]?.events.lost();
+    await settle();
+    await wake();
+
+    assert.equal(engines[1]?.options.startPosition, 34.5);
+    assert.deepEqual(told.slice(2), ['lost']);
+  });
+
+  test('a server that fails again and again ends in words', async () => {
+    for (let i = 0; i < 10; i++) answers.push(ready('a'));
+    start();
+    for (let i = 0; i < 10; i++) {
+      await settle();
+      engines.at(-1)?.events.lost();
+      await settle();
+      await wake();
+    }
+
+    assert.equal(told.at(-1), 'failed: server-failed');
+    assert.equal(engines.length, 7);
+    assert.equal(engines.at(-1)?.destroyed, true);
+  });
+
+  test('a live stream that nobody plays is not fetched', async () => {
+    answers.push(ready('a'));
+    const player = start({}, { autoplay: false });
+    await settle();
+    engines[0]?.events.playable();
+    assert.deepEqual(told, ['open']);
+    assert.equal(engines[0]?.options.startLoad, false);
+
+    player.play();
+    assert.equal(engines[0]?.started, true);
+  });
+
+  test('a broken medium ends in words, and a retry starts over', async () => {
+    answers.push(ready('a'), ready('a'));
+    const player = start({ kind: 'vod' });
+    await settle();
+    engines[0]?.events.problem('media-broken');
+    await settle();
+    assert.equal(told.at(-1), 'failed: media-broken');
+
+    player.retry();
+    await settle();
+    assert.equal(engines.length, 2);
+  });
+
+  test('an interruption is told, and its end', async () => {
+    answers.push(ready('a'));
+    const player = start();
+    await settle();
+    engines[0]?.events.playable();
+    player.moving();
+    engines[0]?.events.advanced();
+    player.stalled();
+    now = 6_000;
+    player.edge.tick(now);
+    player.moving();
+
+    assert.deepEqual(told.slice(2), ['interrupted', 'open']);
+  });
+
+  test('keeps the last hundred notes', async () => {
+    answers.push(ready('a'));
+    const player = start();
+    await settle();
+    for (let i = 0; i < 150; i++) engines[0]?.events.note(`note ${i}`);
+
+    assert.equal(player.notes.length, 100);
+    assert.equal(player.notes.at(-1), 'note 149');
+  });
+});
