@@ -24,7 +24,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import server
 from server import clock
 from server.media.guard import EXIT_LIMIT
 
@@ -283,6 +282,6 @@ def _kill_group(pid: int) -> None:
 
 def _environment() -> dict[str, str]:
     """Enough to import our own code, and nothing else: the server's holds secrets."""
-    root = str(Path(server.__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     path = os.pathsep.join(dict.fromkeys([root, *filter(None, sys.path)]))
     return {"PYTHONPATH": path, "LC_ALL": "C.UTF-8"}

@@ -1,0 +1,133 @@
+"""What the server asks of its children: to look at an upload, and to make posters.
+
+Descriptors come in open and stay the caller's. ChildFailed, of whatever reason, comes out as it is: `problem_of` says
+it to the file's owner.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from server.media.child import ChildFailed, Children, Limits
+
+PROBE_TIMEOUT_S = 60.0
+POSTER_TIMEOUT_S = 30.0
+POSTER_LIMITS = Limits(file_bytes=16 << 20, nice=5)
+
+FAILURES = {
+    "crashed": "the file could not be read: it made the reader crash",
+    "timeout": "the file could not be read in time",
+    "limit": "the file could not be read: it takes more memory or time than a sound file would",
+    "protocol": "the file could not be read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MediaProblem:
+    """Why a file can't be watched: code `unsupported` (sound, but not for us) or `invalid`, and a sentence."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is in a file; `streams` are as probe.py and streams.py describe them."""
+
+    container: str
+    duration_s: float | None
+    bit_rate: int | None
+    streams: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All that was found out about an upload. It can be watched when there is no problem."""
+
+    indexed: bool
+    probe: Probe | None
+    problem: MediaProblem | None
+
+
+def problem_of(failure: ChildFailed) -> MediaProblem:
+    """The failure of a child as the fault of the file it read."""
+    return MediaProblem("invalid", FAILURES[failure.reason])
+
+
+async def examine(
+    children: Children,
+    source: int,
+    index: int,
+    on_indexed: Callable[[], None] = lambda: None,
+    timeout_s: float = PROBE_TIMEOUT_S,
+) -> Examination:
+    """Look at the upload behind the descriptor `source`; its index is written to `index` if it can be served by one.
+
+    `on_indexed` is called the moment the index is whole, about half way: the video can be played from then on, unless
+    the decoder finds a problem after all. Raises ChildFailed.
+    """
+    events: dict[str, dict[str, Any]] = {}
+
+    def on_line(event: dict[str, Any]) -> None:
+        events[event["event"]] = event
+        if event["event"] == "indexed":
+            on_indexed()
+
+    arguments = {"source": source, "index": index}
+    await children.run("server.media.probe", arguments, [source, index], timeout_s=timeout_s, on_line=on_line)
+    return Examination("indexed" in events, _probe(events.get("probed")), _problem(events.get("problem")))
+
+
+async def poster(children: Children, source: int, index: int) -> bytes | MediaProblem:
+    """A JPEG of the upload's first good key frame, turned upright. Raises ChildFailed."""
+    return await _picture(children, {"source": source, "index": index})
+
+
+async def segment_poster(children: Children, init: bytes, segment: bytes) -> bytes | MediaProblem:
+    """A JPEG of the first picture of a segment. Raises ChildFailed."""
+    with _memory_file("segment", init, segment) as media:
+        return await _picture(children, {"media": media})
+
+
+async def _picture(children: Children, arguments: dict[str, int]) -> bytes | MediaProblem:
+    problems: list[dict[str, Any]] = []
+
+    def on_line(event: dict[str, Any]) -> None:
+        if event["event"] == "problem":
+            problems.append(event)
+
+    with _memory_file("picture") as picture:
+        await children.run(
+            "server.media.thumbnails",
+            {**arguments, "picture": picture},
+            [*arguments.values(), picture],
+            limits=POSTER_LIMITS,
+            timeout_s=POSTER_TIMEOUT_S,
+            on_line=on_line,
+        )
+        problem = _problem(problems[0] if problems else None)
+        return problem or os.pread(picture, os.fstat(picture).st_size, 0)
+
+
+def _probe(event: dict[str, Any] | None) -> Probe | None:
+    if event is None:
+        return None
+    return Probe(event["container"], event["duration_s"], event["bit_rate"], tuple(event["streams"]))
+
+
+def _problem(event: dict[str, Any] | None) -> MediaProblem | None:
+    return None if event is None else MediaProblem(event["code"], event["detail"])
+
+
+@contextmanager
+def _memory_file(name: str, *content: bytes) -> Iterator[int]:
+    """A file of no folder (memfd_create(2)) that begins with `content`, gone with its descriptor."""
+    fd = os.memfd_create(name)
+    try:
+        with open(fd, "wb", closefd=False) as out:
+            out.writelines(content)
+        yield fd
+    finally:
+        os.close(fd)
