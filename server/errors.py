@@ -28,6 +28,7 @@ ERRORS: Mapping[str, Row] = {
     "authentication-invalid-authorization-header-value": Row(401, "The Authorization header is not valid."),
     "authentication-invalid-access-token": Row(401, "The access token is invalid or has expired."),
     "authentication-invalid-api-key": Row(401, "The API key is not valid."),
+    "authentication-invalid-user-credentials": Row(400, "The user credentials were incorrect."),
     "authentication-invalid-refresh-token": Row(400, "The refresh token is not valid."),
     "authentication-missing-upload-token": Row(401, "An upload token is required."),
     "authentication-invalid-upload-token": Row(401, "The upload token is invalid or has expired."),

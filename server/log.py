@@ -22,6 +22,7 @@ _SECRET_TEXT = re.compile(
     r"|(?<=/token/)[^/?#\s\"]+"
     r"|(?<=[?&]token=)[^&#\s\"]+"
     r"|(?<=[?&]avh=)[^&#\s\"]+"
+    r"|(?<=[?&]streamKey=)[^&#\s\"]+"
     r"|(?<=/tus/)(up\w+/)[\w-]+"
 )
 MASK = "***"

@@ -1,0 +1,17 @@
+"""The REST API at the root, in the api.video dialect: one module for each resource.
+
+In charge of: translating between JSON and rows, and saying what happened. It must not know more of a rule than the
+repositories and services below; a rule that two dialects share belongs there.
+"""
+
+from collections.abc import Sequence
+
+from server.web.api import auth, live_streams, upload_tokens, videos
+from server.web.typed import Operations
+
+OPERATIONS: Sequence[Operations] = (
+    auth.operations,
+    videos.operations,
+    live_streams.operations,
+    upload_tokens.operations,
+)

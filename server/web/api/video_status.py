@@ -1,0 +1,159 @@
+"""`GET /videos/{videoId}/status`: the dialect's ingest and encoding words, derived from the rows."""
+
+from collections.abc import Mapping, Sequence
+from math import gcd
+from typing import Any, Literal
+
+from pydantic import Field
+
+from server.catalog.models import Upload, Video
+from server.web.shapes import Answer
+
+IngestStatus = Literal["uploading", "uploaded", "ingesting", "ingested"]
+EncodingStatus = Literal["waiting", "encoding", "encoded", "failed"]
+QualityName = Literal["240p", "360p", "480p", "720p", "1080p", "2160p"]
+
+# Life-cycle word -> (ingest, encoding) words. They are closed sets for the SDK for Python, which also breaks on null;
+# so a video that no byte has come of is "uploading" too.
+WORDS: Mapping[str, tuple[IngestStatus, EncodingStatus]] = {
+    "pending": ("uploading", "waiting"),
+    "uploading": ("uploading", "waiting"),
+    "pre-processing": ("ingesting", "waiting"),
+    "processing": ("ingested", "encoding"),
+    "done": ("ingested", "encoded"),
+    "error": ("uploaded", "failed"),
+    "aborted": ("uploading", "failed"),
+}
+# the tallest that a picture reaches names its quality; the set is closed, so 144p counts as 240p
+HEIGHTS: Sequence[tuple[int, QualityName]] = (
+    (2160, "2160p"),
+    (1080, "1080p"),
+    (720, "720p"),
+    (480, "480p"),
+    (360, "360p"),
+    (0, "240p"),
+)
+# codec strings (RFC 6381) and libav's names -> the dialect's
+CODECS = {"avc1": "h264", "avc3": "h264", "hvc1": "hevc", "hev1": "hevc", "mp4a": "aac"}
+
+
+class BytesRange(Answer):
+    first: int = Field(serialization_alias="from")
+    to: int
+    total: int | None
+
+
+class ReceivedParts(Answer):
+    parts: list[int]
+    total: int | None
+
+
+class Ingest(Answer):
+    status: IngestStatus
+    filesize: int | None
+    received_bytes: list[BytesRange]
+    received_parts: ReceivedParts
+
+
+class Quality(Answer):
+    type: Literal["hls", "mp4"]
+    quality: QualityName
+    status: EncodingStatus
+
+
+class EncodingMetadata(Answer):
+    """Of the file that was uploaded; a recording's, of its broadcast."""
+
+    width: int | None
+    height: int | None
+    bitrate: float | None = Field(description="kbit/s")
+    duration: int | None
+    framerate: float | None
+    samplerate: int | None
+    video_codec: str | None
+    audio_codec: str | None
+    aspect_ratio: str | None
+
+
+class Encoding(Answer):
+    playable: bool
+    qualities: list[Quality]
+    metadata: EncodingMetadata
+
+
+class VideoStatus(Answer):
+    ingest: Ingest
+    encoding: Encoding
+
+
+def status(row: Video, upload: Upload | None) -> VideoStatus:
+    """`upload` is the video's newest."""
+    ingest_word, encoding_word = WORDS[row.state]
+    streams = (row.media or {}).get("streams", [])
+    picture, sound = _first(streams, "video"), _first(streams, "audio")
+    return VideoStatus(
+        ingest=_ingest(row, upload, ingest_word),
+        encoding=Encoding(
+            playable=row.playable,
+            qualities=_qualities(row, picture.get("height"), encoding_word),
+            metadata=_metadata(row, picture, sound),
+        ),
+    )
+
+
+def _ingest(row: Video, upload: Upload | None, word: IngestStatus) -> Ingest:
+    ranges: list[BytesRange] = []
+    parts = ReceivedParts(parts=[], total=None)
+    if upload is not None and upload.parts is not None:
+        numbers = sorted(int(number) for number in upload.parts.get("received", {}))
+        parts = ReceivedParts(parts=numbers, total=upload.parts.get("total"))
+    elif upload is not None and upload.received:
+        ranges = [BytesRange(first=0, to=upload.received - 1, total=upload.length)]
+    filesize = row.source_bytes
+    if filesize is None and upload is not None:
+        filesize = upload.length
+    return Ingest(status=word, filesize=filesize, received_bytes=ranges, received_parts=parts)
+
+
+def _qualities(row: Video, height: int | None, word: EncodingStatus) -> list[Quality]:
+    """One rendition for now: the source's own."""
+    if not height:
+        return []
+    name = next(name for least, name in HEIGHTS if height >= least)
+    served = [Quality(type="hls", quality=name, status=word)]
+    if row.mp4_support and row.source == "upload":
+        served.append(Quality(type="mp4", quality=name, status=word))
+    return served
+
+
+def _metadata(row: Video, picture: Mapping[str, Any], sound: Mapping[str, Any]) -> EncodingMetadata:
+    bit_rate = (row.media or {}).get("bit_rate")
+    return EncodingMetadata(
+        width=picture.get("width"),
+        height=picture.get("height"),
+        bitrate=round(bit_rate / 1000, 3) if bit_rate else None,
+        duration=round(row.duration_s) if row.duration_s is not None else None,
+        framerate=picture.get("frame_rate") or picture.get("fps"),
+        samplerate=sound.get("sample_rate") or sound.get("rate"),
+        video_codec=_codec(picture),
+        audio_codec=_codec(sound),
+        aspect_ratio=_aspect(picture),
+    )
+
+
+def _first(streams: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
+    return next((stream for stream in streams if stream.get("kind") == kind), {})
+
+
+def _codec(stream: Mapping[str, Any]) -> str | None:
+    codec = stream.get("codec")
+    return CODECS.get(codec.partition(".")[0], codec) if codec else None
+
+
+def _aspect(picture: Mapping[str, Any]) -> str | None:
+    """16/9"""
+    width, height = picture.get("width"), picture.get("height")
+    if not width or not height:
+        return None
+    divisor = gcd(width, height)
+    return f"{width // divisor}/{height // divisor}"

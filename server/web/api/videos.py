@@ -1,0 +1,170 @@
+"""Videos: make, list, show, change, delete; their status and their playback tokens."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from server import ids
+from server.catalog import events, uploads, videos
+from server.catalog.database import Transaction
+from server.catalog.models import Video
+from server.catalog.videos import Filter
+from server.errors import Problem
+from server.web import asset_urls, validation
+from server.web.api import playback_tokens, video_status
+from server.web.api.playback_tokens import PlaybackToken, TokenBody
+from server.web.api.schemas import TAGS_LIMIT, MetadataList, pairs
+from server.web.api.video_answers import VideoAnswer, VideoList
+from server.web.api.video_answers import video as answer
+from server.web.api.video_status import VideoStatus
+from server.web.pagination import PageQuery, pagination
+from server.web.shapes import ABSENT, Body, Changes, LanguageTag, LongText, PlayerId, QueryList, Tag, Title
+from server.web.typed import Call, Operations
+
+Tags = Annotated[list[Tag], Field(max_length=TAGS_LIMIT)]
+
+operations = Operations("Videos")
+
+
+class VideoCreation(Body):
+    title: Title
+    description: LongText = ""
+    public: bool = True
+    panoramic: bool = False
+    mp4_support: bool = True
+    player_id: PlayerId | None = None
+    language: LanguageTag | None = None
+    tags: Tags = Field(default_factory=list)
+    metadata: MetadataList = Field(default_factory=list)
+
+
+class VideoChanges(Changes):
+    """Tags and metadata are replaced whole."""
+
+    title: Title = ABSENT
+    description: LongText = ABSENT
+    public: bool = ABSENT
+    panoramic: bool = ABSENT
+    mp4_support: bool = ABSENT
+    player_id: PlayerId | None = ABSENT
+    language: LanguageTag | None = ABSENT
+    tags: Tags = ABSENT
+    metadata: MetadataList = ABSENT
+    tokens_valid_after: Annotated[
+        AwareDatetime | None, Field(description="Playback tokens made before this open nothing.")
+    ] = ABSENT
+
+
+class VideoQuery(PageQuery):
+    title: Annotated[str | None, Field(description="Contained in the title.")] = None
+    description: Annotated[str | None, Field(description="Contained in the description.")] = None
+    tags: QueryList[str] = Field(default_factory=list, description="The video has all of them.")
+    metadata: dict[str, str] = Field(default_factory=dict, description="The video has all of these pairs.")
+    live_stream_id: Annotated[str | None, Field(description="Recordings of this live stream.")] = None
+    sort_by: Literal["title", "createdAt", "publishedAt", "updatedAt"] | None = None
+
+
+@operations.post(
+    "/videos",
+    "Create a video",
+    scope="videos:write",
+    status=201,
+    example={"title": "My video", "public": False, "tags": ["holiday"], "metadata": [{"key": "id", "value": "7"}]},
+)
+async def create(call: Call, body: VideoCreation) -> VideoAnswer:
+    """The file comes by `POST /videos/{videoId}/source` or over tus."""
+    row = Video(project_id=call.project_id, **_columns(body, set(VideoCreation.model_fields)))
+    async with call.services.database.write() as transaction:
+        await videos.add(transaction, row)
+    return answer(call, row)
+
+
+@operations.get("/videos", "List videos", scope="videos:read")
+async def list_all(call: Call, query: VideoQuery) -> VideoList:
+    """Newest first unless sorted. A filter that is given must hold."""
+    wanted = Filter(
+        query.title, query.description, query.tags, query.metadata, _live_stream_id(query.live_stream_id)
+    )
+    async with call.services.database.read() as transaction:
+        page = await videos.page(transaction, call.project_id, wanted, query.paging(query.sort_by))
+    return VideoList(data=[answer(call, row) for row in page.rows], pagination=pagination(call.request, page))
+
+
+@operations.get("/videos/{videoId}", "Show a video", scope="videos:read")
+async def show(call: Call, video_id: str) -> VideoAnswer:
+    async with call.services.database.read() as transaction:
+        return answer(call, await find(transaction, call, video_id))
+
+
+@operations.get("/videos/{videoId}/status", "Show how far a video is", scope="videos:read")
+async def show_status(call: Call, video_id: str) -> VideoStatus:
+    async with call.services.database.read() as transaction:
+        row = await find(transaction, call, video_id)
+        return video_status.status(row, await uploads.of_video(transaction, row.id))
+
+
+@operations.patch("/videos/{videoId}", "Change a video", scope="videos:write", example={"title": "A better title"})
+async def change(call: Call, video_id: str, body: VideoChanges) -> VideoAnswer:
+    async with call.services.database.write() as transaction:
+        row = await find(transaction, call, video_id)
+        columns = _columns(body, body.model_fields_set)
+        if row.public and columns.get("public") is False:
+            row.revision += 1  # what caches hold under the old URLs is not what we would give out now
+        for name, value in columns.items():
+            setattr(row, name, value)
+        await events.record(
+            transaction, row.project_id, row.id, "video.updated", {**videos.links(row), "changed": sorted(columns)}
+        )
+    return answer(call, row)
+
+
+@operations.delete("/videos/{videoId}", "Delete a video", scope="videos:write", status=204)
+async def delete(call: Call, video_id: str) -> None:
+    """Its bytes go soon after."""
+    async with call.services.database.write() as transaction:
+        row = await find(transaction, call, video_id)
+        await videos.remove(transaction, row)
+    call.services.on_video_deleted(row)
+
+
+@operations.post(
+    "/videos/{videoId}/tokens", "Make a playback token", scope="tokens:write", status=201, example={"ttl": 600}
+)
+async def make_token(call: Call, video_id: str, body: TokenBody) -> PlaybackToken:
+    async with call.services.database.read() as transaction:
+        row = await find(transaction, call, video_id)
+    minted = playback_tokens.mint(call, body, row.id)
+    return playback_tokens.answer(minted, asset_urls.of_video(call.base_url, row.id, minted[0]))
+
+
+@operations.delete(
+    "/videos/{videoId}/tokens/{tokenId}", "Revoke a playback token", scope="tokens:write", status=204
+)
+async def revoke_token(call: Call, video_id: str, token_id: str) -> None:
+    """And the sessions that it opened."""
+    async with call.services.database.read() as transaction:
+        row = await find(transaction, call, video_id)
+    await call.services.revocations.add(row.project_id, token_id)
+
+
+async def find(transaction: Transaction, call: Call, video_id: str) -> Video:
+    """The caller's video. Raises Problem."""
+    row = await videos.get(transaction, call.project_id, video_id)
+    if row is None:
+        raise Problem("resource-not-found", name="videoId")
+    return row
+
+
+def _columns(body: VideoCreation | VideoChanges, names: set[str]) -> dict[str, object]:
+    """Attribute names and values of the row for the fields of these names."""
+    found = {name: getattr(body, name) for name in names}
+    if "metadata" in found:
+        found["meta"] = pairs(found.pop("metadata"))
+    return found
+
+
+def _live_stream_id(text: str | None) -> str | None:
+    try:
+        return ids.canonical("li", text) if text else None
+    except ids.InvalidId:
+        raise validation.of_parameter("liveStreamId", "This is not the id of a live stream.") from None

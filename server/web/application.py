@@ -1,0 +1,55 @@
+"""The web application: routes, middleware and services put together.
+
+    app = build(services, operations=[uploads.operations], mounts=[hls.mount])
+
+`operations` are typed or raw REST operations, which also appear in the OpenAPI document. A mount adds media and pages:
+it gets the application, adds its routes to `app.router`, and may call `expose` for its answer headers.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+
+from aiohttp import web
+
+from server.web import access_log, api, docs, health, middleware, typed
+from server.web.addresses import ADDRESSES, Addresses
+from server.web.cors import CORS, Cors
+from server.web.services import SERVICES, Services
+from server.web.typed import Operations
+
+TITLE = "Sluice"
+DISTRIBUTION = "sluice"
+KEEPALIVE_S = 75.0  # above a proxy's own 60 s, so that it is the proxy that closes idle connections
+
+Mount = Callable[[web.Application], None]
+
+
+def build(
+    services: Services, operations: Sequence[Operations] = (), mounts: Sequence[Mount] = ()
+) -> web.Application:
+    """The application, ready for a runner. A bad `http.trusted_proxies` entry is a ValueError."""
+    app = web.Application(
+        middlewares=[middleware.outermost],
+        client_max_size=typed.BODY_LIMIT,
+        handler_args={
+            "access_log_class": access_log.AccessLog,
+            "access_log": logging.getLogger("http"),
+            "keepalive_timeout": KEEPALIVE_S,
+        },
+    )
+    app[SERVICES] = services
+    app[ADDRESSES] = Addresses(services.http)
+    app[CORS] = Cors(services.http.cors_origins)
+    app.on_response_prepare.append(middleware.add_headers)
+    declared = [one for group in (*api.OPERATIONS, *operations, health.operations) for one in group.all]
+    typed.mount(app, declared)
+    typed.mount(app, docs.operations(declared, TITLE, version(DISTRIBUTION)).all)
+    for mount in mounts:
+        mount(app)
+    return app
+
+
+def expose(app: web.Application, headers: Iterable[str]) -> None:
+    """Lets pages on other origins read these answer headers."""
+    app[CORS].expose(headers)

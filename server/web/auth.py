@@ -1,0 +1,205 @@
+"""Who calls the REST API: an API key, or an access token that one was exchanged for.
+
+    Authorization: Basic base64(<API key>:)      what the SDK for Node sends with every call
+    Authorization: Bearer <access token>         from POST /auth/api-key; what the other SDKs send
+    Authorization: Bearer <API key>
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from server import clock
+from server.catalog import keys
+from server.catalog.database import Database, Transaction
+from server.catalog.models import ApiKey
+from server.errors import Problem
+
+ACCESS_TTL_S = 3600
+REFRESH_TTL_S = 30 * 86400  # SDKs refresh when they start or stop, which may be weeks apart
+LEEWAY_S = 5
+ALGORITHM = "HS256"
+CREDENTIAL_LIMIT = 2048  # characters of the header's value
+
+KEY_TTL_S = 5.0  # a key that another process revoked is refused after this at the latest
+KEYS_CACHED = 4096  # found or not; a scan of wrong keys pushes out the oldest
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Sluice"'}
+ANYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose call it is. `scopes` holds "videos:read", "videos:*", "*:read" or "*"."""
+
+    project_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        what, _, how = scope.partition(":")
+        return not self.scopes.isdisjoint((ANYTHING, scope, f"{what}:*", f"*:{how}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What POST /auth/api-key and /auth/refresh give."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int = ACCESS_TTL_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A key as it was last read; None when there is no such key or it may not be used."""
+
+    caller: Caller | None
+    expires_at: float | None
+    fresh_until: float
+
+
+class Credentials:
+    """Checks them against the catalogue, and remembers for KEY_TTL_S.
+
+    `database.on_commit(credentials.forget)` makes a revocation count at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        secret: str | bytes,
+        wall_ms: Callable[[], int] = clock.wall_ms,
+        monotonic: Callable[[], float] = clock.monotonic,
+    ) -> None:
+        """`secret` is the server's token secret; a key of its own is derived from it."""
+        raw = secret.encode() if isinstance(secret, str) else secret
+        # so that a product that signs playback tokens itself can't sign calls of the API
+        self._secret = hmac.digest(raw, b"sluice api access", hashlib.sha256)
+        self._database = database
+        self._wall_ms = wall_ms
+        self._monotonic = monotonic
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    async def caller(self, headers: Mapping[str, str]) -> Caller:
+        """Who the headers say it is. Raises Problem, 401."""
+        value = headers.get("Authorization")
+        if not value:
+            raise Problem("authentication-missing-authorization-header", headers=CHALLENGE)
+        scheme, _, credential = value.partition(" ")
+        credential = credential.strip()
+        if not credential or len(credential) > CREDENTIAL_LIMIT:
+            raise Problem("authentication-invalid-authorization-header-value", headers=CHALLENGE)
+        match scheme.lower():
+            case "basic":
+                return await self._by_key(_basic_user(credential))
+            case "bearer" if credential.count(".") == 2:
+                return await self._by_access_token(credential)
+            case "bearer":
+                return await self._by_key(credential)
+            case _:
+                raise Problem("authentication-invalid-authorization-header-value", headers=CHALLENGE)
+
+    async def exchange(self, api_key: str) -> Pair:
+        """Tokens for an API key. Raises Problem, 400."""
+        caller = await self._find_key(api_key)
+        if caller is None:
+            raise Problem("authentication-invalid-user-credentials", name="apiKey")
+        return self._pair(caller.key_id)
+
+    async def refresh(self, refresh_token: str) -> Pair:
+        """Fresh tokens for a refresh token, while its key is good. Raises Problem, 400."""
+        key_id = self._read(refresh_token, "refresh")
+        if key_id is None or await self._find_id(key_id) is None:
+            raise Problem("authentication-invalid-refresh-token", name="refreshToken")
+        return self._pair(key_id)
+
+    def forget(self, changed: Set[str]) -> None:
+        """Called with the ids of rows that a commit changed; keys among them are read again."""
+        if any(id.startswith("key_") for id in changed):
+            self._known.clear()
+
+    async def _by_key(self, api_key: str) -> Caller:
+        caller = await self._find_key(api_key)
+        if caller is None:
+            raise Problem("authentication-invalid-api-key", headers=CHALLENGE)
+        return caller
+
+    async def _by_access_token(self, token: str) -> Caller:
+        key_id = self._read(token, "api")
+        caller = await self._find_id(key_id) if key_id else None
+        if caller is None:
+            raise Problem("authentication-invalid-access-token", headers=CHALLENGE)
+        return caller
+
+    async def _find_key(self, api_key: str) -> Caller | None:
+        # looked up by its hash: how long a look-up takes says nothing of the key
+        return await self._find(keys.hashed(api_key), lambda transaction: keys.by_secret(transaction, api_key))
+
+    async def _find_id(self, key_id: str) -> Caller | None:
+        return await self._find(key_id, lambda transaction: keys.get(transaction, key_id))
+
+    async def _find(self, name: str, read: Callable[[Transaction], Awaitable[ApiKey | None]]) -> Caller | None:
+        known = self._known.get(name)
+        if known is None or known.fresh_until <= self._monotonic():
+            async with self._database.read() as transaction:
+                known = self._keep(name, await read(transaction))
+        if known.expires_at is not None and known.expires_at <= self._wall_ms() / 1000:
+            return None
+        return known.caller
+
+    def _keep(self, name: str, key: ApiKey | None) -> _Known:
+        caller = None
+        if key is not None and keys.usable(key):
+            caller = Caller(key.project_id, key.id, frozenset(str(scope) for scope in key.scopes))
+        expires_at = key.expires_at.timestamp() if key and key.expires_at else None
+        known = _Known(caller, expires_at, self._monotonic() + KEY_TTL_S)
+        self._known[name] = known
+        self._known.move_to_end(name)
+        if len(self._known) > KEYS_CACHED:
+            self._known.popitem(last=False)
+        return known
+
+    def _pair(self, key_id: str) -> Pair:
+        return Pair(self._sign(key_id, "api", ACCESS_TTL_S), self._sign(key_id, "refresh", REFRESH_TTL_S))
+
+    def _sign(self, key_id: str, audience: str, ttl_s: int) -> str:
+        now_s = self._wall_ms() // 1000
+        claims = {"sub": key_id, "aud": audience, "iat": now_s, "exp": now_s + ttl_s}
+        return jwt.encode(claims, self._secret, ALGORITHM)
+
+    def _read(self, token: str, audience: str) -> str | None:
+        """The key's id in a token of ours that has not expired."""
+        if len(token) > CREDENTIAL_LIMIT:
+            return None
+        options: Any = {"require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False}
+        try:
+            claims = jwt.decode(token, self._secret, [ALGORITHM], options, audience=audience)
+        except (jwt.PyJWTError, ValueError):
+            return None
+        subject, expires_at = claims["sub"], claims["exp"]
+        if not isinstance(subject, str) or type(expires_at) is not int:
+            return None
+        return subject if expires_at + LEEWAY_S > self._wall_ms() / 1000 else None
+
+
+def _basic_user(credential: str) -> str:
+    """The user of `user:`; the password has to be empty. Raises Problem."""
+    try:
+        user, colon, password = base64.b64decode(credential, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon, user, password = "", "", ""
+    if not colon or not user or password:
+        raise Problem(
+            "authentication-invalid-authorization-header-value",
+            "Send the API key as the user, with an empty password.",
+            headers=CHALLENGE,
+        )
+    return user

@@ -1,0 +1,69 @@
+"""What happens to every request, REST or media: an id, its problems in one shape, its common headers.
+
+One middleware and one signal, not a chain of them: each segment passes through here.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from server import log
+from server.errors import Problem
+from server.web import problems
+from server.web.cors import CORS
+
+REQUEST_ID = web.RequestKey("request_id", str)
+EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])  # to go out with the answer, also with a problem
+
+_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_log = log.get("web")
+
+
+@web.middleware
+async def outermost(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Names the request and turns whatever goes wrong into an answer."""
+    given = request.headers.get("X-Request-ID")
+    request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    request[REQUEST_ID] = request_id
+    structlog.contextvars.bind_contextvars(request=request_id)  # each request is a task with a context of its own
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return _refuse(request, problem)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise  # a redirect
+        if request.method == "OPTIONS" and error.status == 405:
+            return web.Response(status=204, headers={"Allow": error.headers.get("Allow", "")})
+        return _refuse(request, problems.from_http(error))
+    except web.RequestPayloadError:
+        return _refuse(request, Problem("invalid-payload", "The request body ended early or is not well encoded."))
+    except ConnectionError:
+        raise  # the client is gone: nobody to answer
+    except Exception:
+        _log.exception("request failed", method=request.method, path=request.path)
+        return _refuse(request, Problem("internal-error"))
+
+
+def _refuse(request: web.Request, problem: Problem) -> web.StreamResponse:
+    if request.writer.output_size > 0:
+        # the answer has begun; a broken connection is the only way left to say that it is not whole
+        raise ConnectionResetError(str(problem))
+    return problems.answer(problem, request[REQUEST_ID])
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """on_response_prepare: headers of every answer, however it is made."""
+    headers = response.headers
+    headers["Server"] = "Sluice"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Request-ID"] = request.get(REQUEST_ID, "")
+    extra = request.get(EXTRA_HEADERS)
+    if extra:
+        headers.update(extra)
+    request.app[CORS].add_to(request, headers)

@@ -1,0 +1,53 @@
+"""How many REST calls each caller may make: a token bucket for each caller and kind of call."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from server import clock
+from server.errors import Problem
+
+Kind = Literal["read", "write", "upload"]
+
+# calls a minute, as api.video's
+PER_MINUTE: Mapping[Kind, int] = {"read": 500, "write": 200, "upload": 100}
+CALLERS_KEPT = 10_000  # the one not heard of longest is forgotten first
+
+
+class Rates:
+    """Buckets that hold a minute's calls and fill evenly."""
+
+    def __init__(
+        self, per_minute: Mapping[Kind, int] = PER_MINUTE, monotonic: Callable[[], float] = clock.monotonic
+    ) -> None:
+        self._per_minute = per_minute
+        self._monotonic = monotonic
+        self._buckets: OrderedDict[tuple[str, Kind], tuple[float, float]] = OrderedDict()
+
+    def take(self, caller: str, kind: Kind) -> tuple[dict[str, str], bool]:
+        """Counts a call: the headers that say how things stand, and whether it may go on."""
+        limit, now = self._per_minute[kind], self._monotonic()
+        level, then = self._buckets.get((caller, kind), (float(limit), now))
+        level = min(limit, level + (now - then) * limit / 60)
+        allowed = level >= 1
+        if allowed:
+            level -= 1
+        self._keep((caller, kind), (level, now))
+        wait_s = 0 if level >= 1 else math.ceil((1 - level) * 60 / limit)
+        headers = {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(int(level)),
+            "X-RateLimit-Retry-After": str(wait_s),
+        }
+        return headers, allowed
+
+    def _keep(self, key: tuple[str, Kind], bucket: tuple[float, float]) -> None:
+        self._buckets[key] = bucket
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > CALLERS_KEPT:
+            self._buckets.popitem(last=False)
+
+
+def refusal(headers: Mapping[str, str]) -> Problem:
+    return Problem("too-many-requests", headers={"Retry-After": headers["X-RateLimit-Retry-After"]})

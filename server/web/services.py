@@ -1,0 +1,59 @@
+"""What handlers may use, built once by the composition root."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from server.catalog.database import Database
+from server.catalog.models import LiveStream, Video
+from server.config import HttpConfig, LiveConfig
+from server.playback.assets import Assets
+from server.playback.revocations import Revocations
+from server.playback.tokens import Tokens
+from server.web.auth import Credentials
+from server.web.metrics import Metrics
+from server.web.rates import Rates
+
+Check = Callable[[], Awaitable[None]]  # raises, with a sentence, when the thing is not in order
+
+
+@dataclass(frozen=True, slots=True)
+class IngestPorts:
+    """Where publishers connect; None where that protocol is not served."""
+
+    rtmp: int | None = None
+    rtmps: int | None = None
+    srt: int | None = None
+
+
+async def _nothing(_: Any) -> None:
+    return None
+
+
+def _ignore(_: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The callbacks are called after the commit that they tell of."""
+
+    database: Database
+    http: HttpConfig
+    live: LiveConfig
+    credentials: Credentials
+    tokens: Tokens
+    assets: Assets
+    revocations: Revocations
+    metrics: Metrics = field(default_factory=Metrics)
+    rates: Rates = field(default_factory=Rates)
+    ingest: IngestPorts = field(default_factory=IngestPorts)
+    ready_checks: Mapping[str, Check] = field(default_factory=dict)
+    on_video_deleted: Callable[[Video], None] = _ignore  # deletes its bytes
+    on_live_stream_deleted: Callable[[LiveStream], None] = _ignore  # closes its publisher, deletes its bytes
+    complete_live_stream: Callable[[str], Awaitable[None]] = _nothing  # ends the broadcast on air, if there is one
+
+
+SERVICES = web.AppKey("services", Services)

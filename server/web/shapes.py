@@ -1,0 +1,109 @@
+"""What JSON bodies, queries and answers are made of: strict where clients write, exact where they read."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+
+class Shape(BaseModel):
+    """camelCase outside, snake_case inside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Body(Shape):
+    """A JSON body: no type is bent, no unknown key passed over."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", populate_by_name=False)
+
+
+class Changes(Body):
+    """A JSON body in which every key may be left out: what is not there stays as it is (`model_fields_set`)."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: _drop_defaults(schema))
+
+
+class Query(Shape):
+    """The query string; parameters we don't know are passed over, as caches and trackers add some."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=False)
+
+
+class Answer(Shape):
+    """What we send. Sent by alias, built by name."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(serialize_by_alias=True)
+
+
+ABSENT: Any = None  # default of a key in Changes that may be left out but, given, may not be null
+
+
+def _drop_defaults(schema: dict[str, Any]) -> None:
+    for of_property in schema.get("properties", {}).values():
+        of_property.pop("default", None)
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).replace(microsecond=0).isoformat()
+
+
+# 2026-01-31T10:17:47+00:00: with the offset, without a fraction, as every SDK's parser takes it
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_moment, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-31T10:17:47+00:00"]}),
+]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "This value should not be blank.")
+    return text
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("nul", "This value should not hold a NUL character.")  # PostgreSQL can't keep it
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Title = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_not_blank)]
+LongText = Annotated[Text, StringConstraints(max_length=20_000)]
+Tag = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]
+PlayerId = Annotated[Text, StringConstraints(min_length=1, max_length=64)]
+
+T = TypeVar("T")
+
+
+def _as_list(value: Any) -> Any:
+    """tags=a, tags[]=a and tags[0]=a alike."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else [value]
+
+
+QueryList = Annotated[list[T], BeforeValidator(_as_list)]
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit() and len(value) <= 9):
+            raise PydanticCustomError("int_type", "This parameter must be a whole number.")
+        return int(value)
+    return value
+
+
+QueryInt = Annotated[int, BeforeValidator(_whole)]

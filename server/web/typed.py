@@ -1,0 +1,271 @@
+"""Routes declared by types: one declaration makes the route, the checks, and the entry in the OpenAPI document.
+
+    operations = Operations("Videos")
+
+    @operations.get("/videos/{videoId}", "Show a video", scope="videos:read", errors=["resource-not-found"])
+    async def show(call: Call, video_id: str) -> VideoAnswer: ...
+
+A handler takes the call, then by name what its declaration promises: each path parameter in snake_case (ids in their
+canonical spelling), `query: SomeQuery`, `body: SomeBody`. It returns the annotated answer, None for an empty one, or
+a finished `web.StreamResponse`. `raw` describes a body that the handler reads itself.
+"""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from server import ids
+from server.errors import Problem
+from server.web import rates, validation
+from server.web.addresses import base_url, client_ip
+from server.web.auth import Caller
+from server.web.middleware import EXTRA_HEADERS
+from server.web.query import MalformedQuery, nested
+from server.web.services import SERVICES, Services
+from server.web.shapes import Answer, Body, Query
+
+# Bytes of a JSON body: ten times the longest description, and not more than is checked in 20 ms when all of it is
+# wrong. Uploads stream and have limits of their own.
+BODY_LIMIT = 256 * 1024
+
+# path parameters that are ids, and the prefix of their canonical spelling; any other is text
+PATH_IDS = {"videoId": "vi", "liveStreamId": "li", "uploadToken": "to"}
+PATH_TEXT_LIMIT = 256
+
+JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
+
+Handler = Callable[..., Awaitable[Any]]
+H = TypeVar("H", bound=Handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that may go on."""
+
+    request: web.Request
+    services: Services
+    caller: Caller | None
+
+    @property
+    def project_id(self) -> str:
+        if self.caller is None:
+            raise LookupError("an operation without a scope has no project")
+        return self.caller.project_id
+
+    @property
+    def base_url(self) -> str:
+        return base_url(self.request)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path, as declared."""
+
+    method: str
+    path: str
+    handler: Handler
+    tag: str
+    summary: str
+    description: str
+    status: int
+    scope: str | None  # None: no credentials are asked for
+    errors: Sequence[str]
+    raw: Mapping[str, Any] | None  # media type -> JSON schema of a body that the handler reads itself
+    answers: Mapping[str, Any] | None  # media type -> JSON schema of an answer that is not JSON
+    kind: rates.Kind | None  # which rate it counts for; None: as often as wanted
+    example: Mapping[str, Any] | None
+    query: type[Query] | None = None
+    body: type[Body] | None = None
+    answer: type[Answer] | None = None
+    path_names: Mapping[str, str] = field(default_factory=dict)  # {"videoId": "video_id"}
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}_{self.path.strip('/')}".replace("/", "-").replace("{", "").replace("}", "")
+
+
+class Operations:
+    """The operations of one resource."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.all: list[Operation] = []
+
+    def get(self, path: str, summary: str, **more: Any) -> Callable[[H], H]:
+        return self.declare("GET", path, summary, **more)
+
+    def post(self, path: str, summary: str, **more: Any) -> Callable[[H], H]:
+        return self.declare("POST", path, summary, **more)
+
+    def put(self, path: str, summary: str, **more: Any) -> Callable[[H], H]:
+        return self.declare("PUT", path, summary, **more)
+
+    def patch(self, path: str, summary: str, **more: Any) -> Callable[[H], H]:
+        return self.declare("PATCH", path, summary, **more)
+
+    def delete(self, path: str, summary: str, **more: Any) -> Callable[[H], H]:
+        return self.declare("DELETE", path, summary, **more)
+
+    def declare(
+        self,
+        method: str,
+        path: str,
+        summary: str,
+        *,
+        scope: str | None,
+        status: int = 200,
+        errors: Sequence[str] = (),
+        raw: Mapping[str, Any] | None = None,
+        answers: Mapping[str, Any] | None = None,
+        kind: rates.Kind | Literal["free"] | None = None,
+        example: Mapping[str, Any] | None = None,
+    ) -> Callable[[H], H]:
+        """`kind` is which rate the call counts for: by default GET reads and everything else writes; free: none."""
+
+        def decorate(handler: H) -> H:
+            hints = get_type_hints(handler)
+            names = {name: _snake(name) for name in re.findall(r"{(\w+)}", path)}
+            _check_signature(handler, names, hints)
+            self.all.append(
+                Operation(
+                    method=method,
+                    path=path,
+                    handler=handler,
+                    tag=self.tag,
+                    summary=summary,
+                    description=inspect.getdoc(handler) or "",
+                    status=status,
+                    scope=scope,
+                    errors=errors,
+                    raw=raw,
+                    answers=answers,
+                    kind=None if kind == "free" else kind or ("read" if method == "GET" else "write"),
+                    example=example,
+                    query=hints.get("query"),
+                    body=hints.get("body"),
+                    answer=_model(hints.get("return")),
+                    path_names=names,
+                )
+            )
+            return handler
+
+        return decorate
+
+
+def mount(app: web.Application, operations: Sequence[Operation]) -> None:
+    """Adds their routes; GET answers HEAD too."""
+    for operation in operations:
+        endpoint = _endpoint(operation)
+        if operation.method == "GET":
+            app.router.add_get(operation.path, endpoint)
+        else:
+            app.router.add_route(operation.method, operation.path, endpoint)
+
+
+def _endpoint(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def endpoint(request: web.Request) -> web.StreamResponse:
+        services = request.app[SERVICES]
+        caller = await _admit(request, services, operation)
+        given = _path_values(operation, request)
+        if operation.query:
+            given["query"] = _parse_query(operation.query, request)
+        if operation.body:
+            given["body"] = await _parse_body(operation.body, request)
+        return _answer(operation, await operation.handler(Call(request, services, caller), **given))
+
+    return endpoint
+
+
+async def _admit(request: web.Request, services: Services, operation: Operation) -> Caller | None:
+    """Credentials, then the rate, then the scope. A failed log-in counts for its address."""
+    caller, refused = None, None
+    if operation.scope is not None:
+        try:
+            caller = await services.credentials.caller(request.headers)
+        except Problem as problem:
+            refused = problem
+    if operation.kind:
+        _count(request, services, caller.key_id if caller else client_ip(request), operation.kind)
+    if refused:
+        raise refused
+    if caller and operation.scope and not caller.may(operation.scope):
+        raise Problem("forbidden", f"The API key lacks the scope {operation.scope}.")
+    return caller
+
+
+def _count(request: web.Request, services: Services, who: str, kind: rates.Kind) -> None:
+    headers, allowed = services.rates.take(who, kind)
+    request[EXTRA_HEADERS] = headers
+    if not allowed:
+        raise rates.refusal(headers)
+
+
+def _path_values(operation: Operation, request: web.Request) -> dict[str, Any]:
+    return {own: path_value(name, request.match_info[name]) for name, own in operation.path_names.items()}
+
+
+def path_value(name: str, text: str) -> str:
+    """A path parameter as handlers see it: an id in its canonical spelling. Raises Problem, 404."""
+    prefix = PATH_IDS.get(name)
+    try:
+        if prefix:
+            return ids.canonical(prefix, text)
+    except ids.InvalidId:
+        raise Problem("resource-not-found", name=name) from None
+    if len(text) > PATH_TEXT_LIMIT or "\x00" in text:
+        raise Problem("resource-not-found", name=name)
+    return text
+
+
+def _parse_query(model: type[Query], request: web.Request) -> Query:
+    try:
+        return model.model_validate(nested(request.query.items()))
+    except MalformedQuery as error:
+        raise validation.of_parameter(error.name[: validation.NAME_LIMIT], error.sentence) from None
+    except ValidationError as error:
+        raise validation.of_query(error) from None
+
+
+async def _parse_body(model: type[Body], request: web.Request) -> Body:
+    """JSON whatever the Content-Type says: SDKs send text/plain and form types with it. No body is an empty object."""
+    raw = await request.read()
+    try:
+        return model.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        raise validation.of_body(error) from None
+
+
+def _answer(operation: Operation, result: Any) -> web.StreamResponse:
+    if isinstance(result, web.StreamResponse):
+        return result
+    if result is None:
+        return web.Response(status=operation.status, headers=NO_STORE)
+    # not aiohttp's json_response: it adds a charset, which the SDK for Node takes for another content type
+    body = result.model_dump_json().encode()
+    return web.Response(body=body, status=operation.status, headers=JSON_HEADERS)
+
+
+def _model(hint: Any) -> type[Answer] | None:
+    """The answer's type; a handler may say `SomeAnswer | web.Response`."""
+    for each in (hint, *get_args(hint)):
+        if isinstance(each, type) and issubclass(each, Answer):
+            return each
+    return None
+
+
+def _check_signature(handler: Handler, names: Mapping[str, str], hints: Mapping[str, Any]) -> None:
+    """A handler that doesn't fit its path fails at import, not at its first call."""
+    taken = list(inspect.signature(handler).parameters)[1:]
+    wanted = {*names.values(), *({"query", "body"} & hints.keys())}
+    if set(taken) != wanted:
+        raise TypeError(f"{handler.__qualname__} takes {taken}, its route gives {sorted(wanted)}")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
