@@ -60,6 +60,11 @@ async def expired(transaction: Transaction, now: datetime, limit: int = 100) -> 
     return list(rows)
 
 
+async def unfinished(transaction: Transaction) -> list[Upload]:
+    """Every upload that bytes may still come for."""
+    return list(await transaction.scalars(select(Upload).where(Upload.state.in_(OPEN))))
+
+
 async def add_token(transaction: Transaction, token: UploadToken) -> UploadToken:
     transaction.add(token)
     await transaction.flush()

@@ -28,11 +28,14 @@ def keep(path: Path, folder: Path, key: int) -> None:
 def join(data: Path, folder: Path, sizes: Mapping[int, int]) -> int:
     """Appends the parts `sizes` (key -> bytes, in order, from the first on) to the data; the bytes it has then.
 
-    Parts that are in it already are no files any more. Raises Problem (503) when bytes are missing, and OSError.
+    Parts that are in it already are no files any more; data that was moved away has 0 bytes. Raises Problem (503)
+    when bytes are missing, and OSError.
     """
     here = {int(name) for name in os.listdir(folder) if name.isdecimal()}
     keys = list(sizes)
     first = next((at for at, key in enumerate(keys) if key in here), len(keys))
+    if first == len(keys):
+        return data.stat().st_size if data.exists() else 0
     position = sum(sizes[key] for key in keys[:first])
     if not here.issuperset(keys[first:]) or (position and data.stat().st_size < position):
         raise Problem("unavailable", detail="Parts of the upload are missing in the storage.")

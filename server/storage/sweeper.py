@@ -2,18 +2,19 @@
 
 import shutil
 from collections.abc import Collection
+from pathlib import Path
 
 from server.storage.layout import Layout
 
 
 def leftovers(layout: Layout, before: float) -> list[str]:
-    """Ids of uploads on disk whose folder has not changed since `before` (seconds since the epoch). Blocking.
+    """Ids of uploads on disk that nothing was written to since `before` (seconds since the epoch). Blocking.
 
-    A folder is made before its row is committed, so only one that has been there for a while is worth asking about.
+    Bytes may come before their row is committed, so only those that rest for a while are worth asking about.
     """
     if not layout.uploads.is_dir():
         return []
-    return [folder.name for folder in layout.uploads.iterdir() if folder.stat().st_mtime < before]
+    return [folder.name for folder in layout.uploads.iterdir() if _last_change(folder) < before]
 
 
 def sweep(layout: Layout, upload_ids: Collection[str]) -> int:
@@ -22,3 +23,8 @@ def sweep(layout: Layout, upload_ids: Collection[str]) -> int:
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     return len(folders)
+
+
+def _last_change(folder: Path) -> float:
+    """A file that grows does not change its folder."""
+    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))

@@ -71,7 +71,7 @@ def test_joining_goes_on_after_a_crash(data, folder, half):
     assert data.read_bytes() == WHOLE
 
 
-@pytest.mark.parametrize(("keys", "stored"), [((1, 3), b""), ((3,), b"aaaaabb"), ((), b"aaaaabbbccc")])
+@pytest.mark.parametrize(("keys", "stored"), [((1, 3), b""), ((3,), b"aaaaabb"), ((2,), b"aaaaabb")])
 def test_missing_bytes_are_noticed_before_any_is_touched(data, folder, keys, stored):
     folder.mkdir()
     put(folder, *keys)
@@ -93,3 +93,10 @@ def test_parts_are_copied_where_the_file_system_does_not(data, folder, monkeypat
     assert parts.join(data, folder, SIZES) == 12
     assert data.read_bytes() == WHOLE
 
+
+def test_data_that_was_moved_away_has_no_bytes(data, folder):
+    put(folder, 1, 2, 3)
+    parts.join(data, folder, SIZES)
+    data.unlink()
+
+    assert parts.join(data, folder, SIZES) == 0

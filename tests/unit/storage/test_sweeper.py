@@ -4,9 +4,10 @@ from server.storage import sweeper
 from server.storage.layout import Layout
 
 
-def folder(layout, name, changed):
+def folder(layout, name, changed, grown=0):
     layout.upload(name).mkdir(parents=True)
     layout.upload_data(name).write_bytes(b"abc")
+    os.utime(layout.upload_data(name), (grown or changed, grown or changed))
     os.utime(layout.upload(name), (changed, changed))
 
 
@@ -14,6 +15,7 @@ def test_leftovers_are_those_that_rest(tmp_path):
     layout = Layout(tmp_path)
     folder(layout, "upOld", 100)
     folder(layout, "upNew", 300)
+    folder(layout, "upGrowing", 100, grown=300)
 
     assert sweeper.leftovers(layout, 200) == ["upOld"]
 

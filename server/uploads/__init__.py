@@ -1,0 +1,8 @@
+"""Uploads from their creation to the job that looks at what came: over tus, or as requests with parts.
+
+In charge of who may write an upload and when, its life cycle, and its video's until all bytes are there. Must not
+know HTTP (it is given commands, chunks and file names) nor what the bytes mean.
+
+What is on disk is the truth: an upload whose bytes are all there is finished by whoever looks at it next, so nothing
+depends on a process living from the last byte to the commit.
+"""

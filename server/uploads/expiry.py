@@ -1,0 +1,63 @@
+"""What nobody goes on with goes: uploads whose time is over, and bytes without a row."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from server import clock, log
+from server.catalog import uploads
+from server.errors import Problem
+from server.storage import sweeper
+from server.storage.layout import Layout
+from server.uploads.service import Uploads
+from server.uploads.source import SourceUploads
+
+EVERY_S = 300.0
+LEFTOVER_S = 3600.0  # staged bytes have no row yet; an hour without a change is no upload
+
+_log = log.get("uploads")
+
+
+async def recover(service: Uploads, sources: SourceUploads) -> None:
+    """Finishes what a crash left complete; called once, before requests come."""
+    async with service.database.read() as transaction:
+        rows = await uploads.unfinished(transaction)
+    for row in rows:
+        try:
+            await (service.recover(row) if row.parts is None else sources.recover(row))
+        except (Problem, OSError) as error:
+            _log.warning("upload can't be recovered", upload=row.id, reason=str(error))
+
+
+async def sweep(service: Uploads, layout: Layout) -> int:
+    """One round; how many uploads' bytes went."""
+    async with service.database.read() as transaction:
+        rows = await uploads.expired(transaction, clock.now())
+    for row in rows:
+        await service.expire(row.id)
+    before = clock.wall_ms() / 1000 - LEFTOVER_S
+    found = await asyncio.to_thread(sweeper.leftovers, layout, before)
+    async with service.database.read() as transaction:
+        known = {id: await uploads.get(transaction, id) for id in found}
+    dead = [id for id, row in known.items() if row is None or row.state not in uploads.OPEN]
+    return len(rows) + await asyncio.to_thread(sweeper.sweep, layout, dead)
+
+
+@asynccontextmanager
+async def sweeping(service: Uploads, layout: Layout) -> AsyncIterator[None]:
+    """Sweeps now and then while the context lasts."""
+    task = asyncio.create_task(_sweep_forever(service, layout))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _sweep_forever(service: Uploads, layout: Layout) -> None:
+    while True:
+        try:
+            await sweep(service, layout)
+        except Exception:
+            _log.exception("sweep failed")  # the next round may do better
+        await asyncio.sleep(EVERY_S)

@@ -1,0 +1,263 @@
+"""Uploads over tus, and how any upload ends.
+
+The offset is what is on disk; a row's `received` is a hint for those who watch. Whoever looks at an upload whose bytes
+are all there finishes it, so a crash between the last byte and the commit costs nothing.
+"""
+
+import hmac
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from server import clock, ids, log
+from server.catalog import uploads, videos
+from server.catalog.database import Database, Transaction
+from server.catalog.keys import hashed
+from server.catalog.models import Upload, Video
+from server.errors import Problem
+from server.protocols.tus import admission
+from server.protocols.tus.commands import Append, Create, Delete, Head
+from server.storage.appender import uncancelled
+from server.storage.upload_files import UploadFiles
+from server.uploads import placement
+from server.uploads.locks import Hold, Locks
+from server.uploads.placement import Sender
+from server.uploads.rows import Rows
+
+SECRET_BYTES = 16
+HINT_S = 5.0  # how old the row's `received`, and its expiry, may get while bytes come
+JOB = "vod"
+
+# (transaction, project, kind, object): orders work in the transaction of the fact that asks for it
+Enqueue = Callable[[Transaction, str, str, str], Awaitable[object]]
+
+_log = log.get("uploads")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A new upload; the secret is told this once."""
+
+    id: str
+    secret: str
+    video_id: str
+    upload: admission.Upload
+
+
+class Uploads:
+    """All uploads of a data folder."""
+
+    def __init__(
+        self, database: Database, files: UploadFiles, enqueue: Enqueue, max_bytes: int, expiry_s: float
+    ) -> None:
+        self.max_bytes = max_bytes
+        self.database = database
+        self.files = files
+        self.locks = Locks()
+        self._rows = Rows(database)
+        self._enqueue = enqueue
+        self._expiry_s = expiry_s
+
+    async def create(self, sender: Sender, command: Create) -> Opened:
+        """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 507."""
+        await self.files.check_space(command.length or command.body_length or 1)
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        upload = self.row(sender, "tus", command.description.filename)
+        upload.length, upload.secret_hash = command.length, hashed(secret)
+        upload.filetype, upload.meta = command.description.filetype, dict(command.pairs)
+        await self.files.create(upload.id)
+        try:
+            await self._add(sender, upload, command)
+        except BaseException:
+            await uncancelled(self.files.remove(upload.id))
+            raise
+        _log.info("upload created", upload=upload.id, video=upload.video_id, bytes=upload.length)
+        return Opened(upload.id, secret, upload.video_id, _view(upload, 0))
+
+    async def head(self, upload_id: str, secret: str) -> tuple[admission.Upload, dict[str, str]]:
+        """Where the upload stands, and its metadata. Raises Problem: 404, 410, 423."""
+        await self._authorise(upload_id, secret)
+        async with self.locks.hold(upload_id):
+            row, upload = await self._look(upload_id)
+            admission.admit(Head(), upload)
+        return upload, row.meta
+
+    async def append(
+        self, upload_id: str, secret: str, command: Append, chunks: AsyncIterator[bytes]
+    ) -> admission.Upload:
+        """Takes the chunks; where the upload stands then, all of it on disk.
+
+        Raises Problem: 404, 409, 410, 413, 423, 507; 400 upload-taken-over when another request wanted the upload.
+        """
+        await self._authorise(upload_id, secret)
+        async with self.locks.hold(upload_id) as hold:
+            row, upload = await self._look(upload_id)
+            write = admission.admit_append(command, upload, self.max_bytes)
+            if upload.state == "uploaded":
+                return upload
+            await self.files.check_space(write.limit if write.length else command.body_length or 1)
+            row = await self._note(row, upload.offset, write.length)
+            size = await self._receive(row, write, chunks, hold)
+            if size == write.length:
+                await self.finish(upload_id, size)
+                return admission.Upload("uploaded", size, size)
+            return _view(row, size)
+
+    async def abort(self, upload_id: str, secret: str) -> None:
+        """Gives the upload up. Raises Problem: 403 it has finished, 404, 410, 423."""
+        await self._authorise(upload_id, secret)
+        async with self.locks.hold(upload_id):
+            _, upload = await self._look(upload_id)
+            admission.admit(Delete(), upload)
+            await uncancelled(self._end(upload_id, "aborted"))
+
+    async def expire(self, upload_id: str) -> None:
+        """Ends an upload whose time is over, unless somebody writes it."""
+        if self.locks.is_held(upload_id):
+            return
+        async with self.locks.hold(upload_id):
+            row = await self._rows.get(upload_id)
+            if row is not None and _state(row) == "expired":
+                await uncancelled(self._end(upload_id, "expired"))
+
+    async def recover(self, row: Upload) -> None:
+        """Finishes an upload that a crash left complete."""
+        async with self.locks.hold(row.id):
+            await self._look(row.id)
+
+    async def finish(self, upload_id: str, size: int) -> None:
+        """All bytes are there: they become the video's, and the job that looks at them is ordered.
+
+        One transaction states all of it.
+        """
+        await uncancelled(self._finish(upload_id, size))
+
+    def row(self, sender: Sender, protocol: str, filename: str | None) -> Upload:
+        """A new row, not yet a video's."""
+        return Upload(
+            id=ids.new("up"),
+            project_id=sender.project_id,
+            protocol=protocol,
+            filename=placement.base_name(filename),
+            upload_token_id=sender.token_id,
+            expires_at=self.expiry(),
+        )
+
+    def expiry(self) -> datetime:
+        """When an upload that was heard of now expires."""
+        return clock.now() + timedelta(seconds=self._expiry_s)
+
+    async def _add(self, sender: Sender, upload: Upload, command: Create) -> None:
+        wanted = command.description
+        async with self.database.write() as transaction:
+            if wanted.video_id is None:
+                video = await placement.new_video(transaction, sender, wanted)
+            else:
+                video = await placement.waiting_video(transaction, sender, wanted.video_id)
+            superseded = await placement.begin(transaction, video, upload)
+        if superseded:
+            await self.files.remove(superseded)
+
+    async def _authorise(self, upload_id: str, secret: str) -> None:
+        """Raises Problem (404): to those who don't know the secret there is no such upload."""
+        row = await self._rows.get(upload_id)
+        known = row.secret_hash if row is not None and row.secret_hash else hashed("")
+        if not hmac.compare_digest(known, hashed(secret)) or row is None or row.secret_hash is None:
+            raise Problem("resource-not-found", detail="There is no such upload.")
+
+    async def _look(self, upload_id: str) -> tuple[Upload, admission.Upload]:
+        """The row, and where the upload stands; finished now if all bytes are there."""
+        row = await self._rows.get(upload_id)
+        if row is None:
+            raise Problem("upload-gone")  # with its video
+        if row.state not in uploads.OPEN:
+            return row, _view(row, row.received)
+        size = await self.files.size(upload_id)
+        if size is None:  # a crash came after the bytes moved to the video, and before the commit
+            size = await self.files.source_size(row.video_id)
+            if size is None or size != row.length:
+                raise Problem("upload-gone", detail="The bytes of the upload are lost.")
+        if size == row.length:
+            await self.finish(upload_id, size)
+            return row, admission.Upload("uploaded", size, size)
+        return row, _view(row, size)
+
+    async def _receive(
+        self, row: Upload, write: admission.Write, chunks: AsyncIterator[bytes], hold: Hold
+    ) -> int:
+        try:
+            with hold.evictable():
+                return await self.files.append(row.id, write.offset, chunks, write.limit)
+        except Exception as error:
+            size = await self.files.size(row.id) or 0
+            _log.info("upload interrupted", upload=row.id, bytes=size, reason=str(error) or type(error).__name__)
+            await self._note(row, size, write.length)
+            raise
+
+    async def _note(self, row: Upload, size: int, length: int | None) -> Upload:
+        """Brings the row up to date where that is due: its length at once, what has come now and then."""
+        age_s = (clock.now() - row.updated_at).total_seconds()
+        if row.state == "uploading" and row.length == length and age_s < HINT_S:
+            return row
+        async with self.database.write() as transaction:
+            fresh = await uploads.get(transaction, row.id)
+            if fresh is None or fresh.state not in uploads.OPEN:
+                raise Problem("upload-gone")
+            fresh.length, fresh.received, fresh.expires_at = length, size, self.expiry()
+            fresh.updated_at = clock.now()
+            if fresh.state == "created":
+                await uploads.move(transaction, fresh, "uploading")
+        return fresh
+
+    async def _finish(self, upload_id: str, size: int) -> None:
+        async with self.database.read() as transaction:
+            upload, video = await _finishing(transaction, upload_id)
+        # before the transaction, as it waits for the disk; should the upload be superseded in between, then the
+        # next one's bytes take the place of these
+        await self.files.finish(upload.id, video.id)
+        async with self.database.write() as transaction:
+            upload, video = await _finishing(transaction, upload_id)
+            upload.length = upload.received = video.source_bytes = size
+            await uploads.move(transaction, upload, "uploaded")
+            await videos.move(transaction, video, "pre-processing")
+            await self._enqueue(transaction, video.project_id, JOB, video.id)
+        await self.files.remove(upload_id)
+        _log.info("upload finished", upload=upload_id, video=video.id, bytes=size)
+
+    async def _end(self, upload_id: str, state: str) -> None:
+        """Aborted or expired: the row says so, the video too, and the bytes go."""
+        async with self.database.write() as transaction:
+            upload = await uploads.get(transaction, upload_id)
+            if upload is not None and upload.state in uploads.OPEN:
+                await uploads.move(transaction, upload, state)
+                video = await videos.find(transaction, upload.video_id)
+                if video is not None and video.state == "uploading" and video.upload_id == upload_id:
+                    await videos.move(transaction, video, "aborted", reason=state)
+        await self.files.remove(upload_id)
+        _log.info("upload ended", upload=upload_id, state=state)
+
+
+async def _finishing(transaction: Transaction, upload_id: str) -> tuple[Upload, Video]:
+    """The rows of an upload that may be finished. Raises Problem: 409, 410."""
+    upload = await uploads.get(transaction, upload_id)
+    if upload is None or upload.state not in uploads.OPEN:
+        raise Problem("upload-gone")
+    video = await videos.find(transaction, upload.video_id)
+    if video is None or video.state != "uploading":
+        raise Problem("conflict", detail="The video does not wait for this upload.")
+    return upload, video
+
+
+def _view(row: Upload, size: int) -> admission.Upload:
+    """The upload as tus sees it."""
+    state = _state(row)
+    expires_at = row.expires_at if state in uploads.OPEN else None
+    return admission.Upload(state, size, row.length, expires_at)
+
+
+def _state(row: Upload) -> admission.State:
+    if row.state in uploads.OPEN and row.expires_at <= clock.now():
+        return "expired"
+    return cast(admission.State, row.state)

@@ -1,0 +1,187 @@
+"""Uploads as requests: one with the whole file, or several with a part each, in any order and perhaps twice.
+
+A request's bytes are staged under an upload id of their own, since a form may name its video after the file. Bound to
+the video, they become its upload, or a part of the one that earlier parts began.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from server.catalog import uploads
+from server.catalog.database import Transaction
+from server.catalog.models import Upload, Video
+from server.errors import Problem
+from server.protocols.content_range import Piece, Pieces
+from server.protocols.tus.metadata import Description
+from server.storage.appender import uncancelled
+from server.uploads import placement
+from server.uploads.placement import Sender
+from server.uploads.service import Uploads
+
+JOINING_PATIENCE_S = 600.0  # another request of the same upload may be copying gigabytes
+ENVELOPE_BYTES = 1 << 16  # what a form may have around its file
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Bytes that have come and are on disk, but are not yet anybody's."""
+
+    upload: Upload
+    size: int
+
+
+class SourceUploads:
+    """Beside the uploads over tus, in the same store."""
+
+    def __init__(self, service: Uploads) -> None:
+        self._service = service
+        self._files = service.files
+        self._database = service.database
+
+    async def check(self, sender: Sender, video_id: str, piece: Piece | None) -> None:
+        """Refuses before any byte what would be refused after the last. Raises Problem as `bind`."""
+        async with self._database.read() as transaction:
+            video = await placement.own_video(transaction, sender, video_id)
+            last = await uploads.of_video(transaction, video.id)
+            if last is None or not _has_come(sender, last, piece):
+                await placement.waiting_video(transaction, sender, video_id)
+
+    async def stage(
+        self, sender: Sender, filename: str | None, expected: int | None, chunks: AsyncIterator[bytes]
+    ) -> Staged:
+        """Stores a request's file; `expected` bytes at most are announced. Raises Problem: 400 empty, 413, 507."""
+        if expected is not None and expected > self._service.max_bytes + ENVELOPE_BYTES:
+            raise Problem("uploaded-file-too-large", detail=f"At most {self._service.max_bytes} bytes are taken.")
+        await self._files.check_space(expected or 1)
+        upload = self._service.row(sender, "request", filename)
+        await self._files.create(upload.id)
+        try:
+            size = await self._files.append(upload.id, 0, chunks, self._service.max_bytes)
+            if size == 0:
+                raise Problem("uploaded-file-empty")
+        except BaseException:
+            await uncancelled(self._files.remove(upload.id))
+            raise
+        return Staged(upload, size)
+
+    async def drop(self, staged: Staged) -> None:
+        """The bytes are nobody's."""
+        await uncancelled(self._files.remove(staged.upload.id))
+
+    async def bind(self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None) -> Video:
+        """Gives staged bytes to a video, a new one without `video_id`; the video as it is then.
+
+        Raises Problem, and drops the bytes: 400 they don't fit to what came before or the video has a source,
+        403, 404, 413, 423.
+        """
+        try:
+            return await uncancelled(self._bind(sender, staged, video_id, piece))
+        except BaseException:
+            await uncancelled(self._drop_unless_owned(staged))
+            raise
+
+    async def recover(self, row: Upload) -> None:
+        """Joins what a crash left apart, and finishes what is complete."""
+        async with self._service.locks.hold(row.video_id, JOINING_PATIENCE_S):
+            await self._join(row)
+
+    async def _bind(self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None) -> Video:
+        if video_id is None:
+            video_id = await self._begin(sender, staged, None, piece)
+        else:
+            async with self._database.read() as transaction:
+                video_id = (await placement.own_video(transaction, sender, video_id)).id
+            async with self._service.locks.hold(video_id, JOINING_PATIENCE_S):
+                await self._add(sender, staged, video_id, piece)
+        async with self._database.read() as transaction:
+            return await placement.own_video(transaction, sender, video_id)
+
+    async def _add(self, sender: Sender, staged: Staged, video_id: str, piece: Piece | None) -> None:
+        """Adds to what there is of the video."""
+        async with self._database.read() as transaction:
+            last = await uploads.of_video(transaction, video_id)
+            if last is not None and _has_come(sender, last, piece):
+                await self.drop(staged)
+                await self._join(last)
+                return
+            await placement.waiting_video(transaction, sender, video_id)
+        if last is None or piece is None or last.parts is None or last.state not in uploads.OPEN:
+            await self._begin(sender, staged, video_id, piece)
+        else:
+            await self._go_on(last.id, Pieces.from_row(last.parts), staged, piece)
+
+    async def _begin(self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None) -> str:
+        """The staged bytes become an upload; the video's id."""
+        upload, size = staged.upload, staged.size
+        upload.received = size
+        if piece is not None:
+            upload.parts = Pieces.first(piece).with_piece(piece, size).to_row()
+        whole = piece is None or piece.whole
+        if whole:
+            upload.length = size
+        elif piece is not None:
+            await self._files.adopt_part(upload.id, piece.key, upload.id)
+        async with self._database.write() as transaction:
+            video = await self._video(transaction, sender, video_id, upload.filename)
+            superseded = await placement.begin(transaction, video, upload)
+            await uploads.move(transaction, upload, "uploading")
+        if superseded:
+            await self._files.remove(superseded)
+        if whole:
+            await self._service.finish(upload.id, size)
+        else:
+            await self._join(upload)
+        return video.id
+
+    async def _video(
+        self, transaction: Transaction, sender: Sender, video_id: str | None, filename: str | None
+    ) -> Video:
+        if video_id is None:
+            return await placement.new_video(transaction, sender, Description(filename=filename))
+        return await placement.waiting_video(transaction, sender, video_id)
+
+    async def _go_on(self, upload_id: str, before: Pieces, staged: Staged, piece: Piece) -> None:
+        """The staged bytes become a part of an upload that others began."""
+        pieces = before.with_piece(piece, staged.size)
+        if pieces.bytes_received > self._service.max_bytes:
+            raise Problem("uploaded-file-too-large", detail=f"At most {self._service.max_bytes} bytes are taken.")
+        # first the bytes, then the row that counts on them
+        await self._files.adopt_part(upload_id, piece.key, staged.upload.id)
+        async with self._database.write() as transaction:
+            upload = await uploads.get(transaction, upload_id)
+            if upload is None or upload.state not in uploads.OPEN:
+                raise Problem("upload-gone")
+            upload.parts, upload.received = pieces.to_row(), pieces.bytes_received
+            upload.expires_at = self._service.expiry()
+        await self._join(upload)
+
+    async def _join(self, upload: Upload) -> None:
+        """Moves parts into the data as their turn has come; finishes the upload with the last one."""
+        if upload.parts is None or upload.state not in uploads.OPEN:
+            return
+        pieces = Pieces.from_row(upload.parts)
+        prefix, total = pieces.prefix(), pieces.bytes_received
+        size = await self._files.join_parts(upload.id, prefix) if prefix else 0
+        if not pieces.complete:
+            return
+        if size == 0 and await self._files.source_size(upload.video_id) == total:
+            size = total  # a crash came after the bytes moved to the video, and before the commit
+        if size != total:
+            raise Problem("unavailable", detail="Parts of the upload are missing in the storage.")
+        await self._service.finish(upload.id, total)
+
+    async def _drop_unless_owned(self, staged: Staged) -> None:
+        async with self._database.read() as transaction:
+            owned = await uploads.get(transaction, staged.upload.id) is not None
+        if not owned:
+            await self.drop(staged)
+
+
+def _has_come(sender: Sender, last: Upload, piece: Piece | None) -> bool:
+    """The piece is there already: its sender missed the answer."""
+    if piece is None or last.parts is None or last.state not in (*uploads.OPEN, "uploaded"):
+        return False
+    if sender.token_id is not None and sender.token_id != last.upload_token_id:
+        return False
+    pieces = Pieces.from_row(last.parts)
+    return pieces.unit == piece.unit and piece.key in pieces.received
