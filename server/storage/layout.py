@@ -1,8 +1,14 @@
 """Where everything lies: the only place that spells a path.
 
+    <root>/sluice.db  owner.key  lock
     <root>/uploads/<upload id>/data            what has come of an upload, in order
     <root>/uploads/<upload id>/parts/<key>     a part that came ahead of its turn
     <root>/videos/<video id>/source            a video's file as it was uploaded
+    <root>/videos/<video id>/index             where its samples lie
+    <root>/videos/<video id>/poster.jpg
+    <root>/broadcasts/<broadcast id>/<rendition>/init-<generation>.mp4
+                                                <msn>.m4s, the last one <msn>.m4s.open while it grows
+                                                journal
 """
 
 import re
@@ -17,6 +23,18 @@ class Layout:
     """The data folder. An id that could leave its folder is a ValueError."""
 
     root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "sluice.db"
+
+    @property
+    def owner_key(self) -> Path:
+        return self.root / "owner.key"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
 
     @property
     def uploads(self) -> Path:
@@ -40,6 +58,49 @@ class Layout:
 
     def video_source(self, video_id: str) -> Path:
         return self.video(video_id) / "source"
+
+    def video_index(self, video_id: str) -> Path:
+        return self.video(video_id) / "index"
+
+    def video_poster(self, video_id: str) -> Path:
+        return self.video(video_id) / "poster.jpg"
+
+    @property
+    def broadcasts(self) -> Path:
+        return self.root / "broadcasts"
+
+    def broadcast(self, broadcast_id: str) -> Path:
+        return self.broadcasts / _name(broadcast_id)
+
+    def rendition(self, broadcast_id: str, rendition: str) -> "RenditionFolder":
+        """The folder of one track of a broadcast."""
+        return RenditionFolder(self.broadcast(broadcast_id) / _name(rendition))
+
+    def renditions(self, broadcast_id: str) -> list[str]:
+        """Names of the renditions that are on disk."""
+        folder = self.broadcast(broadcast_id)
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionFolder:
+    """A track of a broadcast: its segments in order of media sequence number, and the journal that lists them."""
+
+    path: Path
+
+    def init(self, generation: int) -> Path:
+        return self.path / f"init-{generation}.mp4"
+
+    def segment(self, msn: int) -> Path:
+        return self.path / f"{msn}.m4s"
+
+    def open_segment(self, msn: int) -> Path:
+        """A segment while it is being written."""
+        return self.path / f"{msn}.m4s.open"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal"
 
 
 def _name(text: str) -> str:

@@ -1,0 +1,114 @@
+"""What a killed server left of a broadcast: the open segment finished, the journal completed. Blocks on the disk."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from server.formats.fmp4.read import read_parts
+from server.storage.journal import Journal, SegmentEntry, TrackEntry, line
+from server.storage.layout import Layout, RenditionFolder
+
+RECENT = 64  # segments whose files are compared with the journal: what a power cut may have taken with it
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveredRendition:
+    tracks: dict[int, TrackEntry]  # by generation
+    segments: list[SegmentEntry]  # oldest first
+    inits: dict[int, bytes]  # by generation
+
+    @property
+    def end_ms(self) -> int:
+        """Output time that the rendition reaches."""
+        if not self.segments:
+            return 0
+        last = self.segments[-1]
+        return -(-last.end * 1000 // last.timescale)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A broadcast as the disk has it."""
+
+    renditions: dict[str, RecoveredRendition]
+
+
+def recover(layout: Layout, broadcast_id: str) -> Recovered:
+    """Finishes what was open, up to the last complete part, and reads everything back."""
+    names = layout.renditions(broadcast_id)
+    return Recovered({name: _recover_rendition(layout.rendition(broadcast_id, name)) for name in names})
+
+
+def _recover_rendition(folder: RenditionFolder) -> RecoveredRendition:
+    journal = Journal.read(folder.journal)
+    segments, added = list(journal.segments), []
+    for index in range(max(0, len(segments) - RECENT), len(segments)):
+        if _is_short(folder, segments[index]):
+            segments[index] = replace(segments[index], gap=True, size=0)
+            added.append(segments[index])
+    track = journal.tracks[max(journal.tracks)] if journal.tracks else None
+    while track is not None and (entry := _finish(folder, track, segments[-1] if segments else None)):
+        segments.append(entry)
+        added.append(entry)
+    _complete(folder.journal, journal.size, added)
+    return RecoveredRendition(journal.tracks, segments, _read_inits(folder, journal.tracks))
+
+
+def _is_short(folder: RenditionFolder, entry: SegmentEntry) -> bool:
+    if entry.gap:
+        return False
+    try:
+        return folder.segment(entry.msn).stat().st_size < entry.size
+    except FileNotFoundError:
+        return False  # left the window of a broadcast that is not recorded
+
+
+def _finish(folder: RenditionFolder, track: TrackEntry, last: SegmentEntry | None) -> SegmentEntry | None:
+    """The segment after the last one of the journal, if there is a file of it with a complete part."""
+    msn = last.msn + 1 if last else _first_msn(folder)
+    path = folder.segment(msn)
+    if not path.exists():
+        path = folder.open_segment(msn)
+        if not path.exists():
+            return None
+    parts = read_parts(path.read_bytes())
+    if not parts:
+        path.unlink()
+        return None
+    size = parts[-1].offset + parts[-1].size
+    os.truncate(path, size)
+    path.rename(folder.segment(msn))
+    return SegmentEntry(
+        msn=msn,
+        start=parts[0].base,
+        duration=parts[-1].base + parts[-1].duration - parts[0].base,
+        timescale=track.timescale,
+        wall_ms=track.wall_ms(parts[0].base),
+        generation=track.generation,
+        discontinuity=last is not None and last.generation != track.generation,
+        independent=parts[0].independent,
+        size=size,
+    )
+
+
+def _first_msn(folder: RenditionFolder) -> int:
+    """A rendition that joins a broadcast later doesn't begin with zero."""
+    numbers = [int(path.name.split(".")[0]) for path in folder.path.glob("*.m4s*")]
+    return min(numbers, default=0)
+
+
+def _complete(path: Path, size: int, added: list[SegmentEntry]) -> None:
+    """Cuts a torn line off and appends what was found in its place."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(b"".join(line(entry) for entry in added))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_inits(folder: RenditionFolder, tracks: dict[int, TrackEntry]) -> dict[int, bytes]:
+    paths = {generation: folder.init(generation) for generation in tracks}
+    return {generation: path.read_bytes() for generation, path in paths.items() if path.exists()}
