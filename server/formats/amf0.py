@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 MAX_DEPTH = 16  # connect and onMetaData nest two or three deep; Python's own stack ends near 1000
-MAX_VALUES = 4096  # an onMetaData with a key frame index has hundreds; bounds the time of one decode
+MAX_VALUES = 1024  # connect and onMetaData have under fifty; bounds the time of one decode to 1 ms
 MAX_KEY = 0xFFFF  # a property name's length is 16 bits
 
 _DOUBLE = struct.Struct(">d")

@@ -35,9 +35,9 @@ _HEADER_LENGTHS = (11, 7, 3, 0)
 _OBEYED = frozenset((SET_CHUNK_SIZE, ABORT))
 _LIMITED_MEDIA = MEDIA_TYPES | {AGGREGATE}
 
-# A type 3 chunk that starts a message after a type 0 chunk repeats its timestamp as the delta (5.3.1.2.4).
-# ffmpeg relies on it for first frames a few milliseconds in; nginx-rtmp and librtmp mean "the same time" by
-# the same bytes. No frame lasts this long, so above it the second meaning is the only sensible one.
+# A type 3 chunk that starts a message after a type 0 chunk repeats its timestamp as the delta (5.3.1.2.4), and
+# ffmpeg writes it so when its first frame is as long as its first timestamp. nginx-rtmp and librtmp mean "the
+# same time" by the same bytes. No frame lasts a second, so above it the second meaning is the sensible one.
 _LONGEST_REPEATED_MS = 1000
 
 _LONGEST_RUN = 256  # chunks taken in one go; bounds the list of views when a peer sets a chunk size of 1

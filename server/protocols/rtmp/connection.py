@@ -49,6 +49,8 @@ WINDOW = 2_500_000
 MIN_WINDOW = 8192
 """A peer that asks for an acknowledgement more often gets it this often."""
 
+_PUBLISHING, _CLOSED = State.PUBLISHING, State.CLOSED  # the path of media: State.X is a slow look-up
+
 _CONTROL_CHUNKS, _COMMAND_CHUNKS, _STATUS_CHUNKS = 2, 3, 5  # the chunk streams that servers use
 
 
@@ -76,6 +78,7 @@ class Connection:
         self._early: list[Event] = []  # media that came between publish and its acceptance
         self._early_bytes = 0
         self._dropped = 0
+        self._decodes = 0  # how many more this call may take
         self._app = ""
         self._stream_id = commands.MESSAGE_STREAM
         self._commands = 0
@@ -95,10 +98,10 @@ class Connection:
     def receive_data(self, data: bytes | memoryview, now: float) -> list[Event]:
         """Take bytes as they come; the buffer behind `data` may be reused. Nothing a peer sends raises."""
         events: list[Event] = []
-        if self.state is State.PUBLISHING and self._early:
+        if self._early and self.state is _PUBLISHING:
             events, self._early = self._early, []
         self._events = events
-        if self.state is not State.CLOSED:
+        if self.state is not _CLOSED:
             self.last_received = now
             self.received += len(data)
             try:
@@ -166,11 +169,12 @@ class Connection:
     def _receive(self, data: bytes) -> None:
         if not self._handshake.done:
             data = self._shake_hands(data)
+        self._decodes = self._limits.decoded_at_once
         for message in self._reader.receive(data):
             handler = _HANDLERS.get(message.type)
             if handler is not None:
                 handler(self, message)
-            if self.state is State.CLOSED:
+            if self.state is _CLOSED:
                 return
         self._acknowledge()
         if len(self._out) > self._limits.output:
@@ -187,20 +191,23 @@ class Connection:
         kind, _, timestamp, payload = message
         if not payload:
             return  # some encoders send an empty message to keep the connection alive
-        if self.state is State.PUBLISHING:
+        if self.state is _PUBLISHING:
             self._events.append(Media(kind, timestamp, payload))
         else:
             self._keep_early(Media(kind, timestamp, payload), len(payload))
 
     def _on_data(self, message: Message) -> None:
+        self._decodes -= 1
+        if self._decodes < 0 or self.state not in (State.ASKED, State.PUBLISHING):
+            self._dropped += 1
+            return
         properties = commands.read_metadata(message)
         if properties is None:
             return
-        metadata = Metadata(properties)
         if self.state is State.PUBLISHING:
-            self._events.append(metadata)
+            self._events.append(Metadata(properties))
         else:
-            self._keep_early(metadata, len(message.payload))
+            self._keep_early(Metadata(properties), len(message.payload))
 
     def _keep_early(self, event: Event, size: int) -> None:
         """Encoders wait for Publish.Start; what one sends before it is kept if it may still be of use."""
@@ -223,9 +230,12 @@ class Connection:
             self._send(_CONTROL_CHUNKS, user_control(UserControl.PING_RESPONSE, time))
 
     def _on_command(self, message: Message) -> None:
-        self._commands += 1
+        self._commands += self.state is not State.PUBLISHING
         if self._commands > self._limits.commands:
             raise LimitError(f"more than {self._limits.commands} commands")
+        self._decodes -= 1
+        if self._decodes < 0:
+            raise LimitError(f"more than {self._limits.decoded_at_once} commands at once")
         command = commands.read_command(message)
         row = TABLE.get(command.name, TABLE[OTHER])
         _ACTIONS[row[self.state]](self, command)

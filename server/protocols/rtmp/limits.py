@@ -19,7 +19,7 @@ class Limits:
     chunk_streams: int = 64
     """Encoders use three to six; each costs us a few hundred bytes."""
 
-    command: int = 64 * KIB
+    command: int = 16 * KIB
     """A command: connect, the largest, takes under 1 KiB."""
 
     data: int = 256 * KIB
@@ -28,20 +28,23 @@ class Limits:
     unasked: int = 512 * KIB
     """Media sent between `publish` and its acceptance is kept up to this, then dropped."""
 
-    messages_at_once: int = 16_384
-    """Messages in one piece of input: some 20 ms of work; audio and video take three minutes for as many."""
+    messages_at_once: int = 4096
+    """Messages in one piece of input: some 10 ms of work; audio and video take forty seconds for as many."""
+
+    decoded_at_once: int = 16
+    """Commands and onMetaData in one piece of input: at most 1 ms each. Data is skipped beyond, never an error."""
 
     aggregated: int = 4096
     """Tags in one aggregate message: as above."""
 
-    commands: int = 256
-    """Commands in the life of a connection: a publisher sends seven."""
+    commands: int = 64
+    """Commands of one who does not publish (yet): a publisher sends five before it starts."""
 
     name: int = 1 * KIB
     """Characters of the app and of the stream key with its query."""
 
-    output: int = 64 * KIB
-    """Answers the caller has not taken yet: a whole session's are under 2 KiB."""
+    output: int = 16 * KIB
+    """Answers the caller has not taken yet: a whole session's, handshake included, are under 5 KiB."""
 
     publish_timeout_s: float = 5.0
     """From the opened connection to `publish`, from there to our answer, and from the end to the peer's close."""

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.formats.amf0 import (
@@ -135,11 +135,13 @@ _values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_values, max_size=5))
 def test_whatever_is_written_is_read_back(values: list[Value]) -> None:
     assert decode(encode(*values)) == values
 
 
+@settings(deadline=None)
 @given(
     data=st.sampled_from([case[2] for case in CASES if len(case[2]) < 1000] + [case[1] for case in LENIENT]),
     changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=6),

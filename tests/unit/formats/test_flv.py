@@ -1,7 +1,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.formats.flv import (
@@ -129,6 +129,7 @@ def test_malformed_audio(payload: bytes, message: str) -> None:
     assert str(caught.value) == message
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=12) | st.sampled_from([case[1] for case in (*VIDEO, *AUDIO)]),
     st.integers(0, 15),

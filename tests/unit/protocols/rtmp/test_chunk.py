@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.protocols.rtmp.chunk import ChunkReader, ChunkWriter, basic_header
@@ -185,6 +185,7 @@ def test_a_body_like_an_extended_timestamp_is_taken_for_one_that_is_repeated() -
     assert _read(not_repeated) == []
 
 
+@settings(deadline=None)  # a session in single bytes takes as long as the machine is busy
 @given(st.data())
 def test_a_session_in_any_pieces_is_the_same_session(data: st.DataObject) -> None:
     session = SESSIONS[data.draw(st.sampled_from(sorted(SESSIONS)))].chunks
@@ -212,6 +213,7 @@ def _read_all_it_can(data: bytes, cuts: list[int]) -> tuple[list[Message], str]:
     return messages, ""
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(SESSIONS)),
     changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),
@@ -232,6 +234,7 @@ def test_broken_sessions_end_alike_in_any_pieces(
     assert whole == pieces
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

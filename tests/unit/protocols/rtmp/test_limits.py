@@ -14,7 +14,7 @@ from tests.unit.protocols.rtmp.client import Client, avc, split
 
 SMALL = Limits(
     message=5000, partial=8192, chunk_streams=8, command=600, data=300, unasked=1000, messages_at_once=300,
-    aggregated=4, commands=9, name=20, output=4000,
+    aggregated=4, decoded_at_once=12, commands=9, name=20, output=4000,
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ REACHED_AND_PASSED = [
     (_begun(2), _begun(3), "more than 8192 bytes of unfinished messages"),
     (_chunk_streams(5), _chunk_streams(6), "more than 8 chunk streams"),
     (_nothings(300), _nothings(301), "more than 300 messages at once"),
-    (_calls(4, "_result"), _calls(5, "_result"), "more than 9 commands"),
+    (_calls(12, "_result"), _calls(13, "_result"), "more than 12 commands at once"),
     (_pings(222), _pings(223), "more than 4000 bytes of answers asked for at once"),
     (_aggregate(4), _aggregate(5), "too many tags in an aggregate message"),
 ]
@@ -89,6 +89,19 @@ def test_a_limit_closes_the_connection_when_it_is_passed(
         assert connection.closed is bool(closed)
 
 
+def test_commands_are_limited_before_publishing_and_not_after() -> None:
+    client = Client()
+    connection = _publishing(client, SMALL)
+    for _ in range(50):
+        assert connection.receive_data(_calls(1, "_result")(client), 0.0) == []
+
+    client, connection = Client(), Connection(0.0, SMALL)
+    assert connection.receive_data(client.hello() + client.connect() + _calls(8, "_result")(client), 0.0) == []
+    assert connection.receive_data(_calls(1, "_result")(client), 0.0) == [
+        Closed("more than 9 commands", flush=False)
+    ]
+
+
 def test_a_long_data_message_is_skipped() -> None:
     client = Client()
     connection = _publishing(client, SMALL)
@@ -97,6 +110,17 @@ def test_a_long_data_message_is_skipped() -> None:
 
     assert len(events) == 1
     assert connection.dropped == 1
+
+
+def test_many_data_messages_at_once_are_not_all_read() -> None:
+    client = Client()
+    connection = _publishing(client, SMALL)
+
+    events = connection.receive_data(client.metadata(a=1) * 13 + client.video(0, avc(b"x")), 0.0)
+
+    assert len(events) == 13
+    assert connection.dropped == 1
+    assert len(connection.receive_data(client.metadata(a=1), 0.0)) == 1
 
 
 @pytest.mark.parametrize(("key", "app"), [("K" * 16, "live"), ("K" * 17, "live"), ("K", "a" * 20)])
@@ -115,4 +139,4 @@ def test_the_defaults_are_those_of_the_design() -> None:
 
     assert (limits.message, limits.partial, limits.chunk_streams) == (8 << 20, 16 << 20, 64)
     assert (limits.publish_timeout_s, limits.idle_timeout_s) == (5.0, 10.0)
-    assert len(fields(Limits)) == 13
+    assert len(fields(Limits)) == 14
