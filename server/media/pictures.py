@@ -16,8 +16,6 @@ from server.formats.sample import TrackConfig, VideoConfig
 # The longer side of a poster, pixels: it fills a player; larger ones cost more than the first segment.
 MAX_SIDE = 1280
 JPEG_QUALITY = "4"  # quantiser, 2 (best) to 31
-# Level 6.2's largest picture (H.264 table A-1), 8192×4352: decoding one takes 100 MiB.
-MAX_PIXELS = 139_264 * 256
 # Luma is judged on a picture this small, 0 to 255.
 JUDGED_WIDTH, JUDGED_HEIGHT = 64, 36
 # Sample entries' fixed fields, and their box header.

@@ -11,9 +11,9 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from server.formats.fmp4.movie import MAX_PIXELS
 from server.media.containers import Container
 from server.media.demux import open_container
-from server.media.pictures import MAX_PIXELS
 
 # Streams that are described; a file may claim thousands.
 MAX_STREAMS = 64

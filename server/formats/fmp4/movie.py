@@ -4,6 +4,7 @@ Servable: not fragmented, one H.264 or one AAC track or both, one sample descrip
 MAX_GOP_S apart, the media in the file itself, an edit list of one piece. Everything else is Unservable, in words.
 """
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import replace
 from operator import sub
@@ -19,6 +20,12 @@ from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 
 # A segment is a whole GOP at least; longer ones make players wait and segments that fill memory.
 MAX_GOP_S = 10
+# A camera that never stops; longer claims are made up, and a playlist of them would fill memory.
+MAX_DURATION_S = 48 * 3600
+# From the decoding of a picture to its showing: a slide show with B-frames has minutes.
+MAX_COMPOSITION_S = 600
+# Level 6.2's largest picture (H.264 table A-1), 8192×4352: decoding one takes 100 MiB.
+MAX_PIXELS = 139_264 * 256
 # What browsers decode: 8-bit 4:2:0 (baseline, main, high).
 WEB_PROFILES = frozenset({66, 77, 100})
 COLOUR_KINDS = {b"nclx", b"nclc"}
@@ -57,6 +64,8 @@ def movie_index(moov: bytes, file_size: int) -> MovieIndex:
             limit -= header.count
     if "video" in tracks:
         _check_gops(tracks["video"], headers)
+    if len(tracks) == 2:
+        _check_together(tracks["video"], tracks["audio"])
     return MovieIndex(file_size, tracks.get("video"), tracks.get("audio"))
 
 
@@ -128,6 +137,8 @@ def _video_config(header: TrackHeader, entry: ForeignBox) -> VideoConfig | str:
     if record.length_size != 4:
         return f"its pictures have length fields of {record.length_size} bytes"
     config = replace(video_config(avcc, header.timescale), rotation=header.rotation)
+    if config.width * config.height > MAX_PIXELS:
+        return f"its pictures of {config.width}×{config.height} are larger than H.264 allows"
     return _as_described(config, avcc, boxes)
 
 
@@ -158,16 +169,39 @@ def _track(header: TrackHeader, config: TrackConfig, movie_timescale: int, file_
     end = None
     if edits.length is not None:
         end = delay - (-edits.length * header.timescale // movie_timescale)  # rounded up
+    track = Track(config, samples, delay - edits.start, end, header.language)
+    _check_times(track, delay, header)
+    return track
+
+
+def _check_times(track: Track, delay: int, header: TrackHeader) -> None:
+    """Refuse a track whose samples are shown at no time that can be served."""
+    samples, timescale = track.samples, header.timescale
     if samples.sync is not None and not samples.sync:
-        raise Unservable(f"found: {header.words} without key frames in MP4")
-    return Track(config, samples, delay - edits.start, end, header.language)
+        raise _refuse([header], "it has no key frames")
+    if max(samples.dts[-1], delay) > MAX_DURATION_S * timescale:
+        raise _refuse([header], f"it lasts more than {MAX_DURATION_S // 3600} hours")
+    if samples.cts and max(max(samples.cts), -min(samples.cts)) > MAX_COMPOSITION_S * timescale:
+        raise Mp4Error("the file shows pictures long before or after they are decoded")
+    if track.last_shown <= max(0, track.shown(track.keys[0])):
+        raise _refuse([header], "its edit list shows nothing of it")
+
+
+def _check_together(video: Track, audio: Track) -> None:
+    """Refuse sound that begins long before the picture: the first picture would have to stand still for it."""
+    wait_s = video.shown(video.keys[0]) / video.config.timescale - max(0, audio.shown(0)) / audio.config.timescale
+    if wait_s > MAX_GOP_S:
+        raise Unservable(f"found: a picture that begins {wait_s:.0f} s after the sound; the limit is {MAX_GOP_S} s")
 
 
 def _check_gops(track: Track, headers: list[TrackHeader]) -> None:
-    if track.samples.sync is None:
-        return
-    times = [track.samples.dts[key] for key in track.samples.sync]
-    longest = max(map(sub, [*times[1:], track.samples.dts[-1]], times))
-    if longest > MAX_GOP_S * track.config.timescale:
-        seconds = longest / track.config.timescale
+    samples, keys = track.samples, track.keys
+    if isinstance(keys, range):
+        keys = array("I", keys)
+    times = [samples.pts(key) for key in keys] if samples.cts else [samples.dts[key] for key in keys]
+    gaps = list(map(sub, [*times[1:], max(times[-1], samples.dts[-1])], times))
+    if min(gaps[:-1], default=1) <= 0:
+        raise Mp4Error("the file's key frames are shown in another order than they are decoded in")
+    if max(gaps) > MAX_GOP_S * track.config.timescale:
+        seconds = max(gaps) / track.config.timescale
         raise _refuse(headers, f"its key frames are up to {seconds:.1f} s apart, more than {MAX_GOP_S} s")

@@ -22,6 +22,9 @@ MAX_DELTA = 1 << 31
 # would add up every size before it.
 MAX_CHUNK = 256
 
+# The offset of a chunk that is in no file: made up by whoever cuts the track.
+NOWHERE = (1 << 64) - 1
+
 Chunks = tuple["array[int]", "array[int]"]  # first samples, file offsets
 
 
