@@ -64,7 +64,6 @@ class Assets:
         self._monotonic = monotonic
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._loading: dict[str, asyncio.Task[Asset | None]] = {}
-        self._generation = 0  # counts what was forgotten, so that a row read before a change is not kept after it
         self.misses = 0
 
     async def find(self, text: str, kind: Kind | None = None) -> Asset | None:
@@ -91,14 +90,12 @@ class Assets:
 
     def forget(self, changed: Iterable[str]) -> None:
         """Drops the entries of changed rows; other ids mean nothing here."""
-        self._generation += 1
         for id in changed:
             self._entries.pop(id, None)
             self._loading.pop(id, None)  # those that wait get what they asked for; who comes now asks anew
 
     async def _load(self, id: str) -> Asset | None:
         self.misses += 1
-        generation = self._generation
         async with self._database.read() as transaction:
             if id.startswith("vi"):
                 video = await videos.find(transaction, id)
@@ -106,7 +103,7 @@ class Assets:
             else:
                 stream = await live_streams.find(transaction, id)
                 asset = of_live_stream(stream) if stream else None
-        if generation == self._generation:
+        if self._loading.get(id) is asyncio.current_task():  # else the row changed while it was read
             self._keep(id, asset)
         return asset
 

@@ -77,11 +77,10 @@ def _from_allowed_page(limits: Limits, facts: Facts, in_session: bool) -> bool:
     return any(_origin_matches(facts.origin, allowed) for allowed in limits.origins)
 
 
-@lru_cache(maxsize=1024)
 def _origin_matches(origin: str, allowed: str) -> bool:
     """https://www.example.com against https://www.example.com, www.example.com or *.example.com."""
     scheme, host, port = _parts(origin)
-    wanted_scheme, wanted_host, wanted_port = _parts(allowed if "://" in allowed else f"//{allowed}")
+    wanted_scheme, wanted_host, wanted_port = _allowed_parts(allowed)
     if not host or not wanted_host or (wanted_scheme and wanted_scheme != scheme):
         return False
     if wanted_port is not None or wanted_scheme:
@@ -91,6 +90,11 @@ def _origin_matches(origin: str, allowed: str) -> bool:
     if wanted_host.startswith("*."):
         return host.endswith(wanted_host[1:])
     return host == wanted_host
+
+
+@lru_cache(maxsize=1024)
+def _allowed_parts(allowed: str) -> tuple[str, str, int | None]:
+    return _parts(allowed if "://" in allowed else f"//{allowed}")
 
 
 def _parts(url: str) -> tuple[str, str, int | None]:

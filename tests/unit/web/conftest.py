@@ -1,7 +1,9 @@
 """The web application on a database of its own, and a client that talks to it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from aiohttp import encode_basic_auth
 from aiohttp.test_utils import TestClient, TestServer
 
-from server.catalog import keys
+from server.catalog import keys, live_streams, videos
 from server.catalog.database import Database, sqlite_url
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.config import HttpConfig, LiveConfig
@@ -19,32 +21,29 @@ from server.playback.tokens import Tokens
 from server.web import application
 from server.web.auth import Credentials
 from server.web.services import IngestPorts, Services
-
-SECRET = "a secret of at least thirty-two bytes"
-OWNER_KEY = "the-owner's-key"
-
-Client = TestClient[Any, Any]
+from tests.unit.web.kit import OWNER_KEY, SECRET, Client, Connect, Fake, Make
 
 
-@dataclass
-class Fake:
-    """What the callbacks were told."""
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue with the owner's key, to be copied: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("catalogue") / "sluice.db"
 
-    videos_deleted: list[Video] = field(default_factory=list)
-    live_streams_deleted: list[LiveStream] = field(default_factory=list)
-    completed: list[str] = field(default_factory=list)
+    async def make() -> None:
+        async with Database.open(sqlite_url(path)) as database:
+            await database.migrate()
+            async with database.write() as transaction:
+                await keys.default_project(transaction)
+                await keys.create(transaction, DEFAULT_PROJECT, "owner", ["*"], OWNER_KEY)
 
-    async def complete(self, live_stream_id: str) -> None:
-        self.completed.append(live_stream_id)
+    asyncio.run(make())
+    return path
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
+async def database(migrated: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(migrated, tmp_path / "sluice.db")
     async with Database.open(sqlite_url(tmp_path / "sluice.db")) as database:
-        await database.migrate()
-        async with database.write() as transaction:
-            await keys.default_project(transaction)
-            await keys.create(transaction, DEFAULT_PROJECT, "owner", ["*"], OWNER_KEY)
         yield database
 
 
@@ -73,9 +72,6 @@ def services(database: Database, fake: Fake) -> Services:
     )
 
 
-Connect = Callable[..., Awaitable[Client]]
-
-
 @pytest.fixture
 async def connect(services: Services) -> AsyncIterator[Connect]:
     """Starts an application, by default with the fixture's services, and gives a client of it."""
@@ -83,7 +79,8 @@ async def connect(services: Services) -> AsyncIterator[Connect]:
 
     async def start(changed: dict[str, Any] | None = None, key: str | None = OWNER_KEY, **more: Any) -> Client:
         app = application.build(replace(services, **(changed or {})), **more)
-        client: Client = TestClient(TestServer(app), headers={"Authorization": encode_basic_auth(key)} if key else {})
+        headers = {"Authorization": encode_basic_auth(key)} if key else {}
+        client: Client = TestClient(TestServer(app), headers=headers)
         await client.start_server()
         clients.append(client)
         return client
@@ -102,3 +99,30 @@ async def client(connect: Connect) -> Client:
 @pytest.fixture
 async def anonymous(connect: Connect) -> Client:
     return await connect(key=None)
+
+
+@pytest.fixture
+def make_video(database: Database) -> Make:
+    async def make(**fields: Any) -> str:
+        async with database.write() as transaction:
+            row = Video(**{"project_id": DEFAULT_PROJECT, "title": "A video", **fields})
+            return (await videos.add(transaction, row)).id
+
+    return make
+
+
+@pytest.fixture
+def make_live(database: Database) -> Make:
+    async def make(**fields: Any) -> str:
+        async with database.write() as transaction:
+            row = LiveStream(
+                **{
+                    "project_id": DEFAULT_PROJECT,
+                    "name": "A stream",
+                    "stream_key": live_streams.new_stream_key(),
+                    **fields,
+                }
+            )
+            return (await live_streams.add(transaction, row)).id
+
+    return make
