@@ -1,0 +1,368 @@
+"""The composition root: builds each part once, on one exit stack, and takes them down in reverse.
+
+Parts meet here, through the callbacks that their constructors take.
+"""
+
+import asyncio
+import secrets
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from server import ids, log
+from server.catalog import keys, live_streams, videos
+from server.catalog.database import Database, Transaction, sqlite_url
+from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
+from server.config import Config, ConfigError
+from server.ingest import rtmp
+from server.ingest.broadcasts import Broadcasts, OnAir
+from server.jobs.engine import Jobs
+from server.media.child import Children
+from server.playback.assets import Assets
+from server.playback.revocations import Revocations
+from server.playback.tokens import MIN_SECRET_BYTES, Limits, Tokens, check_limits
+from server.recorder import to_vod
+from server.recorder.to_vod import Recorder
+from server.storage import data_folder
+from server.storage.data_folder import FolderInUseError
+from server.storage.layout import Layout
+from server.storage.segments import SegmentStore
+from server.storage.upload_files import UploadFiles
+from server.uploads import expiry
+from server.uploads.service import Uploads
+from server.uploads.source import SourceUploads
+from server.vod import pipeline, presentations
+from server.vod.pipeline import Pipeline
+from server.vod.posters import Posters
+from server.vod.presentations import Presentations
+from server.web import application, embed
+from server.web.auth import Credentials
+from server.web.hls import images, live, vod
+from server.web.hls.gate import WATCHING, Watching
+from server.web.metrics import Metrics
+from server.web.services import IngestPorts, Services
+
+PLAYER = Path(__file__).parent.parent / "player" / "dist"
+DRAIN_S = 3.0  # requests in flight may finish; those that wait for live parts are cut off
+CHILDREN = 4
+
+_log = log.get("server")
+
+
+class Running:
+    """A server that serves; its addresses for the ready line."""
+
+    def __init__(self, http: str, rtmp: str | None) -> None:
+        self.http = http
+        self.rtmp = rtmp
+
+    def line(self, terminal: bool) -> str:
+        """JSON for programs, a sentence for people."""
+        if terminal:
+            return f"Sluice is ready at {self.http}" + (f", publish to {self.rtmp}" if self.rtmp else "")
+        return orjson.dumps({"event": "ready", "http": self.http, "rtmp": self.rtmp, "srt": None}).decode()
+
+
+async def serve(config: Config) -> int:
+    """Serves until SIGTERM or SIGINT; the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with AsyncExitStack() as stack:
+            running = await build(config, stack)
+            sys.stdout.write(running.line(sys.stdout.isatty()) + "\n")
+            sys.stdout.flush()
+            await stop.wait()
+            _log.info("stopping")
+    except (FolderInUseError, ConfigError) as error:
+        _log.error(str(error))
+        return 1
+    except OSError as error:
+        _log.error("can't serve", reason=str(error))
+        return 1
+    _log.info("stopped")
+    return 0
+
+
+async def build(config: Config, stack: AsyncExitStack) -> Running:
+    """All parts, entered on the stack in the order they need each other."""
+    layout = Layout(config.storage.path.resolve())
+    stack.enter_context(data_folder.held(layout.root, layout.lock))
+    database = await _open_database(config, layout, stack)
+    await _prepare(config, layout, database)
+    secret = await _token_secret(config, database)
+    metrics, tokens, assets = Metrics(), Tokens(secret), Assets(database)
+    credentials, revocations = Credentials(database, secret), Revocations(database)
+    database.on_commit(assets.forget)
+    database.on_commit(credentials.forget)
+    await revocations.load()
+
+    children = await stack.enter_async_context(Children(CHILDREN))
+    posters, recorder = Posters(database, layout, children), Recorder(layout)
+    jobs = Jobs(database, config.jobs.concurrency)
+    processing = Pipeline(database, layout, children, posters, config.jobs.probe_timeout_s)
+    jobs.register(pipeline.JOB, processing.run, processing.failed)
+    files = await stack.enter_async_context(UploadFiles.open(layout, config.storage.reserve_bytes))
+    uploads = Uploads(database, files, jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s)
+    sources = SourceUploads(uploads)
+    loaders = {
+        pipeline.SOURCE: presentations.indexed(layout, config.vod.segment_s),
+        to_vod.SOURCE: recorder.presentation,
+    }
+    watched = stack.enter_context(Presentations(layout, loaders))
+    store = await stack.enter_async_context(SegmentStore(layout))
+    await stack.enter_async_context(jobs.running())
+    await expiry.recover(uploads, sources)
+    await stack.enter_async_context(expiry.sweeping(uploads, layout))
+
+    async def ended(transaction: Transaction, broadcast: Broadcast, stream: LiveStream, on_air: OnAir) -> None:
+        await recorder.record(transaction, broadcast, stream)
+        if broadcast.video_id and (newest := images.newest(on_air)):
+            init, segment = newest
+            video_id, picture = broadcast.video_id, await images.read(segment)
+            transaction.after_commit(lambda: _in_background(posters.of_recording(video_id, init, picture)))
+
+    def gone(broadcast_id: str) -> None:
+        _in_background(asyncio.to_thread(shutil.rmtree, layout.broadcast(broadcast_id), ignore_errors=True))
+
+    broadcasts = await stack.enter_async_context(Broadcasts.open(database, store, config.live, ended, gone))
+    listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp))
+
+    def video_deleted(video: Video) -> None:
+        watched.forget(video.id)
+        _in_background(asyncio.to_thread(shutil.rmtree, layout.video(video.id), ignore_errors=True))
+        if video.broadcast_id:
+            gone(video.broadcast_id)
+
+    def live_stream_deleted(stream: LiveStream) -> None:
+        _in_background(_end_deleted(broadcasts, stream.id))
+
+    async def complete(live_stream_id: str) -> None:
+        await broadcasts.complete(live_stream_id)
+
+    async def database_answers() -> None:
+        async with database.read() as transaction:
+            await keys.count(transaction)
+
+    async def storage_writable() -> None:
+        await asyncio.to_thread(_try_writing, layout)
+
+    async def listening() -> None:
+        if config.rtmp.enabled and listener.port is None:
+            raise OSError("RTMP is not listening")
+
+    services = Services(
+        database=database,
+        http=config.http,
+        live=config.live,
+        credentials=credentials,
+        tokens=tokens,
+        assets=assets,
+        revocations=revocations,
+        metrics=metrics,
+        ingest=IngestPorts(rtmp=listener.port, rtmps=listener.tls_port),
+        ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
+        on_video_deleted=video_deleted,
+        on_live_stream_deleted=live_stream_deleted,
+        complete_live_stream=complete,
+    )
+    watching = Watching(assets, tokens, revocations, broadcasts, watched, posters, layout, PLAYER)
+
+    def mount(app: web.Application) -> None:
+        app[WATCHING] = watching
+        for part in (live, vod, images, embed):
+            part.add_routes(app.router)
+
+    _watch(metrics, broadcasts, listener, store, jobs)
+    app = application.build(services, [], [mount])
+    port = await _listen(app, config, stack)
+    host = _reachable(config.http.host)
+    rtmp_url = f"rtmp://{_reachable(config.rtmp.host)}:{listener.port}/live" if listener.port else None
+    return Running(config.http.public_url or f"http://{host}:{port}", rtmp_url)
+
+
+# --- parts
+
+
+async def _open_database(config: Config, layout: Layout, stack: AsyncExitStack) -> Database:
+    url = config.database.url or sqlite_url(layout.database)
+    if not url.startswith("sqlite"):
+        raise ConfigError("database.url: this version runs on SQLite only")
+    database = await stack.enter_async_context(Database.open(url))
+    await database.migrate()
+    return database
+
+
+async def _prepare(config: Config, layout: Layout, database: Database) -> None:
+    """The default project and, in an empty catalogue, the owner's key."""
+    given = config.auth.owner_key.get_secret_value() if config.auth.owner_key else None
+    async with database.write() as transaction:
+        await keys.default_project(transaction)
+        if given:
+            if await keys.by_secret(transaction, given) is None:
+                await keys.create(transaction, DEFAULT_PROJECT, "owner", ["*"], given)
+            return
+        if await keys.count(transaction):
+            return
+        _, secret = await keys.create(transaction, DEFAULT_PROJECT, "owner", ["*"])
+        # before the commit: a key that is in the catalogue but nowhere else would lock its owner out
+        data_folder.write_secret(layout.owner_key, secret)
+    if sys.stderr.isatty():
+        sys.stderr.write(f"The owner's API key, shown this once and kept in {layout.owner_key}: {secret}\n")
+    _log.info("made the owner's API key", path=str(layout.owner_key))
+
+
+async def _token_secret(config: Config, database: Database) -> str:
+    if config.auth.token_secret:
+        secret = config.auth.token_secret.get_secret_value()
+        if len(secret.encode()) < MIN_SECRET_BYTES:
+            raise ConfigError(f"auth.token_secret: shorter than {MIN_SECRET_BYTES} bytes")
+        return secret
+    async with database.write() as transaction:
+        return await keys.setting(transaction, "token_secret", secrets.token_urlsafe(48))
+
+
+async def _end_deleted(broadcasts: Broadcasts, live_stream_id: str) -> None:
+    """Its rows are gone already: the publisher is sent away, and what it sent is not kept."""
+    on_air = broadcasts.get(live_stream_id)
+    if on_air:
+        on_air.record = False
+        await broadcasts.complete(live_stream_id, "the live stream was deleted")
+
+
+async def _listen(app: web.Application, config: Config, stack: AsyncExitStack) -> int:
+    """Serves the application; the port."""
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=DRAIN_S)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, config.http.host, config.http.port, backlog=1024)
+    await site.start()
+    port: int = runner.addresses[0][1]
+    return port
+
+
+def _reachable(host: str) -> str:
+    """An address that this machine itself reaches the listener under."""
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+_background: set[asyncio.Future[Any]] = set()
+
+
+def _in_background(work: Any) -> None:
+    """What may fail without anything being lost."""
+    task = asyncio.ensure_future(work)
+    _background.add(task)
+    task.add_done_callback(_finished)
+
+
+def _finished(task: asyncio.Future[Any]) -> None:
+    _background.discard(task)
+    if not task.cancelled() and (error := task.exception()):
+        _log.warning("background work failed", reason=str(error))
+
+
+def _try_writing(layout: Layout) -> None:
+    probe = layout.root / ".writable"
+    probe.write_bytes(b"")
+    probe.unlink()
+
+
+# --- numbers
+
+
+def _watch(
+    metrics: Metrics, broadcasts: Broadcasts, listener: rtmp.Listener, store: SegmentStore, jobs: Jobs
+) -> None:
+    """Names the counters of the parts."""
+
+    def renditions(read: Callable[[Any], float]) -> float:
+        return sum(read(each) for on_air in broadcasts.all() for each in on_air.packager.renditions.values())
+
+    watch = metrics.watch
+    watch("gauge", "sluice_publishers", "Publishers connected.", broadcasts.publishers)
+    watch("gauge", "sluice_rtmp_connections", "RTMP connections.", lambda: listener.connections)
+    watch("counter", "sluice_rtmp_refused", "RTMP connections over the limit.", lambda: listener.refused)
+    watch("counter", "sluice_ingest_bytes", "Bytes taken from publishers.", lambda: listener.received)
+    watch("gauge", "sluice_parts_cut", "Parts cut of what is on air.", lambda: renditions(lambda r: r.parts_cut))
+    watch("gauge", "sluice_playlist_waiters", "Requests that wait for a part.",
+          lambda: renditions(lambda r: r.window.waiters))  # fmt: skip
+    watch("counter", "sluice_segments_written", "Live segments on disk.", lambda: store.written_segments)
+    watch("counter", "sluice_segments_failed", "Live segments that the disk refused.", lambda: store.faults)
+    watch("gauge", "sluice_jobs_active", "Jobs that run or wait for a place.", lambda: jobs.active)
+
+
+# --- commands beside the server
+
+
+async def check(config: Config) -> list[str]:
+    """What is wrong, a sentence each; may run beside a server."""
+    faults = []
+    layout = Layout(config.storage.path.resolve())
+    try:
+        layout.root.mkdir(parents=True, exist_ok=True)
+        _try_writing(layout)
+        if data_folder.free_bytes(layout.root) < config.storage.reserve_bytes:
+            faults.append(f"storage: less than storage.reserve_bytes are free in {layout.root}")
+    except OSError as error:
+        faults.append(f"storage: {layout.root} can't be written ({error.strerror})")
+    try:
+        async with AsyncExitStack() as stack:
+            await _open_database(config, layout, stack)
+    except Exception as error:
+        faults.append(f"database: {error}")
+    if config.rtmp.certificate:
+        try:
+            rtmp.tls_context(config.rtmp)
+        except OSError as error:  # ssl.SSLError is one
+            faults.append(f"rtmp.certificate: {error}")
+    if not (PLAYER / "index.html").is_file():
+        faults.append("player: it is not built; run `make player`")
+    return faults + await asyncio.to_thread(_missing_codecs)
+
+
+def _missing_codecs() -> list[str]:
+    if find_spec("av") is None:
+        return ["codecs: PyAV is not installed"]
+    from server.media import codecs
+
+    return [f"codecs: libav lacks {name}" for name in codecs.missing()]
+
+
+async def create_key(config: Config, name: str, scopes: list[str]) -> str:
+    """Makes an API key; its secret."""
+    async with AsyncExitStack() as stack:
+        database = await _open_database(config, Layout(config.storage.path.resolve()), stack)
+        async with database.write() as transaction:
+            await keys.default_project(transaction)
+            return (await keys.create(transaction, DEFAULT_PROJECT, name, scopes))[1]
+
+
+async def mint(config: Config, text: str, ttl_s: int, claims: dict[str, Any]) -> str:
+    """A playback token for a video or live stream. Raises LookupError, ValueError."""
+    limits = Limits(tuple(claims.get("origins", ())), claims.get("ip"), viewer=claims.get("viewer"))
+    check_limits(limits)
+    async with AsyncExitStack() as stack:
+        database = await _open_database(config, Layout(config.storage.path.resolve()), stack)
+        tokens = Tokens(await _token_secret(config, database))
+        async with database.read() as transaction:
+            for prefix, find in (("vi", videos.find), ("li", live_streams.find)):
+                try:
+                    found = await find(transaction, ids.canonical(prefix, text))
+                except ids.InvalidId:
+                    continue
+                if found is not None:
+                    return tokens.mint(found.id, ttl_s=ttl_s, limits=limits).token
+    raise LookupError(f"there is no video or live stream {text}")

@@ -1,0 +1,369 @@
+"""The RTMP listener: sockets and timers around `protocols.rtmp`, and media from tags to the broadcast.
+
+A publisher sends some ninety small packets a second; waking up for each costs more than parsing it. Once `publish` is
+accepted the transport is paused and one ticker reads every publisher's socket, TICK_S apart (TLS excepted, whose bytes
+only the transport can read).
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from server import clock, ids, log
+from server.config import RtmpConfig
+from server.formats import aac, avc, flv
+from server.ingest.broadcasts import Broadcasts, Publisher, Refused
+from server.protocols.rtmp.command import PUBLISH_BAD_NAME
+from server.protocols.rtmp.connection import CLOSE_DELAY_S
+from server.protocols.rtmp.connection import Connection as Core
+from server.protocols.rtmp.events import VIDEO, Closed, Event, Media, Metadata, PublishEnded, PublishRequested
+from server.protocols.rtmp.limits import Limits
+
+TICK_S = 0.025  # a frame of 40/s; adds at most this to the latency
+FEW = 4  # with so few publishers the ticker can afford to be quicker
+QUICK_TICK_S = 0.010
+READ_SIZE = 1 << 16  # what hostile input of this size costs stays below 50 ms
+READS_A_TICK = 16  # 1 MiB: nobody takes the loop for himself
+BACKLOG = 512
+
+_log = log.get("rtmp")
+
+
+class Ticker:
+    """Reads the sockets of all publishers in turn, into one buffer."""
+
+    def __init__(self) -> None:
+        self._connections: dict[RtmpConnection, socket.socket] = {}
+        self._buffer = bytearray(READ_SIZE)
+        self._view = memoryview(self._buffer)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, connection: "RtmpConnection", sock: socket.socket) -> None:
+        self._connections[connection] = sock
+        if self._timer is None:
+            self._arm()
+
+    def remove(self, connection: "RtmpConnection") -> None:
+        sock = self._connections.pop(connection, None)
+        if sock:
+            sock.close()
+        if not self._connections and self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self) -> None:
+        wait_s = QUICK_TICK_S if len(self._connections) <= FEW else TICK_S
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._tick)
+
+    def _tick(self) -> None:
+        now = clock.monotonic()
+        for connection, sock in list(self._connections.items()):
+            self._read(connection, sock, now)
+        self._timer = None
+        if self._connections:
+            self._arm()
+
+    def _read(self, connection: "RtmpConnection", sock: socket.socket, now: float) -> None:
+        for _ in range(READS_A_TICK):
+            try:
+                size = sock.recv_into(self._buffer)
+            except (BlockingIOError, InterruptedError):
+                connection.tick(now)
+                return
+            except OSError as error:
+                connection.lost(error)
+                return
+            if size == 0:
+                connection.lost(None)
+                return
+            connection.received(bytes(self._view[:size]), now)
+            if size < READ_SIZE or connection.over:
+                return
+
+
+class RtmpConnection(asyncio.Protocol):
+    """One publisher's socket. Logs two lines: opened when it publishes, closed with the reason."""
+
+    protocol = "rtmp"
+
+    def __init__(self, listener: "Listener") -> None:
+        self.id = ids.new("")[:8]
+        self._listener = listener
+        self._core = Core(clock.monotonic(), listener.limits)
+        self._publisher: Publisher | None = None
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._peer = ""
+        self._length_size = 4  # bytes before each NAL unit, as the publisher's configuration says
+        self._reason = "the connection was lost"
+        self._ended = False
+        self.over = False
+        self._log = _log.bind(connection=self.id)
+
+    def last_heard(self) -> float:
+        return self._core.last_received
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if peer else ""
+        if not self._listener.enter(self):
+            self.over = True
+            transport.abort()
+            return
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        self.received(data, clock.monotonic())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._finish()
+
+    # --- bytes and time
+
+    def received(self, data: bytes, now: float) -> None:
+        """Bytes, from the transport or the ticker."""
+        if not self.over:
+            self._listener.received += len(data)
+            self._handle(self._core.receive_data(data, now))
+
+    def tick(self, now: float) -> None:
+        """Nothing came; the core may have waited long enough."""
+        deadline = self._core.next_timeout()
+        if deadline is not None and now >= deadline:
+            self._handle(self._core.handle_timeout(now))
+
+    def lost(self, error: OSError | None) -> None:
+        """The ticker saw the end of the socket."""
+        if error:
+            self._reason = f"the connection was lost: {error.strerror or error}"
+        if self._transport:
+            self._transport.abort()
+        self._finish()
+
+    def close(self, reason: str) -> None:
+        """Ended from our side."""
+        self._reason = reason
+        self._publisher = None
+        self._core.close(reason)
+        self._flush()
+
+    def _handle(self, events: list[Event]) -> None:
+        for event in events:
+            if event.__class__ is Media:
+                if not self.over:
+                    self._media(event)
+            else:
+                self._event(event)
+        self._flush()
+
+    def _event(self, event: Event) -> None:
+        match event:
+            case PublishRequested(key=key):
+                self._listener.spawn(self._admit(key))
+            case PublishEnded(reason=reason):
+                self._ended = True
+                self._reason = f"ended by the publisher ({reason})"
+            case Closed(reason=reason):
+                self._reason = reason if not self._ended else self._reason
+            case Metadata(properties=properties):
+                self._log.debug("metadata", encoder=str(properties.get("encoder", ""))[:80])
+            case Media():
+                pass  # taken by _handle
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None or self.over:
+            return
+        if (out := self._core.data_to_send()) and not transport.is_closing():
+            transport.write(out)
+        if self._ended:
+            self._release()
+        if self._core.closed:
+            self.over = True
+            delay_s = CLOSE_DELAY_S if self._core.close_after_flush else 0
+            asyncio.get_running_loop().call_later(delay_s, self._close_transport)
+
+    def _close_transport(self) -> None:
+        # a paused transport would never see the peer's end: what matters has been written, so it is cut
+        if self._transport and not self._transport.is_closing():
+            self._transport.close()
+        self._finish()
+
+    def _arm(self) -> None:
+        """Before the ticker takes over, a timer watches for silence."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(1.0, self._on_timer)
+
+    def _on_timer(self) -> None:
+        if not self.over:
+            self.tick(clock.monotonic())
+            self._arm()
+
+    # --- publishing
+
+    async def _admit(self, key: str) -> None:
+        try:
+            publisher = await self._listener.broadcasts.publish(key, self)
+        except Refused as refused:
+            self._reason = f"refused: {refused}"
+            self._core.reject_publish(PUBLISH_BAD_NAME, str(refused))
+            self._flush()
+            return
+        self._publisher = publisher
+        if self.over or not self._core.accept_publish():
+            self._release()  # gone while the catalogue was asked
+            return
+        self._log = self._log.bind(live_stream=publisher.live_stream_id, broadcast=publisher.broadcast_id)
+        self._log.info("opened", peer=self._peer, encoder=self._core.agent)
+        self._handle(self._core.receive_data(b"", clock.monotonic()))  # media that came meanwhile
+        self._hand_to_ticker()
+
+    def _hand_to_ticker(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or self.over or transport.get_extra_info("ssl_object"):
+            return
+        transport.pause_reading()
+        sock = transport.get_extra_info("socket")
+        own = socket.fromfd(sock.fileno(), sock.family, sock.type)
+        own.setblocking(False)
+        self._listener.ticker.add(self, own)
+
+    def _media(self, media: Media) -> None:
+        publisher = self._publisher
+        if publisher is None:
+            return
+        try:
+            if media.kind == VIDEO:
+                self._video(publisher, media.timestamp, flv.parse_video(media.payload))
+            else:
+                self._audio(publisher, media.timestamp, flv.parse_audio(media.payload))
+        except (flv.FlvError, avc.AvcError, aac.AacError) as error:
+            self._reject(f"the media is malformed: {error}")
+
+    def _video(self, publisher: Publisher, timestamp_ms: int, tag: flv.VideoTag | None) -> None:
+        if tag.__class__ is flv.VideoFrame:
+            data = tag.data if self._length_size == 4 else avc.four_byte_lengths(tag.data, self._length_size)
+            publisher.video(timestamp_ms, tag.cts_ms, tag.key, data)
+        elif isinstance(tag, flv.VideoConfigRecord):
+            self._length_size = avc.AvcDecoderConfiguration.parse(tag.avcc).length_size
+            publisher.configure(avc.video_config(tag.avcc))
+        elif isinstance(tag, flv.Unsupported):
+            self._reject(f"video codec {tag.codec} is not supported; send H.264")
+
+    def _audio(self, publisher: Publisher, timestamp_ms: int, tag: flv.AudioTag | None) -> None:
+        if tag.__class__ is flv.AudioFrame:
+            publisher.audio(timestamp_ms, tag.data)
+        elif isinstance(tag, flv.AudioConfigRecord):
+            publisher.configure(aac.audio_config(tag.asc))
+        elif isinstance(tag, flv.Unsupported):
+            self._reject(f"audio codec {tag.codec} is not supported; send AAC")
+
+    def _reject(self, reason: str) -> None:
+        self._log.warning("publisher rejected", reason=reason)
+        if self._publisher:
+            self._publisher.rejected(reason)
+            self._publisher.closed(reason, ended=True)
+        self.close(reason)
+
+    # --- the end
+
+    def _release(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        if publisher:
+            publisher.closed(self._reason, ended=self._ended)
+
+    def _finish(self) -> None:
+        """Once, however the connection ends."""
+        if self._transport is None:
+            return
+        self.over = True
+        self._transport = None
+        if self._timer:
+            self._timer.cancel()
+        self._listener.leave(self)
+        self._release()
+        self._log.info("closed", reason=self._reason, bytes=self._core.received, dropped=self._core.dropped)
+
+
+class Listener:
+    """The ports that publishers connect to. `async with Listener.open(…)`."""
+
+    def __init__(self, broadcasts: Broadcasts, config: RtmpConfig) -> None:
+        self.broadcasts = broadcasts
+        self.ticker = Ticker()
+        self.limits = Limits(idle_timeout_s=config.idle_timeout_s)
+        self.refused = 0  # connections over the limit
+        self.received = 0  # bytes, of all connections
+        self._most = config.max_publishers
+        self._connections: set[RtmpConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port: int | None = None
+        self.tls_port: int | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, broadcasts: Broadcasts, config: RtmpConfig) -> AsyncIterator[Self]:
+        listener = cls(broadcasts, config)
+        servers = []
+        if config.enabled:
+            server, listener.port = await listener._listen(config.host, config.port, None)
+            servers.append(server)
+            if config.certificate:
+                server, listener.tls_port = await listener._listen(config.host, config.tls_port, tls_context(config))
+                servers.append(server)
+        try:
+            yield listener
+        finally:
+            for server in servers:
+                server.close()
+            for connection in list(listener._connections):
+                connection.close("the server is stopping")
+
+    async def _listen(
+        self, host: str, port: int, context: ssl.SSLContext | None
+    ) -> tuple[asyncio.AbstractServer, int]:
+        loop = asyncio.get_running_loop()
+        factory: Callable[[], RtmpConnection] = lambda: RtmpConnection(self)  # noqa: E731
+        server = await loop.create_server(factory, host, port, ssl=context, backlog=BACKLOG)
+        return server, server.sockets[0].getsockname()[1]
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def enter(self, connection: RtmpConnection) -> bool:
+        """False when there are too many already."""
+        if len(self._connections) >= self._most:
+            self.refused += 1
+            return False
+        self._connections.add(connection)
+        return True
+
+    def leave(self, connection: RtmpConnection) -> None:
+        self._connections.discard(connection)
+        self.ticker.remove(connection)
+
+    def spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("an admission failed", exc_info=error)
+
+
+def tls_context(config: RtmpConfig) -> ssl.SSLContext:
+    """The certificate of RTMPS. Raises OSError or ssl.SSLError."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    assert config.certificate
+    context.load_cert_chain(config.certificate, config.key)
+    return context

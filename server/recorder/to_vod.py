@@ -1,0 +1,86 @@
+"""The end of a broadcast: its video, stated in the same transaction, made of the segments that are there."""
+
+import asyncio
+
+from server import clock
+from server.catalog import broadcasts, videos
+from server.catalog.database import Transaction
+from server.catalog.models import Broadcast, LiveStream, Video
+from server.packager.presentation import VIDEO, Presentation
+from server.packager.recorded import RecordedRendition, RecordedVideo
+from server.storage.journal import Journal
+from server.storage.layout import Layout
+
+SOURCE = "live"
+
+
+class Recorder:
+    """Makes a video row of each recorded broadcast, and the presentation of such a video."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    async def record(self, transaction: Transaction, broadcast: Broadcast, live: LiveStream) -> None:
+        """Called in the transaction that ends a broadcast whose files are closed; one without media leaves nothing."""
+        try:
+            recording = await asyncio.to_thread(self.load, broadcast.id)
+        except ValueError:
+            return
+        video = _video(broadcast, live, recording)
+        await videos.add(transaction, video)
+        broadcast.video_id = video.id
+        await videos.move(transaction, video, "done", playable=True, duration=video.duration_s)
+        await broadcasts.move(transaction, broadcast, "recorded", videoId=video.id)
+
+    def load(self, broadcast_id: str) -> RecordedVideo:
+        """Blocks on the disk. Raises ValueError when nothing was recorded."""
+        renditions = {}
+        for name in self._layout.renditions(broadcast_id):
+            folder = self._layout.rendition(broadcast_id, name)
+            journal = Journal.read(folder.journal)
+            if any(not entry.gap for entry in journal.segments):
+                inits = {generation: folder.init(generation) for generation in journal.tracks}
+                renditions[name] = RecordedRendition(
+                    journal.tracks,
+                    journal.segments,
+                    {generation: path.read_bytes() for generation, path in inits.items() if path.exists()},
+                )
+        return RecordedVideo(renditions)
+
+    def presentation(self, broadcast_id: str) -> Presentation:
+        """The loader of `vod.presentations` for videos of this source."""
+        return self.load(broadcast_id)
+
+
+def _video(broadcast: Broadcast, live: LiveStream, recording: RecordedVideo) -> Video:
+    """Title, metadata, tags, visibility, player and project are the live stream's."""
+    track = recording.track(VIDEO)
+    began = broadcast.live_at or broadcast.started_at
+    return Video(
+        project_id=live.project_id,
+        title=f"{live.name} {began:%Y-%m-%d %H:%M}",
+        public=live.public,
+        tags=list(live.tags),
+        meta=list(live.meta),
+        player_id=live.player_id,
+        source=SOURCE,
+        live_stream_id=live.id,
+        broadcast_id=broadcast.id,
+        playable=True,
+        duration_s=recording.duration_s,
+        published_at=clock.now(),
+        media={
+            "container": "broadcast",
+            "duration": recording.duration_s,
+            "streams": [
+                {
+                    "kind": entry.kind,
+                    "codec": entry.codec,
+                    **({"width": entry.width, "height": entry.height, "fps": entry.frame_rate} if entry is track
+                       else {"rate": entry.timescale, "channels": entry.channels}),
+                }
+                for name in recording.renditions
+                if (entry := recording.track(name))
+            ],
+        },
+    )

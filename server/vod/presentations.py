@@ -1,0 +1,89 @@
+"""What is being watched, kept in memory: loaded once off the event loop, shared by all who watch."""
+
+import asyncio
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from server.formats.fmp4.index import MovieIndex
+from server.packager.presentation import Presentation, SegmentPlan
+from server.packager.vod import IndexedVideo
+from server.storage.layout import Layout
+
+KEPT = 256  # presentations; the index of a two-hour film is about 8 MiB
+THREADS = 4
+
+Loader = Callable[[str], Presentation]  # of the id of what holds the media: the video, or its broadcast
+Result = TypeVar("Result")
+Identity = tuple[str, int]  # video id, revision
+
+
+class Presentations:
+    """`loaders` make a presentation by its video's source; they run in a thread."""
+
+    def __init__(self, layout: Layout, loaders: Mapping[str, Loader]) -> None:
+        self._layout = layout
+        self._loaders = loaders
+        self._kept: OrderedDict[Identity, Presentation] = OrderedDict()
+        self._loading: dict[Identity, asyncio.Future[Presentation]] = {}
+        self._threads = ThreadPoolExecutor(THREADS, "vod")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def get(self, video_id: str, revision: int, source: str, broadcast_id: str | None = None) -> Presentation:
+        """Raises OSError or ValueError when what is stored can't be presented."""
+        identity = (video_id, revision)
+        kept = self._kept.get(identity)
+        if kept is not None:
+            self._kept.move_to_end(identity)
+            return kept
+        loading = self._loading.get(identity)
+        if loading is None:
+            work = self._load(identity, source, broadcast_id or video_id)
+            loading = self._loading[identity] = asyncio.ensure_future(work)
+            loading.add_done_callback(lambda _: self._loading.pop(identity, None))
+        return await asyncio.shield(loading)
+
+    async def segment(self, video_id: str, plan: SegmentPlan) -> bytes:
+        """The bytes of a segment cut from the video's source."""
+        return await self.run(_cut, self._layout.video_source(video_id), plan)
+
+    def forget(self, video_id: str) -> None:
+        """The video is gone or changed."""
+        for identity in [identity for identity in self._kept if identity[0] == video_id]:
+            del self._kept[identity]
+
+    async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Blocking work on the files of a video, in a thread of its own pool."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def _load(self, identity: Identity, source: str, holder: str) -> Presentation:
+        presentation = await self.run(self._loaders[source], holder)
+        self._kept[identity] = presentation
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return presentation
+
+
+def indexed(layout: Layout, target_s: float) -> Loader:
+    """The loader of uploads: by the index that the pipeline left beside the source."""
+
+    def load(video_id: str) -> Presentation:
+        return IndexedVideo(MovieIndex.from_bytes(layout.video_index(video_id).read_bytes()), target_s)
+
+    return load
+
+
+def _cut(source: Path, plan: SegmentPlan) -> bytes:
+    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return plan.build([os.pread(descriptor, size, offset) for offset, size in plan.reads])
+    finally:
+        os.close(descriptor)

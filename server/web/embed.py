@@ -1,0 +1,126 @@
+"""The player's pages: `/embed/{id}`, `/vod/{id}`, `/live/{id}`, and the built files they load.
+
+The page is one static file; what it plays is put into it as JSON. A problem (unknown id, bad token) is the same page
+with the words in place of a picture, under the status that a program expects.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import hdrs, web
+
+from server.errors import Problem
+from server.playback.assets import Asset, Kind
+from server.web.hls import files, gate
+from server.web.hls.gate import WATCHING, Watch
+
+PLACEHOLDER = "__SLUICE_CONFIG__"
+
+# hls.js makes its worker and its media from blobs; media-chrome styles its elements from within.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "font-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+)
+HEADERS = {
+    hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",  # the URL may hold a token
+    hdrs.CACHE_CONTROL: "no-store",
+}
+
+# seconds behind live that the page holds; None leaves it to the playlist's hold-back
+TARGET_LATENCY_S = {"ultra-low": 0.6, "low": 1.0, "reduced": None, "standard": None}
+
+
+async def embed(request: web.Request) -> web.Response:
+    """Whatever asset the id names; a video's where a bare one fits both."""
+    return await _page(request, ("video", "live"))
+
+
+async def video(request: web.Request) -> web.Response:
+    return await _page(request, ("video",))
+
+
+async def live(request: web.Request) -> web.Response:
+    return await _page(request, ("live",))
+
+
+async def _page(request: web.Request, kinds: tuple[Kind, ...]) -> web.Response:
+    try:
+        watch = await _enter(request, kinds)
+    except Problem as problem:
+        words = {"code": problem.code, "title": problem.row.title, "detail": problem.detail}
+        return _filled(request, {"problem": words}, problem.row.status)
+    return _filled(request, _playing(watch), 200)
+
+
+async def _enter(request: web.Request, kinds: tuple[Kind, ...]) -> Watch:
+    for kind in kinds:
+        if await request.app[WATCHING].assets.find(request.match_info["id"], kind):
+            return await gate.enter(request, kind)
+    raise Problem("resource-not-found")
+
+
+def _playing(watch: Watch) -> dict[str, Any]:
+    asset = watch.asset
+    base = _base(asset, watch.token)
+    tail = f"{asset.id}.m3u8" if asset.live else "hls/manifest.m3u8"
+    manifest = f"{base}.m3u8" if asset.live and not watch.token else f"{base}/{tail}"
+    return {
+        "id": asset.id,
+        "kind": "live" if asset.live else "vod",
+        "title": asset.title,
+        "manifest": manifest,
+        "poster": f"{base}/thumbnail.jpg" if asset.live or asset.playable else None,
+        "live": asset.live,
+        "latencyMode": asset.latency_mode,
+        "targetLatency": TARGET_LATENCY_S.get(asset.latency_mode or ""),
+        "public": asset.public,
+    }
+
+
+def _base(asset: Asset, token: str | None) -> str:
+    root = f"/{'live' if asset.live else 'vod'}/{asset.id}"
+    return f"{root}/token/{token}" if token else root
+
+
+def _filled(request: web.Request, configuration: Mapping[str, Any], status: int) -> web.Response:
+    page = _template(request.app[WATCHING].player / "index.html")
+    # inside a script element only "<" could end it; U+2028/9 are line ends to old parsers
+    told = orjson.dumps(configuration).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    body = page.replace(PLACEHOLDER, told.replace("\u2029", "\\u2029"))
+    return web.Response(status=status, body=body.encode(), headers=HEADERS)
+
+
+@cache
+def _template(path: Path) -> str:
+    return path.read_text()
+
+
+async def asset_file(request: web.Request) -> web.StreamResponse:
+    """A built file; its name holds a hash of it."""
+    name = request.match_info["file"]
+    path = request.app[WATCHING].player / "assets" / name
+    if "/" in name or name.startswith(".") or not path.is_file():
+        raise Problem("resource-not-found")
+    return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: f"public, max-age={files.YEAR_S}, immutable"})
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    router.add_get("/embed/{id}", embed)
+    router.add_get("/vod/{id}", video)
+    router.add_get("/live/{id:[^./]+}", live)
+    router.add_get("/player/assets/{file}", asset_file)

@@ -1,0 +1,8 @@
+"""Watching: manifests, playlists, segments and images of live streams and videos, each behind the gate.
+
+    gate    which asset, may this request watch it, where do its tokens lead
+    files   bytes as answers: ranges, ETags, how long a cache may keep them
+    live    windows on air        vod    videos, recorded and uploaded        images    posters
+
+No database on the way of a segment, and no thread for what is in memory.
+"""

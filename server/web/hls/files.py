@@ -1,0 +1,84 @@
+"""Bytes and files as answers: ranges, ETags, and how long a cache may keep what.
+
+    IMMUTABLE     the URL holds a revision or a broadcast: what it names never changes
+    REVALIDATED   may change at any time: kept, but asked for again each time
+"""
+
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+from server.errors import Problem
+from server.web.hls.gate import Watch
+
+PLAYLIST = "application/vnd.apple.mpegurl"
+SEGMENT_TYPES = {"video": "video/mp4", "audio": "audio/mp4"}
+JPEG = "image/jpeg"
+
+YEAR_S = 31_536_000
+REVALIDATED = "no-cache"
+NEVER = "no-store"
+
+
+def immutable(watch: Watch) -> str:
+    """A shared cache may keep a private asset's bytes only if it asks us first; it says so by its own set-up."""
+    return f"{'public' if watch.asset.public else 'private'}, max-age={YEAR_S}, immutable"
+
+
+def brief(watch: Watch, seconds: int) -> str:
+    return f"{'public' if watch.asset.public else 'private'}, max-age={seconds}"
+
+
+def playlist(request: web.Request, text: str | bytes, cache: str, etag: str | None = None) -> web.StreamResponse:
+    """A playlist's text."""
+    body = text.encode() if isinstance(text, str) else text
+    return body_answer(request, body, PLAYLIST, cache, etag)
+
+
+def body_answer(
+    request: web.Request, body: bytes, content_type: str, cache: str, etag: str | None = None
+) -> web.StreamResponse:
+    """Bytes in memory, whole, as one range, or as 304. `etag` without its quotes; with it ranges are offered."""
+    headers: dict[str, str] = {hdrs.CACHE_CONTROL: cache, hdrs.CONTENT_TYPE: content_type}
+    if etag is None:
+        return web.Response(body=body, headers=headers)
+    headers[hdrs.ETAG] = f'"{etag}"'
+    wanted = request.if_none_match
+    if wanted and any(tag.value in (etag, "*") for tag in wanted):
+        return web.Response(status=304, headers={hdrs.CACHE_CONTROL: cache, hdrs.ETAG: headers[hdrs.ETAG]})
+    headers[hdrs.ACCEPT_RANGES] = "bytes"
+    if hdrs.RANGE in request.headers and _range_holds(request, etag):
+        return _range(request, body, headers)
+    return web.Response(body=body, headers=headers)
+
+
+def _range_holds(request: web.Request, etag: str) -> bool:
+    """A range of something that changed meanwhile is answered whole (RFC 9110 13.1.5)."""
+    condition = request.headers.get(hdrs.IF_RANGE)
+    return condition is None or condition == f'"{etag}"'
+
+
+def _range(request: web.Request, body: bytes, headers: dict[str, str]) -> web.Response:
+    try:
+        wanted = request.http_range
+    except ValueError:
+        return web.Response(body=body, headers=headers)  # not understood: ignored (RFC 9110 14.2)
+    start, stop, _ = wanted.indices(len(body))
+    if start >= stop:
+        raise Problem("range-not-satisfiable", headers={hdrs.CONTENT_RANGE: f"bytes */{len(body)}"})
+    headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{len(body)}"
+    return web.Response(status=206, body=body[start:stop], headers=headers)
+
+
+def file_answer(path: Path, content_type: str, cache: str, **headers: str) -> web.StreamResponse:
+    """A file as it lies on disk, by sendfile, with ranges and its own ETag."""
+    return web.FileResponse(
+        path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: cache, **headers}
+    )
+
+
+def not_ready(retry_after_s: int = 1) -> web.Response:
+    """202 with an empty body: it will be there, ask again."""
+    return web.Response(
+        status=202, headers={hdrs.RETRY_AFTER: str(retry_after_s), hdrs.CACHE_CONTROL: NEVER}
+    )

@@ -1,0 +1,69 @@
+"""Posters: `/vod/{id}[/token/{jwt}]/thumbnail.jpg`, `/live/{id}[/token/{jwt}]/thumbnail.jpg`."""
+
+import asyncio
+
+from aiohttp import web
+
+from server.errors import Problem
+from server.ingest.broadcasts import OnAir
+from server.media.child import ChildFailed
+from server.packager.presentation import VIDEO
+from server.packager.rendition import InMemory, Media, Rendition
+from server.web.hls import files, gate
+from server.web.hls.gate import IMAGE_AUDIENCES, WATCHING
+
+LIVE_KEPT_S = 10
+
+
+async def video(request: web.Request) -> web.StreamResponse:
+    """The video's poster, once it is made."""
+    watch = await gate.enter(request, "video", IMAGE_AUDIENCES)
+    path = request.app[WATCHING].layout.video_poster(watch.asset.id)
+    if not watch.asset.has_poster:
+        if watch.asset.state in ("done", "error", "aborted"):
+            raise Problem("resource-not-found", "The video has no poster.")
+        return files.not_ready()
+    return files.file_answer(path, files.JPEG, files.REVALIDATED)
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """A picture of the last seconds on air."""
+    watch = await gate.enter(request, "live", IMAGE_AUDIENCES)
+    watching = request.app[WATCHING]
+    on_air = watching.broadcasts.get(watch.asset.id)
+    found = newest(on_air) if on_air else None
+    if on_air is None or found is None:
+        return files.not_ready()
+    init, segment = found
+    try:
+        picture = await watching.posters.live(on_air.broadcast_id, init, await read(segment))
+    except (ChildFailed, OSError):
+        picture = None
+    if picture is None:
+        raise Problem("resource-not-found", "No picture could be made.")
+    return files.body_answer(request, picture, files.JPEG, files.brief(watch, LIVE_KEPT_S))
+
+
+def newest(on_air: OnAir) -> tuple[bytes, Media] | None:
+    """The init segment and bytes of the newest closed segment that begins with a key frame."""
+    rendition: Rendition | None = on_air.packager.renditions.get(VIDEO)
+    if rendition is None:
+        return None
+    for entry in reversed(rendition.window.closed):
+        init, media = rendition.init(entry.generation), rendition.segment(entry.msn)
+        if entry.independent and init and media:
+            return init, media
+    return None
+
+
+async def read(media: Media) -> bytes:
+    """The bytes of a segment, from memory or its file."""
+    if isinstance(media, InMemory):
+        return b"".join(media.data)
+    return await asyncio.to_thread(media.path.read_bytes)
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    for tail in ("", "/token/{token}"):
+        router.add_get(f"/vod/{{id}}{tail}/thumbnail.jpg", video)
+        router.add_get(f"/live/{{id:[^./]+}}{tail}/thumbnail.jpg", live)

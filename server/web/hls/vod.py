@@ -1,0 +1,132 @@
+"""Videos: `/vod/{id}/hls/manifest.m3u8` and what it leads to, the source file, and api.video's session exchange.
+
+    /vod/{id}[/token/{jwt}]/hls/manifest.m3u8
+    /vod/{id}[/token/{jwt}]/hls/r{revision}/{rendition}/{media.m3u8 | init.mp4 | init-<generation>.mp4 | <number>.m4s}
+    /vod/{id}[/token/{jwt}]/mp4/source.mp4
+    /vod/{id}/token/{jwt}/session
+"""
+
+import re
+
+import orjson
+from aiohttp import hdrs, web
+
+from server.errors import Problem
+from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation
+from server.web.hls import files, gate
+from server.web.hls.gate import WATCHING, Watch
+
+_INIT = re.compile(r"init(?:-(\d{1,6}))?\.mp4")
+_SEGMENT = re.compile(r"(\d{1,9})\.m4s")
+_UNSAFE_IN_NAME = re.compile(r'[^\w .()-]|"', re.ASCII)
+
+ENDED_BADLY = ("error", "aborted")
+
+
+async def manifest(request: web.Request) -> web.StreamResponse:
+    """The multivariant playlist, 202 while there is nothing to watch yet."""
+    watch = await gate.enter(request, "video")
+    redirect = gate.redirect_to_session(request, watch, "hls/manifest.m3u8")
+    if redirect is not None:
+        return redirect
+    asset = watch.asset
+    if not asset.playable:
+        if asset.state in ENDED_BADLY:
+            raise Problem("resource-not-found", "The video could not be made watchable.")
+        return files.not_ready()
+    presentation = await _presentation(request, watch)
+    prefix = f"r{asset.revision}/"
+    return files.playlist(request, presentation.master(prefix), files.REVALIDATED, f"{asset.id}-{asset.revision}")
+
+
+async def media(request: web.Request) -> web.StreamResponse:
+    """A playlist, init segment or segment of a revision."""
+    watch = await gate.enter(request, "video")
+    if not watch.asset.playable or request.match_info["revision"] != str(watch.asset.revision):
+        raise Problem("resource-not-found")
+    presentation = await _presentation(request, watch)
+    rendition, name = request.match_info["rendition"], request.match_info["file"]
+    try:
+        return await _answer(request, watch, presentation, rendition, name)
+    except NoSuchMediaError as error:
+        raise Problem("resource-not-found", str(error)) from None
+    except FileNotFoundError:
+        raise Problem("resource-not-found") from None
+
+
+async def _answer(
+    request: web.Request, watch: Watch, presentation: Presentation, rendition: str, name: str
+) -> web.StreamResponse:
+    cache, content_type = files.immutable(watch), files.SEGMENT_TYPES.get(rendition, "video/mp4")
+    etag = f"{watch.asset.revision}-{rendition}-{name}"
+    if name == MEDIA_PLAYLIST:
+        return files.playlist(request, presentation.media(rendition), cache, etag)
+    if found := _INIT.fullmatch(name):
+        init = presentation.init(rendition, int(found[1] or 0))
+        return files.body_answer(request, init, content_type, cache, etag)
+    if found := _SEGMENT.fullmatch(name):
+        return await _segment(request, watch, presentation, rendition, int(found[1]), (content_type, cache, etag))
+    raise NoSuchMediaError(f"there is no {name}")
+
+
+async def _segment(
+    request: web.Request,
+    watch: Watch,
+    presentation: Presentation,
+    rendition: str,
+    number: int,
+    described: tuple[str, str, str],
+) -> web.StreamResponse:
+    watching = request.app[WATCHING]
+    plan = presentation.segment(rendition, number)
+    content_type, cache, etag = described
+    if plan.source is not None and watch.asset.broadcast_id:
+        folder = watching.layout.rendition(watch.asset.broadcast_id, rendition)
+        return files.file_answer(folder.segment(number), content_type, cache)
+    return files.body_answer(
+        request, await watching.presentations.segment(watch.asset.id, plan), content_type, cache, etag
+    )
+
+
+async def _presentation(request: web.Request, watch: Watch) -> Presentation:
+    asset = watch.asset
+    try:
+        return await request.app[WATCHING].presentations.get(
+            asset.id, asset.revision, asset.source or "upload", asset.broadcast_id
+        )
+    except (OSError, ValueError, LookupError) as error:
+        raise Problem("resource-not-found", "The video's files are not there.") from error
+
+
+async def source(request: web.Request) -> web.StreamResponse:
+    """The uploaded file itself; `?dl=1` offers it for download."""
+    watch = await gate.enter(request, "video")
+    asset = watch.asset
+    if asset.source != "upload" or not asset.playable:
+        raise Problem("resource-not-found")
+    headers = {}
+    if request.query.get("dl"):
+        name = _UNSAFE_IN_NAME.sub("_", asset.title)[:100] or "video"
+        headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{name}.mp4"'
+    path = request.app[WATCHING].layout.video_source(asset.id)
+    return files.file_answer(path, "video/mp4", files.REVALIDATED, **headers)
+
+
+async def session(request: web.Request) -> web.StreamResponse:
+    """api.video's exchange of a token for a session, which then goes as `?avh=`."""
+    watch = await gate.enter(request, "video")
+    if watch.grant is None:
+        raise Problem("playback-token-missing")
+    token = request.app[WATCHING].tokens.mint_session(watch.grant, watch.asset.duration_s).token
+    return web.Response(
+        body=orjson.dumps({"session_token": token}),
+        headers={hdrs.CACHE_CONTROL: files.NEVER, hdrs.CONTENT_TYPE: "application/json"},
+    )
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    for root in ("/vod/{id}", "/vod/{id}/token/{token}"):
+        router.add_get(f"{root}/hls/manifest.m3u8", manifest)
+        router.add_get(rf"{root}/hls/r{{revision:\d+}}/{{rendition}}/{{file}}", media)
+        router.add_get(f"{root}/mp4/source.mp4", source)
+    router.add_get("/vod/{id}/token/{token}/session", session)
