@@ -11,6 +11,7 @@ import './ui/elements.js';
 import { watchPointer } from './ui/live_preview.js';
 import { describeMedia } from './ui/media.js';
 import { forwardKeys, interceptRequests } from './ui/requests.js';
+import { keepMenuOpen } from './ui/steady_menu.js';
 import { View } from './ui/view.js';
 
 /** The live badge changes this often: a number that flickers can't be read. */
@@ -74,6 +75,7 @@ function means(asset, video) {
  * @param {Player} player
  */
 function connect(video, view, player) {
+  keepMenuOpen(video, view.settings);
   interceptRequests(document, video, player);
   forwardKeys(document, view.controller);
   video.addEventListener('play', () => player.play());

@@ -21,6 +21,7 @@ export class View {
     this.delay = find('delay');
     this.previewBehind = find('preview-behind');
     this.seekBar = find('seek-range');
+    this.settings = find('settings');
     this.notice = find('notice');
     this.noticeTitle = find('notice-title');
     this.noticeDetail = find('notice-detail');
