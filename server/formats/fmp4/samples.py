@@ -188,9 +188,10 @@ def _chunks(boxes: dict[bytes, ForeignBox], count: int) -> Chunks:
     offsets = _chunk_offsets(boxes)
     table = _box(boxes, b"stsc").numbers(8, 3 * _box(boxes, b"stsc").u32(4))
     numbers, per_chunk = table[0::3], table[1::3]
+    followings = [*numbers[1:], len(offsets) + 1]
     firsts = array("I")
     sample = 0
-    for number, following, samples in zip(numbers, [*numbers[1:], len(offsets) + 1], per_chunk, strict=True):
+    for number, following, samples in zip(numbers, followings, per_chunk, strict=False):
         if number != len(firsts) + 1 or samples == 0 or not number < following <= len(offsets) + 1:
             raise Mp4Error("the file's chunk table (stsc box) contradicts itself")
         chunks = min(following - number, -(-(count - sample) // samples))
