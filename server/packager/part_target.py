@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 JITTER_MS = 2  # a millisecond at each end
 SHORTEST_PERCENT = 85
-MAX_STRETCH_PERCENT = 120  # of the wanted length: more only where one frame lasts longer, up to
+MAX_STRETCH_PERCENT = 120  # of the wanted length: more only where whole frames leave no choice, up to
 MAX_TARGET_MS = 1_200  # a part target of a very slow frame rate; beyond, parts can't be legal anyway
 
 
@@ -35,7 +35,7 @@ def video_part_target(wanted: int, timescale: int, durations: Sequence[int]) -> 
     frames = max(1, (wanted + frame // 2) // frame)
     jitter = JITTER_MS * timescale // 1000
     nominal = frames * frame
-    limit = max(wanted * MAX_STRETCH_PERCENT // 100, min(frame + jitter, MAX_TARGET_MS * timescale // 1000))
+    limit = max(wanted * MAX_STRETCH_PERCENT // 100, min(nominal + jitter, MAX_TARGET_MS * timescale // 1000))
     longest = next(
         (
             longest

@@ -159,7 +159,9 @@ class VideoSegmenter:
 
     def _goal(self, target: PartTarget) -> int:
         """Parts divide the segment evenly if it is as long as the last one: no runt at its end."""
-        count = max(1, (self._expected + target.nominal // 2) // target.nominal)
+        count = max(1, self._expected // target.nominal)
+        if self._expected > count * target.longest:
+            count += 1
         index = self._part_index + 1
         if index > count:
             return target.nominal

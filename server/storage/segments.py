@@ -323,7 +323,12 @@ class SegmentStore:
 def _append_line(folder: RenditionFolder, entry: JournalEntry) -> None:
     """Whole or not at all: a line after a torn one would not be believed."""
     text = line(entry)
-    descriptor = os.open(folder.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        descriptor = os.open(folder.journal, flags, 0o644)
+    except FileNotFoundError:  # a rendition may begin with a gap
+        folder.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder.journal, flags, 0o644)
     try:
         size = os.fstat(descriptor).st_size
         if os.write(descriptor, text) < len(text):
