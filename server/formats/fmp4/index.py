@@ -85,7 +85,7 @@ class MovieIndex:
 
 # The saved form:
 #
-#   magic, version, length of the header, crc32 of all that follows
+#   magic, version, length of the header, crc32 (begun with that length) of all that follows
 #   header: JSON {"file_size", "tracks": [{kind, config, shift, end, language, lengths of the arrays}]}
 #   arrays: little-endian, in the order of ARRAYS, track by track
 
@@ -107,7 +107,7 @@ def _serialise(index: MovieIndex) -> bytes:
         pieces += [_little_endian(values).tobytes() for values in arrays.values() if values is not None]
     header = json.dumps({"file_size": index.file_size, "tracks": tracks}).encode()
     body = b"".join([header, *pieces])
-    return _PREFIX.pack(MAGIC, VERSION, len(header), crc32(body)) + body
+    return _PREFIX.pack(MAGIC, VERSION, len(header), crc32(body, len(header))) + body
 
 
 def _arrays(samples: SampleTable) -> Arrays:
@@ -141,7 +141,7 @@ def _deserialise(data: bytes) -> MovieIndex:
     if magic != MAGIC or version != VERSION:
         raise IndexDamagedError(f"the saved index is not of version {VERSION}")
     body = memoryview(data)[_PREFIX.size :]
-    if crc32(body) != checksum:
+    if crc32(body, header_size) != checksum:
         raise IndexDamagedError("the saved index is damaged")
     header = json.loads(bytes(body[:header_size]))
     tracks: dict[str, Track] = {}
