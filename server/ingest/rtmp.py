@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from server import clock, ids, log
 from server.config import RtmpConfig
@@ -109,13 +109,12 @@ class RtmpConnection(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if peer else ""
         if not self._listener.enter(self):
             self.over = True
-            transport.abort()
+            self._transport.abort()
             return
         self._arm()
 

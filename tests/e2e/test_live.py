@@ -48,7 +48,7 @@ def test_a_published_stream_plays_in_a_plain_client_with_every_frame(server: Ser
     until(lambda: "#EXT-X-ENDLIST" in server.get(ready(server, live)["video"]).text)
     url = f"{server.http}/live/{live['liveStreamId']}.m3u8"
     assert media.frame_hashes(url) == media.frame_hashes(source)
-    assert media.frame_hashes(url, "a") == media.frame_hashes(source, "a")
+    assert media.same_sound(media.frame_hashes(url, "a"), media.frame_hashes(source, "a"))
 
 
 def test_the_playlist_is_low_latency(server: Server) -> None:

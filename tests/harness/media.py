@@ -66,7 +66,8 @@ def frame_hashes(path_or_url: str | Path, stream: str = "v") -> list[str]:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    return [line.rsplit(",", 1)[1].strip() for line in done.stdout.splitlines() if not line.startswith("#")]
+    rows = [line.split(",") for line in done.stdout.splitlines() if not line.startswith("#")]
+    return [row[5].strip() for row in rows]  # what may follow are hashes of side data
 
 
 def duration_s(path_or_url: str | Path) -> float:
@@ -76,3 +77,8 @@ def duration_s(path_or_url: str | Path) -> float:
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     return float(done.stdout)
+
+
+def same_sound(published: list[str], source: list[str]) -> bool:
+    """Whether all sound came through but for what was before the first picture: the encoder's run-up."""
+    return 0 <= len(source) - len(published) <= 2 and source[len(source) - len(published) :] == published
