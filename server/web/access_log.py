@@ -5,6 +5,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from server.log import get, mask
 from server.web.addresses import ADDRESSES
+from server.web.middleware import REQUEST_ID
 from server.web.services import SERVICES
 
 PATH_LIMIT = 300  # characters of a URL that a log line holds
@@ -21,9 +22,8 @@ class AccessLog(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         sent = _sent(request, response)
-        if not isinstance(request, web.Request):  # not even HTTP
-            _log.info("request", status=response.status, ip=request.remote)
-            return
+        if not isinstance(request, web.Request) or REQUEST_ID not in request:
+            return  # it was not even HTTP: `protocol` has said so
         app = request.app
         route = template(request)
         method = request.method if request.method in METHODS else "OTHER"  # a client can make up any number of them

@@ -1,6 +1,7 @@
 """The web application: routes, middleware and services put together.
 
     app = build(services, operations=[uploads.operations], mounts=[hls.mount])
+    runner = runner(app)
 
 `operations` are typed or raw REST operations, which also appear in the OpenAPI document. A mount adds media and pages:
 it gets the application, adds its routes to `app.router`, and may call `expose` for its answer headers.
@@ -15,6 +16,7 @@ from aiohttp import web
 from server.web import access_log, api, docs, health, middleware, typed
 from server.web.addresses import ADDRESSES, Addresses
 from server.web.cors import CORS, Cors
+from server.web.protocol import Runner
 from server.web.services import SERVICES, Services
 from server.web.typed import Operations
 
@@ -48,6 +50,11 @@ def build(
     for mount in mounts:
         mount(app)
     return app
+
+
+def runner(app: web.Application) -> web.AppRunner:
+    """Serves the application: `await runner.setup()`, then sites on it, then `await runner.cleanup()`."""
+    return Runner(app)
 
 
 def expose(app: web.Application, headers: Iterable[str]) -> None:

@@ -1,8 +1,10 @@
 """/openapi.json, and /docs: the same document as a page, written out here so that it asks nobody for anything."""
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -29,21 +31,25 @@ JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
 def operations(all_others: Sequence[Operation], title: str, version: str) -> Operations:
     """The two operations that show the document, themselves among it."""
     own = Operations("About")
-    made: dict[str, bytes] = {}
 
     free: dict[str, Any] = {"scope": None, "kind": "free"}
 
     @own.get("/openapi.json", "The OpenAPI document", answers={"application/json": {"type": "object"}}, **free)
     async def show_document(call: Call) -> web.Response:
-        return web.Response(body=made["json"], headers=JSON_HEADERS)
+        return web.Response(body=(await made())[0], headers=JSON_HEADERS)
 
     @own.get("/docs", "The document as a page", answers={"text/html": {"type": "string"}}, **free)
     async def show_page(call: Call) -> web.Response:
-        return web.Response(body=made["html"], headers=PAGE_HEADERS)
+        return web.Response(body=(await made())[1], headers=PAGE_HEADERS)
 
-    whole = document([*all_others, *own.all], title, version)
-    made["json"] = orjson.dumps(whole)
-    made["html"] = page(whole).encode()
+    @cache
+    def make() -> tuple[bytes, bytes]:
+        whole = document([*all_others, *own.all], title, version)
+        return orjson.dumps(whole), page(whole).encode()
+
+    async def made() -> tuple[bytes, bytes]:
+        return await asyncio.to_thread(make)  # 0.1 s of work the first time
+
     return own
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import encode_basic_auth
+from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from server.catalog import keys, live_streams, videos
@@ -80,7 +80,7 @@ async def connect(services: Services) -> AsyncIterator[Connect]:
     async def start(changed: dict[str, Any] | None = None, key: str | None = OWNER_KEY, **more: Any) -> Client:
         app = application.build(replace(services, **(changed or {})), **more)
         headers = {"Authorization": encode_basic_auth(key)} if key else {}
-        client: Client = TestClient(TestServer(app), headers=headers)
+        client: Client = TestClient(OwnServer(app), headers=headers)
         await client.start_server()
         clients.append(client)
         return client
@@ -99,6 +99,13 @@ async def client(connect: Connect) -> Client:
 @pytest.fixture
 async def anonymous(connect: Connect) -> Client:
     return await connect(key=None)
+
+
+class OwnServer(TestServer):
+    """With the runner that the product uses."""
+
+    async def _make_runner(self, **_: Any) -> web.AppRunner:
+        return application.runner(self.app)
 
 
 @pytest.fixture
