@@ -49,5 +49,4 @@ def publishing(source: Path, url: str, *options: str, **more: Any) -> Iterator[P
     try:
         yield publisher
     finally:
-        if publisher.process.poll() is None:
-            publisher.stop()
+        publisher.stop()
