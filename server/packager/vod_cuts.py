@@ -16,19 +16,19 @@ def key_cuts(times: Sequence[int], end: int, timescale: int, target_s: float) ->
     least, target = round(MIN_SEGMENT_S * timescale), round(target_s * timescale)
     cuts = [0]
     while True:
-        start = times[cuts[-1]]
-        earliest = bisect_left(times, start + least, cuts[-1] + 1)
+        ideal = times[cuts[-1]] + target
+        earliest = bisect_left(times, times[cuts[-1]] + least, cuts[-1] + 1)
         if earliest == len(times):
             break
-        after = bisect_left(times, start + target, earliest)
-        cuts.append(_nearest(times, start + target, max(earliest, after - 1), min(after, len(times) - 1)))
+        after = bisect_left(times, ideal, earliest)
+        before, after = max(earliest, after - 1), min(after, len(times) - 1)
+        nearest = before if abs(times[before] - ideal) <= abs(times[after] - ideal) else after
+        if abs(end - ideal) <= abs(times[nearest] - ideal):
+            break
+        cuts.append(nearest)
     if len(cuts) > 1 and end - times[cuts[-1]] < least:
         cuts.pop()
     return cuts
-
-
-def _nearest(times: Sequence[int], time: int, one: int, other: int) -> int:
-    return one if abs(times[one] - time) <= abs(times[other] - time) else other
 
 
 def steady_times(start: int, end: int, timescale: int, target_s: float) -> list[int]:

@@ -19,7 +19,7 @@ MIN_HOLE_S = 0.1
 # More silence than this (an hour at 48 kHz) is no hole but a broken file: it is served as it is.
 MAX_SILENT_FRAMES = 170_000
 # Hidden pictures together last no longer than this...
-HIDDEN_S = 0.001
+HIDDEN_MS = 1
 # ...and are no more than this: ten seconds at 100 a second.
 MAX_HIDDEN = 1000
 
@@ -47,13 +47,13 @@ def without_hidden(track: Track) -> Track:
 
     An edit list that begins in the middle of a GOP (a trim without re-encoding) hides the pictures before. They have
     to be decoded, and fragments have no way to say "not shown"; each gets one tick of a finer clock instead, so that
-    they pass before the first wanted picture within HIDDEN_S.
+    they pass before the first wanted picture within HIDDEN_MS.
     """
     first, samples = first_key(track), track.samples
     hidden = _hidden(track, first)
     if not 0 < len(hidden) <= MAX_HIDDEN:
         return track
-    finer = -(-len(hidden) // max(1, int(HIDDEN_S * track.config.timescale)))
+    finer = -(-len(hidden) * 1000 // (HIDDEN_MS * track.config.timescale))
     ranks = {sample: rank - len(hidden) for rank, sample in enumerate(sorted(hidden, key=samples.pts))}
     lead = track.shift + (samples.cts[first] if samples.cts else 0)
     dts, cts = array("q"), array("i")

@@ -78,10 +78,11 @@ def _chunks(track: FakeTrack) -> int:
 
 def _interleaved(tracks: Sequence[FakeTrack], start: int) -> tuple[bytes, list[list[int]]]:
     pieces: list[bytes] = []
+    units = [track.samples(number) for number, track in enumerate(tracks)]
     offsets: list[list[int]] = [[] for _ in tracks]
     for turn in range(max(map(_chunks, tracks), default=0)):
         for number, track in enumerate(tracks):
-            chunk = b"".join(track.samples(number)[turn * track.per_chunk : (turn + 1) * track.per_chunk])
+            chunk = b"".join(units[number][turn * track.per_chunk : (turn + 1) * track.per_chunk])
             if chunk:
                 offsets[number].append(start)
                 start += len(chunk)

@@ -56,8 +56,9 @@ class SampleTable:
         """Where samples first..last-1 lie in the file, as (offset, size), adjoining ones merged."""
         out: list[tuple[int, int]] = []
         chunk = bisect_right(self.chunk_first, first) - 1
-        # The first chunk may begin before `first`.
-        at = self.chunk_offset[chunk] + sum(self.sizes[self.chunk_first[chunk] : first])
+        at = self.chunk_offset[chunk]
+        if at != NOWHERE:  # the first chunk may begin before `first`
+            at += sum(self.sizes[self.chunk_first[chunk] : first])
         while first < last:
             following = chunk + 1
             stop = self.chunk_first[following] if following < len(self.chunk_first) else last
