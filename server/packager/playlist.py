@@ -27,6 +27,7 @@ from server.formats.m3u8.media import (
     ServerControl,
     header_lines,
     open_segment_lines,
+    part_line,
     segment_lines,
     tail_lines,
 )
@@ -44,7 +45,8 @@ AHEAD = 2  # segments past the last that may be asked for, "the server SHOULD im
 ADVANCE_PARTS = 3  # "The Advance Part Limit is three divided by the Part Target Duration if the Part Target Duration
 # is less than one second, or three otherwise."
 BLOCKED = 3  # target durations until a blocked request is given up with 503
-GZIP_LEVEL = 5
+GZIP = 1, zlib.DEFLATED, 28, 6  # level, method, 4 KiB window with a gzip header, memory: lines repeat closely;
+# 0.3 ms for 30 minutes, twice as fast as the defaults and no larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ def init_uri(generation: int) -> str:
     return f"init-{generation}.mp4"
 
 
+_HeaderKey = tuple[int, int, bool, float | None, int, int | None]  # all that a header depends on, but what never changes
+
+
 class _Block(NamedTuple):
     """A closed segment within the body."""
 
@@ -131,6 +136,9 @@ class Playlist:
         self._first_msn = window.first_msn  # of the body
         self._generation: int | None = None  # whose init segment is in force after the body
         self._rewrites = 0
+        self._with_parts: dict[int, str] = {}  # the last closed segments' lines with their parts
+        self._open: tuple[int, list[str]] = -1, []  # the open segment's number and lines
+        self._headers: dict[_HeaderKey, str] = {}
         self._cache: dict[tuple[bool, bool], bytes] = {}
         self._version = -1
 
@@ -208,39 +216,61 @@ class Playlist:
 
     def _lines_with_parts(self) -> list[str]:
         """The last closed segments, oldest first, as long as their parts are listed."""
-        window, lines = self._window, list[str]()
+        window = self._window
         if not window.low_latency or window.ended:
-            return lines
+            return []
+        listed: dict[int, str] = {}
         from_end_s = window.end_s - window.closed_end_s
         count = PARTS_LISTED_SEGMENTS - (window.open is not None)
         for back in range(1, min(count, len(self._blocks)) + 1):
-            entry, block = window.closed[-back], self._blocks[-back]
+            entry = window.closed[-back]
             from_end_s += entry.duration_s
             if from_end_s > PARTS_LISTED * window.target_duration_s:
                 break
-            lines.append(segment_lines(_segment(entry, block.sets_map, _parts(window, entry.msn, entry.timescale))))
-        return lines[::-1]
+            lines = self._with_parts.get(entry.msn)
+            listed[entry.msn] = lines or self._lines_of(entry, self._blocks[-back].sets_map)
+        self._with_parts = listed
+        return list(listed.values())[::-1]
+
+    def _lines_of(self, entry: SegmentEntry, sets_map: bool) -> str:
+        parts = self._window.parts(entry.msn)
+        listed = tuple(_part(entry.msn, index, part, entry.timescale) for index, part in enumerate(parts))
+        return segment_lines(_segment(entry, sets_map, listed))
 
     def _open_lines(self) -> str:
-        segment, window = self._window.open, self._window
-        if segment is None or not window.low_latency:
+        segment = self._window.open
+        if segment is None or not self._window.low_latency:
             return ""
-        return open_segment_lines(
-            OpenSegment(
-                _parts(window, segment.msn, segment.timescale),
-                Map(init_uri(segment.generation)) if segment.generation != self._generation else None,
-                segment.discontinuity,
-                segment.wall_ms,
+        msn, lines = self._open
+        if msn != segment.msn:
+            sets_map = segment.generation != self._generation
+            opening = OpenSegment(
+                (), Map(init_uri(segment.generation)) if sets_map else None, segment.discontinuity, segment.wall_ms
             )
-        )
+            lines = [open_segment_lines(opening)]
+            self._open = segment.msn, lines
+        for index in range(len(lines) - 1, len(segment.parts)):
+            lines.append(part_line(_part(segment.msn, index, segment.parts[index], segment.timescale)) + "\n")
+        return "".join(lines)
 
     # --- around
 
     def _header(self, skipped: int) -> str:
+        window, first = self._window, self._blocks[0] if self._blocks else None
+        in_force = first.generation if first and not first.sets_map else None
+        key = (
+            window.first_msn, window.discontinuity_sequence, window.independent, window.part_target_s, skipped, in_force
+        )  # fmt: skip
+        header = self._headers.get(key)
+        if header is None:
+            if len(self._headers) > 1:  # full and delta
+                self._headers.clear()
+            header = self._headers[key] = self._make_header(skipped, in_force)
+        return header
+
+    def _make_header(self, skipped: int, in_force: int | None) -> str:
         window = self._window
         low_latency, target_s = window.low_latency, window.target_duration_s
-        first = self._blocks[0] if self._blocks else None
-        in_force = first.generation if first and not first.sets_map else None
         control = ServerControl(
             can_block_reload=True,
             hold_back_s=HOLD_BACK * target_s,
@@ -292,13 +322,10 @@ def _segment(entry: SegmentEntry, sets_map: bool, parts: tuple[Part, ...] = ()) 
     )
 
 
-def _parts(window: live.Window, msn: int, timescale: int) -> tuple[Part, ...]:
-    return tuple(
-        Part(part_uri(msn, index), part.duration / timescale, part.independent)
-        for index, part in enumerate(window.parts(msn))
-    )
+def _part(msn: int, index: int, part: live.Part, timescale: int) -> Part:
+    return Part(part_uri(msn, index), part.duration / timescale, part.independent)
 
 
 def _gzip(text: bytes) -> bytes:
-    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31)
+    compressor = zlib.compressobj(*GZIP)
     return compressor.compress(text) + compressor.flush()

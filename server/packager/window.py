@@ -15,9 +15,10 @@ from server.storage.journal import SegmentEntry
 # is removed from the Playlist." (RFC 8216bis 6.2.2) It is removed within three; parts older than all that are
 # forgotten, their segment is not.
 PARTS_KEPT = 6  # target durations
-# Bytes stay in memory while players at the live edge ask for them: two target durations are 5 MB at 5 Mbit/s and hold
-# all the parts that are listed. What is older comes from its file, which the kernel has in memory anyway.
-BYTES_KEPT = 2  # target durations, but not more than
+# Bytes stay in memory while players at the live edge ask for them: with segments of 2 s the open one and the last
+# three, 4.5 MB on average at 5 Mbit/s, which are all whose parts are listed. What is older comes from its file, which
+# the kernel has in memory anyway.
+BYTES_KEPT = 1  # target durations after the segment's end, but not more than
 BYTES_KEPT_AT_MOST = 24 << 20
 UNWRITTEN_KEPT = 3  # target durations that a segment which the disk refused can still be watched; then it is a gap
 SHORTEST_WINDOW = 3  # target durations: "the server MUST NOT remove a Media Segment … if that would produce a Playlist

@@ -357,7 +357,8 @@ class Stream:
             self._late(run, at_ms)
             return
         run.absent = False
-        self._silence(grid, silent)
+        if silent:
+            self._silence(grid, silent)
         sample = grid.lay(data)
         for reader in self._readers:
             reader.write("audio", sample)
