@@ -155,6 +155,10 @@ def _check_type(headers: Headers) -> None:
         raise Problem(
             "unsupported-media-type", detail=f"Content-Type must be {CHUNK_TYPE}.", name="Content-Type"
         )
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem(  # offsets count the bytes of the file
+            "unsupported-media-type", detail="The body must not be compressed.", name="Content-Encoding"
+        )
 
 
 def _check_checksum(headers: Headers) -> None:

@@ -84,6 +84,7 @@ CREATE = {**V, "upload-length": "100"}
         ("POST", "collection", {**CREATE, **CHUNK, "content-length": "101"}, 413, "uploaded-file-too-large", None),
         ("POST", "collection", {**CREATE, "upload-metadata": "a b c"}, 400, "invalid-attribute", "Upload-Metadata.a"),
         ("PATCH", "upload", {**PATCH, "content-type": "text/plain"}, 415, "unsupported-media-type", "Content-Type"),
+        ("PATCH", "upload", {**PATCH, "content-encoding": "gzip"}, 415, "unsupported-media-type", "Content-Encoding"),
         ("PATCH", "upload", {**V, **CHUNK}, 400, "attribute-required", "Upload-Offset"),
         ("PATCH", "upload", {**PATCH, "upload-offset": "x"}, 400, "invalid-attribute", "Upload-Offset"),
         ("PATCH", "upload", {**PATCH, "upload-length": "1001"}, 413, "uploaded-file-too-large", "Upload-Length"),
@@ -117,7 +118,7 @@ def test_a_refused_method_is_told_which_ones_there_are():
 
 NAMES = (
     "tus-resumable", "upload-length", "upload-defer-length", "upload-offset", "upload-metadata", "upload-concat",
-    "upload-checksum", "content-type", "content-length", "transfer-encoding", "x-http-method-override",
+    "upload-checksum", "content-type", "content-encoding", "content-length", "transfer-encoding", "x-http-method-override",
 )  # fmt: skip
 VALUES = st.one_of(
     st.text(),

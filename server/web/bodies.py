@@ -1,0 +1,44 @@
+"""Long request bodies, chunk by chunk as the network brings them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import HttpVersion11, web
+
+from server.errors import Problem
+
+IDLE_S = 60.0  # without a byte: the sender is gone, whatever its connection says
+
+
+async def wait_to_continue(request: web.Request) -> None:
+    """An expect handler that puts `100 Continue` off until `chunks` wants the body.
+
+    So a client that asked first is refused before it sends a byte (RFC 9110, section 10.1.1).
+    """
+
+
+async def chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """The body. Raises ConnectionError when the sender is gone or silent for IDLE_S."""
+    await _continue(request)
+    content = request.content
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                # not readany: it joins what has come, which is one more copy of every byte
+                chunk, ended = await content.readchunk()
+        except TimeoutError:
+            raise ConnectionAbortedError("the sender fell silent") from None
+        if chunk:
+            yield chunk
+        elif not ended:
+            return
+
+
+async def _continue(request: web.Request) -> None:
+    expected = request.headers.get("Expect", "").lower()
+    if not expected or request.version < HttpVersion11:
+        return
+    if expected != "100-continue":
+        raise Problem("invalid-payload", detail="Expect must be 100-continue.", name="Expect")
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun

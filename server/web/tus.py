@@ -1,0 +1,134 @@
+"""tus 1.0.0 at /tus: the protocol's core decides, the upload service does.
+
+The URL of an upload, /tus/{id}/{secret}, opens that upload without further credentials; logs mask the secret.
+"""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from server.errors import Problem
+from server.protocols.tus import answers, commands
+from server.protocols.tus.answers import Answer
+from server.protocols.tus.commands import Append, Create, Delete, Head, Options
+from server.uploads.placement import Sender, sender_of_token
+from server.uploads.service import Uploads
+from server.web import application, bodies, rates
+from server.web.addresses import base_url, client_ip
+from server.web.middleware import EXTRA_HEADERS
+from server.web.services import SERVICES
+
+PATH = "/tus"
+SCOPE = "videos:write"
+VIDEO_HEADER = "Sluice-Video-Id"
+EXPOSED = (
+    "Location",
+    "Tus-Resumable",
+    "Tus-Version",
+    "Tus-Extension",
+    "Tus-Max-Size",
+    "Upload-Offset",
+    "Upload-Length",
+    "Upload-Defer-Length",
+    "Upload-Metadata",
+    "Upload-Expires",
+    VIDEO_HEADER,
+)
+
+UPLOADS = web.AppKey("uploads", Uploads)
+
+
+def mount(app: web.Application) -> None:
+    """Adds the routes; `app[UPLOADS]` is set before the first request."""
+    for path in (PATH, PATH + "/"):
+        app.router.add_route("*", path, collection, expect_handler=bodies.wait_to_continue)
+    app.router.add_route("*", PATH + "/{upload}/{secret}", upload, expect_handler=bodies.wait_to_continue)
+    application.expose(app, EXPOSED)
+
+
+async def collection(request: web.Request) -> web.StreamResponse:
+    """Options, and new uploads."""
+    request[EXTRA_HEADERS] = dict(answers.RESUMABLE)
+    service = request.app[UPLOADS]
+    match commands.parse(request.method, request.headers, "collection", service.max_bytes):
+        case Options():
+            return _response(answers.options(service.max_bytes))
+        case Create() as command:
+            return await _create(request, service, command)
+        case command:
+            raise Problem("method-not-allowed", detail=type(command).__name__)
+
+
+async def upload(request: web.Request) -> web.StreamResponse:
+    """One upload: where it stands, more of it, or its end."""
+    request[EXTRA_HEADERS] = dict(answers.RESUMABLE)
+    service = request.app[UPLOADS]
+    upload_id, secret = request.match_info["upload"], request.match_info["secret"]
+    match commands.parse(request.method, request.headers, "upload", service.max_bytes):
+        case Options():
+            return _response(answers.options(service.max_bytes))
+        case Head():
+            return _response(answers.head(*await service.head(upload_id, secret)))
+        case Append() as command:
+            now = await service.append(upload_id, secret, command, bodies.chunks(request))
+            return _response(answers.appended(now))
+        case Delete():
+            await service.abort(upload_id, secret)
+            return _response(answers.deleted())
+        case command:
+            raise Problem("method-not-allowed", detail=type(command).__name__)
+
+
+async def _create(request: web.Request, service: Uploads, command: Create) -> web.StreamResponse:
+    opened = await service.create(await _sender(request), command)
+    now = opened.upload
+    if command.body_length != 0:
+        try:
+            first = Append(0, None, command.body_length)
+            now = await service.append(opened.id, opened.secret, first, bodies.chunks(request))
+        except Problem:
+            await service.abort(opened.id, opened.secret)  # its URL will not be told
+            raise
+    location = f"{_base(request)}{PATH}/{opened.id}/{opened.secret}"
+    return _response(answers.created(location, now), {VIDEO_HEADER: opened.video_id})
+
+
+async def _sender(request: web.Request) -> Sender:
+    """Whose upload it is: an upload token's or an API key's. A failed try counts for its address."""
+    try:
+        found, who = await _known_sender(request)
+    except Problem:
+        _count(request, client_ip(request))
+        raise
+    _count(request, who)
+    return found
+
+
+async def _known_sender(request: web.Request) -> tuple[Sender, str]:
+    """The sender, and whom to count the call for. Raises Problem: 401, 403."""
+    services = request.app[SERVICES]
+    token = request.query.get("token")
+    if token:
+        sender = await sender_of_token(services.database, token)
+        return sender, token
+    caller = await services.credentials.caller(request.headers)
+    if not caller.may(SCOPE):
+        raise Problem("forbidden", f"The API key lacks the scope {SCOPE}.")
+    return Sender(caller.project_id), caller.key_id
+
+
+def _count(request: web.Request, who: str) -> None:
+    headers, allowed = request.app[SERVICES].rates.take(who, "upload")
+    request[EXTRA_HEADERS] |= headers
+    if not allowed:
+        raise rates.refusal(headers)
+
+
+def _base(request: web.Request) -> str:
+    """Nothing where a relative Location does: it can't be wrong about the scheme and host a client used."""
+    http = request.app[SERVICES].http
+    return base_url(request) if http.public_url or http.trusted_proxies else ""
+
+
+def _response(answer: Answer, more: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=answer.status, headers={**answer.headers, **(more or {})})
