@@ -105,8 +105,12 @@ def _ingest(row: Video, upload: Upload | None, word: IngestStatus) -> Ingest:
     ranges: list[BytesRange] = []
     parts = ReceivedParts(parts=[], total=None)
     if upload is not None and upload.parts is not None:
-        numbers = sorted(int(number) for number in upload.parts.get("received", {}))
-        parts = ReceivedParts(parts=numbers, total=upload.parts.get("total"))
+        received = sorted((int(key), size) for key, size in upload.parts["received"].items())
+        if upload.parts["unit"] == "part":
+            parts = ReceivedParts(parts=[number for number, _ in received], total=upload.parts["total"])
+        else:
+            total = upload.parts["total"]
+            ranges = [BytesRange(first=first, to=first + size - 1, total=total) for first, size in received]
     elif upload is not None and upload.received:
         ranges = [BytesRange(first=0, to=upload.received - 1, total=upload.length)]
     filesize = row.source_bytes

@@ -1,0 +1,98 @@
+"""A form with one file, streamed to the store while its few short fields are kept.
+
+SDKs name the file's field as they like (the one for Node gives it the file's own name), and send other fields before
+or after it: the file is the part that has a file name.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from server.errors import Problem
+from server.protocols.multipart import Event, Parser, PartBegin, PartData, boundary_of
+from server.uploads.placement import Sender
+from server.uploads.source import SourceUploads, Staged
+from server.web.bodies import chunks
+
+MAX_FIELD_BYTES = 1024  # ids
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What has come; the file is staged."""
+
+    staged: Staged
+    fields: Mapping[str, str]
+
+
+async def receive(request: web.Request, sources: SourceUploads, sender: Sender) -> Form:
+    """The form of a request. Raises Problem: 400 no file, two, or a bad form; 413, 415, 507."""
+    boundary = boundary_of(request.headers.get("Content-Type", ""))
+    async with aclosing(_events(request, boundary)) as events:
+        reader = _Reader(events, sources, sender, request.content_length)
+        try:
+            await reader.read()
+        except BaseException:
+            if reader.staged is not None:
+                await sources.drop(reader.staged)
+            raise
+    if reader.staged is None:
+        raise Problem("uploaded-file-no-file")
+    return Form(reader.staged, reader.fields)
+
+
+async def _events(request: web.Request, boundary: bytes) -> AsyncGenerator[Event]:
+    parser = Parser(boundary)
+    async for chunk in chunks(request):
+        for event in parser.receive_data(chunk):
+            yield event
+    parser.close()
+
+
+class _Reader:
+    """One pass over a form's events."""
+
+    def __init__(
+        self, events: AsyncGenerator[Event], sources: SourceUploads, sender: Sender, length: int | None
+    ) -> None:
+        self.staged: Staged | None = None
+        self.fields: dict[str, str] = {}
+        self._events = events
+        self._sources = sources
+        self._sender = sender
+        self._length = length
+
+    async def read(self) -> None:
+        async for event in self._events:
+            match event:
+                case PartBegin(filename=None, name=name) if name != "file":
+                    self.fields[name] = await self._field(name)
+                case PartBegin(filename=filename):
+                    await self._file(filename)
+                case _:
+                    raise LookupError("data outside of a part")
+
+    async def _field(self, name: str) -> str:
+        value = b"".join([data async for data in self._part(MAX_FIELD_BYTES)])
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise Problem("invalid-attribute", detail="The value is not UTF-8.", name=name[:100]) from None
+
+    async def _file(self, filename: str | None) -> None:
+        if self.staged is not None:
+            raise Problem("uploaded-file-multiple-files")
+        self.staged = await self._sources.stage(self._sender, filename, self._length, self._part(None))
+
+    async def _part(self, limit: int | None) -> AsyncGenerator[bytes]:
+        """The data of the part that has begun."""
+        size = 0
+        async for event in self._events:
+            if not isinstance(event, PartData):
+                return
+            size += len(event.data)
+            if limit is not None and size > limit:
+                raise Problem("invalid-payload", detail=f"A field is longer than {limit} bytes.")
+            yield event.data
