@@ -52,9 +52,12 @@ def build(
     return app
 
 
-def runner(app: web.Application) -> web.AppRunner:
-    """Serves the application: `await runner.setup()`, then sites on it, then `await runner.cleanup()`."""
-    return Runner(app)
+def runner(app: web.Application, shutdown_timeout_s: float = 3.0) -> web.AppRunner:
+    """Serves the application: `await runner.setup()`, then sites on it, then `await runner.cleanup()`.
+
+    Requests in flight may take `shutdown_timeout_s` to finish when it is cleaned up.
+    """
+    return Runner(app, handle_signals=False, shutdown_timeout=shutdown_timeout_s)
 
 
 def expose(app: web.Application, headers: Iterable[str]) -> None:

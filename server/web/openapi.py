@@ -135,8 +135,7 @@ def _query_parameters(model: type[Query] | None) -> Iterable[dict[str, Any]]:
         return
     schema = model.model_json_schema(by_alias=True)
     for name, of_parameter in schema["properties"].items():
-        described = dict(of_parameter)
-        described.pop("title", None)
+        described = _without_null(of_parameter)
         parameter: dict[str, Any] = {"name": name, "in": "query", "required": name in schema.get("required", [])}
         if "description" in described:
             parameter["description"] = described.pop("description")
@@ -145,6 +144,17 @@ def _query_parameters(model: type[Query] | None) -> Iterable[dict[str, Any]]:
         elif described.get("type") == "object":
             parameter |= {"style": "deepObject", "explode": True}
         yield {**parameter, "schema": described}
+
+
+def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter is left out, not null."""
+    found = {name: value for name, value in schema.items() if name not in ("title", "anyOf")}
+    for one in schema.get("anyOf", ()):
+        if one != {"type": "null"}:
+            found |= one
+    if found.get("default", ...) is None:
+        del found["default"]
+    return found
 
 
 def _body(operation: Operation, references: References) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import Field
 
 from server.catalog.listing import Page, Paging, Row
-from server.web.shapes import Answer, Query, QueryInt
+from server.web.shapes import WHOLE, Answer, Query
 
 PAGE_SIZE = 25
 PAGE_SIZE_LIMIT = 100
@@ -18,8 +18,8 @@ PAGE_LIMIT = 10_000_000  # keeps the offset far below what a database counts to
 class PageQuery(Query):
     """To be extended with `sort_by` and filters."""
 
-    current_page: Annotated[QueryInt, Field(ge=1, le=PAGE_LIMIT, description="Page to give, from 1.")] = 1
-    page_size: Annotated[QueryInt, Field(ge=1, le=PAGE_SIZE_LIMIT, description="Objects on a page.")] = PAGE_SIZE
+    current_page: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="Page to give, from 1."), WHOLE] = 1
+    page_size: Annotated[int, Field(ge=1, le=PAGE_SIZE_LIMIT, description="Objects on a page."), WHOLE] = PAGE_SIZE
     sort_order: Annotated[
         Literal["asc", "desc"] | None, Field(description="asc when sortBy is given, else newest first.")
     ] = None

@@ -106,4 +106,5 @@ def _whole(value: Any) -> Any:
     return value
 
 
-QueryInt = Annotated[int, BeforeValidator(_whole)]
+# behind the constraints: Annotated[int, Field(ge=1), WHOLE]
+WHOLE = BeforeValidator(_whole)
