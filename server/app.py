@@ -43,7 +43,8 @@ from server.vod import pipeline, presentations
 from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
-from server.web import application, embed
+from server.web import application, embed, tus
+from server.web.api import sources as source_uploads
 from server.web.auth import Credentials
 from server.web.hls import images, live, vod
 from server.web.hls.gate import WATCHING, Watching
@@ -180,11 +181,13 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     def mount(app: web.Application) -> None:
         app[WATCHING] = watching
+        app[tus.UPLOADS] = uploads
+        app[source_uploads.SOURCES] = sources
         for part in (live, vod, images, embed):
             part.add_routes(app.router)
 
     _watch(metrics, broadcasts, listener, store, jobs)
-    app = application.build(services, [], [mount])
+    app = application.build(services, [source_uploads.operations], [mount, tus.mount])
     port = await _listen(app, config, stack)
     host = _reachable(config.http.host)
     rtmp_url = f"rtmp://{_reachable(config.rtmp.host)}:{listener.port}/live" if listener.port else None

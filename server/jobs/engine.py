@@ -8,10 +8,12 @@ costs idle, and for the contract of the two private names used here).
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+import dbos._dbos
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowSerializationFormat
 
@@ -27,6 +29,8 @@ VERSION = "1"  # a constant, or an upgrade would leave what was running for ever
 MAX_ATTEMPTS = 5  # restarts in the middle of one job: then it is what kills the server
 THREADS = 8
 SLOW_S = 60.0
+RESUME_S = 0.2  # between its looks while there may be something to resume
+RESUMING_S = 20.0
 LISTEN_S = 2.0  # its listener sleeps this long through a stop
 RECONCILE_S = 60.0
 STOP_S = 5.0
@@ -71,14 +75,18 @@ class Jobs:
         await asyncio.get_running_loop().run_in_executor(None, _quiet)
         DBOS.launch()
         reconciling = asyncio.create_task(self._reconcile_forever())
+        slowing = asyncio.get_running_loop().call_later(RESUMING_S, _look_every, SLOW_S)
         try:
             await self.reconcile()
             yield self
         finally:
             self._open = False
+            slowing.cancel()
             reconciling.cancel()
             await self._stop()
             await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+            # the engine had made its own pool the loop's default, and has shut it down
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
             engine.dispose()
             _current = None
 
@@ -218,9 +226,13 @@ def _configure(engine: sa.Engine) -> None:
         notification_listener_polling_interval_sec=LISTEN_S,
         scheduler_polling_interval_sec=SLOW_S,
     )
-    instance = DBOS(config=config)
-    # it serves features that are not used here, and would look once a second
-    instance._registry.get_internal_queue()._polling_interval_sec = SLOW_S
+    DBOS(config=config)
+    _look_every(RESUME_S)
+
+
+def _look_every(seconds: float) -> None:
+    """The pace of the one queue that the engine has of its own, where it puts what a crash left."""
+    dbos._dbos._get_dbos_instance()._registry.get_internal_queue()._polling_interval_sec = seconds
 
 
 def _engine(database: Database) -> sa.Engine:

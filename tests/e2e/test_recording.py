@@ -75,7 +75,8 @@ def test_a_dropped_publisher_goes_on_in_the_same_broadcast(server: Server) -> No
     with publishing(media.clip(10), server.ingest_url(live)) as publisher:
         path = f"/live/{live['liveStreamId']}.m3u8"
         text = server.get(path).text
-        video = path.rsplit("/", 1)[0] + "/" + [line for line in text.splitlines() if not line.startswith("#")][0]
+        listed = next(line for line in text.splitlines() if not line.startswith("#"))
+        video = f"/live/{listed}"
         until(lambda: "#EXT-X-DISCONTINUITY\n" in server.get(video).text)
         time.sleep(2)
         publisher.stop()

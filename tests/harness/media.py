@@ -35,7 +35,8 @@ def clip(
     extra: tuple[str, ...] = (),
 ) -> Path:
     """An H.264/AAC file with a moving picture and a tone; made when it isn't there yet."""
-    name = f"{seconds}-{size}-{fps}-{gop_s}-{b_frames}-{int(audio)}{int(video)}-{crc32(repr(extra).encode()):08x}.{extension}"
+    tracks = f"{int(audio)}{int(video)}-{crc32(repr(extra).encode()):08x}"
+    name = f"{seconds}-{size}-{fps}-{gop_s}-{b_frames}-{tracks}.{extension}"
     path = FOLDER / name
     if path.exists():
         return path

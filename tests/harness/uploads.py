@@ -1,0 +1,33 @@
+"""Uploads as curl and the tus clients make them."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.harness.server import OWNER_KEY, Server, until
+
+ENDED = ("done", "error")
+
+
+def post_source(server: Server, path: Path, **fields: Any) -> dict[str, Any]:
+    """A new video with its file sent by curl in one request; the video."""
+    made = server.api("POST", "/videos", {"title": path.name, **fields})
+    sent = subprocess.run(
+        ["curl", "-sS", "--fail-with-body", "-u", f"{OWNER_KEY}:", "-F", f"file=@{path}",
+         f"{server.http}/videos/{made['videoId']}/source"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    video: dict[str, Any] = made
+    return video
+
+
+def ended(server: Server, video_id: str, timeout_s: float = 30) -> dict[str, Any]:
+    """The video once it is done or has failed."""
+
+    def look() -> dict[str, Any] | None:
+        video: dict[str, Any] = server.api("GET", f"/videos/{video_id}")
+        return video if video["state"] in ENDED else None
+
+    found: dict[str, Any] = until(look, timeout_s)
+    return found
