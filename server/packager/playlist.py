@@ -107,7 +107,7 @@ def init_uri(generation: int) -> str:
     return f"init-{generation}.mp4"
 
 
-_HeaderKey = tuple[int, int, bool, float | None, int, int | None]  # all that a header depends on, but what never changes
+_HeaderKey = tuple[int, int, bool, float | None, int, int | None]  # what changes of all that a header says
 
 
 class _Block(NamedTuple):

@@ -1,6 +1,7 @@
 """A publisher's samples as readers see them: generations, the clock across them, silence for absent sound."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -148,7 +149,7 @@ def test_sound_goes_on_alone_when_no_key_frame_comes(stream: Stream, reader: Rec
     assert len(reader.samples["audio"]) > 500
 
     pictures(stream, 11_000, 12_000)
-    assert [event[:2] for event in reader.events[-3:]] == [("configure", "video"), ("configure", "audio"), ("anchor", 1)]
+    assert [event[0] for event in reader.events[-3:]] == ["configure", "configure", "anchor"]
     assert len(reader.samples["video"]) == 25
 
 
@@ -298,8 +299,7 @@ def test_a_hole_in_sound_is_silence(stream: Stream, reader: Recorder) -> None:
     both(stream, 1800, 3000)
 
     assert reader.silent == pytest.approx(800 / 21.33, abs=2)
-    steps = {after.dts - before.dts for before, after in zip(reader.samples["audio"], reader.samples["audio"][1:], strict=False)}
-    assert steps == {1024}
+    assert {after.dts - before.dts for before, after in pairwise(reader.samples["audio"])} == {1024}
 
 
 def test_sound_that_stops_is_silence_without_waiting_for_its_return(stream: Stream, reader: Recorder) -> None:
