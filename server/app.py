@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from aiohttp import web
 
 from server import ids, log
 from server.catalog import keys, live_streams, videos
@@ -45,6 +44,7 @@ from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.web import application, embed, tus
 from server.web.api import sources as source_uploads
+from server.web.application import Application
 from server.web.auth import Credentials
 from server.web.hls import images, live, vod
 from server.web.hls.gate import WATCHING, Watching
@@ -52,7 +52,6 @@ from server.web.metrics import Metrics
 from server.web.services import IngestPorts, Services
 
 PLAYER = Path(__file__).parent.parent / "player" / "dist"
-DRAIN_S = 3.0  # requests in flight may finish; those that wait for live parts are cut off
 CHILDREN = 4
 
 _log = log.get("server")
@@ -179,7 +178,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     )
     watching = Watching(assets, tokens, revocations, broadcasts, watched, posters, layout, PLAYER)
 
-    def mount(app: web.Application) -> None:
+    def mount(app: Application) -> None:
         app[WATCHING] = watching
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
@@ -188,7 +187,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     _watch(metrics, broadcasts, listener, store, jobs)
     app = application.build(services, [source_uploads.operations], [mount, tus.mount])
-    port = await _listen(app, config, stack)
+    port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
     rtmp_url = f"rtmp://{_reachable(config.rtmp.host)}:{listener.port}/live" if listener.port else None
     return Running(config.http.public_url or f"http://{host}:{port}", rtmp_url)
@@ -241,17 +240,6 @@ async def _end_deleted(broadcasts: Broadcasts, live_stream_id: str) -> None:
     if on_air:
         on_air.record = False
         await broadcasts.complete(live_stream_id, "the live stream was deleted")
-
-
-async def _listen(app: web.Application, config: Config, stack: AsyncExitStack) -> int:
-    """Serves the application; the port."""
-    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=DRAIN_S)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, config.http.host, config.http.port, backlog=1024)
-    await site.start()
-    port: int = runner.addresses[0][1]
-    return port
 
 
 def _reachable(host: str) -> str:

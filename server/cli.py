@@ -28,9 +28,9 @@ def main() -> None:
 def serve(config_path: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
     config = _load(config_path)
-    from server import app
+    from server.app import serve as run
 
-    sys.exit(_run(app.serve(config)))
+    sys.exit(_run(run(config)))
 
 
 @main.command()
@@ -51,9 +51,9 @@ def worker(config_path: Path | None) -> None:
 def check(config_path: Path | None) -> None:
     """Check settings, database, storage and codecs; exits non-zero with a sentence for each fault."""
     config = _load(config_path)
-    from server import app
+    from server.app import check as find_faults
 
-    faults = _run(app.check(config))
+    faults = _run(find_faults(config))
     for fault in faults:
         click.echo(fault, err=True)
     if faults:
@@ -73,9 +73,9 @@ def keys() -> None:
 def create_key(config_path: Path | None, name: str, scopes: tuple[str, ...]) -> None:
     """Make an API key and print it; it is shown only once."""
     config = _load(config_path)
-    from server import app
+    from server.app import create_key as create
 
-    click.echo(_run(app.create_key(config, name, list(scopes) or ["*"])))
+    click.echo(_run(create(config, name, list(scopes) or ["*"])))
 
 
 @main.command()
@@ -90,11 +90,11 @@ def token(
 ) -> None:
     """Mint a playback token for a private video or live stream ID and print it."""
     config = _load(config_path)
-    from server import app
+    from server.app import mint
 
     claims: dict[str, Any] = {"viewer": viewer, "origins": list(origins) or None, "ip": ip}
     try:
-        click.echo(_run(app.mint(config, id, ttl, {k: v for k, v in claims.items() if v is not None})))
+        click.echo(_run(mint(config, id, ttl, {k: v for k, v in claims.items() if v is not None})))
     except (ids.InvalidId, LookupError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 

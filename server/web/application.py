@@ -8,7 +8,8 @@ it gets the application, adds its routes to `app.router`, and may call `expose` 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from aiohttp import web
@@ -24,7 +25,11 @@ TITLE = "Sluice"
 DISTRIBUTION = "sluice"
 KEEPALIVE_S = 75.0  # above a proxy's own 60 s, so that it is the proxy that closes idle connections
 
-Mount = Callable[[web.Application], None]
+DRAIN_S = 3.0  # requests in flight may finish; those that wait for live parts are cut off
+BACKLOG = 1024  # a stream that begins brings its viewers at once
+
+Application = web.Application
+Mount = Callable[[Application], None]
 
 
 def build(
@@ -63,3 +68,15 @@ def runner(app: web.Application, shutdown_timeout_s: float = 3.0) -> web.AppRunn
 def expose(app: web.Application, headers: Iterable[str]) -> None:
     """Lets pages on other origins read these answer headers."""
     app[CORS].expose(headers)
+
+
+@asynccontextmanager
+async def serving(app: Application, host: str, port: int) -> AsyncIterator[int]:
+    """Answers requests while the context lasts; the port. Raises OSError when it can't be had."""
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=DRAIN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
