@@ -80,26 +80,29 @@ def refused(found: Examination) -> None:
 def served(path: Path, presentation: IndexedVideo) -> None:
     """Every picture of the source comes out of the segments, and every frame of sound out of the decoder."""
     data = path.read_bytes()
+    only_keys = presentation.duration_s > 60  # a minute of CPU otherwise
     for rendition in presentation.renditions:
         count = presentation.media(rendition).count("#EXTINF")
         segments = [presentation.init(rendition)]
         for number in range(count):
             plan = presentation.segment(rendition, number)
             segments.append(plan.build([data[offset : offset + size] for offset, size in plan.reads]))
-        pictures = decoded(b"".join(segments), rendition)
+        count = decoded(b"".join(segments), rendition, only_keys)
         if rendition == "video":
-            assert pictures == decoded(data, rendition)
+            assert count == decoded(data, rendition, only_keys)
         else:
             # The decoder keeps the first frame back; the run-up before the start is not served.
-            assert pictures == pytest.approx(decoded(data, rendition), abs=3)
+            assert count == pytest.approx(decoded(data, rendition, only_keys), abs=3)
 
 
-def decoded(data: bytes, kind: str) -> int:
+def decoded(data: bytes, kind: str, only_keys: bool) -> int:
     """How many pictures or frames of sound come out of the first stream of its kind that has any."""
     options = {"ignore_editlist": "1"}
     with av.open(io.BytesIO(data), format="mov", options=options) as opened:
         streams = [stream for stream in opened.streams if stream.type == kind]
         stream = next((stream for stream in streams if stream.frames), streams[0])
+        if only_keys:
+            stream.codec_context.skip_frame = "NONKEY"
         return sum(1 for packet in opened.demux(stream) for _ in frames(packet))
 
 
