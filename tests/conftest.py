@@ -1,12 +1,21 @@
 """Fixtures of all tests that need a running server."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.harness.server import Server
+
+
+# A busy machine is not a finding; CI repeats the same examples, a developer's machine looks for new ones.
+settings.register_profile(
+    "sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("sluice")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,10 @@ from server.packager.vod import IndexedVideo
 FOLDER = Path(__file__).parents[2].parent / "shared" / "media"
 FILES = sorted(FOLDER.glob("*__*")) if FOLDER.is_dir() else []
 
-pytestmark = pytest.mark.skipif(not FILES, reason=f"the corpus of media files is not at {FOLDER}")
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(not FILES, reason=f"the corpus of media files is not at {FOLDER}"),
+]
 
 # Files of the corpus that are served as they are; a change here is a change of what users can upload.
 SERVED = {
