@@ -35,8 +35,9 @@ from server.packager import window as live
 from server.storage.journal import SegmentEntry
 
 # "EXT-X-PART tags SHOULD be removed from the Playlist after they are greater than three Target Durations from the end"
-# (RFC 8216bis 6.2.2); strict parsers also refuse them before the last three segments.
-PARTS_LISTED_SEGMENTS = 3
+# (RFC 8216bis 6.2.2); strict parsers also refuse them before the last three segments, the open one, be it only a hint,
+# among them.
+PARTS_LISTED_SEGMENTS = 2  # closed ones
 PARTS_LISTED = 3  # target durations
 HOLD_BACK = 3  # target durations, the least that is legal
 SKIP_UNTIL = 6  # target durations, the least that is legal
@@ -221,8 +222,7 @@ class Playlist:
             return []
         listed: dict[int, str] = {}
         from_end_s = window.end_s - window.closed_end_s
-        count = PARTS_LISTED_SEGMENTS - (window.open is not None)
-        for back in range(1, min(count, len(self._blocks)) + 1):
+        for back in range(1, min(PARTS_LISTED_SEGMENTS, len(self._blocks)) + 1):
             entry = window.closed[-back]
             from_end_s += entry.duration_s
             if from_end_s > PARTS_LISTED * window.target_duration_s:

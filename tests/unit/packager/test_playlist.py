@@ -100,13 +100,13 @@ def test_after_a_whole_segment_the_hint_is_the_first_part_of_the_next() -> None:
     assert '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="1.0.m4s"' in text(window, playlist)
 
 
-def test_parts_are_listed_of_the_last_three_segments_only() -> None:
+def test_parts_are_listed_of_the_last_two_closed_segments_only() -> None:
     window, playlist = live()
     for _ in range(10):
         add_segment(window)
         listed = {int(msn) for msn in re.findall(r'URI="(\d+)\.\d+\.m4s"(?:,INDEP|\n)', text(window, playlist))}
         newest = window.next_msn - 1
-        assert listed <= {newest - 2, newest - 1, newest, newest + 1}
+        assert listed == {max(0, newest - 1), newest}
 
 
 def test_parts_of_long_segments_are_listed_within_three_target_durations() -> None:
