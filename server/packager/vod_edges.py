@@ -33,11 +33,14 @@ class Hole(NamedTuple):
 
 
 def first_key(track: Track) -> int:
-    """The key frame to begin at: the last that is shown at 0 or before, give or take a picture; else the first."""
+    """The key frame to begin at: the last that is shown at 0 or before, else the first.
+
+    One that follows 0 within a picture's time is better than a GOP of hidden pictures: clocks round.
+    """
     found = track.keys[0]
     for key in track.keys:
-        if track.shown(key) > min(track.samples.duration(key), track.config.timescale):
-            break
+        if track.shown(key) > 0:
+            return key if track.shown(found) < 0 and track.shown(key) < track.samples.duration(key) else found
         found = key
     return found
 

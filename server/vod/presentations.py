@@ -5,6 +5,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -51,7 +52,7 @@ class Presentations:
             loading.add_done_callback(lambda _: self._loading.pop(identity, None))
         return await asyncio.shield(loading)
 
-    async def segment(self, video_id: str, plan: SegmentPlan) -> bytes:
+    async def segment(self, video_id: str, plan: SegmentPlan) -> bytearray:
         """The bytes of a segment cut from the video's source."""
         return await self.run(_cut, self._layout.video_source(video_id), plan)
 
@@ -81,9 +82,9 @@ def indexed(layout: Layout, target_s: float) -> Loader:
     return load
 
 
-def _cut(source: Path, plan: SegmentPlan) -> bytes:
+def _cut(source: Path, plan: SegmentPlan) -> bytearray:
     descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return plan.build([os.pread(descriptor, size, offset) for offset, size in plan.reads])
+        return plan.fill(partial(os.preadv, descriptor))
     finally:
         os.close(descriptor)

@@ -36,7 +36,7 @@ def playlist(request: web.Request, text: str | bytes, cache: str, etag: str | No
 
 
 def body_answer(
-    request: web.Request, body: bytes, content_type: str, cache: str, etag: str | None = None
+    request: web.Request, body: bytes | bytearray, content_type: str, cache: str, etag: str | None = None
 ) -> web.StreamResponse:
     """Bytes in memory, whole, as one range, or as 304. `etag` without its quotes; with it ranges are offered."""
     headers: dict[str, str] = {hdrs.CACHE_CONTROL: cache, hdrs.CONTENT_TYPE: content_type}
@@ -58,7 +58,7 @@ def _range_holds(request: web.Request, etag: str) -> bool:
     return condition is None or condition == f'"{etag}"'
 
 
-def _range(request: web.Request, body: bytes, headers: dict[str, str]) -> web.Response:
+def _range(request: web.Request, body: bytes | bytearray, headers: dict[str, str]) -> web.Response:
     try:
         wanted = request.http_range
     except ValueError:

@@ -1,5 +1,6 @@
 """Uploads cut by their index: playlists, and segments read back sample by sample."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -32,7 +33,17 @@ class Upload:
         plan = self.presentation.segment(rendition, number)
         segment = plan.build([self.data[offset : offset + size] for offset, size in plan.reads])
         assert len(segment) == plan.size
+        assert plan.fill(self.preadv) == segment
         return segment
+
+    def preadv(self, places: Sequence[memoryview], offset: int) -> int:
+        start = offset
+        assert len(places) <= 1024
+        for place in places:
+            data = self.data[offset : offset + len(place)]
+            place[: len(data)] = data
+            offset += len(data)
+        return offset - start
 
     def playlist(self, rendition: str) -> m3u8.M3U8:
         return m3u8.loads(self.presentation.media(rendition))
@@ -229,6 +240,12 @@ def test_pictures_that_an_edit_list_hides_take_no_time() -> None:
     assert config.timescale <= 48_000_000
 
 
+def test_a_key_frame_just_after_the_start_is_the_first() -> None:
+    """Half a picture of nothing is better than a GOP that nobody should see."""
+    track = FakeTrack(count=600, delta=2, timescale=60, sync=range(1, 600, 60), edits=[(16_000, 119)])
+    assert Upload(track).samples("video")[0].data == track.samples(0)[60]
+
+
 def test_hidden_b_frames_keep_their_order() -> None:
     pattern = [(1, 2), (1, 4), (1, 1), (1, 1)]
     track = FakeTrack(count=600, sync=range(1, 600, 60), cts=pattern * 150, edits=[(16_000, 72)])
@@ -310,6 +327,15 @@ def test_a_source_that_has_shrunk() -> None:
     plan = upload.presentation.segment("video", 0)
     with pytest.raises(ShortReadError, match="bytes at"):
         plan.build([b"" for _ in plan.reads])
+    with pytest.raises(ShortReadError, match="bytes at"):
+        plan.fill(lambda places, offset: 5)
+
+
+def test_more_pieces_than_one_read_takes() -> None:
+    tiny = FakeTrack(count=9000, timescale=1000, size=5)
+    upload = Upload(tiny, FakeTrack(kind="audio", count=9000, timescale=9000, delta=1024, size=5))
+    assert len(upload.presentation.segment("video", 0).pieces) > 2000
+    assert len(upload.samples("video")) == 9000
 
 
 def test_segments_too_large_to_hold(monkeypatch: pytest.MonkeyPatch) -> None:
