@@ -5,12 +5,12 @@ where it has nothing, so that all renditions have the same media sequence number
 happens at once on the event loop: no queue lies between a sample and its part.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from server.formats.m3u8.media import RenditionReport
 from server.formats.sample import AudioConfig, Sample, TrackConfig
-from server.packager.master import AudioFacts, VideoFacts, master
+from server.packager.latency import LATENCY_MODES, LatencyMode, LiveSettings
+from server.packager.live_master import live_master
 from server.packager.part_target import PartTarget, audio_part_target
 from server.packager.rendition import Rendition
 from server.packager.segmenter import AudioFollower, AudioSegmenter, Cut, Lengths, VideoSegmenter
@@ -20,45 +20,11 @@ from server.storage.segments import Recovered, RecoveredRendition, SegmentStore
 from server.stream.stream import Kind
 from server.stream.timeline import Position
 
+__all__ = ["LATENCY_MODES", "LatencyMode", "LivePackager", "LiveSettings"]
+
 READY_PARTS = 3
 LONGEST_GOP_S = 10.0  # target durations follow key frames no further: players stay three of them behind
 PATIENCE_SEGMENTS = 3  # a rendition without a part by then is not waited for
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyMode:
-    part_s: float  # wanted length of a part
-    part_hold_back_s: float | None  # how far from the end players stay; None: without parts
-
-
-LATENCY_MODES: Mapping[str, LatencyMode] = {
-    "ultra-low": LatencyMode(0.2, 0.6),
-    "low": LatencyMode(1 / 3, 1.0),
-    "reduced": LatencyMode(1.0, 3.0),
-    "standard": LatencyMode(1.0, None),  # parts still, to the disk: a crash loses one at most
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSettings:
-    """Of one broadcast; fixed at its start."""
-
-    mode: LatencyMode
-    segment_s: float = 2.0  # wanted; they end at key frames
-    target_duration_s: int = 4  # EXT-X-TARGETDURATION
-    dvr_window_s: float = 1800.0
-    record: bool = True  # segments outlive the window
-
-    @classmethod
-    def of(
-        cls,
-        latency_mode: str,
-        segment_s: float = 2.0,
-        target_duration_s: int = 4,
-        dvr_window_s: float = 1800.0,
-        record: bool = True,
-    ) -> "LiveSettings":
-        return cls(LATENCY_MODES[latency_mode], segment_s, target_duration_s, dvr_window_s, record)
 
 
 class LivePackager:
@@ -324,33 +290,9 @@ class LivePackager:
 
     def master(self, *, low_latency: bool = True) -> str | None:
         """The multivariant playlist, relative to the folder above the live stream's; None until a player can start."""
-        if not self.is_ready(low_latency=low_latency) or not any(r.track for r in self.renditions.values()):
+        if not self.is_ready(low_latency=low_latency):
             return None
-        video, audio = (self.renditions.get(name) for name in ("video", "audio"))
-        independent = all(rendition.window.independent for rendition in self.renditions.values())
-        return master(
-            self._video_facts(video, video.track) if video and video.track else None,
-            self._audio_facts(audio, audio.track) if audio and audio.track else None,
-            independent,
-        )
-
-    def _video_facts(self, video: Rendition, track: TrackEntry) -> VideoFacts:
-        return VideoFacts(
-            self._uri("video"),
-            track.codec,
-            max(1, video.peak_bitrate),
-            max(1, video.average_bitrate),
-            (track.width, track.height),
-            track.frame_rate or None,
-        )
-
-    def _audio_facts(self, audio: Rendition, track: TrackEntry) -> AudioFacts:
-        return AudioFacts(
-            self._uri("audio"), track.codec, max(1, audio.peak_bitrate), max(1, audio.average_bitrate), track.channels
-        )
-
-    def _uri(self, rendition: str) -> str:
-        return f"{self.live_stream_id}/{self.broadcast_id}/{rendition}/media.m3u8"
+        return live_master(self.renditions, f"{self.live_stream_id}/{self.broadcast_id}")
 
     @property
     def incomplete(self) -> bool:

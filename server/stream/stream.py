@@ -14,13 +14,14 @@ Video is the master clock: sound is laid along it, cut to begin with it, and rep
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 from server.formats.aac import silent_frame
-from server.formats.sample import AudioConfig, Sample, TrackConfig, VideoConfig
+from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
+from server.stream.reader import Kind, Reader
+from server.stream.statistics import Statistics
 from server.stream.timeline import JUMP_AUDIO_MS, MAX_CTS_MS, AudioGrid, Position, Unwrapper, VideoClock
 
-Kind = Literal["video", "audio"]
+__all__ = ["Kind", "Reader", "Statistics", "Stream"]
 
 ALONE_MS = 1_000  # sound without a video configuration for so long is a stream of sound only
 KEY_PATIENCE_MS = 10_000  # video is configured, but no key frame comes: sound goes on without it
@@ -30,60 +31,6 @@ AUDIO_PATIENCE_MS = 1_500  # sound this far behind the pictures is taken as abse
 MAX_AUDIO_PATIENCE_MS = 4_000  # raised up to here where sound does come, only late
 STRAY_MS = 5_000  # sound further than this from the pictures belongs to no clock of ours
 MAX_STRAYS = 100  # so many in a row are a clock of their own (two seconds): laid along the pictures
-
-RATE_PERIOD_MS = 2_000  # frame and bit rates are measured over
-
-
-class Reader(Protocol):
-    """Who consumes a stream. Called synchronously, in the order things happen; must be quick."""
-
-    def configure(self, config: TrackConfig, generation: int) -> None:
-        """A track's configuration; one with a new generation follows a discontinuity and needs a new init segment."""
-
-    def anchor(self, generation: int, epoch_ms: int) -> None:
-        """The generation begins: its output time zero is `epoch_ms` on the wall clock."""
-
-    def write(self, kind: Kind, sample: Sample) -> None:
-        """A sample on the output clock, in the ticks of its track."""
-
-    def flush(self) -> None:
-        """The publisher is gone: what is buffered won't be continued."""
-
-    def end(self) -> None:
-        """Nothing follows."""
-
-
-@dataclass(slots=True)
-class Statistics:
-    """Counts since the broadcast began in this process; times are the wall clock's milliseconds."""
-
-    video_frames: int = 0
-    audio_frames: int = 0
-    bytes: int = 0
-    last_video_ms: int = 0
-    last_audio_ms: int = 0
-    frame_rate: float = 0.0  # pictures a second and bits a second of the last RATE_PERIOD_MS
-    bitrate: int = 0
-    dropped: int = 0  # samples before a configuration or key frame, strays
-    late_audio: int = 0  # frames left out because their time had passed
-    silent_frames: int = 0
-    generations: int = 0
-    _since_ms: int = 0
-    _since_frames: int = 0
-    _since_bytes: int = 0
-
-    def count(self, size: int, now_ms: int) -> None:
-        """A sample came in."""
-        self.bytes += size
-        if now_ms - self._since_ms >= RATE_PERIOD_MS:
-            self._measure(now_ms)
-
-    def _measure(self, now_ms: int) -> None:
-        elapsed_ms = now_ms - self._since_ms
-        if self._since_ms and elapsed_ms < 5 * RATE_PERIOD_MS:  # longer: nothing came, so there is no rate
-            self.frame_rate = (self.video_frames - self._since_frames) * 1000 / elapsed_ms
-            self.bitrate = (self.bytes - self._since_bytes) * 8000 // elapsed_ms
-        self._since_ms, self._since_frames, self._since_bytes = now_ms, self.video_frames, self.bytes
 
 
 @dataclass(slots=True)
