@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import sub
 from typing import NamedTuple
 
 from server.formats.aac import silent_frame
@@ -104,8 +105,11 @@ def _holes(samples: SampleTable, first: int, last: int, begin: int, config: Audi
     if samples.dts[first] - begin >= max(least, frame):
         yield Hole(first, begin, (samples.dts[first] - begin) // frame)
     longest = frame + max(least, frame)
-    for i in range(first, last - 1):
-        if samples.dts[i + 1] - samples.dts[i] >= longest:
+    steps = list(map(sub, samples.dts[first + 1 : last], samples.dts[first:last]))
+    if max(steps, default=0) < longest:
+        return
+    for i, step in enumerate(steps, first):
+        if step >= longest:
             start = samples.dts[i] + frame
             yield Hole(i + 1, start, (samples.dts[i + 1] - start) // frame)
 
