@@ -60,10 +60,14 @@ def _of_source(source: int, index_fd: int) -> tuple[float, bytes]:
 
 
 def _key_frames(source: int, track: Track, config: VideoConfig) -> Iterator[tuple[float, VideoFrame]]:
-    """The pictures worth a look, with their times in seconds; only their bytes are read."""
+    """The pictures worth a look, with their times in seconds; only their bytes are read.
+
+    Key frames that the edit list hides are passed over, unless there are no others.
+    """
     context, samples, last = decoder(config), track.samples, -1
+    hidden = track.shown(track.keys[-1]) < 0
     for at_s in LOOK_AT_S:
-        following = bisect_left(track.keys, bisect_left(samples.dts, at_s * config.timescale))
+        following = bisect_left(track.keys, at_s * config.timescale, key=track.shown) if not hidden else 0
         if following == len(track.keys) or track.keys[following] == last:
             continue
         last = track.keys[following]
@@ -73,7 +77,7 @@ def _key_frames(source: int, track: Track, config: VideoConfig) -> Iterator[tupl
         except DecodeError:
             continue  # a later one may be whole
         if frame is not None:
-            yield max(0.0, track.shown(last) / config.timescale), frame
+            yield track.shown(last) / config.timescale, frame
 
 
 def _of_segment(media: int) -> tuple[None, bytes]:
