@@ -50,6 +50,7 @@ class LivePackager:
         self._early: list[Sample] = []  # sound before its follower begins
         self._in_time = False  # sound was configured before the generation began, and so begins with it
         self._video_target: PartTarget | None = None  # in force since the first part
+        self._damaged = False  # a restart found segments missing
 
     # --- the reader of a stream
 
@@ -81,10 +82,11 @@ class LivePackager:
         """Closes what is open: the samples in hand become parts, the segments end."""
         master = self._master
         if isinstance(master, VideoSegmenter):
-            self._cut_video(master, master.flush(), final=True)
+            cuts = master.flush()
+            self._cut_video(master, cuts, final=True)
             self.irregular_parts += master.irregular_parts
-            if self._follower is not None:
-                self._add("audio", self._follower.flush())
+            if self._follower is not None and cuts:
+                self._add("audio", self._follower.flush(self._audio_ticks(self.renditions["video"], cuts[-1].end)))
         elif isinstance(master, AudioSegmenter):
             self._cut_audio(master.flush())
         self._align()
@@ -297,7 +299,7 @@ class LivePackager:
     @property
     def incomplete(self) -> bool:
         """Whether segments are missing on disk: the recording has gaps."""
-        return any(rendition.incomplete for rendition in self.renditions.values())
+        return self._damaged or any(rendition.incomplete for rendition in self.renditions.values())
 
     # --- across a restart
 
@@ -309,6 +311,7 @@ class LivePackager:
             return
         for name, rendition in found.items():
             self._restore_rendition(name, rendition, reference)
+        self._damaged = any(rendition.damaged for rendition in found.values())
         self._breaks = sum(entry.discontinuity for entry in reference.segments)
         self._generation = max(entry.generation for entry in reference.segments)
         self._end_ms = max(rendition.end_ms for rendition in found.values())

@@ -16,6 +16,7 @@ from server.formats.sample import Sample
 from server.packager.part_target import PartTarget, video_part_target
 
 KEY_SLACK_PERCENT = 5  # a key frame so much before the wanted segment length is taken: 1.95 s for 2 s
+# Also the most that sound is kept beyond the last picture.
 TARGET_SLACK_MS = 250  # "EXTINF … rounded to the nearest integer … MUST be <= TARGETDURATION": a GOP of 4.004 s fits 4
 RECENT_GOPS = 4  # the longest of these is expected next
 
@@ -206,12 +207,11 @@ class AudioFollower:
     def __init__(self, frame: int, lengths: Lengths, part_target: PartTarget) -> None:
         self.part_target = part_target
         self._frame = frame
-        self._longest_segment = lengths.target_duration + lengths.slack
+        self._overhang = lengths.slack
         self._frames_at_most = part_target.longest // frame
         self._samples: list[Sample] = []
         self._cuts: deque[tuple[int, bool]] = deque()
         self._end: int | None = None  # of the last frame taken
-        self._segment_start: int | None = None  # of the open segment, once it has a part
 
     def push(self, sample: Sample) -> Sequence[Cut]:
         cuts: list[Cut] = []
@@ -228,18 +228,13 @@ class AudioFollower:
         self._cuts.append((at, last))
         return self._due()
 
-    def flush(self) -> Sequence[Cut]:
-        """Cuts all that is due and closes the last segment with the frames left over, as far as it has room."""
+    def flush(self, end: int) -> Sequence[Cut]:
+        """Cuts all that is due and closes the last segment, whose pictures end at `end`, with the frames left over."""
         cuts: list[Cut] = []
         while self._cuts:
             cuts += self._take_until(*self._cuts.popleft())
-        rest = self._samples
-        if rest:
-            start = rest[0].dts if self._segment_start is None else self._segment_start
-            room = (start + self._longest_segment - rest[0].dts) // self._frame
-            cuts += self._take(max(0, min(len(rest), room)), last=True)
-        else:
-            cuts += self._take(0, last=True)
+        room = (end + self._overhang - self._start_of_rest(end)) // self._frame
+        cuts += self._take(max(0, min(len(self._samples), room)), last=True)
         self._samples = []
         return cuts
 
@@ -270,10 +265,6 @@ class AudioFollower:
     def _part(self, count: int, last: bool) -> Cut:
         samples, self._samples = self._samples[:count], self._samples[count:]
         end = samples[-1].dts + self._frame if samples else self._start_of_rest(self._end or 0)
-        if samples and self._segment_start is None:
-            self._segment_start = samples[0].dts
-        if last:
-            self._segment_start = None
         return Cut(samples, end, last)
 
 

@@ -16,6 +16,7 @@ class RecoveredRendition:
     tracks: dict[int, TrackEntry]  # by generation
     segments: list[SegmentEntry]  # oldest first
     inits: dict[int, bytes]  # by generation
+    damaged: int = 0  # segments that were on disk by the journal, and are not
 
     @property
     def end_ms(self) -> int:
@@ -41,26 +42,30 @@ def recover(layout: Layout, broadcast_id: str) -> Recovered:
 
 def _recover_rendition(folder: RenditionFolder) -> RecoveredRendition:
     journal = Journal.read(folder.journal)
-    segments, added = list(journal.segments), []
-    for index in range(max(0, len(segments) - RECENT), len(segments)):
-        if _is_short(folder, segments[index]):
-            segments[index] = replace(segments[index], gap=True, size=0)
-            added.append(segments[index])
+    added = _damaged(folder, journal.segments)
+    damaged, gaps = len(added), {gap.msn: gap for gap in added}
+    segments = [gaps.get(entry.msn, entry) for entry in journal.segments]
     track = journal.tracks[max(journal.tracks)] if journal.tracks else None
     while track is not None and (entry := _finish(folder, track, segments[-1] if segments else None)):
         segments.append(entry)
         added.append(entry)
     _complete(folder.journal, journal.size, added)
-    return RecoveredRendition(journal.tracks, segments, _read_inits(folder, journal.tracks))
+    return RecoveredRendition(journal.tracks, segments, _read_inits(folder, journal.tracks), damaged)
 
 
-def _is_short(folder: RenditionFolder, entry: SegmentEntry) -> bool:
-    if entry.gap:
-        return False
+def _damaged(folder: RenditionFolder, segments: list[SegmentEntry]) -> list[SegmentEntry]:
+    """Gaps for the segments whose files a power cut shortened or took."""
+    on_disk = [entry for entry in segments if not entry.gap]
+    # Of a broadcast that isn't recorded old segments are deleted: there a missing file means nothing.
+    recorded = bool(on_disk) and folder.segment(on_disk[0].msn).exists()
+    return [replace(entry, gap=True, size=0) for entry in on_disk[-RECENT:] if _is_short(folder, entry, recorded)]
+
+
+def _is_short(folder: RenditionFolder, entry: SegmentEntry, recorded: bool) -> bool:
     try:
         return folder.segment(entry.msn).stat().st_size < entry.size
     except FileNotFoundError:
-        return False  # left the window of a broadcast that is not recorded
+        return recorded
 
 
 def _finish(folder: RenditionFolder, track: TrackEntry, last: SegmentEntry | None) -> SegmentEntry | None:

@@ -201,7 +201,7 @@ class SegmentStore:
         """Done when all that was handed over before is written, or given up."""
         done: Future[None] = Future()
         self._hurry.set()
-        self._order(lambda: done.set_result(None))
+        self._order(lambda: done.set_result(None) if done.set_running_or_notify_cancel() else None)
         return done
 
     def recover(self, broadcast_id: str) -> Recovered:

@@ -212,23 +212,23 @@ def test_a_segment_without_sound_is_closed_without_a_part() -> None:
     follower = AudioFollower(FRAME, SOUND, TARGET)
     follower.cut(16_000, False)
     follower.cut(96_000, True)
-    assert frames_of(follower.flush()) == [(0, True), (0, True)]
+    assert frames_of(follower.flush(100_000)) == [(0, True), (0, True)]
 
 
 def test_the_flush_closes_all_that_pictures_closed() -> None:
     follower = AudioFollower(FRAME, SOUND, TARGET)
     for sample in sound(20):
         follower.push(sample)
-    cuts = [*follower.cut(16_000, False), *follower.cut(96_000, True), *follower.flush()]
+    cuts = [*follower.cut(16_000, False), *follower.cut(96_000, True), *follower.flush(100_000)]
     assert frames_of(cuts) == [(16, False), (4, True), (0, True)]
 
 
-def test_sound_beyond_the_pictures_is_kept_as_far_as_the_segment_has_room() -> None:
+def test_sound_beyond_the_last_picture_is_kept_a_quarter_of_a_second() -> None:
     follower = AudioFollower(FRAME, SOUND, TARGET)
     for sample in sound(400):
         follower.push(sample)
-    cuts = follower.flush()
-    assert sum(len(one.samples) for one in cuts) == 199  # 4.25 s
+    cuts = follower.flush(96_000)
+    assert sum(len(one.samples) for one in cuts) == (96_000 + 12_000) // FRAME
     assert [one.last for one in cuts] == [False] * (len(cuts) - 1) + [True]
 
 

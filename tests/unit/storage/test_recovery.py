@@ -115,9 +115,20 @@ def test_a_file_shorter_than_its_line_is_a_gap(layout: Layout, folder: Rendition
     check(layout, folder, entry(0), entry(1, gap=True, size=0))
 
 
+    assert recover(layout, "br1").renditions["video"].damaged == 0  # it was counted once, and is known now
+
+
+def test_a_file_that_is_missing_is_a_gap(layout: Layout, folder: RenditionFolder) -> None:
+    folder.segment(1).unlink()
+    found = recover(layout, "br1").renditions["video"]
+    assert found.damaged == 1
+    check(layout, folder, entry(0), entry(1, gap=True, size=0))
+
+
 def test_a_segment_that_left_the_window_is_no_gap(layout: Layout, folder: RenditionFolder) -> None:
     folder.segment(0).unlink()
     check(layout, folder, entry(0), entry(1))
+    assert recover(layout, "br1").renditions["video"].damaged == 0
 
 
 def test_a_rendition_that_joined_later_begins_with_its_own_number(layout: Layout) -> None:
