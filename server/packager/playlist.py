@@ -78,7 +78,9 @@ def decide(window: live.Window, msn: int | None, part: int | None) -> Decision:
     if msn is None:
         if part is not None:
             return Refuse(400, "_HLS_part needs _HLS_msn")
-        return SERVE if window.started else Wait(BLOCKED * window.target_duration_s)
+        # A playlist of parts only is legal, but hls.js 1.7 takes it for an empty one and then goes astray: who does
+        # not ask for a part by number gets the first playlist with the first whole segment.
+        return SERVE if window.closed or window.ended else Wait(BLOCKED * window.target_duration_s)
     if msn < 0 or (part is not None and part < 0):
         return Refuse(400, "_HLS_msn and _HLS_part count from 0")
     if window.ended or window.has(msn, part):
