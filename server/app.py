@@ -22,7 +22,8 @@ from server.catalog.database import Database, Transaction, sqlite_url
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
 from server.config import Config, ConfigError
 from server.ingest import rtmp
-from server.ingest.broadcasts import Broadcasts, OnAir
+from server.ingest.broadcasts import Broadcasts
+from server.ingest.on_air import OnAir
 from server.jobs.engine import Jobs
 from server.media.child import Children
 from server.playback.assets import Assets
@@ -127,10 +128,13 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     async def ended(transaction: Transaction, broadcast: Broadcast, stream: LiveStream, on_air: OnAir) -> None:
         await recorder.record(transaction, broadcast, stream)
-        if broadcast.video_id and (newest := images.newest(on_air)):
+        if video_id := broadcast.video_id:
+            transaction.after_commit(lambda: _in_background(picture(video_id, on_air)))
+
+    async def picture(video_id: str, on_air: OnAir) -> None:
+        if newest := images.newest(on_air):
             init, segment = newest
-            video_id, picture = broadcast.video_id, await images.read(segment)
-            transaction.after_commit(lambda: _in_background(posters.of_recording(video_id, init, picture)))
+            await posters.of_recording(video_id, init, await images.read(segment))
 
     def gone(broadcast_id: str) -> None:
         _in_background(asyncio.to_thread(shutil.rmtree, layout.broadcast(broadcast_id), ignore_errors=True))
@@ -142,10 +146,11 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         watched.forget(video.id)
         _in_background(asyncio.to_thread(shutil.rmtree, layout.video(video.id), ignore_errors=True))
         if video.broadcast_id:
+            broadcasts.withdraw(video.broadcast_id)
             gone(video.broadcast_id)
 
     def live_stream_deleted(stream: LiveStream) -> None:
-        _in_background(_end_deleted(broadcasts, stream.id))
+        _in_background(broadcasts.deleted(stream.id))
 
     async def complete(live_stream_id: str) -> None:
         await broadcasts.complete(live_stream_id)
@@ -234,14 +239,6 @@ async def _token_secret(config: Config, database: Database) -> str:
         return await keys.setting(transaction, "token_secret", secrets.token_urlsafe(48))
 
 
-async def _end_deleted(broadcasts: Broadcasts, live_stream_id: str) -> None:
-    """Its rows are gone already: the publisher is sent away, and what it sent is not kept."""
-    on_air = broadcasts.get(live_stream_id)
-    if on_air:
-        on_air.record = False
-        await broadcasts.complete(live_stream_id, "the live stream was deleted")
-
-
 def _reachable(host: str) -> str:
     """An address that this machine itself reaches the listener under."""
     if host in ("0.0.0.0", "::", ""):
@@ -317,8 +314,8 @@ async def check(config: Config) -> list[str]:
     if config.rtmp.certificate:
         try:
             rtmp.tls_context(config.rtmp)
-        except OSError as error:  # ssl.SSLError is one
-            faults.append(f"rtmp.certificate: {error}")
+        except ConfigError as error:
+            faults.append(str(error))
     if not (PLAYER / "index.html").is_file():
         faults.append("player: it is not built; run `make player`")
     return faults + await asyncio.to_thread(_missing_codecs)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from server.catalog import events
 from server.catalog.database import Transaction
-from server.catalog.models import Broadcast
+from server.catalog.models import Broadcast, Video
 
 # state -> states it may move to; `interrupted` is the reconnect window
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -37,6 +37,16 @@ async def on_air(transaction: Transaction) -> list[Broadcast]:
         select(Broadcast).where(Broadcast.state.in_(ON_AIR)).order_by(Broadcast.started_at)
     )
     return list(rows)
+
+
+async def unwanted(transaction: Transaction) -> set[str]:
+    """Ids of those that are over and of which no video is left: nobody needs their bytes."""
+    rows = await transaction.scalars(
+        select(Broadcast.id).where(
+            Broadcast.state.not_in(ON_AIR), ~select(Video.id).where(Video.broadcast_id == Broadcast.id).exists()
+        )
+    )
+    return set(rows)
 
 
 async def of_stream(transaction: Transaction, project_id: str, stream_id: str, limit: int = 100) -> list[Broadcast]:

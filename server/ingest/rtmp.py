@@ -1,8 +1,7 @@
 """The RTMP listener: sockets and timers around `protocols.rtmp`, and media from tags to the broadcast.
 
-A publisher sends some ninety small packets a second; waking up for each costs more than parsing it. Once `publish` is
-accepted the transport is paused and one ticker reads every publisher's socket, TICK_S apart (TLS excepted, whose bytes
-only the transport can read).
+Until `publish` is accepted the transport reads; then it is paused, and the ticker reads every publisher's socket (TLS
+excepted, whose bytes only the transport can read).
 """
 
 import asyncio
@@ -13,75 +12,22 @@ from contextlib import asynccontextmanager
 from typing import Any, Self, cast
 
 from server import clock, ids, log
-from server.config import RtmpConfig
+from server.config import ConfigError, RtmpConfig
 from server.formats import aac, avc, flv
-from server.ingest.broadcasts import Broadcasts, Publisher, Refused
+from server.ingest.broadcasts import Broadcasts
+from server.ingest.on_air import Publisher, Refused
+from server.ingest.ticker import Ticker
 from server.protocols.rtmp.command import PUBLISH_BAD_NAME
 from server.protocols.rtmp.connection import CLOSE_DELAY_S
 from server.protocols.rtmp.connection import Connection as Core
 from server.protocols.rtmp.events import VIDEO, Closed, Event, Media, Metadata, PublishEnded, PublishRequested
 from server.protocols.rtmp.limits import Limits
 
-TICK_S = 0.025  # a frame of 40/s; adds at most this to the latency
-FEW = 4  # with so few publishers the ticker can afford to be quicker
-QUICK_TICK_S = 0.010
-READ_SIZE = 1 << 16  # what hostile input of this size costs stays below 50 ms
-READS_A_TICK = 16  # 1 MiB: nobody takes the loop for himself
 BACKLOG = 512
+TLS_TIMEOUT_S = 5.0  # of the TLS handshake, before which a connection is not even counted
+ADMISSION_S = 2.0  # a stopping server waits this long for the catalogue's word on who came last
 
 _log = log.get("rtmp")
-
-
-class Ticker:
-    """Reads the sockets of all publishers in turn, into one buffer."""
-
-    def __init__(self) -> None:
-        self._connections: dict[RtmpConnection, socket.socket] = {}
-        self._buffer = bytearray(READ_SIZE)
-        self._view = memoryview(self._buffer)
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, connection: "RtmpConnection", sock: socket.socket) -> None:
-        self._connections[connection] = sock
-        if self._timer is None:
-            self._arm()
-
-    def remove(self, connection: "RtmpConnection") -> None:
-        sock = self._connections.pop(connection, None)
-        if sock:
-            sock.close()
-        if not self._connections and self._timer:
-            self._timer.cancel()
-            self._timer = None
-
-    def _arm(self) -> None:
-        wait_s = QUICK_TICK_S if len(self._connections) <= FEW else TICK_S
-        self._timer = asyncio.get_running_loop().call_later(wait_s, self._tick)
-
-    def _tick(self) -> None:
-        now = clock.monotonic()
-        for connection, sock in list(self._connections.items()):
-            self._read(connection, sock, now)
-        self._timer = None
-        if self._connections:
-            self._arm()
-
-    def _read(self, connection: "RtmpConnection", sock: socket.socket, now: float) -> None:
-        for _ in range(READS_A_TICK):
-            try:
-                size = sock.recv_into(self._buffer)
-            except (BlockingIOError, InterruptedError):
-                connection.tick(now)
-                return
-            except OSError as error:
-                connection.lost(error)
-                return
-            if size == 0:
-                connection.lost(None)
-                return
-            connection.received(bytes(self._view[:size]), now)
-            if size < READ_SIZE or connection.over:
-                return
 
 
 class RtmpConnection(asyncio.Protocol):
@@ -119,7 +65,10 @@ class RtmpConnection(asyncio.Protocol):
         self._arm()
 
     def data_received(self, data: bytes) -> None:
-        self.received(data, clock.monotonic())
+        try:
+            self.received(data, clock.monotonic())
+        except Exception as error:
+            self.failed(error)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._finish()
@@ -142,6 +91,15 @@ class RtmpConnection(asyncio.Protocol):
         """The ticker saw the end of the socket."""
         if error:
             self._reason = f"the connection was lost: {error.strerror or error}"
+        if self._transport:
+            self._transport.abort()
+        self._finish()
+
+    def failed(self, error: Exception) -> None:
+        """A fault of ours: the publisher is cut off, and may come back."""
+        self._log.error("a connection failed", exc_info=error)
+        self._reason = "the server failed to take what it sent"
+        self.over = True
         if self._transport:
             self._transport.abort()
         self._finish()
@@ -211,9 +169,11 @@ class RtmpConnection(asyncio.Protocol):
         try:
             publisher = await self._listener.broadcasts.publish(key, self)
         except Refused as refused:
-            self._reason = f"refused: {refused}"
-            self._core.reject_publish(PUBLISH_BAD_NAME, str(refused))
-            self._flush()
+            self._refuse(str(refused))
+            return
+        except Exception as error:
+            self._log.error("an admission failed", exc_info=error)
+            self._refuse("the server can't take the stream now, try again")
             return
         self._publisher = publisher
         if self.over or not self._core.accept_publish():
@@ -223,6 +183,12 @@ class RtmpConnection(asyncio.Protocol):
         self._log.info("opened", peer=self._peer, encoder=self._core.agent)
         self._handle(self._core.receive_data(b"", clock.monotonic()))  # media that came meanwhile
         self._hand_to_ticker()
+
+    def _refuse(self, reason: str) -> None:
+        if not self.over:
+            self._reason = f"refused: {reason}"
+            self._core.reject_publish(PUBLISH_BAD_NAME, reason)
+            self._flush()
 
     def _hand_to_ticker(self) -> None:
         transport = self._transport
@@ -302,6 +268,7 @@ class Listener:
         self.received = 0  # bytes, of all connections
         self._most = config.max_publishers
         self._connections: set[RtmpConnection] = set()
+        self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.port: int | None = None
         self.tls_port: int | None = None
@@ -310,28 +277,33 @@ class Listener:
     @asynccontextmanager
     async def open(cls, broadcasts: Broadcasts, config: RtmpConfig) -> AsyncIterator[Self]:
         listener = cls(broadcasts, config)
-        servers = []
-        if config.enabled:
-            server, listener.port = await listener._listen(config.host, config.port, None)
-            servers.append(server)
-            if config.certificate:
-                server, listener.tls_port = await listener._listen(config.host, config.tls_port, tls_context(config))
-                servers.append(server)
         try:
+            if config.enabled:
+                listener.port = await listener._listen(config.host, config.port)
+                if config.certificate:
+                    listener.tls_port = await listener._listen(config.host, config.tls_port, tls_context(config))
             yield listener
         finally:
-            for server in servers:
-                server.close()
-            for connection in list(listener._connections):
-                connection.close("the server is stopping")
+            await listener._close()
 
-    async def _listen(
-        self, host: str, port: int, context: ssl.SSLContext | None
-    ) -> tuple[asyncio.AbstractServer, int]:
+    async def _listen(self, host: str, port: int, context: ssl.SSLContext | None = None) -> int:
         loop = asyncio.get_running_loop()
+        timeout_s = TLS_TIMEOUT_S if context else None
         factory: Callable[[], RtmpConnection] = lambda: RtmpConnection(self)  # noqa: E731
-        server = await loop.create_server(factory, host, port, ssl=context, backlog=BACKLOG)
-        return server, server.sockets[0].getsockname()[1]
+        server = await loop.create_server(
+            factory, host, port, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=timeout_s
+        )
+        self._servers.append(server)
+        found: int = server.sockets[0].getsockname()[1]
+        return found
+
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections):
+            connection.close("the server is stopping")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=ADMISSION_S)
 
     @property
     def connections(self) -> int:
@@ -361,8 +333,10 @@ class Listener:
 
 
 def tls_context(config: RtmpConfig) -> ssl.SSLContext:
-    """The certificate of RTMPS. Raises OSError or ssl.SSLError."""
+    """The certificate of RTMPS. Raises ConfigError."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    assert config.certificate
-    context.load_cert_chain(config.certificate, config.key)
+    try:
+        context.load_cert_chain(str(config.certificate), config.key)
+    except OSError as error:  # ssl.SSLError is one, and says little
+        raise ConfigError(f"rtmp.certificate: {config.certificate} can't be used ({error})") from None
     return context

@@ -72,6 +72,10 @@ class Layout:
     def broadcast(self, broadcast_id: str) -> Path:
         return self.broadcasts / _name(broadcast_id)
 
+    def broadcast_ids(self) -> list[str]:
+        """Broadcasts that have a folder."""
+        return [path.name for path in self.broadcasts.iterdir()] if self.broadcasts.is_dir() else []
+
     def rendition(self, broadcast_id: str, rendition: str) -> "RenditionFolder":
         """The folder of one track of a broadcast."""
         return RenditionFolder(self.broadcast(broadcast_id) / _name(rendition))

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from server.errors import Problem
-from server.ingest.broadcasts import OnAir
+from server.ingest.on_air import OnAir
 from server.media.child import ChildFailed
 from server.packager.presentation import VIDEO
 from server.packager.rendition import InMemory, Media, Rendition

@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 
 from server import clock
 from server.errors import Problem
-from server.ingest.broadcasts import OnAir
+from server.ingest.on_air import OnAir
 from server.packager import playlist
 from server.packager.playlist import Refuse, Serve
 from server.packager.presentation import MEDIA_PLAYLIST
