@@ -15,7 +15,7 @@ from typing import NamedTuple
 from server.formats.sample import Sample
 from server.packager.part_target import PartTarget, video_part_target
 
-KEY_SLACK_PERCENT = 5  # a key frame so much before the wanted segment length is taken: 1.95 s for 2 s
+KEY_SLACK_PERCENT = 5  # a key frame so much before the wanted segment length is taken: 1.9 s for 2 s
 # Also the most that sound is kept beyond the last picture.
 TARGET_SLACK_MS = 250  # "EXTINF … rounded to the nearest integer … MUST be <= TARGETDURATION": a GOP of 4.004 s fits 4
 RECENT_GOPS = 4  # the longest of these is expected next
