@@ -24,7 +24,7 @@ from server.config import Config, ConfigError
 from server.ingest import rtmp
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir
-from server.jobs.engine import Jobs
+from server.jobs.jobs import Jobs
 from server.media.child import Children
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations

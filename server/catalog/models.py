@@ -221,6 +221,7 @@ class Job(Base):
     object_id: Mapped[str] = mapped_column(_ID, index=True)
     arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    started_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, default=0)  # begun and not ended by a drain
+    started_at: Mapped[datetime | None]  # for the first time
     finished_at: Mapped[datetime | None]
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Text)  # "code: detail" of one that failed for good

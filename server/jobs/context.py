@@ -1,32 +1,81 @@
 """What a running job is given."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from server import log
+from server.jobs.errors import INTERNAL, JobFailed
+from server.jobs.turns import Turn
+
+MAX_INTERVAL_S = 300.0
+
+_log = log.get("jobs")
 
 Result = TypeVar("Result")
 
 
-class RunStep(Protocol):
-    """Runs a step once and keeps its result (JSON) over crashes."""
+class Durable(Protocol):
+    """What the engine remembers of a job over a crash."""
 
-    async def __call__(self, name: str, work: Callable[[], Awaitable[Any]], /) -> Any: ...
+    async def step(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result: ...
+    async def sleep(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """`arguments` are those of the order; `object_id` is what the job is about."""
+    """One run of a job. A run after a crash calls the same steps in the same order, and finished ones answer from
+    memory: what is between the steps must depend on nothing but the order and the results of steps."""
 
     job_id: str
     project_id: str
-    object_id: str
-    run_step: RunStep
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    object_id: str  # what the job is about
+    arguments: Mapping[str, Any]
+    attempt: int  # 1, 2, … : how often it was begun
+    durable: Durable
+    turn: Turn
 
-    async def step(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result:
-        """A part of the job that is not repeated once it is finished; its result must be JSON, and small.
+    async def step(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[Result]],
+        *,
+        attempts: int = 1,
+        interval_s: float = 1.0,
+        backoff: float = 2.0,
+    ) -> Result:
+        """A part of the job that is not repeated once it is finished; a crash in the middle of it repeats it.
 
-        A crash in the middle repeats it, so what it does must bear that.
+        The result must be a JSON value, and small: keys, not data (a tuple comes back as a list after a crash). An
+        error is tried again `attempts` times in all, after `interval_s`, then `backoff` times that, and so on.
+        Raises JobFailed.
         """
-        result: Result = await self.run_step(name, work)
-        return result
+
+        async def tried() -> Result:
+            return await _tried(name, work, attempts, interval_s, backoff)
+
+        return await self.durable.step(name, tried)
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits, without a place among the running; a restart in between makes it no longer."""
+        self.turn.leave()
+        await self.durable.sleep(seconds)
+        await self.turn.take()
+
+
+async def _tried(
+    name: str, work: Callable[[], Awaitable[Result]], attempts: int, interval_s: float, backoff: float
+) -> Result:
+    attempt = 1
+    while True:
+        try:
+            return await work()
+        except JobFailed:
+            raise
+        except Exception as error:
+            if attempt >= attempts:
+                raise JobFailed(INTERNAL, f"{name}: {type(error).__name__}: {error}") from error
+            _log.warning("a step failed, it is tried again", step=name, attempt=attempt, reason=str(error))
+        await asyncio.sleep(min(interval_s * backoff ** (attempt - 1), MAX_INTERVAL_S))
+        attempt += 1

@@ -1,260 +1,221 @@
-"""Jobs on dbos 3.4.0 (core, MIT, pinned), used for two things: workflows resume after a crash, steps are remembered.
+"""dbos 3.4.0 (core, MIT, pinned), for two things: steps that are remembered, and workflows run again after a crash.
 
-No queue of its is used, for they poll: the row is the order, `after_commit` starts it in this process, a semaphore
-bounds how many run. Its own threads are slowed to one look a minute (see tests/integration/test_jobs.py for what this
-costs idle, and for the contract of the two private names used here).
+It keeps its tables in the catalogue's database. None of its queues, schedules and deadlines is used, so the threads
+that look for work on them once a second (1.2 % of a core) are stopped as soon as what a crash left is running again;
+from then on it costs nothing while no job runs. The names with an underscore, and what `_quiet` relies on, are no
+documented interface of it; tests/unit/jobs/test_engine.py holds them to what they are used for.
+
+Never set conductor_key, auto_upgrade, sharding or transact_enterprise_key: they are for its paid product.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, TypeVar
 
-import dbos._dbos
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowSerializationFormat
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    PortableWorkflowError,
+    SetWorkflowID,
+    StepOptions,
+    WorkflowSerializationFormat,
+    error,
+)
 
-from server import clock, log
-from server.catalog import jobs
-from server.catalog.database import Database, Transaction
-from server.catalog.models import Job
-from server.jobs.context import JobContext
+from server import log
+from server.jobs.errors import INTERNAL, JobFailed, StepsChanged
 
 NAME = "sluice"
-EXECUTOR = "server"  # one server to a data folder: the next one takes over what this one left
-VERSION = "1"  # a constant, or an upgrade would leave what was running for ever
-MAX_ATTEMPTS = 5  # restarts in the middle of one job: then it is what kills the server
-THREADS = 8
-SLOW_S = 60.0
-RESUME_S = 0.2  # between its looks while there may be something to resume
-RESUMING_S = 20.0
-LISTEN_S = 2.0  # its listener sleeps this long through a stop
-RECONCILE_S = 60.0
-STOP_S = 5.0
+WORKFLOW = "job"  # the only one: kinds of jobs are ours
+EXECUTOR = "server"  # one server to a database: the next one goes on with what this one left
+VERSION = "1"  # by default a hash of the code: after an upgrade what was running would never be resumed
+# It makes its pool the loop's default one too, where aiohttp and aiofiles read files: threads start when needed.
+THREADS = 16
+POOL = 5  # connections
+BUSY_MS = 30_000  # the catalogue writes to the same file
+RESUME_S = 0.1  # between looks at the queue where it puts what a crash left; by itself it waits a second
+SETTLE_S = 0.5
+LISTEN_S = 0.25  # a thread of its sleeps so long, which a stop has to wait for; it looks at nothing
+FORGET_BATCH = 500
 
+RUNNING = ["ENQUEUED", "PENDING"]
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+
+_NO_HANDLER = logging.NullHandler()
 _log = log.get("jobs")
 
-Run = Callable[[JobContext], Awaitable[None]]
-Failed = Callable[[str, str], Awaitable[None]]  # object id, why
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How work of a kind is done, and who is told when it failed for good."""
+class Engine:
+    """One in a process. `recovering` are the jobs that a crash or a stop left, until they run again by themselves."""
 
-    run: Run
-    failed: Failed
+    def __init__(self, url: sa.URL, work: Callable[[str], Awaitable[None]]) -> None:
+        self.recovering: set[str] = set()
+        self.settled = asyncio.Event()  # none is recovering
+        self._url = url.set(drivername={"postgresql": "postgresql+psycopg"}.get(url.get_backend_name(), "sqlite"))
 
+        async def job(job_id: str) -> None:
+            self.recovering.discard(job_id)
+            self._look()
+            await work(job_id)
 
-class Jobs:
-    """One for each process. `async with Jobs.open(…)` runs what is ordered."""
-
-    def __init__(self, database: Database, concurrency: int) -> None:
-        self._database = database
-        self._kinds: dict[str, Kind] = {}
-        self._free = asyncio.Semaphore(concurrency)
-        self._running: dict[str, asyncio.Task[Any]] = {}
-        self._starting: set[asyncio.Task[None]] = set()
-        self._open = False
-
-    def register(self, kind: str, run: Run, failed: Failed) -> None:
-        """Before `running`; `run` may be called again for the same object after a crash."""
-        self._kinds[kind] = Kind(run, failed)
+        # Attempts are counted by `Jobs`: dbos counts a claim of every job that a crash left, begun again or not.
+        self._workflow = DBOS.workflow(
+            name=WORKFLOW, max_recovery_attempts=None, serialization_type=WorkflowSerializationFormat.PORTABLE
+        )(job)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Self]:
-        """Resumes what a crash or stop left, then takes orders; leaves what runs for the next start."""
-        global _current
-        engine = await asyncio.to_thread(_engine, self._database)
-        _configure(engine)
-        _current = self
-        self._open = True
-        await asyncio.get_running_loop().run_in_executor(None, _quiet)
-        DBOS.launch()
-        reconciling = asyncio.create_task(self._reconcile_forever())
-        slowing = asyncio.get_running_loop().call_later(RESUMING_S, _look_every, SLOW_S)
+    async def launched(self) -> AsyncIterator[None]:
+        """Runs what was left, and what is started until the end of the block."""
+        logger = logging.getLogger("dbos")
+        logger.addHandler(_NO_HANDLER)  # or it adds one that writes past our log
+        database = _database(self._url)
+        instance = DBOS(config=_config(database, self._url))
+        logger.addFilter(_as_ours)  # after its own
+        instance._registry.get_internal_queue()._polling_interval_sec = RESUME_S
         try:
-            await self.reconcile()
-            yield self
+            DBOS.launch()
+            self.recovering |= await self._unfinished()
+            self._look()
+            settling = asyncio.create_task(self._settle(instance))
+            try:
+                yield
+            finally:
+                settling.cancel()
+                with suppress(asyncio.CancelledError):
+                    await settling
         finally:
-            self._open = False
-            slowing.cancel()
-            reconciling.cancel()
-            await self._stop()
-            await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
-            # the engine had made its own pool the loop's default, and has shut it down
-            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
-            engine.dispose()
-            _current = None
+            await _destroy()
+            logger.removeFilter(_as_ours)
+            database.dispose()
 
-    async def enqueue(
-        self,
-        transaction: Transaction,
-        project_id: str,
-        kind: str,
-        object_id: str,
-        arguments: dict[str, Any] | None = None,
-    ) -> str:
-        """Orders work; it starts with the commit. The job's id."""
-        job = await jobs.add(transaction, project_id, kind, object_id, arguments)
-        transaction.after_commit(lambda: self._start_soon(job.id))
-        return job.id
+    async def start(self, job_id: str) -> None:
+        """Begins a job that neither runs nor is recovering; returns when that is recorded.
 
-    @property
-    def active(self) -> int:
-        """Jobs that run or wait for one of the places."""
-        return len(self._running)
-
-    async def reconcile(self) -> None:
-        """Starts what was ordered and never begun, and ends what the engine has given up."""
-        async with self._database.read() as transaction:
-            rows = await jobs.unfinished(transaction)
-        for row in rows:
-            if row.id in self._running:
-                continue
-            status = await DBOS.get_workflow_status_async(row.id)
-            if status is None:
-                await self._start(row.id)
-            elif status.status not in ("PENDING", "ENQUEUED", "DELAYED"):
-                await self._finish(row, f"given up by the engine ({status.status})")
-
-    # --- starting
-
-    def _start_soon(self, job_id: str) -> None:
-        if self._open:
-            task = asyncio.ensure_future(self._start(job_id))
-            self._starting.add(task)
-            task.add_done_callback(self._started)
-
-    def _started(self, task: asyncio.Task[None]) -> None:
-        self._starting.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("a job could not be started, the next reconciliation tries again", exc_info=error)
+        One that is known all the same was left by a run that could not write its end: it begins from the first step.
+        """
+        try:
+            await self._start(job_id)
+        except error.DBOSWorkflowIDInUseError as known:
+            _log.warning("a job is begun again from its first step", job=job_id, state=known.workflow_status)
+            await self.forget([job_id])
+            await self._start(job_id)
 
     async def _start(self, job_id: str) -> None:
-        with SetWorkflowID(job_id):
-            await DBOS.start_workflow_async(_workflow, job_id)
+        with SetWorkflowID(job_id, workflow_id_reuse_policy="reject"):
+            await DBOS.start_workflow_async(self._workflow, job_id)
 
-    async def _reconcile_forever(self) -> None:
-        while True:
-            await asyncio.sleep(RECONCILE_S)
+    async def step(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Within a job: the result of `work`, or what it was when this step was finished.
+
+        Raises JobFailed; StepsChanged.
+        """
+
+        async def done() -> Result:
+            return await work()
+
+        try:
+            return await DBOS.run_step_async(StepOptions(name=name), done)
+        except PortableWorkflowError as replayed:
+            raise JobFailed(str(replayed.code or INTERNAL), replayed.message) from None
+        except error.DBOSUnexpectedStepError as changed:
+            raise StepsChanged(str(changed)) from None
+
+    async def sleep(self, seconds: float) -> None:
+        """Within a job: until `seconds` after the first time that it came here."""
+        await DBOS.sleep_async(seconds)
+
+    async def forget(self, job_ids: Collection[str]) -> None:
+        """Drops what is remembered of jobs that don't run."""
+        await DBOS.delete_workflows_async(list(job_ids))
+
+    async def forget_ended(self) -> None:
+        """The same for all that ended."""
+        while ended := await DBOS.list_workflows_async(
+            status=ENDED, limit=FORGET_BATCH, load_input=False, load_output=False
+        ):
+            await self.forget([workflow.workflow_id for workflow in ended])
+
+    async def _unfinished(self) -> set[str]:
+        found = await DBOS.list_workflows_async(status=RUNNING, load_input=False, load_output=False)
+        return {workflow.workflow_id for workflow in found}
+
+    async def _settle(self, instance: DBOS) -> None:
+        """Until all that was left runs again, or has ended without running: then nothing is looked for any more."""
+        while not self.settled.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_S):
+                    await self.settled.wait()
             try:
-                await self.reconcile()
-            except Exception:
-                _log.exception("reconciliation failed")
+                self.recovering &= await self._unfinished()
+            except sa.exc.OperationalError as fault:
+                _log.warning("can't look for jobs to resume", reason=str(fault.orig))
+            self._look()
+        _quiet(instance)
 
-    # --- running
-
-    async def work(self, job_id: str) -> None:
-        """The workflow's body."""
-        task = asyncio.current_task()
-        assert task
-        if job_id in self._running:
-            return  # the recovery of a start that was already here
-        self._running[job_id] = task
-        try:
-            async with self._free:
-                await self._work(job_id)
-        finally:
-            self._running.pop(job_id, None)
-
-    async def _work(self, job_id: str) -> None:
-        async with self._database.write() as transaction:
-            row = await jobs.get(transaction, job_id)
-            if row is None or row.finished_at is not None:
-                return
-            row.started_at = row.started_at or clock.now()
-        error = None
-        try:
-            kind = self._kinds[row.kind]
-            await kind.run(JobContext(row.id, row.project_id, row.object_id, _run_step, row.arguments))
-        except Exception as failure:
-            _log.exception("a job failed", job=row.id, kind=row.kind, object=row.object_id)
-            error = f"{type(failure).__name__}: {failure}"
-        await self._finish(row, error)
-
-    async def _finish(self, row: Job, error: str | None) -> None:
-        if error is not None and (kind := self._kinds.get(row.kind)):
-            await kind.failed(row.object_id, error)
-        async with self._database.write() as transaction:
-            found = await jobs.get(transaction, row.id)
-            if found is not None:
-                await jobs.finish(transaction, found, error)
-
-    async def _stop(self) -> None:
-        """What runs is cut off; the engine keeps it as unfinished."""
-        tasks = [*self._running.values(), *self._starting]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=STOP_S)
+    def _look(self) -> None:
+        if not self.recovering:
+            self.settled.set()
 
 
-_current: Jobs | None = None
+def _quiet(instance: DBOS) -> None:
+    """Stops the threads that poll: queue manager, queue workers, schedules; delays and deadlines."""
+    for stopping in instance.background_thread_stop_events:
+        stopping.set()
+    instance._background_jobs_stop_event.set()
 
 
-@DBOS.workflow(
-    name="job", max_recovery_attempts=MAX_ATTEMPTS, serialization_type=WorkflowSerializationFormat.PORTABLE
-)
-async def _workflow(job_id: str) -> None:
-    if _current is not None:
-        await _current.work(job_id)
+async def _destroy() -> None:
+    """Not in dbos's own pool, which this ends, and the loop has to have another one afterwards."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="loop"))
+    with ThreadPoolExecutor(1, thread_name_prefix="jobs-stop") as pool:
+        await loop.run_in_executor(pool, lambda: DBOS.destroy(destroy_registry=True))
 
 
-async def _run_step(name: str, work: Callable[[], Awaitable[Any]]) -> Any:
-    async def step() -> Any:
-        return await work()
-
-    return await DBOS.run_step_async({"name": name}, step)
-
-
-# --- the engine's settings
-
-
-def _configure(engine: sa.Engine) -> None:
-    config = DBOSConfig(
+def _config(database: sa.Engine, url: sa.URL) -> DBOSConfig:
+    return DBOSConfig(
         name=NAME,
-        system_database_engine=engine,
-        system_database_url=engine.url.render_as_string(hide_password=False),
+        system_database_engine=database,
+        system_database_url=url.render_as_string(hide_password=False),
         executor_id=EXECUTOR,
         application_version=VERSION,
-        log_level="CRITICAL",
+        serializer=DBOSPortableJSONSerializer(),  # for steps; the default one is pickle, which runs what it reads
         max_executor_threads=THREADS,
         notification_listener_polling_interval_sec=LISTEN_S,
-        scheduler_polling_interval_sec=SLOW_S,
+        log_level="WARNING",
     )
-    DBOS(config=config)
-    _look_every(RESUME_S)
 
 
-def _look_every(seconds: float) -> None:
-    """The pace of the one queue that the engine has of its own, where it puts what a crash left."""
-    dbos._dbos._get_dbos_instance()._registry.get_internal_queue()._polling_interval_sec = seconds
-
-
-def _engine(database: Database) -> sa.Engine:
-    """A synchronous engine on the catalogue's own database; `synchronous=NORMAL`: the order is what must last."""
-    url = database.engine.url
-    engine = sa.create_engine(url.set(drivername=url.get_backend_name()))
+def _database(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, pool_size=POOL)
     if engine.dialect.name == "sqlite":
-
-        @sa.event.listens_for(engine, "connect")
-        def connected(connection: Any, _record: Any) -> None:
-            connection.isolation_level = "IMMEDIATE"  # the driver begins: the engine's migrations do so themselves
-            cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
+        sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
 
-def _quiet() -> None:
-    """Its log goes through ours, where it says anything at all."""
-    logger = logging.getLogger("dbos")
-    logger.propagate = True
-    with suppress(ValueError):
-        logger.handlers.clear()
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver begins before what writes, and not before what reads: dbos's migrations begin by themselves.
+    connection.isolation_level = "IMMEDIATE"
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",  # a step lost with the power is repeated; an order is committed by the catalogue: FULL
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_MS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _as_ours(record: logging.LogRecord) -> bool:
+    """Its lines name the job; those on every job that a stop cuts off say nothing."""
+    for constant in ("applicationID", "applicationVersion", "executorID"):
+        record.__dict__.pop(constant, None)
+    if job := record.__dict__.pop("operationUUID", None):
+        record.__dict__["job"] = job
+    return not str(record.msg).startswith("Asyncio task cancelled")

@@ -13,9 +13,10 @@ from typing import Any
 
 from server import log
 from server.catalog import events, videos
-from server.catalog.database import Database
-from server.catalog.models import Video
+from server.catalog.database import Database, Transaction
+from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
+from server.jobs.errors import JobFailed
 from server.media import calls
 from server.media.calls import MediaProblem, Probe
 from server.media.child import ChildFailed, Children
@@ -53,10 +54,10 @@ class Pipeline:
         if await job.step("examine", lambda: self._examine(video_id)):
             await job.step("poster", lambda: self._poster(video_id))
 
-    async def failed(self, video_id: str, error: str) -> None:
+    async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
         """The job gave up."""
-        _log.error("processing failed", video=video_id, error=error)
-        await self._end(video_id, GAVE_UP, None)
+        _log.error("processing failed", video=job.object_id, error=failure.text)
+        await self._write_end(transaction, job.object_id, GAVE_UP, None)
 
     async def _examine(self, video_id: str) -> bool:
         """Whether the video can be watched now."""
@@ -97,17 +98,22 @@ class Pipeline:
 
     async def _end(self, video_id: str, problem: MediaProblem | None, probe: Probe | None) -> None:
         async with self._database.write() as transaction:
-            video = await videos.find(transaction, video_id)
-            if video is None or video.state not in ("pre-processing", "processing"):
-                return  # deleted meanwhile, or ended before a crash
-            if probe:
-                _describe(video, probe)
-            if problem is None:
-                await videos.move(transaction, video, "done", duration=video.duration_s)
-                return
-            video.playable = False
-            video.error = {"code": problem.code, "title": TITLES[problem.code], "detail": problem.detail}
-            await videos.move(transaction, video, "error", error=video.error)
+            await self._write_end(transaction, video_id, problem, probe)
+
+    async def _write_end(
+        self, transaction: Transaction, video_id: str, problem: MediaProblem | None, probe: Probe | None
+    ) -> None:
+        video = await videos.find(transaction, video_id)
+        if video is None or video.state not in ("pre-processing", "processing"):
+            return  # deleted meanwhile, or ended before a crash
+        if probe:
+            _describe(video, probe)
+        if problem is None:
+            await videos.move(transaction, video, "done", duration=video.duration_s)
+            return
+        video.playable = False
+        video.error = {"code": problem.code, "title": TITLES[problem.code], "detail": problem.detail}
+        await videos.move(transaction, video, "error", error=video.error)
         _log.info("not watchable", video=video_id, code=problem.code, detail=problem.detail)
 
     async def _poster(self, video_id: str) -> None:

@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("object_id", sa.String(length=40), nullable=False),
         sa.Column("arguments", types.Json(), nullable=False),
         sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("started_at", types.Utc(), nullable=True),
         sa.Column("finished_at", types.Utc(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),

@@ -1,0 +1,76 @@
+"""How a job ends: in its row, and, if it failed, in the same transaction in what its kind says of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.exc import OperationalError
+
+from server import log
+from server.catalog import jobs as rows
+from server.catalog.database import Database, Transaction
+from server.catalog.models import Job
+from server.jobs.context import JobContext
+from server.jobs.errors import JobFailed
+
+RETRY_S, MAX_RETRY_S = 1.0, 30.0  # while the database refuses to take it
+
+_log = log.get("jobs")
+
+Run = Callable[[JobContext], Awaitable[None]]
+OnFailed = Callable[[Transaction, Job, JobFailed], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How work of one kind is done, and what is said of it when it failed for good."""
+
+    run: Run
+    on_failed: OnFailed | None
+
+
+class Endings:
+    """Ends each job once, however often it is asked to."""
+
+    def __init__(self, database: Database, kinds: Mapping[str, Kind]) -> None:
+        self._database = database
+        self._kinds = kinds
+
+    async def end(self, job_id: str, failure: JobFailed | None) -> None:
+        """Tries as often as it takes: while the row doesn't say it, the job has not ended."""
+        wait_s = RETRY_S
+        while True:
+            try:
+                await (self._succeed(job_id) if failure is None else self.fail(job_id, failure))
+                return
+            except OperationalError as fault:
+                _log.warning("the end of a job can't be written yet", job=job_id, reason=str(fault.orig))
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, MAX_RETRY_S)
+
+    async def fail(self, job_id: str, failure: JobFailed) -> bool:
+        """Whether it had not ended before. A fault of `on_failed` does not keep the job alive."""
+        try:
+            return await self._fail(job_id, failure, tell=True)
+        except OperationalError:
+            raise
+        except Exception:
+            _log.exception("what a failed job means could not be written", job=job_id)
+            return await self._fail(job_id, failure, tell=False)
+
+    async def _succeed(self, job_id: str) -> None:
+        async with self._database.write() as transaction:
+            job = await rows.get(transaction, job_id)
+            if job is not None and job.finished_at is None:
+                await rows.finish(transaction, job)
+
+    async def _fail(self, job_id: str, failure: JobFailed, tell: bool) -> bool:
+        async with self._database.write() as transaction:
+            job = await rows.get(transaction, job_id)
+            if job is None or job.finished_at is not None:
+                return False
+            kind = self._kinds.get(job.kind)
+            if tell and kind is not None and kind.on_failed is not None:
+                await kind.on_failed(transaction, job, failure)
+            await rows.finish(transaction, job, failure.text)
+        return True

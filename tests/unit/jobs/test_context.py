@@ -1,0 +1,111 @@
+"""What a job is given: steps that are tried again, sleeps without a place. The engine is a fake that forgets."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from server.jobs import context
+from server.jobs.context import JobContext, Result
+from server.jobs.errors import INTERNAL, MAX_TEXT, JobFailed
+from server.jobs.turns import Turns
+
+
+class Forgetful:
+    """Runs every step."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.steps: list[str] = []
+        self.places: Turns | None = None
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Result]]) -> Result:
+        self.steps.append(name)
+        return await work()
+
+    async def sleep(self, seconds: float) -> None:
+        assert self.places is not None
+        assert not self.places.taken, "a sleeper holds no place"
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def engine() -> Forgetful:
+    return Forgetful()
+
+
+@pytest.fixture
+def job(engine: Forgetful) -> JobContext:
+    engine.places = Turns(1, lambda: None)
+    return JobContext("jo1", "pr1", "vi1", {}, 1, engine, engine.places.turn())
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(context.asyncio, "sleep", wait)
+    return waited
+
+
+def failing(times: int, error: Exception) -> Callable[[], Awaitable[str]]:
+    calls: list[Any] = []
+
+    async def work() -> str:
+        calls.append(1)
+        if len(calls) <= times:
+            raise error
+        return f"call {len(calls)}"
+
+    return work
+
+
+async def test_a_step_answers_with_its_result(job: JobContext, engine: Forgetful) -> None:
+    assert await job.step("one", failing(0, OSError())) == "call 1"
+    assert engine.steps == ["one"]
+
+
+async def test_a_step_that_fails_is_tried_again_after_longer_and_longer(job: JobContext, waits: list[float]) -> None:
+    assert await job.step("one", failing(3, OSError("busy")), attempts=4, interval_s=2) == "call 4"
+    assert waits == [2, 4, 8]
+
+
+async def test_waits_between_attempts_have_a_limit(job: JobContext, waits: list[float]) -> None:
+    await job.step("one", failing(3, OSError("busy")), attempts=4, interval_s=200, backoff=3)
+
+    assert waits == [200, context.MAX_INTERVAL_S, context.MAX_INTERVAL_S]
+
+
+async def test_the_last_attempts_error_is_the_jobs(job: JobContext, waits: list[float]) -> None:
+    error = OSError("busy")
+
+    with pytest.raises(JobFailed, match="one: OSError: busy") as raised:
+        await job.step("one", failing(2, error), attempts=2)
+
+    assert raised.value.code == INTERNAL
+    assert raised.value.__cause__ is error
+
+
+async def test_a_failure_for_good_is_not_tried_again(job: JobContext, waits: list[float]) -> None:
+    with pytest.raises(JobFailed) as raised:
+        await job.step("one", failing(1, JobFailed("unsupported", "no video in it")), attempts=9)
+
+    assert raised.value.text == "unsupported: no video in it"
+    assert waits == []
+
+
+async def test_a_sleeper_gives_its_place_up_and_takes_one_again(job: JobContext, engine: Forgetful) -> None:
+    await job.turn.take()
+
+    await job.sleep(5)
+
+    assert engine.slept == [5]
+    assert engine.places is not None
+    assert engine.places.taken
+
+
+def test_what_an_error_says_has_a_limit() -> None:
+    assert len(JobFailed("x", "y" * 10_000).detail) == MAX_TEXT
