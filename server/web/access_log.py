@@ -3,7 +3,7 @@
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from server.log import get, mask
+from server.log import Lines, get, mask
 from server.web.addresses import ADDRESSES
 from server.web.middleware import REQUEST_ID
 from server.web.services import SERVICES
@@ -14,7 +14,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # answers that only say that all is well, asked for by machines every few seconds
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
-_log = get("http")
+_lines, _log = Lines("http"), get("http")
 
 
 class AccessLog(AbstractAccessLogger):
@@ -28,12 +28,12 @@ class AccessLog(AbstractAccessLogger):
         route = template(request)
         method = request.method if request.method in METHODS else "OTHER"  # a client can make up any number of them
         app[SERVICES].metrics.request_finished(method, route, response.status, time, sent)
-        write = _log.debug if route in QUIET_ROUTES and response.status < 400 else _log.info
+        write = _log.debug if route in QUIET_ROUTES and response.status < 400 else _lines.info
         write(
             "request",
             method=method,
             route=route,
-            url=mask(request.path_qs[:PATH_LIMIT]),
+            url=mask(request.raw_path[:PATH_LIMIT]),
             status=response.status,
             bytes=sent,
             ms=round(time * 1000, 1),

@@ -1,7 +1,7 @@
 """The web application: routes, middleware and services put together.
 
     app = build(services, operations=[uploads.operations], mounts=[hls.mount])
-    runner = runner(app)
+    async with serving(app, host, port): …
 
 `operations` are typed or raw REST operations, which also appear in the OpenAPI document. A mount adds media and pages:
 it gets the application, adds its routes to `app.router`, and may call `expose` for its answer headers.
@@ -57,14 +57,6 @@ def build(
     return app
 
 
-def runner(app: web.Application, shutdown_timeout_s: float = 3.0) -> web.AppRunner:
-    """Serves the application: `await runner.setup()`, then sites on it, then `await runner.cleanup()`.
-
-    Requests in flight may take `shutdown_timeout_s` to finish when it is cleaned up.
-    """
-    return Runner(app, handle_signals=False, shutdown_timeout=shutdown_timeout_s)
-
-
 def expose(app: web.Application, headers: Iterable[str]) -> None:
     """Lets pages on other origins read these answer headers."""
     app[CORS].expose(headers)
@@ -73,7 +65,7 @@ def expose(app: web.Application, headers: Iterable[str]) -> None:
 @asynccontextmanager
 async def serving(app: Application, host: str, port: int) -> AsyncIterator[int]:
     """Answers requests while the context lasts; the port. Raises OSError when it can't be had."""
-    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=DRAIN_S)
+    runner = Runner(app, handle_signals=False, shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()

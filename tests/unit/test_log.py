@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+import structlog
 
 from server import log
 
@@ -64,3 +65,31 @@ def test_an_exception_is_one_line_of_json(out: io.StringIO) -> None:
     line = json.loads(out.getvalue())
 
     assert "ValueError: broken" in line["exception"]
+
+
+@pytest.mark.parametrize("level", ["info", "warning"])
+def test_lines_of_every_request_look_like_the_others(level: str) -> None:
+    stream = io.StringIO()
+    log.configure(level, "json", stream)
+    structlog.contextvars.bind_contextvars(request="r1")
+    try:
+        log.get("http").info("request", status=200)
+        log.Lines("http").info("request", status=200)
+    finally:
+        structlog.contextvars.clear_contextvars()
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    for line in lines:
+        assert line.pop("timestamp").endswith("Z")
+    assert len(lines) == (2 if level == "info" else 0)
+    assert lines[:1] == lines[1:]
+
+
+def test_lines_are_pretty_where_the_others_are() -> None:
+    stream = io.StringIO()
+    log.configure("info", "pretty", stream)
+
+    log.Lines("http").info("request", status=200)
+
+    assert "status=200" in stream.getvalue()
+    assert "{" not in stream.getvalue()

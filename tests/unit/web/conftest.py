@@ -20,6 +20,7 @@ from server.playback.revocations import Revocations
 from server.playback.tokens import Tokens
 from server.web import application
 from server.web.auth import Credentials
+from server.web.protocol import Runner
 from server.web.services import IngestPorts, Services
 from tests.unit.web.kit import OWNER_KEY, SECRET, Client, Connect, Fake, Make
 
@@ -105,7 +106,7 @@ class OwnServer(TestServer):
     """With the runner that the product uses."""
 
     async def _make_runner(self, **_: Any) -> web.AppRunner:
-        return application.runner(self.app)
+        return Runner(self.app)
 
 
 @pytest.fixture

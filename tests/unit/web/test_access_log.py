@@ -18,6 +18,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     capture = LogCapture()
     logger = structlog.wrap_logger(None, processors=[structlog.contextvars.merge_contextvars, capture])
     monkeypatch.setattr(access_log, "_log", logger)
+    monkeypatch.setattr(access_log, "_lines", logger)
     return capture.entries
 
 
