@@ -32,6 +32,7 @@ class UploadFiles:
         self._layout = layout
         self._reserve_bytes = reserve_bytes
         self._executor = executor
+        self.received = 0  # bytes that `append` has stored, for those who count
 
     @classmethod
     @asynccontextmanager
@@ -73,6 +74,7 @@ class UploadFiles:
                 await appender.write(chunk)
         finally:
             size = await uncancelled(appender.close(keep_to))
+            self.received += size - offset
         return size
 
     async def adopt_part(self, upload_id: str, key: int, other_id: str) -> None:

@@ -7,7 +7,7 @@ from server.catalog import uploads, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Upload, Video
 from server.errors import Problem
-from server.protocols.tus.metadata import Description
+from server.protocols.tus.metadata import MAX_FILENAME_CHARS, Description
 
 UNTITLED = "Untitled"
 
@@ -91,5 +91,6 @@ async def begin(transaction: Transaction, video: Video, upload: Upload) -> str |
 
 
 def base_name(filename: str | None) -> str | None:
-    """The last part of what may be a path of either kind."""
-    return filename.replace("\\", "/").rstrip("/").rpartition("/")[2] if filename else None
+    """The last part of what may be a path of either kind; None where that leaves nothing."""
+    path = (filename or "").replace("\0", "").replace("\\", "/")
+    return path.rstrip("/").rpartition("/")[2].strip()[:MAX_FILENAME_CHARS] or None
