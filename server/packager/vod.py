@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from server.formats.fmp4.index import MovieIndex
 from server.formats.fmp4.init import init_segment
-from server.formats.fmp4.movie import Unservable
 from server.formats.fmp4.samples import NOWHERE
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
 from server.formats.sample import AudioConfig, VideoConfig
@@ -23,14 +22,12 @@ from server.packager.presentation import (
 from server.packager.vod_track import CutTrack, cut_tracks
 
 TARGET_S = 4.0
-# A segment is put together in memory: ten seconds at 100 Mbit/s.
-MAX_SEGMENT_BYTES = 128 * 1024 * 1024
 # Two samples nearer than this in the file are read in one go: a read costs about as much as copying this.
 READ_GAP = 16 * 1024
 
 
 class IndexedVideo:
-    """The presentation of an upload. Raises Unservable when a segment would be larger than MAX_SEGMENT_BYTES.
+    """The presentation of an upload.
 
     Making one costs a few milliseconds for ten minutes; keep it, it is immutable.
     """
@@ -38,9 +35,6 @@ class IndexedVideo:
     def __init__(self, index: MovieIndex, target_s: float = TARGET_S) -> None:
         self._cut = cut_tracks(index, target_s)
         sizes = {name: cut.sizes for name, cut in self._cut.items()}
-        largest = max(map(max, sizes.values()))
-        if largest > MAX_SEGMENT_BYTES:
-            raise Unservable(f"found: segments of {largest >> 20} MiB; the limit is {MAX_SEGMENT_BYTES >> 20} MiB")
         self._independent = all(cut.independent for cut in self._cut.values())
         self._media = _media_playlists(self._cut, self._independent)
         video, audio = self._cut.get(VIDEO), self._cut.get(AUDIO)

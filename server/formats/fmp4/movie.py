@@ -5,8 +5,10 @@ MAX_GOP_S apart, the media in the file itself, an edit list of one piece. Everyt
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from operator import sub
 
 from server.formats.aac import AacError, asc_of, audio_config
@@ -14,12 +16,15 @@ from server.formats.avc import AvcDecoderConfiguration, AvcError, video_config
 from server.formats.fmp4.box import box, visual_sample_entry
 from server.formats.fmp4.foreign import ForeignBox, Mp4Error, Read, read_moov
 from server.formats.fmp4.index import MovieIndex, Track
-from server.formats.fmp4.samples import MAX_SAMPLES, sample_table
+from server.formats.fmp4.samples import MAX_SAMPLES, SampleTable, sample_table
 from server.formats.fmp4.tracks import TrackHeader, entry_children, movie_timescale, track_headers
 from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 
 # A segment is a whole GOP at least; longer ones make players wait and segments that fill memory.
 MAX_GOP_S = 10
+# Bytes of a track in ten seconds, 200 Mbit/s: a segment is put together in memory.
+MAX_BURST_BYTES = 256 * 1024 * 1024
+BURST_S = 10
 # A camera that never stops; longer claims are made up, and a playlist of them would fill memory.
 MAX_DURATION_S = 48 * 3600
 # From the decoding of a picture to its showing: a slide show with B-frames has minutes.
@@ -185,6 +190,15 @@ def _check_times(track: Track, delay: int, header: TrackHeader) -> None:
         raise Mp4Error("the file shows pictures long before or after they are decoded")
     if track.last_shown <= max(0, track.shown(track.keys[0])):
         raise _refuse([header], "its edit list shows nothing of it")
+    if _burst(samples, BURST_S * timescale) > MAX_BURST_BYTES:
+        raise _refuse([header], f"it has more than {MAX_BURST_BYTES >> 20} MiB in {BURST_S} s")
+
+
+def _burst(samples: SampleTable, step: int) -> int:
+    """The most bytes in any of the stretches of `step` ticks that the track is made of."""
+    before = array("Q", accumulate(samples.sizes, initial=0))
+    marks = [bisect_left(samples.dts, time) for time in range(0, samples.dts[-1], step)]
+    return max((before[b] - before[a] for a, b in pairwise([*marks, len(samples)])), default=0)
 
 
 def _check_together(video: Track, audio: Track) -> None:

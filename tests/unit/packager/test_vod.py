@@ -8,10 +8,9 @@ import m3u8
 import pytest
 
 from server.formats.aac import audio_config, silent_frame
-from server.formats.fmp4.movie import Unservable, read_index
+from server.formats.fmp4.movie import read_index
 from server.formats.fmp4.read import read_samples
 from server.formats.sample import AudioConfig, Sample
-from server.packager import vod
 from server.packager.presentation import NoSuchMediaError, ShortReadError
 from server.packager.vod import READ_GAP, IndexedVideo
 from tests.harness.mp4 import ASC, FakeTrack, mp4
@@ -336,12 +335,6 @@ def test_more_pieces_than_one_read_takes() -> None:
     upload = Upload(tiny, FakeTrack(kind="audio", count=9000, timescale=9000, delta=1024, size=5))
     assert len(upload.presentation.segment("video", 0).pieces) > 2000
     assert len(upload.samples("video")) == 9000
-
-
-def test_segments_too_large_to_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vod, "MAX_SEGMENT_BYTES", 11_999)
-    with pytest.raises(Unservable, match="the limit is"):
-        Upload(VIDEO)
 
 
 def test_one_picture_and_one_frame() -> None:

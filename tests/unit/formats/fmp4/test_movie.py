@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.formats.fmp4 import movie
 from server.formats.fmp4.box import box, full_box, visual_sample_entry
 from server.formats.fmp4.foreign import Mp4Error
 from server.formats.fmp4.index import MovieIndex
@@ -172,6 +173,13 @@ def test_sound_files_that_are_not_for_us(tracks: list[FakeTrack], words: str) ->
     assert caught.value.code == "unsupported"
     assert words in caught.value.detail
     assert caught.value.detail.startswith("found: ")
+
+
+def test_more_bytes_a_second_than_a_segment_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movie, "MAX_BURST_BYTES", 300 * 100)
+    assert index(FakeTrack(count=700)).video is not None
+    with pytest.raises(Unservable, match=r"it has more than 0 MiB in 10 s"):
+        index(FakeTrack(count=700, size=101))
 
 
 def test_fragmented_files() -> None:
