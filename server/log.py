@@ -22,6 +22,7 @@ _SECRET_NAMES = re.compile(
 _SECRET_TEXT = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
     r"|(?<=/token/)[^/?#\s\"]+"
+    r"|(?<=/upload-tokens/)[^/?#\s\"]+"
     r"|(?<=[?&]token=)[^&#\s\"]+"
     r"|(?<=[?&]avh=)[^&#\s\"]+"
     r"|(?<=[?&]streamKey=)[^&#\s\"]+"

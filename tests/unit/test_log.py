@@ -18,6 +18,8 @@ from server import log
         ("/vod/vi1/thumbnail.jpg?avh=abc", "/vod/vi1/thumbnail.jpg?avh=***"),
         ("PATCH /tus/up123/s3cr3t_x-y 204", "PATCH /tus/up123/*** 204"),
         ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aSJ9.c2ln here", "got *** here"),
+        ("GET /upload-tokens/to1 404", "GET /upload-tokens/*** 404"),
+        ("/live-streams?streamKey=abc", "/live-streams?streamKey=***"),
         ("/videos/vi1", "/videos/vi1"),
     ],
 )
