@@ -16,7 +16,8 @@ from typing import Any
 
 import orjson
 
-from server import ids, log
+from server import clock, ids, log
+from server.catalog import jobs as job_rows
 from server.catalog import keys, live_streams, videos
 from server.catalog.database import Database, Transaction, sqlite_url
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
@@ -54,6 +55,7 @@ from server.web.services import IngestPorts, Services
 
 PLAYER = Path(__file__).parent.parent / "player" / "dist"
 CHILDREN = 4
+LATE_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # buckets; a tick of the listener is 0.025
 
 _log = log.get("server")
 
@@ -139,7 +141,13 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     def gone(broadcast_id: str) -> None:
         _in_background(asyncio.to_thread(shutil.rmtree, layout.broadcast(broadcast_id), ignore_errors=True))
 
-    broadcasts = await stack.enter_async_context(Broadcasts.open(database, store, config.live, ended, gone))
+    lateness = "From the end of a part's media to its publication."
+    late = metrics.histogram("sluice_part_lateness_seconds", lateness, LATE_S)
+    broadcasts = await stack.enter_async_context(
+        Broadcasts.open(
+            database, store, config.live, ended, gone, lambda end_ms: late(max(0, clock.wall_ms() - end_ms) / 1000)
+        )
+    )
     listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp))
 
     def video_deleted(video: Video) -> None:
@@ -190,7 +198,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         for part in (live, vod, images, embed):
             part.add_routes(app.router)
 
-    _watch(metrics, broadcasts, listener, store, jobs)
+    _watch(metrics, broadcasts, listener, store, jobs, uploads, database)
     app = application.build(services, [source_uploads.operations], [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
@@ -272,7 +280,13 @@ def _try_writing(layout: Layout) -> None:
 
 
 def _watch(
-    metrics: Metrics, broadcasts: Broadcasts, listener: rtmp.Listener, store: SegmentStore, jobs: Jobs
+    metrics: Metrics,
+    broadcasts: Broadcasts,
+    listener: rtmp.Listener,
+    store: SegmentStore,
+    jobs: Jobs,
+    uploads: Uploads,
+    database: Database,
 ) -> None:
     """Names the counters of the parts."""
 
@@ -289,7 +303,19 @@ def _watch(
           lambda: renditions(lambda r: r.window.waiters))  # fmt: skip
     watch("counter", "sluice_segments_written", "Live segments on disk.", lambda: store.written_segments)
     watch("counter", "sluice_segments_failed", "Live segments that the disk refused.", lambda: store.faults)
+    watch("counter", "sluice_upload_bytes", "Bytes stored of uploads.", lambda: uploads.files.received)
+    watch("gauge", "sluice_uploads_held", "Uploads that a request is at.", lambda: uploads.locks.held)
     watch("gauge", "sluice_jobs_active", "Jobs that run or wait for a place.", lambda: jobs.active)
+    waiting = {"depth": 0, "age": 0.0}
+
+    async def look() -> None:
+        async with database.read() as transaction:
+            depth, oldest = await job_rows.depth(transaction)
+        waiting.update(depth=depth, age=(clock.now() - oldest).total_seconds() if oldest else 0.0)
+
+    metrics.refresh(look)
+    watch("gauge", "sluice_jobs_depth", "Jobs ordered and not ended.", lambda: waiting["depth"])
+    watch("gauge", "sluice_jobs_oldest_seconds", "Age of the oldest of them.", lambda: waiting["age"])
 
 
 # --- commands beside the server

@@ -44,6 +44,7 @@ class Broadcasts:
         config: LiveConfig,
         on_ended: Ended,
         on_gone: Callable[[str], None],
+        on_part: Callable[[int], None],
     ) -> None:
         self._database = database
         self._store = store
@@ -53,6 +54,7 @@ class Broadcasts:
         self._on_air: dict[str, OnAir] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._on_part = on_part  # a part is out, whose media ended at this time of the wall clock
         self._closing = False
 
     @classmethod
@@ -64,9 +66,10 @@ class Broadcasts:
         config: LiveConfig,
         on_ended: Ended,
         on_gone: Callable[[str], None],
+        on_part: Callable[[int], None] = lambda end_ms: None,
     ) -> AsyncIterator[Self]:
         """Takes up what a restart left, and leaves what is on air for the next start to take up."""
-        broadcasts = cls(database, store, config, on_ended, on_gone)
+        broadcasts = cls(database, store, config, on_ended, on_gone, on_part)
         await broadcasts._take_up()
         try:
             yield broadcasts
@@ -148,7 +151,7 @@ class Broadcasts:
             broadcast.record,
         )
         stream = Stream(broadcast.id)
-        packager = LivePackager(live.id, broadcast.id, settings, self._store)
+        packager = LivePackager(live.id, broadcast.id, settings, self._store, self._on_part)
         stream.attach(packager)
         return OnAir(
             live_stream_id=live.id,

@@ -5,7 +5,7 @@ where it has nothing, so that all renditions have the same media sequence number
 happens at once on the event loop: no queue lies between a sample and its part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from server.formats.m3u8.media import RenditionReport
 from server.formats.sample import AudioConfig, Sample, TrackConfig
@@ -30,7 +30,16 @@ PATIENCE_SEGMENTS = 3  # a rendition without a part by then is not waited for
 class LivePackager:
     """A reader of a stream. `renditions` by name: "video", "audio"."""
 
-    def __init__(self, live_stream_id: str, broadcast_id: str, settings: LiveSettings, store: SegmentStore) -> None:
+    def __init__(
+        self,
+        live_stream_id: str,
+        broadcast_id: str,
+        settings: LiveSettings,
+        store: SegmentStore,
+        on_part: Callable[[int], None] = lambda end_ms: None,
+    ) -> None:
+        """`on_part` is called with each part published: the wall clock at its end, milliseconds since 1970."""
+        self._on_part = on_part
         self.live_stream_id = live_stream_id
         self.broadcast_id = broadcast_id
         self.settings = settings
@@ -223,6 +232,8 @@ class LivePackager:
             if cut.last and entry is None:
                 self._fill(rendition, rendition.window.next_msn + 1)
         self._publish(rendition, closed)
+        if rendition.track is not None:
+            self._on_part(rendition.track.wall_ms(cuts[-1].end))
 
     def _publish(self, rendition: Rendition, closed: bool) -> None:
         if closed:

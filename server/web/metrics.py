@@ -5,7 +5,7 @@ so that nothing changes meanwhile, and only then written out in a thread (12 ms 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +34,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._watched: list[_Watched] = []
+        self._looks: list[Callable[[], Awaitable[None]]] = []
         self._readings: list[tuple[_Watched, Reading]] = []
         self._seconds = Histogram(
             "sluice_http_request_seconds",
@@ -64,8 +65,19 @@ class Metrics:
         """Shows what `read` gives at each scrape. With `label`, it gives a number for each value of that label."""
         self._watched.append(_Watched(kind, name, help, read, label))
 
+    def histogram(self, name: str, help: str, buckets: Sequence[float]) -> Callable[[float], None]:
+        """A new one; what it returns counts a value."""
+        observe: Callable[[float], None] = Histogram(name, help, buckets=buckets, registry=self.registry).observe
+        return observe
+
+    def refresh(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Awaits `look` before each scrape, for numbers that are not in memory."""
+        self._looks.append(look)
+
     async def render(self) -> bytes:
         """The exposition text."""
+        for look in self._looks:
+            await look()
         self._readings = [(watched, watched.read()) for watched in self._watched]
         return await asyncio.to_thread(generate_latest, self.registry)
 
