@@ -21,6 +21,11 @@ class Locks:
         """The name's lock; entering it raises Problem (423) after `patience_s`."""
         return Hold(self._holders, name, patience_s)
 
+    @property
+    def held(self) -> int:
+        """How many there are."""
+        return len(self._holders)
+
     def is_held(self, name: str) -> bool:
         return name in self._holders
 

@@ -7,6 +7,8 @@ from aiohttp import HttpVersion11, web
 
 from server.errors import Problem
 
+_ASKED = web.RequestKey("asked_to_continue", bool)
+
 IDLE_S = 60.0  # without a byte: the sender is gone, whatever its connection says
 
 
@@ -15,6 +17,7 @@ async def wait_to_continue(request: web.Request) -> None:
 
     So a client that asked first is refused before it sends a byte (RFC 9110, section 10.1.1).
     """
+    request[_ASKED] = True
 
 
 async def chunks(request: web.Request) -> AsyncIterator[bytes]:
@@ -27,6 +30,9 @@ async def chunks(request: web.Request) -> AsyncIterator[bytes]:
                 # not readany: it joins what has come, which is one more copy of every byte
                 chunk, ended = await content.readchunk()
         except TimeoutError:
+            # not an answer: a client that comes back to it would take one for final, and a reset for the network's
+            if request.transport is not None:
+                request.transport.abort()
             raise ConnectionAbortedError("the sender fell silent") from None
         if chunk:
             yield chunk
@@ -35,10 +41,9 @@ async def chunks(request: web.Request) -> AsyncIterator[bytes]:
 
 
 async def _continue(request: web.Request) -> None:
-    expected = request.headers.get("Expect", "").lower()
-    if not expected or request.version < HttpVersion11:
+    if not request.pop(_ASKED, False) or request.version < HttpVersion11:
         return
-    if expected != "100-continue":
+    if request.headers["Expect"].lower() != "100-continue":
         raise Problem("invalid-payload", detail="Expect must be 100-continue.", name="Expect")
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     request.writer.output_size = 0  # the answer itself has not begun

@@ -18,6 +18,8 @@ from server.web.cors import CORS
 REQUEST_ID = web.RequestKey("request_id", str)
 EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])  # to go out with the answer, also with a problem
 
+CLIENT_GONE = 499  # as nginx logs it
+
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _log = log.get("web")
 
@@ -44,7 +46,9 @@ async def outermost(
     except web.RequestPayloadError:
         return _refuse(request, Problem("invalid-payload", "The request body ended early or is not well encoded."))
     except ConnectionError:
-        raise  # the client is gone: nobody to answer
+        if request.writer.output_size > 0:
+            raise
+        return web.Response(status=CLIENT_GONE, reason="Client Closed Request")  # nobody reads it but the log
     except Exception:
         _log.exception("request failed", method=request.method, path=request.path)
         return _refuse(request, Problem("internal-error"))

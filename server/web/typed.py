@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from server import ids
 from server.errors import Problem
-from server.web import rates, validation
+from server.web import bodies, rates, validation
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
 from server.web.middleware import EXTRA_HEADERS
@@ -165,7 +165,9 @@ def mount(app: web.Application, operations: Sequence[Operation]) -> None:
         if operation.method == "GET":
             app.router.add_get(operation.path, endpoint)
         else:
-            app.router.add_route(operation.method, operation.path, endpoint)
+            # one that reads its body itself says when it wants it
+            expect_handler = bodies.wait_to_continue if operation.raw else None
+            app.router.add_route(operation.method, operation.path, endpoint, expect_handler=expect_handler)
 
 
 def _endpoint(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -36,8 +36,10 @@ class Holder:
 async def test_a_free_lock_is_taken_and_given_back(locks):
     async with locks.hold("up"):
         assert locks.is_held("up")
+        assert locks.held == 1
 
     assert not locks.is_held("up")
+    assert locks.held == 0
 
 
 async def test_names_do_not_hinder_each_other(locks):

@@ -1,5 +1,6 @@
 """tus over HTTP, verb by verb: method, headers, body -> status, headers."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -287,3 +288,25 @@ async def test_one_who_asks_first_is_told_to_go_on(client, url):
 
     assert (answer.status, answer.headers["Upload-Offset"]) == (204, "5")
 
+
+async def test_a_full_disk_is_said_before_the_bytes(client, service, url, monkeypatch):
+    monkeypatch.setattr(service.files, "_reserve_bytes", 1 << 60)
+    creation = await client.post("/tus", headers={**V, "Upload-Length": "10"})
+    patch = await client.patch(url, headers={**CHUNK, "Upload-Offset": "0"}, data=b"01234")
+
+    assert (creation.status, patch.status) == (507, 507)
+    assert (await patch.json())["title"] == "The server is out of storage space."
+
+
+async def test_a_sender_that_goes_away_leaves_what_came(start, url, client):
+    """And a line in the log, not a traceback."""
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    head = {**CHUNK, "Upload-Offset": "0", "Content-Length": "10"}
+    lines = [f"PATCH {url} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    writer.write("\r\n".join(lines).encode() + b"abc")
+    await writer.drain()
+    writer.transport.abort()
+    answer = await client.head(url, headers=V)
+
+    assert answer.headers["Upload-Offset"] in ("0", "3")
+    assert await reader.read() == b""

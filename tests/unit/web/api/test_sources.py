@@ -189,3 +189,22 @@ async def test_a_delegated_upload_fills_a_waiting_video(stranger, token, video_i
 @pytest.mark.parametrize(("query", "status"), [("", 401), ("?token=", 401), ("?token=to1", 401)])
 async def test_a_delegated_upload_needs_its_token(stranger, query, status):
     assert (await send(stranger, f"/upload{query}", form())).status == status
+
+
+@pytest.mark.parametrize(("path", "status"), [("/videos/vi1111111111111111111111/source", 404), ("/upload", 401)])
+async def test_one_who_asks_first_is_refused_before_the_body(client, path, status):
+    async def body():
+        pytest.fail("the body was asked for")
+        yield b""
+
+    headers = {"Content-Type": "multipart/form-data; boundary=XX"}
+    answer = await client.post(path, data=body(), headers=headers, expect100=True)
+
+    assert answer.status == status
+
+
+async def test_one_who_asks_first_is_told_to_go_on(client, layout, video_id):
+    answer = await client.post(f"/videos/{video_id}/source", data=form(), expect100=True)
+
+    assert answer.status == 201
+    assert layout.video_source(video_id).read_bytes() == b"abc"
