@@ -39,7 +39,7 @@ LIST_LIMIT = 50  # entries of `origins` and `countries`
 TEXT_LIMIT = 256  # characters of any one claim
 
 # scheme://host[:port], or a host, either with *. in front of its name for every host below it
-_ORIGIN = re.compile(r"(https?://)?(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:\d{1,5})?")
+_ORIGIN = re.compile(r"(https?://)?(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 

@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -78,8 +79,14 @@ def _storable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Title = Annotated[Text, StringConstraints(min_length=1, max_length=1000), AfterValidator(_not_blank)]
+# the patterns only tell the document what the validators check, in words that a person understands
+Text = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": "^[^\\u0000]*$"})]
+Title = Annotated[
+    Text,
+    StringConstraints(min_length=1, max_length=1000),
+    AfterValidator(_not_blank),
+    Field(json_schema_extra={"pattern": "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"}),
+]
 LongText = Annotated[Text, StringConstraints(max_length=20_000)]
 Tag = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]

@@ -21,6 +21,7 @@ from server.web.typed import Call, Operations
 
 RESTREAMS_LIMIT = 5  # as in the dialect
 RECONNECT_LIMIT_S = 1800
+RTMP_URL = "^rtmps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9]"  # for the document; `_rtmp_url` is what checks
 APPLICATION = "live"  # in rtmp://host/live; any is accepted
 
 operations = Operations("Live streams")
@@ -42,7 +43,12 @@ def _rtmp_url(text: str) -> str:
 
 class RestreamBody(Body):
     name: Title
-    server_url: Annotated[Text, StringConstraints(max_length=2000), AfterValidator(_rtmp_url)]
+    server_url: Annotated[
+        Text,
+        StringConstraints(max_length=2000),
+        AfterValidator(_rtmp_url),
+        Field(json_schema_extra={"pattern": RTMP_URL, "examples": ["rtmp://a.example.com/app"]}),
+    ]
     stream_key: Title
 
 

@@ -12,10 +12,13 @@ from server.web.shapes import Answer, Body, Moment, Text
 from server.web.typed import Call
 
 COUNT_LIMIT = 2**31 - 1
+ORIGIN = r"^([Hh][Tt][Tt][Pp][Ss]?://)?(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(:[0-9]{1,5})?$"
 
 Count = Annotated[int, Field(ge=1, le=COUNT_LIMIT)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=TEXT_LIMIT)]
-Entries = Annotated[list[Text], Field(max_length=LIST_LIMIT)]
+# checked by `check_limits`, as when they come in a token
+Origin = Annotated[Text, Field(json_schema_extra={"pattern": ORIGIN})]
+Country = Annotated[Text, Field(json_schema_extra={"pattern": "^[A-Za-z]{2}$"})]
 
 
 class TokenBody(Body):
@@ -25,11 +28,15 @@ class TokenBody(Body):
     aud: Annotated[
         Literal["playback", "thumbnail"], Field(description="playback opens everything, thumbnail images only.")
     ] = "playback"
-    origins: Entries = Field(
-        default_factory=list, description="Pages that may play: example.com, *.example.com, https://example.com"
+    origins: list[Origin] = Field(
+        default_factory=list,
+        max_length=LIST_LIMIT,
+        description="Pages that may play: example.com, *.example.com, https://example.com",
     )
     ip: ShortText | None = Field(None, description="An address or a network.")
-    countries: Entries = Field(default_factory=list, description="ISO 3166-1 codes, such as FR.")
+    countries: list[Country] = Field(
+        default_factory=list, max_length=LIST_LIMIT, description="ISO 3166-1 codes, such as FR."
+    )
     max_quality: Count | None = Field(
         None,
         validation_alias=AliasChoices("max_quality", "maxQuality"),
