@@ -8,7 +8,7 @@ import { defineConfig } from 'vite';
  * @returns {import('vite').Plugin}
  */
 function precompressed() {
-  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
+  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
   return {
     name: 'precompressed',
     apply: 'build',

@@ -92,7 +92,7 @@ function connect(video, view, player) {
     const known = player.engine?.live && seekable.length > 0;
     view.showPreviewBehind(known ? (seekable.end(0) - seekable.start(0)) * (1 - ratio) : null);
   });
-  setInterval(() => player.edge.tick(performance.now()), TICK_MS);
+  setInterval(() => player.tick(performance.now()), TICK_MS);
   setInterval(() => view.showLive(player.edge.status()), BADGE_MS);
 }
 

@@ -15,23 +15,11 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from server.web.embed import POLICY
 from tests.harness.media import FOLDER, clip, ffmpeg
 
 DIST = Path(__file__).parents[2] / "player" / "dist"
 
-# What the page needs, and no more. The hash is that of an empty style element (player/src/ui/strict_styles.js).
-CSP = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
-        "img-src 'self' data:",
-        "media-src 'self' blob: data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-)
 PLAYLIST = "application/vnd.apple.mpegurl"
 LIVE_SEGMENT_S = 1
 
@@ -210,7 +198,7 @@ class Origin:
     async def _page(self, request: web.Request) -> web.StreamResponse:
         config = json.dumps(self.pages[request.match_info["name"]])
         page = (DIST / "index.html").read_text().replace("__SLUICE_CONFIG__", html_safe(config))
-        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": CSP})
+        return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
     async def _vod_file(self, request: web.Request) -> web.StreamResponse:
         return self._file(hls_vod(), request)

@@ -11,6 +11,10 @@ const TOLERANCE_S = 0.06;
 const MIN_BUFFER_S = 0.25;
 /** Faster is heard in voices. */
 const MAX_RATE = 1.25;
+/** A viewer nearer to live than the target, with a buffer this thin, falls back before the next late part. */
+const THIN_BUFFER_S = 0.5;
+const EARLY_S = 0.15;
+const BACK_RATE = 0.95;
 /** Further behind than this, a jump is less annoying than half a minute of hurry. */
 const SEEK_BEHIND_S = 3;
 
@@ -38,6 +42,7 @@ const FORGIVE_S_PER_S = 0.01;
 export function nextAction({ latency, target, buffer }) {
   const late = latency - target;
   if (late > SEEK_BEHIND_S) return { seek: true };
+  if (late < -EARLY_S && buffer < Math.min(THIN_BUFFER_S, target / 2)) return { rate: BACK_RATE };
   if (late <= TOLERANCE_S || buffer <= MIN_BUFFER_S) return { rate: 1 };
   return { rate: Math.min(MAX_RATE, 1 + Math.ceil(late * 20) / 20) };
 }

@@ -45,9 +45,15 @@ const BACK_BUFFER_S = 60;
 /** A blocking reload may be held for three target durations, 12 s at the usual 4 s. */
 const PLAYLIST_PATIENCE_MS = 20_000;
 
-/** @param {number} retries */
+/**
+ * @param {number} retries
+ * @returns {import('hls.js').LoadPolicy}
+ */
 function patience(retries) {
-  const again = { maxNumRetry: retries, retryDelayMs: 500, maxRetryDelayMs: 4000 };
+  // Steady, not slower and slower: hls.js takes the playlist of a stream's first two seconds, which has parts
+  // but no whole segment yet, for an error.
+  /** @type {import('hls.js').RetryConfig} */
+  const again = { maxNumRetry: retries, retryDelayMs: 400, maxRetryDelayMs: 400, backoff: 'linear' };
   return {
     default: {
       maxTimeToFirstByteMs: PLAYLIST_PATIENCE_MS,
@@ -72,7 +78,7 @@ function settings(source, options) {
     backBufferLength: BACK_BUFFER_S,
     capLevelToPlayerSize: true,
     pLoader: prefetchedLoader(source),
-    playlistLoadPolicy: patience(6),
+    playlistLoadPolicy: patience(15),
     liveDurationInfinity: true,
     lowLatencyMode: true,
     // The catch-up loop owns the playing speed and the target.

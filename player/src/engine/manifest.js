@@ -21,8 +21,8 @@ import { readProblem } from '../config.js';
 
 const FIRST_DELAY_S = 1;
 const DELAY_GROWTH = 1.4;
-/** A broadcast is seen at most this long after it starts, however long the page has waited. */
-const MAX_DELAY_S = 10;
+/** A server or a broadcast that is back is seen this soon, however long the page has waited. */
+const MAX_DELAY_S = 5;
 /** The server's Retry-After may ask for more patience than ours, but not for a dead page. */
 const MAX_RETRY_AFTER_S = 60;
 /** Viewers who wait for the same stream must not all ask in the same moment. */
@@ -31,6 +31,9 @@ const JITTER = 0.2;
 const MAX_PLAYLIST_CHARS = 1_000_000;
 /** A manifest is a small file: a server that has not sent it by now is as good as gone. */
 const TIMEOUT_MS = 15_000;
+
+/** A line that is an address, or an attribute that holds one. */
+const ADDRESS = /^[^#\s].*$|URI="[^"]*"/gm;
 
 /**
  * Asks once.
@@ -77,6 +80,17 @@ async function readAnswer(response, asked) {
 export function delayS(attempt, afterS, random) {
   const own = Math.min(MAX_DELAY_S, FIRST_DELAY_S * DELAY_GROWTH ** attempt);
   return (afterS ?? own) * (1 + JITTER * random);
+}
+
+/**
+ * Whether two multivariant playlists are of the same broadcast: they list the same addresses (which hold the
+ * broadcast's id), whatever bit rates have been measured meanwhile.
+ * @param {Source} one
+ * @param {Source} other
+ */
+export function isSameBroadcast(one, other) {
+  const addresses = (/** @type {Source} */ { text }) => text.match(ADDRESS)?.sort().join('\n');
+  return addresses(one) === addresses(other);
 }
 
 /** @param {string | null} header   seconds; the date form is not used by our server */

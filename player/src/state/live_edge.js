@@ -84,10 +84,17 @@ export class LiveEdge {
 
   /** @param {number} now */
   #watchForInterruption(now) {
-    const stalledMs = this.#stalledAt === null ? 0 : now - this.#stalledAt;
-    if (this.#interrupted || !isInterrupted(stalledMs, now - this.#advancedAt)) return;
+    if (this.#interrupted || !isInterrupted(this.stalledMs(now), now - this.#advancedAt)) return;
     this.#interrupted = true;
     this.events.interrupted();
+  }
+
+  /**
+   * @param {number} now
+   * @returns {number} for how long playback has stood still for lack of media; 0 while it moves
+   */
+  stalledMs(now) {
+    return this.#stalledAt === null ? 0 : now - this.#stalledAt;
   }
 
   /** @param {number} now   the playlist grew */

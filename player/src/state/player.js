@@ -3,7 +3,7 @@
  * hands it to an engine, and starts over when the engine gives up, the broadcast ends or the viewer retries.
  */
 import { Budget } from '../engine/errors.js';
-import { delayS } from '../engine/manifest.js';
+import { delayS, isSameBroadcast } from '../engine/manifest.js';
 import { LiveEdge } from './live_edge.js';
 import { nextPhase } from './phases.js';
 
@@ -37,6 +37,11 @@ import { nextPhase } from './phases.js';
 /** A server whose manifest works but whose media does not must not be asked for ever. */
 const RELOADS = 6;
 const RELOAD_WINDOW_MS = 120_000;
+/** Where a complete stream ends: hls.js may leave the last hundredths of a second unplayed and not say so. */
+const END_S = 0.5;
+const END_STALL_MS = 1_000;
+/** A live picture that stands still this long while the stream goes on is not coming back by itself. */
+const STUCK_MS = 15_000;
 /** Errors kept for `window.sluice`. */
 const MAX_NOTES = 100;
 
@@ -50,8 +55,13 @@ export class Player {
   notes = [];
   /** The viewer (or the embedding page) wants it to play. */
   wanted = false;
+  /** Pictures of this source have moved … */
   #played = false;
+  /** … or of any, or one was found to be over. */
+  #seen = false;
   #finished = false;
+  #lastTime = 0;
+  #movedAt = 0;
   #reloads = new Budget(RELOADS, RELOAD_WINDOW_MS);
   /** @type {(() => void) | null} */
   #onRetry = null;
@@ -97,7 +107,7 @@ export class Player {
   async #obtain(over) {
     for (let attempt = 0; ; attempt++) {
       const answer = await this.means.ask();
-      if (answer.kind === 'ready' && answer.source.text !== over?.text) return answer.source;
+      if (answer.kind === 'ready' && !(over && isSameBroadcast(answer.source, over))) return answer.source;
       if (answer.kind === 'problem') {
         this.#happen('problem', answer);
         await this.#retryWanted();
@@ -111,8 +121,9 @@ export class Player {
     }
   }
 
+  /** A live stream that has been seen, and has nothing now, is over rather than not begun. */
   #isOver() {
-    return this.asset.kind === 'live' && this.#played;
+    return this.asset.kind === 'live' && this.#seen;
   }
 
   /**
@@ -122,9 +133,9 @@ export class Player {
    */
   #watch(source, startPosition) {
     const live = this.asset.kind === 'live';
-    this.engine?.destroy();
+    this.#dropEngine();
     this.edge.reset();
-    this.#finished = false;
+    this.#played = this.#finished = false;
     return new Promise((resolve) => {
       this.#onEnd = resolve;
       this.engine = this.means.createEngine(source, {
@@ -150,14 +161,18 @@ export class Player {
         this.level = index;
       },
       advanced: () => this.edge.advanced(this.means.now()),
-      finished: () => {
-        this.#finished = true;
-        if (this.means.video.ended) this.ended();
-      },
+      finished: () => this.#finish(),
       lost: () => this.#lose(),
       problem: (code) => this.#fail(code),
       note: (text) => this.#note(text),
     };
+  }
+
+  /** The playlist is complete. What is left of it is played to its end, if any of it has been played. */
+  #finish() {
+    this.#finished = true;
+    if (!this.#played) this.#dropEngine();
+    if (!this.#played || this.means.video.ended) this.ended();
   }
 
   #lose() {
@@ -171,10 +186,14 @@ export class Player {
 
   /** @param {string} code */
   #fail(code) {
-    this.engine?.destroy();
-    this.engine = null;
+    this.#dropEngine();
     this.#happen('problem', { problem: { code, title: '', detail: null }, status: 0 });
     this.#end('failed');
+  }
+
+  #dropEngine() {
+    this.engine?.destroy();
+    this.engine = null;
   }
 
   /** @param {End} end */
@@ -218,7 +237,7 @@ export class Player {
 
   /** Pictures move. */
   moving() {
-    this.#played = true;
+    this.#played = this.#seen = true;
     this.edge.moving(this.means.now());
   }
 
@@ -227,9 +246,33 @@ export class Player {
     if (this.#played) this.edge.stalled(this.means.now());
   }
 
+  /** @param {number} now   milliseconds; called often */
+  tick(now) {
+    this.edge.tick(now);
+    const { currentTime, duration } = this.means.video;
+    if (this.edge.stalledMs(now) > END_STALL_MS && duration - currentTime < END_S) this.ended();
+    this.#watchForStuck(now);
+  }
+
+  /** @param {number} now */
+  #watchForStuck(now) {
+    const { currentTime, paused } = this.means.video;
+    const may = this.asset.kind !== 'live' || paused || this.phase !== 'open';
+    if (may || currentTime !== this.#lastTime) {
+      this.#lastTime = currentTime;
+      this.#movedAt = now;
+    } else if (now - this.#movedAt > STUCK_MS) {
+      this.#movedAt = now;
+      this.#note('stuck');
+      this.#lose();
+    }
+  }
+
   /** The media element came to the end of its media. */
   ended() {
     if (this.asset.kind !== 'live' || !this.#finished) return;
+    this.#seen = true;
+    this.means.video.pause();
     this.#happen('ended');
     this.#end('ended');
   }

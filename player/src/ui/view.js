@@ -8,6 +8,9 @@ import { NOTICES, RETRY, UNMUTE, behindWords, delayWords, problemWords } from '.
 const BUSY = new Set(['asking', 'waiting', 'interrupted', 'lost']);
 
 export class View {
+  /** @type {string | null} */
+  #posterUrl = null;
+
   /** @param {Document} page */
   constructor(page) {
     const find = (/** @type {string} */ id) => /** @type {HTMLElement} */ (page.getElementById(id));
@@ -42,11 +45,20 @@ export class View {
     this.root.classList.toggle('bare', !options.controls);
     this.video.muted = this.video.defaultMuted = options.muted;
     this.video.loop = options.loop && asset.kind === 'vod';
-    if (asset.poster) {
-      this.poster.setAttribute('src', asset.poster);
-      this.poster.hidden = false;
-    }
     this.controller.hidden = false;
+    this.#posterUrl = asset.poster;
+    if (!options.autoplay) this.#showPoster();
+  }
+
+  /** Shows the poster if there is one by now; a broken picture is never seen. */
+  #showPoster() {
+    if (this.#posterUrl === null || !this.poster.hidden) return;
+    const image = new Image();
+    image.addEventListener('load', () => {
+      this.poster.setAttribute('src', image.src);
+      this.poster.hidden = false;
+    });
+    image.src = this.#posterUrl;
   }
 
   /**
@@ -56,6 +68,7 @@ export class View {
    */
   showPhase(phase, kind, failure) {
     this.root.dataset.phase = phase;
+    if (phase === 'waiting') this.#showPoster();
     if (phase === 'failed' && failure) this.#showNotice(problemWords(failure.problem, failure.status));
     else if (phase in NOTICES) this.#showNotice(NOTICES[/** @type {keyof typeof NOTICES} */ (phase)][kind]);
     else this.#showNotice(null, phase === 'asking');

@@ -7,6 +7,8 @@ import {
 /** @type {[number, number, object][]} latency, buffer, what to do for a target of 1 s */
 const PLACES = [
   [0.8, 0.7, { rate: 1 }],
+  [0.8, 0.4, { rate: 0.95 }],
+  [0.9, 0.4, { rate: 1 }],
   [1.0, 0.9, { rate: 1 }],
   [1.05, 0.9, { rate: 1 }],
   [1.07, 0.9, { rate: 1.1 }],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { askManifest, delayS } from '../../src/engine/manifest.js';
+import { askManifest, delayS, isSameBroadcast } from '../../src/engine/manifest.js';
 
 /**
  * @param {number} status
@@ -67,10 +67,21 @@ test('a question that is called off counts as no answer', async () => {
   assert.deepEqual(await answer, { kind: 'lost', afterS: null });
 });
 
+test('a broadcast is known by its addresses, not by its bit rates', () => {
+  const master = (/** @type {string} */ broadcast, bandwidth = 1000) => ({
+    url: '/m',
+    text: `#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI="li1/${broadcast}/audio.m3u8"\n`
+      + `#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth}\nli1/${broadcast}/video.m3u8\n`,
+  });
+
+  assert.equal(isSameBroadcast(master('br1'), master('br1', 2000)), true);
+  assert.equal(isSameBroadcast(master('br1'), master('br2')), false);
+});
+
 test('patience grows, up to a limit', () => {
   const delays = [0, 1, 2, 5, 50].map((attempt) => delayS(attempt, null, 0));
 
-  assert.deepEqual(delays.map((delay) => Math.round(delay * 100) / 100), [1, 1.4, 1.96, 5.38, 10]);
+  assert.deepEqual(delays.map((delay) => Math.round(delay * 100) / 100), [1, 1.4, 1.96, 5, 5]);
 });
 
 test('the server’s wish comes first, and viewers are spread over a fifth of it', () => {

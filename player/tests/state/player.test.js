@@ -10,8 +10,10 @@ const OPTIONS = Object.freeze({
   autoplay: true, muted: true, loop: false, controls: true, start: null, quality: null,
 });
 
-/** @param {string} text @returns {import('../../src/engine/manifest.js').Answer} */
-const ready = (text) => ({ kind: 'ready', source: { url: '/m', text } });
+/** @param {string} broadcast @returns {import('../../src/engine/manifest.js').Answer} */
+const ready = (broadcast) => ({
+  kind: 'ready', source: { url: '/m', text: `#EXTM3U\n${broadcast}/v.m3u8\n` },
+});
 /** @type {import('../../src/engine/manifest.js').Answer} */
 const WAIT = { kind: 'wait', afterS: 1 };
 /** @type {import('../../src/engine/manifest.js').Answer} */
@@ -40,7 +42,9 @@ describe('the player', () => {
 
   beforeEach(() => {
     [answers, told, sleepers, engines, now] = [[], [], [], [], 0];
-    video = { currentTime: 0, ended: false, paused: false, seeking: false, buffered: { length: 0 } };
+    video = {
+      currentTime: 0, ended: false, paused: false, seeking: false, buffered: { length: 0 }, pause() {},
+    };
   });
 
   /** @param {object} asset @param {object} options */
@@ -129,6 +133,65 @@ describe('the player', () => {
     assert.deepEqual(told.slice(3), ['open', 'play']);
   });
 
+  test('the last hundredths of a second that never come are no reason to wait', async () => {
+    answers.push(ready('a'));
+    const player = start();
+    await settle();
+    engines[0]?.events.playable();
+    player.moving();
+    engines[0]?.events.finished();
+    Object.assign(video, { currentTime: 99.8, duration: 100 });
+    player.stalled();
+    now = 900;
+    player.tick(now);
+    assert.deepEqual(told, ['open', 'play']);
+    now = 1_100;
+    player.tick(now);
+
+    assert.deepEqual(told, ['open', 'play', 'ended']);
+  });
+
+  test('a live picture that stands still for long is fetched anew', async () => {
+    answers.push(ready('a'), ready('a'));
+    const player = start();
+    await settle();
+    engines[0]?.events.playable();
+    for (now = 0; now <= 14_000; now += 1_000) player.tick(now);
+    assert.deepEqual(told, ['open', 'play']);
+    for (; now <= 17_000; now += 1_000) player.tick(now);
+    assert.deepEqual(told.slice(2), ['lost']);
+
+    await wake();
+    assert.equal(engines.length, 2);
+  });
+
+  test('a paused one may stand still', async () => {
+    answers.push(ready('a'));
+    const player = start();
+    await settle();
+    engines[0]?.events.playable();
+    video.paused = true;
+    for (now = 0; now <= 60_000; now += 1_000) player.tick(now);
+
+    assert.deepEqual(told, ['open', 'play']);
+  });
+
+  test('a page opened just after the end says so, and does not play what is over', async () => {
+    answers.push(ready('a'), ready('a'), ready('b'));
+    start();
+    await settle();
+    engines[0]?.events.playable();
+    engines[0]?.events.finished();
+    await settle();
+    assert.deepEqual(told, ['open', 'play', 'ended']);
+    assert.equal(engines[0]?.destroyed, true);
+
+    await wake();
+    await settle();
+    engines[1]?.events.playable();
+    assert.deepEqual(told.slice(3), ['open', 'play']);
+  });
+
   test('a stream that vanished without a word has ended, not “not started”', async () => {
     answers.push(ready('a'), WAIT);
     const player = start();
@@ -207,7 +270,7 @@ describe('the player', () => {
     engines[0]?.events.advanced();
     player.stalled();
     now = 6_000;
-    player.edge.tick(now);
+    player.tick(now);
     player.moving();
 
     assert.deepEqual(told.slice(2), ['interrupted', 'open']);
