@@ -1,5 +1,6 @@
 """Bytes of uploads that nobody will go on with."""
 
+import math
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -26,5 +27,8 @@ def sweep(layout: Layout, upload_ids: Collection[str]) -> int:
 
 
 def _last_change(folder: Path) -> float:
-    """A file that grows does not change its folder."""
-    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    """Seconds since the epoch; a file that grows does not change its folder."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except FileNotFoundError:  # it is just being finished
+        return math.inf

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 from server.storage import sweeper
 from server.storage.layout import Layout
@@ -31,3 +32,19 @@ def test_swept_uploads_are_gone(tmp_path):
 
     assert sweeper.sweep(layout, ["upOld", "upNone"]) == 1
     assert sweeper.leftovers(layout, 200) == ["upOther"]
+
+
+def test_an_upload_that_ends_meanwhile_is_none_of_them(tmp_path, monkeypatch):
+    layout = Layout(tmp_path)
+    folder(layout, "upOld", 100)
+    folder(layout, "upEnding", 100)
+    stat = Path.stat
+
+    def vanished(path, **more):
+        if path.name == "data" and path.parent.name == "upEnding":
+            raise FileNotFoundError
+        return stat(path, **more)
+
+    monkeypatch.setattr(Path, "stat", vanished)
+
+    assert sweeper.leftovers(layout, 200) == ["upOld"]
