@@ -1,0 +1,5 @@
+from tests.bench.bench import Bench
+
+
+async def run(bench: Bench) -> None:
+    pass
