@@ -24,6 +24,7 @@ from server.protocols.rtmp.events import VIDEO, Closed, Event, Media, Metadata, 
 from server.protocols.rtmp.limits import Limits
 
 BACKLOG = 512
+WATCH_S = 1.0  # how often a connection that the ticker doesn't read is looked after
 TLS_TIMEOUT_S = 5.0  # of the TLS handshake, before which a connection is not even counted
 ADMISSION_S = 2.0  # a stopping server waits this long for the catalogue's word on who came last
 
@@ -156,7 +157,7 @@ class RtmpConnection(asyncio.Protocol):
     def _arm(self) -> None:
         """Before the ticker takes over, a timer watches for silence."""
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(1.0, self._on_timer)
+        self._timer = loop.call_later(WATCH_S, self._on_timer)
 
     def _on_timer(self) -> None:
         if not self.over:
