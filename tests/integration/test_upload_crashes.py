@@ -98,10 +98,12 @@ def test_a_kill_at_the_last_byte_still_ends_in_a_job(make_server: Callable[..., 
 
 def test_a_dead_connection_gives_way_at_once(server: Server, text: bytes) -> None:
     url = create(server, len(text))
-    stuck = begin_patch(server, url, 0, text[:MIB], len(text))
+    data = server.data / "uploads" / url.split("/")[2] / "data"
+    stuck = begin_patch(server, url, 0, text[: 2 * MIB], len(text))
     try:
+        until(lambda: data.stat().st_size >= MIB)  # it is being served
         found = offset(server, url)
-        assert found <= MIB
+        assert MIB <= found <= 2 * MIB
         assert patch(server, url, found, text[found:]) == len(text)
     finally:
         stuck.close()
