@@ -42,6 +42,9 @@ class HttpConfig(Section):
         [], description="Addresses or networks whose X-Forwarded-* headers are believed."
     )
     cors_origins: list[str] = Field(["*"], description="Origins allowed to call the API and media from pages.")
+    reads_per_minute: int = Field(6000, ge=1, description="REST calls that read, for each API key.")
+    writes_per_minute: int = Field(2000, ge=1, description="REST calls that change something, for each API key.")
+    uploads_per_minute: int = Field(2000, ge=1, description="REST calls that upload, for each API key or address.")
 
 
 class RtmpConfig(Section):

@@ -76,8 +76,8 @@ def _video(broadcast: Broadcast, live: LiveStream, recording: RecordedVideo) -> 
                 {
                     "kind": entry.kind,
                     "codec": entry.codec,
-                    **({"width": entry.width, "height": entry.height, "fps": entry.frame_rate} if entry is track
-                       else {"rate": entry.timescale, "channels": entry.channels}),
+                    **({"width": entry.width, "height": entry.height, "frame_rate": entry.frame_rate} if entry is track
+                       else {"sample_rate": entry.timescale, "channels": entry.channels}),
                 }
                 for name in recording.renditions
                 if (entry := recording.track(name))

@@ -51,6 +51,7 @@ class PlaybackToken(Answer):
     token_id: str = Field(description="To revoke it by.")
     expires_at: Moment
     hls: str
+    dash: str | None = Field(default=None, description="Null: DASH is not served yet.")
     embed: str
     thumbnail: str
 

@@ -7,6 +7,7 @@ from aiohttp import FormData, web
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from server.errors import ERRORS
+from server.web.rates import PER_MINUTE
 from server.web.typed import Call, Operations
 from tests.unit.web.kit import Client, Connect
 
@@ -127,4 +128,4 @@ async def test_a_raw_operation_is_described_and_served(connect: Connect) -> None
     async with client.post("/videos/1111111111111111111112/try", data=data) as response:
         assert response.status == 201
         assert int(await response.text()) > 600_000
-        assert response.headers["X-RateLimit-Limit"] == "100"
+        assert response.headers["X-RateLimit-Limit"] == str(PER_MINUTE["upload"])

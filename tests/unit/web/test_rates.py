@@ -2,6 +2,7 @@
 
 import pytest
 
+from server.config import HttpConfig
 from server.web import rates as module
 from server.web.rates import PER_MINUTE, Rates
 from tests.unit.web.kit import Client, Connect, basic, problem
@@ -16,8 +17,14 @@ class Clock:
 
 
 
-def test_the_dialects_limits() -> None:
-    assert PER_MINUTE == {"read": 500, "write": 200, "upload": 100}
+def test_the_limits_are_the_configurations_defaults() -> None:
+    http = HttpConfig()  # type: ignore[call-arg]
+
+    assert {
+        "read": http.reads_per_minute,
+        "write": http.writes_per_minute,
+        "upload": http.uploads_per_minute,
+    } == PER_MINUTE
 
 
 def test_a_bucket_empties_and_fills() -> None:

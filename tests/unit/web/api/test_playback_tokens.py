@@ -33,7 +33,7 @@ async def test_the_answer(client: Client, asset: tuple[str, str]) -> None:
     answer = await mint(client, path)
     base, token = str(client.make_url("/")).rstrip("/"), answer["token"]
 
-    assert set(answer) == {"token", "tokenId", "expiresAt", "hls", "embed", "thumbnail"}
+    assert set(answer) == {"token", "tokenId", "expiresAt", "hls", "dash", "embed", "thumbnail"}
     assert answer["embed"] == f"{base}/embed/{id}?token={token}"
     root = f"{base}/vod/{id}/token/{token}" if id.startswith("vi") else f"{base}/live/{id}/token/{token}"
     tail = "hls/manifest.m3u8" if id.startswith("vi") else f"{id}.m3u8"

@@ -25,8 +25,8 @@ PROBED = {
 RECORDED = {
     "container": "broadcast",
     "streams": [
-        {"kind": "video", "codec": "avc1.64001f", "width": 640, "height": 360, "fps": 30.0},
-        {"kind": "audio", "codec": "mp4a.40.2", "rate": 44100, "channels": 2},
+        {"kind": "video", "codec": "avc1.64001f", "width": 640, "height": 360, "frame_rate": 30.0},
+        {"kind": "audio", "codec": "mp4a.40.2", "sample_rate": 44100, "channels": 2},
     ],
 }
 
