@@ -153,6 +153,14 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    @event.listens_for(engine.sync_engine, "close")
+    def closing(connection: Any, _record: Any) -> None:
+        # A connection whose user was cancelled is closed in the middle of its transaction. SQLite keeps one that has
+        # cursors, with its lock, until they are gone, and the raised error holds them until garbage is collected.
+        driver = connection.driver_connection
+        if driver._connection is not None:
+            driver._tx.put_nowait((None, driver._connection.rollback))  # before the close, in the driver's thread
+
     @event.listens_for(engine.sync_engine, "begin")
     def begun(connection: Connection) -> None:
         write = connection.get_execution_options().get("sluice_write", False)

@@ -83,6 +83,27 @@ async def test_two_processes_writers_wait_for_each_other(tmp_path: Path, databas
     assert row.revision == 41
 
 
+async def test_a_writer_that_is_cancelled_leaves_no_lock(database: Database) -> None:
+    """The driver closes its connection while the error that was raised still holds a cursor of it."""
+    began = asyncio.Event()
+
+    async def write_slowly() -> None:
+        async with database.write() as transaction:
+            began.set()
+            numbers = "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000000)"
+            await transaction.execute(text(f"{numbers} select max(i) from n union all select 0"))
+
+    cut_off = asyncio.create_task(write_slowly())
+    await began.wait()
+    await asyncio.sleep(0.05)
+    cut_off.cancel()
+    await asyncio.wait([cut_off])
+
+    async with asyncio.timeout(10):
+        await make(database)
+    assert cut_off.cancelled()
+
+
 async def test_what_is_committed_is_on_disk(database: Database) -> None:
     async with database.engine.connect() as connection:
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
