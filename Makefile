@@ -62,8 +62,9 @@ test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages
 test-fast: $(VENV)/.ready-dev lint types
 	$(BIN)/pytest -m "not server and not browser"
 
-bench: setup $(VENV)/.ready-dev debian-packages
-	$(BIN)/python -m tests.bench
+# make bench ARGS="density latency --quick"
+bench: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages
+	$(BIN)/python -m tests.bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) player/node_modules player/dist tests/clients/node_modules

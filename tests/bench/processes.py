@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,7 @@ class Usage:
 
     cpu_s: float  # of the tree, children already reaped too
     own_cpu_s: float  # of its root alone
-    rss_mib: float
-    pss_mib: float  # pages shared among the tree counted once
-    processes: int
+    rss_mib: float  # pages that several of the tree map count for each
 
 
 class ProcessTree:
@@ -42,8 +39,6 @@ class ProcessTree:
             cpu_s=sum(sum(stats[pid][11:15]) for pid in tree) / TICKS,
             own_cpu_s=sum(root[11:13]) / TICKS,
             rss_mib=sum(stats[pid][21] for pid in tree) * PAGE / 2**20,
-            pss_mib=sum(map(_pss_kib, tree)) / 2**10,
-            processes=len(tree),
         )
 
     def exact_cpu_s(self) -> float:
@@ -65,15 +60,6 @@ def _stats() -> dict[int, list[int]]:
                 fields = text[text.rindex(")") + 2 :].split()
                 found[int(entry.name)] = [0, *map(int, fields[1:])]
     return found
-
-
-def _pss_kib(pid: int) -> int:
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    found = re.search(r"^Pss:\s+(\d+)", text, re.M)
-    return int(found[1]) if found else 0
 
 
 def _machine_cpu_s() -> float:
