@@ -37,10 +37,9 @@ async def of_project(
     return list(rows)
 
 
-async def unfinished(transaction: Transaction) -> list[Job]:
-    """Oldest first."""
-    rows = await transaction.scalars(select(Job).where(Job.finished_at.is_(None)).order_by(Job.created_at))
-    return list(rows)
+async def suspects(transaction: Transaction) -> set[str]:
+    """Ids of those that had begun and neither ended nor were drained when the server last stopped."""
+    return set(await transaction.scalars(select(Job.id).where(Job.finished_at.is_(None), Job.attempts > 0)))
 
 
 async def oldest_waiting(transaction: Transaction, begun: Collection[str]) -> str | None:

@@ -58,7 +58,7 @@ class Engine:
     def __init__(self, url: sa.URL, work: Callable[[str], Awaitable[None]]) -> None:
         self.recovering: set[str] = set()
         self.settled = asyncio.Event()  # none is recovering
-        self._url = url.set(drivername={"postgresql": "postgresql+psycopg"}.get(url.get_backend_name(), "sqlite"))
+        self._url = url.set(drivername="sqlite")  # the driver that doesn't need a loop
 
         async def job(job_id: str) -> None:
             self.recovering.discard(job_id)
@@ -76,10 +76,10 @@ class Engine:
         logger = logging.getLogger("dbos")
         logger.addHandler(_NO_HANDLER)  # or it adds one that writes past our log
         database = _database(self._url)
-        instance = DBOS(config=_config(database, self._url))
-        logger.addFilter(_as_ours)  # after its own
-        instance._registry.get_internal_queue()._polling_interval_sec = RESUME_S
         try:
+            instance = DBOS(config=_config(database, self._url))
+            logger.addFilter(_as_ours)  # after its own
+            instance._registry.get_internal_queue()._polling_interval_sec = RESUME_S
             DBOS.launch()
             self.recovering |= await self._unfinished()
             self._look()
@@ -195,12 +195,11 @@ def _config(database: sa.Engine, url: sa.URL) -> DBOSConfig:
 
 def _database(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, pool_size=POOL)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "connect", _prepare)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare(connection: Any, _record: Any) -> None:
     # The driver begins before what writes, and not before what reads: dbos's migrations begin by themselves.
     connection.isolation_level = "IMMEDIATE"
     for pragma in (

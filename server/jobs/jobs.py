@@ -61,6 +61,7 @@ class Jobs:
         self._begun: dict[str, Begun] = {}
         self._wake = asyncio.Event()
         self._turns = Turns(concurrency, self._wake.set)
+        self._suspects: set[str] = set()  # the server died while they ran
         self._swept_at = clock.monotonic()
         self._stopping = False
 
@@ -74,6 +75,8 @@ class Jobs:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Resumes what was left, and takes orders; at the end of the block what runs is cut off, to be resumed."""
+        async with self._database.read() as transaction:
+            self._suspects |= await rows.suspects(transaction)
         async with self._engine.launched():
             dispatching = asyncio.create_task(self._dispatch())
             try:
@@ -216,7 +219,7 @@ class Jobs:
 
     async def _run(self, job_id: str, begun: Begun) -> JobFailed | None:
         """Why it failed, if it did."""
-        await begun.turn.take(alone=begun.resumed and await self._suspected(job_id))
+        await begun.turn.take(alone=begun.resumed and job_id in self._suspects)
         job = await self._count_attempt(job_id)
         if job is None:
             return None
@@ -243,12 +246,6 @@ class Jobs:
         return JobContext(
             job.id, job.project_id, job.object_id, job.arguments, job.attempts, self._engine, begun.turn
         )
-
-    async def _suspected(self, job_id: str) -> bool:
-        """Whether the server died while it ran."""
-        async with self._database.read() as transaction:
-            job = await rows.get(transaction, job_id)
-        return job is not None and job.attempts > 0
 
     async def _count_attempt(self, job_id: str) -> Job | None:
         """None: it has ended, or is gone."""

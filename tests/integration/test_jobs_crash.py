@@ -13,6 +13,8 @@ import pytest
 from server.jobs.errors import CRASHING
 from server.jobs.jobs import MAX_ATTEMPTS
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).parents[2]
 END_S = 50
 

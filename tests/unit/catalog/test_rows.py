@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from server import clock
-from server.catalog import broadcasts, events, jobs, keys, live_streams, uploads, videos
+from server.catalog import broadcasts, events, keys, live_streams, uploads, videos
 from server.catalog.database import Database
 from server.catalog.listing import Paging
 from server.catalog.models import (
@@ -211,13 +211,3 @@ async def test_a_setting_is_made_once(database: Database) -> None:
         assert await keys.setting(transaction, "token_secret", "first") == "first"
     async with database.write() as transaction:
         assert await keys.setting(transaction, "token_secret", "second") == "first"
-
-
-async def test_the_depth_of_jobs_counts_what_is_not_finished(database: Database) -> None:
-    async with database.write() as transaction:
-        first = await jobs.add(transaction, DEFAULT_PROJECT, "vod", "vi1")
-        second = await jobs.add(transaction, DEFAULT_PROJECT, "vod", "vi2", {"a": 1})
-        await jobs.finish(transaction, first)
-
-        assert await jobs.depth(transaction) == (1, second.created_at)
-        assert [job.arguments for job in await jobs.unfinished(transaction)] == [{"a": 1}]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
@@ -456,6 +457,49 @@ async def test_the_loop_has_a_pool_of_threads_afterwards(database: Database, wor
         pass
 
     assert await asyncio.to_thread(lambda: "done") == "done"
+
+
+# --- a database that refuses
+
+
+async def test_a_job_that_the_database_stopped_is_begun_again(
+    database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a step raises is a JobFailed; a bare error of the database is the engine's."""
+    monkeypatch.setattr(module, "GIVE_BACK_S", 0.01)
+    faults = [OperationalError("INSERT", {}, OSError("database or disk is full"))] * 2
+
+    async def run(job: JobContext) -> None:
+        await work.run(job)
+        if faults:
+            raise faults.pop()
+
+    async with running(database, ("work", run, work.on_failed)) as jobs:
+        job = await ended(database, jobs, await order(database, jobs))
+
+    assert rows.state(job) == "done"
+    assert work.began == ["vi1"] * 3
+    assert work.failed == []
+
+
+async def test_the_dispatcher_outlives_faults(
+    database: Database, jobs: Jobs, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0)
+    faults = [RuntimeError("a bug"), OperationalError("BEGIN", {}, OSError("locked"))]
+    start = jobs._engine.start
+
+    async def faulty(job_id: str) -> None:
+        if faults:
+            raise faults.pop()
+        await start(job_id)
+
+    monkeypatch.setattr(jobs._engine, "start", faulty)
+
+    job = await ended(database, jobs, await order(database, jobs))
+
+    assert rows.state(job) == "done"
+    assert work.began == ["vi1"]
 
 
 # --- tidying
