@@ -10,10 +10,7 @@
  * @property {string} title
  * @property {string} manifest   path of the multivariant playlist, token included
  * @property {string | null} poster
- * @property {boolean} live   on air when the page was made
- * @property {string} latencyMode
  * @property {number | null} targetLatency   seconds behind the live edge; null: the playlist's hold-back
- * @property {boolean} public
  */
 
 /**
@@ -29,7 +26,7 @@
  * @property {boolean} muted
  * @property {boolean} loop
  * @property {boolean} controls
- * @property {number | null} start   seconds
+ * @property {number | null} start   seconds; of a video only
  * @property {number | null} quality   height in pixels; null: automatic
  */
 
@@ -59,10 +56,7 @@ export function readConfig(text) {
       title: string(value.title) ?? '',
       manifest: value.manifest,
       poster: string(value.poster),
-      live: value.live === true,
-      latencyMode: string(value.latencyMode) ?? 'low',
       targetLatency: positive(value.targetLatency),
-      public: value.public === true,
     },
   };
 }

@@ -26,8 +26,8 @@ function openPlayer(asset, options, view) {
   const { video } = view;
   const player = new Player(asset, options, means(asset, video), {
     phase: (phase, failure) => view.showPhase(phase, asset.kind, failure),
-    levels: (levels) => {
-      renditions.replace(levels, player.engine?.chosenLevel ?? -1);
+    levels: (levels, chosen) => {
+      renditions.replace(levels, chosen);
       view.showLevels(levels.length);
     },
     play: () => {
@@ -37,7 +37,7 @@ function openPlayer(asset, options, view) {
   const renditions = describeMedia(
     video, asset.kind === 'live', () => player.engine?.liveSyncPosition ?? null,
   );
-  renditions.onchoose = (index) => player.engine?.chooseLevel(index);
+  renditions.onchoose = (index) => player.choose(index);
   view.open(asset, options);
   connect(video, view, player);
   exposeState(window, video, player);

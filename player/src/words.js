@@ -94,6 +94,7 @@ const BY_STATUS = Object.freeze({
 export function problemWords(problem, status = 0) {
   const code = own(SAME, problem.code) ?? problem.code;
   const known = own(PROBLEMS, code) ?? PROBLEMS[own(BY_STATUS, String(status)) ?? ''];
+  if (known && code === 'resource-not-found') return { ...known, detail: problem.detail ?? known.detail };
   if (known) return known;
   const unknown = /** @type {Notice & { retry: boolean }} */ (PROBLEMS['server-failed']);
   return { ...unknown, title: problem.title || unknown.title, detail: problem.detail ?? unknown.detail };

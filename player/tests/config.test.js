@@ -4,7 +4,7 @@ import { readConfig, readOptions, readProblem, readTime } from '../src/config.js
 
 const ASSET = {
   id: 'vi1', kind: 'vod', title: 'A title', manifest: '/vod/vi1/hls/manifest.m3u8',
-  poster: '/vod/vi1/thumbnail.jpg', live: false, latencyMode: 'low', targetLatency: null, public: true,
+  poster: '/vod/vi1/thumbnail.jpg', targetLatency: null,
 };
 
 test('a whole configuration is read as it is', () => {
@@ -13,13 +13,12 @@ test('a whole configuration is read as it is', () => {
 
 test('fields of the wrong type fall back, and do not break the page', () => {
   const odd = {
-    kind: 'live', manifest: '/m', title: 7, poster: {}, live: 'yes', targetLatency: -1, public: 1,
+    kind: 'live', manifest: '/m', title: 7, poster: {}, targetLatency: -1,
   };
 
   assert.deepEqual(readConfig(JSON.stringify(odd)), {
     asset: {
-      id: '', kind: 'live', title: '', manifest: '/m', poster: null,
-      live: false, latencyMode: 'low', targetLatency: null, public: false,
+      id: '', kind: 'live', title: '', manifest: '/m', poster: null, targetLatency: null,
     },
   });
 });

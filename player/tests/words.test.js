@@ -37,6 +37,12 @@ test('a problem that the player does not know speaks for itself', () => {
   assert.deepEqual(words, { title: 'Wrong moon', detail: 'Wait a week.', retry: true });
 });
 
+test('the server may know better why there is nothing', () => {
+  const words = problemWords({ code: 'resource-not-found', title: '', detail: 'The broadcast has ended.' });
+
+  assert.equal(words.detail, 'The broadcast has ended.');
+});
+
 test('delays', () => {
   assert.equal(delayWords(1.08), '1.1 s');
   assert.equal(delayWords(9.94), '9.9 s');

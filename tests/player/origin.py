@@ -133,6 +133,11 @@ def not_ready(retry_after_s: float = 1) -> Answer:
     return lambda _: web.Response(status=202, headers={"Retry-After": f"{retry_after_s:g}"})
 
 
+def picture(_: web.Request) -> web.StreamResponse:
+    """A poster of one pixel."""
+    return web.Response(body=b"GIF89a\1\0\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\0;", content_type="image/gif")
+
+
 def problem(status: int, code: str, title: str = "") -> Answer:
     """An error in the product's one shape."""
     body = {"type": f"https://sluice.invalid/errors/{code}", "code": code, "title": title or code, "status": status}

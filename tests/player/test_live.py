@@ -102,3 +102,14 @@ async def test_a_stream_that_nobody_plays_is_not_fetched(origin: Origin, player:
     await player.page.locator("#start").click()
     await player.moving()
     assert await player.state("following")
+
+
+async def test_a_browser_that_plays_hls_itself(origin: Origin, player: PlayerPage) -> None:
+    """Chromium's own HLS tells no seekable range, so there is no more to see than that it plays."""
+    await player.page.add_init_script("delete window.MediaSource; delete window.ManagedMediaSource;")
+    origin.live = Live(head_start=30)
+    await player.open(origin.url + origin.add_live() + WATCH)
+    await player.moving()
+
+    assert await player.video("duration") == float("inf")
+    await player.quiet()

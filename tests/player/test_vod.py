@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.player.origin import Origin, not_ready, problem
-from tests.player.pages import PlayerPage
+from tests.player.origin import Origin, not_ready, picture, problem
+from tests.player.pages import PlayerPage, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -217,6 +217,45 @@ async def test_a_retry_by_the_viewer(origin: Origin, player: PlayerPage) -> None
     await player.notice("Too many viewers right now")
     await player.page.locator("#notice-retry").click()
     await player.moving()
+
+
+async def test_shows_the_poster_once_there_is_one(origin: Origin, player: PlayerPage) -> None:
+    origin.script("/media/vod/manifest.m3u8", not_ready(1))
+    origin.script("/poster.jpg", picture)
+    await player.open(origin.url + origin.add_vod(poster="/poster.jpg"))
+    await player.notice("The video is being prepared")
+    await player.until("!document.getElementById('poster').hidden")
+
+    await player.open(origin.url + origin.add_vod("vi2", poster="/media/vod/manifest.m3u8"))
+    await player.until("v.readyState >= 2")
+    assert not await player.shown("#poster"), "a picture that is none is never seen"
+    await player.quiet()
+
+
+async def test_plays_without_its_sound_where_the_browser_forbids_it(origin: Origin) -> None:
+    async with chromium(args=["--autoplay-policy=document-user-activation-required"]) as browser:
+        player = PlayerPage(await browser.new_page())
+        await player.open(origin.url + origin.add_vod() + "?autoplay")
+        await player.moving()
+        assert await player.video("muted")
+
+        await player.page.locator("#unmute").click()
+        await player.until("!v.muted && !v.paused")
+        assert not await player.shown("#unmute")
+        await player.quiet()
+
+
+async def test_a_browser_that_plays_hls_itself(origin: Origin, player: PlayerPage) -> None:
+    await player.page.add_init_script("delete window.MediaSource; delete window.ManagedMediaSource;")
+    origin.script("/media/vod/manifest.m3u8", not_ready(0.5))
+    await player.open(origin.url + origin.add_vod() + "?autoplay&muted&t=6")
+    await player.notice("The video is being prepared")
+    await player.moving()
+
+    assert (await player.video("currentSrc")).endswith("/media/vod/manifest.m3u8")
+    assert await player.video("currentTime") > 6
+    assert not await player.shown("#quality-item")
+    await player.quiet()
 
 
 async def test_embedded_in_another_page(origin: Origin, player: PlayerPage) -> None:

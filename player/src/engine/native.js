@@ -77,8 +77,11 @@ export class NativeEngine {
   }
 
   get liveSyncPosition() {
-    const { seekable } = this.video;
-    return this.live && seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
+    if (!this.live) return null;
+    // The browser's own range, not the one that ends where this very position says (ui/media.js).
+    /** @type {TimeRanges} */
+    const seekable = Reflect.get(HTMLMediaElement.prototype, 'seekable', this.video);
+    return seekable.length > 0 ? seekable.end(seekable.length - 1) : null;
   }
 
   destroy() {

@@ -119,8 +119,12 @@ export class LiveEdge {
     this.events.resumed();
   }
 
-  /** A new source: what was known of the old one's stalls is worth nothing. */
-  reset() {
+  /**
+   * A new source: what was known of the old one's stalls is worth nothing.
+   * @param {boolean} live   it starts at the live edge
+   */
+  reset(live) {
+    if (live) this.following.live();
     this.#stalledAt = null;
     this.#interrupted = false;
     this.#seekAfter = 0;

@@ -6,6 +6,7 @@ import { Budget } from '../engine/errors.js';
 import { delayS, isSameBroadcast } from '../engine/manifest.js';
 import { LiveEdge } from './live_edge.js';
 import { nextPhase } from './phases.js';
+import { Standstill } from './standstill.js';
 
 /** @typedef {import('../config.js').Asset} Asset */
 /** @typedef {import('../config.js').Options} Options */
@@ -28,7 +29,7 @@ import { nextPhase } from './phases.js';
 /**
  * @typedef {object} PlayerEvents
  * @property {(phase: import('./phases.js').Phase, failure: Failure | null) => void} phase
- * @property {(levels: import('../engine/hls.js').Level[]) => void} levels
+ * @property {(levels: import('../engine/hls.js').Level[], chosen: number) => void} levels   -1: automatic
  * @property {() => void} play   pictures are wanted and can be had
  */
 
@@ -40,8 +41,6 @@ const RELOAD_WINDOW_MS = 120_000;
 /** Where a complete stream ends: hls.js may leave the last hundredths of a second unplayed and not say so. */
 const END_S = 0.5;
 const END_STALL_MS = 1_000;
-/** A live picture that stands still this long while the stream goes on is not coming back by itself. */
-const STUCK_MS = 15_000;
 /** Errors kept for `window.sluice`. */
 const MAX_NOTES = 100;
 
@@ -51,6 +50,8 @@ export class Player {
   /** @type {Engine | null} */
   engine = null;
   level = -1;
+  /** @type {import('../engine/hls.js').Level[]} */
+  #levels = [];
   /** @type {string[]} */
   notes = [];
   /** The viewer (or the embedding page) wants it to play. */
@@ -60,8 +61,7 @@ export class Player {
   /** … or of any, or one was found to be over. */
   #seen = false;
   #finished = false;
-  #lastTime = 0;
-  #movedAt = 0;
+  #standstill = new Standstill();
   #reloads = new Budget(RELOADS, RELOAD_WINDOW_MS);
   /** @type {(() => void) | null} */
   #onRetry = null;
@@ -80,6 +80,7 @@ export class Player {
     this.means = means;
     this.events = events;
     this.wanted = options.autoplay;
+    this.quality = options.quality;
     this.edge = new LiveEdge(means.video, () => this.engine, {
       interrupted: () => this.#happen('interrupted'),
       resumed: () => this.#happen('resumed'),
@@ -88,7 +89,7 @@ export class Player {
 
   /** Runs as long as the page lives. */
   async run() {
-    let position = this.options.start ?? -1;
+    let position = this.asset.kind === 'vod' ? this.options.start ?? -1 : -1;
     /** @type {Source | null} */
     let over = null;
     for (;;) {
@@ -134,7 +135,7 @@ export class Player {
   #watch(source, startPosition) {
     const live = this.asset.kind === 'live';
     this.#dropEngine();
-    this.edge.reset();
+    this.edge.reset(startPosition === -1);
     this.#played = this.#finished = false;
     return new Promise((resolve) => {
       this.#onEnd = resolve;
@@ -142,7 +143,7 @@ export class Player {
         live,
         targetLatency: this.asset.targetLatency,
         startPosition,
-        quality: this.options.quality,
+        quality: this.quality,
         // A live stream that nobody watches yet is not worth its traffic; a video's first picture is.
         startLoad: !live || this.wanted,
       }, this.#engineEvents());
@@ -156,7 +157,10 @@ export class Player {
         this.#happen('playable');
         if (this.wanted) this.events.play();
       },
-      levels: (levels) => this.events.levels(levels),
+      levels: (levels) => {
+        this.#levels = levels;
+        this.events.levels(levels, this.engine?.chosenLevel ?? -1);
+      },
       level: (index) => {
         this.level = index;
       },
@@ -229,6 +233,12 @@ export class Player {
     this.edge.resumed(this.means.now());
   }
 
+  /** @param {number} index   of the level that the viewer wants; -1: automatic */
+  choose(index) {
+    this.quality = this.#levels[index]?.height ?? null;
+    this.engine?.chooseLevel(index);
+  }
+
   /** The viewer wants it to pause. */
   pause() {
     this.wanted = false;
@@ -251,18 +261,8 @@ export class Player {
     this.edge.tick(now);
     const { currentTime, duration } = this.means.video;
     if (this.edge.stalledMs(now) > END_STALL_MS && duration - currentTime < END_S) this.ended();
-    this.#watchForStuck(now);
-  }
-
-  /** @param {number} now */
-  #watchForStuck(now) {
-    const { currentTime, paused } = this.means.video;
-    const may = this.asset.kind !== 'live' || paused || this.phase !== 'open';
-    if (may || currentTime !== this.#lastTime) {
-      this.#lastTime = currentTime;
-      this.#movedAt = now;
-    } else if (now - this.#movedAt > STUCK_MS) {
-      this.#movedAt = now;
+    const mayStand = this.asset.kind === 'vod' || this.means.video.paused || this.phase !== 'open';
+    if (this.#standstill.isStuck(currentTime, mayStand, now)) {
       this.#note('stuck');
       this.#lose();
     }

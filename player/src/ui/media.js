@@ -58,8 +58,8 @@ const LIVE_S = 3;
  */
 export function describeMedia(video, live, livePosition) {
   const renditions = new Renditions();
-  const native = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'seekable');
-  const seekable = () => /** @type {TimeRanges} */ (native?.get?.call(video));
+  /** @returns {TimeRanges} the browser's own */
+  const seekable = () => Reflect.get(HTMLMediaElement.prototype, 'seekable', video);
   Object.defineProperties(video, {
     videoRenditions: { value: renditions },
     streamType: { value: live ? 'live' : 'on-demand' },

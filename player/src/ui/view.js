@@ -39,6 +39,8 @@ export class View {
    */
   open(asset, options) {
     this.page.title = asset.title || this.page.title;
+    const { mediaSession } = navigator;
+    if (mediaSession) mediaSession.metadata = new MediaMetadata({ title: asset.title });
     this.title.textContent = asset.title;
     this.title.hidden = asset.title === '';
     this.root.dataset.kind = asset.kind;

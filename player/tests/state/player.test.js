@@ -3,8 +3,8 @@ import { beforeEach, describe, test } from 'node:test';
 import { Player } from '../../src/state/player.js';
 
 const ASSET = Object.freeze({
-  id: 'x', kind: /** @type {const} */ ('live'), title: '', manifest: '/m', poster: null, live: true,
-  latencyMode: 'low', targetLatency: null, public: true,
+  id: 'x', kind: /** @type {const} */ ('live'), title: '', manifest: '/m', poster: null,
+  targetLatency: null,
 });
 const OPTIONS = Object.freeze({
   autoplay: true, muted: true, loop: false, controls: true, start: null, quality: null,
@@ -57,6 +57,7 @@ describe('the player', () => {
         return /** @type {any} */ ({
           live: true, latency: 1, targetLatency: 1, clockDelay: null, liveSyncPosition: 50, chosenLevel: -1,
           destroy: () => { engine.destroyed = true; },
+          chooseLevel: () => {},
           startLoad: () => { engine.started = true; },
         });
       },
@@ -68,7 +69,7 @@ describe('the player', () => {
       random: () => 0,
     }, {
       phase: (phase, failure) => told.push(failure ? `${phase}: ${failure.problem.code}` : phase),
-      levels: () => {},
+      levels: (_levels, chosen) => told.push(`level ${chosen}`),
       play: () => told.push('play'),
     });
     void player.run();
@@ -219,6 +220,46 @@ describe('the player', () => {
 
     assert.equal(engines[1]?.options.startPosition, 34.5);
     assert.deepEqual(told.slice(2), ['lost']);
+  });
+
+  test('what the viewer chose outlives the connection', async () => {
+    answers.push(ready('a'), ready('a'));
+    const player = start({ kind: 'vod' }, { quality: 360 });
+    await settle();
+    assert.equal(engines[0]?.options.quality, 360);
+    engines[0]?.events.levels([{ id: '0', width: 1280, height: 720, bitrate: 1e6 }]);
+    player.choose(0);
+    engines[0]?.events.lost();
+    await settle();
+    await wake();
+    assert.equal(engines[1]?.options.quality, 720);
+
+    player.choose(-1);
+    assert.equal(player.quality, null);
+  });
+
+  test('a time to start at means nothing for a live stream', async () => {
+    answers.push(ready('a'));
+    start({}, { start: 12 });
+    await settle();
+
+    assert.equal(engines[0]?.options.startPosition, -1);
+  });
+
+  test('a new broadcast is followed live, wherever the viewer was in the last one', async () => {
+    answers.push(ready('a'), ready('b'));
+    const player = start();
+    await settle();
+    engines[0]?.events.playable();
+    player.moving();
+    player.edge.sought(10);
+    assert.equal(player.edge.following.on, false);
+    engines[0]?.events.finished();
+    player.ended();
+    await settle();
+
+    assert.equal(engines.length, 2);
+    assert.equal(player.edge.following.on, true);
   });
 
   test('a server that fails again and again ends in words', async () => {
