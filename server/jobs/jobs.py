@@ -24,7 +24,7 @@ from server.jobs.endings import Endings, Kind, OnFailed, Run
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, StepsChanged
 from server.jobs.turns import Turn, Turns
 
-MAX_ATTEMPTS = 3  # after so many crashes of the server in the middle of one job, it is the job
+MAX_ATTEMPTS = 5  # after so many crashes of the server in the middle of one job, it is the job; a bad night is fewer
 MAX_BEGUN = 1000  # with those that sleep; the others wait in their table
 RECONCILE_S = 60.0
 RESUME_FIRST_S = 3.0  # the engine takes a tenth
