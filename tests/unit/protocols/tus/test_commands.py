@@ -118,7 +118,8 @@ def test_a_refused_method_is_told_which_ones_there_are():
 
 NAMES = (
     "tus-resumable", "upload-length", "upload-defer-length", "upload-offset", "upload-metadata", "upload-concat",
-    "upload-checksum", "content-type", "content-encoding", "content-length", "transfer-encoding", "x-http-method-override",
+    "upload-checksum", "content-type", "content-encoding", "content-length", "transfer-encoding",
+    "x-http-method-override",
 )  # fmt: skip
 VALUES = st.one_of(
     st.text(),
