@@ -147,11 +147,13 @@ async def _measure(bench: Bench, server: Server, lives: list[Asset], recording: 
         Case("playlist, 30 minutes, delta", long, delta, {}, seconds, False),
         Case("playlist, 30 minutes, delta, gzip", long, delta, GZIP, seconds, False),
     ]
-    with _static_peer(bench.folder("static")) as peer:
+    static = bench.folder("static")
+    with _static_peer(static, "asyncio") as files, _static_peer(static, "uvloop") as texts:
         newest = await _path(http, young, lambda found: found.segments[-1])
-        await _compare(bench, server, peer, Case("live segment, in memory", young, newest, {}, IN_MEMORY_S, True))
+        cases.insert(0, Case("live segment, in memory", young, newest, {}, IN_MEMORY_S, True))
         for case in cases:
-            await _compare(bench, server, peer, case)
+            await _compare(bench, server, files if case.segment else texts, case)
+    shutil.rmtree(static, ignore_errors=True)
     await _check_refusal(bench, http, long, full)
     http.close()
 
@@ -239,9 +241,9 @@ class StaticPeer:
 
 
 @contextmanager
-def _static_peer(folder: Path) -> Iterator[StaticPeer]:
+def _static_peer(folder: Path, loop: str) -> Iterator[StaticPeer]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.static_peer", str(folder)],
+        [sys.executable, "-m", "tests.bench.static_peer", str(folder), loop],
         stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     try:
@@ -250,4 +252,3 @@ def _static_peer(folder: Path) -> Iterator[StaticPeer]:
     finally:
         process.terminate()
         process.wait(10)
-        shutil.rmtree(folder, ignore_errors=True)

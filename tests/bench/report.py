@@ -30,7 +30,8 @@ class Figure:
         """None where there is nothing to compare."""
         if self.target is None or self.value is None:
             return None
-        return self.value >= self.target if self.least else self.value <= self.target
+        value = round(self.value, 9)  # sums of clock ticks are not exact
+        return value >= self.target if self.least else value <= self.target
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -1,6 +1,8 @@
-"""aiohttp's own static files on uvloop, without logs, tokens or anything else: the floor of what delivery costs.
+"""aiohttp's own static files, without logs, tokens or anything else: the floor of what delivery costs.
 
-    python -m tests.bench.static_peer FOLDER        prints the port
+On asyncio's own loop, which has sendfile, or on uvloop, which has not, but handles small answers faster.
+
+    python -m tests.bench.static_peer FOLDER asyncio|uvloop        prints the port
 """
 
 import asyncio
@@ -22,4 +24,5 @@ async def serve(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1]))
+    run = {"asyncio": asyncio.run, "uvloop": uvloop.run}[sys.argv[2]]
+    run(serve(sys.argv[1]))
