@@ -205,6 +205,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app[source_uploads.SOURCES] = sources
         for part in (live, vod, images, embed):
             part.add_routes(app.router)
+        app.on_shutdown.append(live.let_go)
 
     _watch(metrics, broadcasts, listener, store, jobs, uploads, database)
     app = application.build(services, [source_uploads.operations], [mount, tus.mount])

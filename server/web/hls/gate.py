@@ -5,8 +5,9 @@ A token comes as a path segment, `/vod/{id}/token/{jwt}/…`, which relative URI
 token, on the same path.
 """
 
+from asyncio import Event
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -38,6 +39,7 @@ class Watching:
     posters: Posters
     layout: Layout
     player: Path  # the built player
+    stopping: Event = field(default_factory=Event)  # set when nobody may wait any more
 
 
 WATCHING = web.AppKey("watching", Watching)

@@ -8,8 +8,8 @@
 import asyncio
 import re
 from collections.abc import Callable
-from pathlib import Path
 
+import aiofiles
 from aiohttp import hdrs, web
 
 from server import clock
@@ -21,12 +21,13 @@ from server.packager.presentation import MEDIA_PLAYLIST
 from server.packager.rendition import InMemory, Media, Rendition
 from server.packager.window import Window
 from server.web.hls import files, gate
-from server.web.hls.gate import WATCHING, Watch
+from server.web.hls.gate import WATCHING, Watch, Watching
 
-_INIT = re.compile(r"init-(\d{1,6})\.mp4")
-_SEGMENT = re.compile(r"(\d{1,9})\.m4s")
-_PART = re.compile(r"(\d{1,9})\.(\d{1,4})\.m4s")
-_COUNT = re.compile(r"\d{1,9}")
+_INIT = re.compile(r"init-(\d{1,6})\.mp4", re.ASCII)
+_SEGMENT = re.compile(r"(\d{1,9})\.m4s", re.ASCII)
+_PART = re.compile(r"(\d{1,9})\.(\d{1,4})\.m4s", re.ASCII)
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+_NEVER = re.compile(r"\s*q=0(\.0*)?\s*", re.IGNORECASE)
 
 # "successful responses to blocking Playlist requests … caches for six Target Durations" (RFC 8216bis 6.2.5.2, B.1)
 BLOCKED_KEPT = 6  # target durations
@@ -59,7 +60,7 @@ async def media(request: web.Request) -> web.StreamResponse:
     described = (content_type, cache, etag)
     if found := _PART.fullmatch(name):
         msn, part = int(found[1]), int(found[2])
-        await _hinted(rendition.window, msn, part)
+        await _hinted(request.app[WATCHING], rendition.window, msn, part)
         return await _answer(request, rendition.part(msn, part), described)
     if found := _SEGMENT.fullmatch(name):
         return await _answer(request, rendition.segment(int(found[1])), described)
@@ -88,8 +89,13 @@ async def _playlist(request: web.Request, watch: Watch, rendition: Rendition) ->
     if isinstance(decision, Refuse):
         raise Problem("request-invalid-query-parameter", decision.reason, name="_HLS_msn")
     if not isinstance(decision, Serve):
-        await _until(window, lambda: isinstance(playlist.decide(window, msn, part), Serve), decision.timeout_s)
-    gzipped = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
+        await _until(
+            request.app[WATCHING],
+            window,
+            lambda: isinstance(playlist.decide(window, msn, part), Serve),
+            decision.timeout_s,
+        )
+    gzipped = _takes_gzip(request)
     delta = request.query.get("_HLS_skip") in ("YES", "v2")
     kept_s = POLLED_KEPT_S if msn is None else BLOCKED_KEPT * window.target_duration_s
     response = files.playlist(
@@ -101,6 +107,15 @@ async def _playlist(request: web.Request, watch: Watch, rendition: Rendition) ->
     return response
 
 
+def _takes_gzip(request: web.Request) -> bool:
+    """RFC 9110 12.5.3, as far as it is used."""
+    for coding in request.headers.get(hdrs.ACCEPT_ENCODING, "").split(","):
+        name, _, quality = coding.partition(";")
+        if name.strip().lower() == "gzip":
+            return not _NEVER.fullmatch(quality)
+    return False
+
+
 def _count(request: web.Request, name: str) -> int | None:
     text = request.query.get(name)
     if text is None:
@@ -110,11 +125,13 @@ def _count(request: web.Request, name: str) -> int | None:
     return int(text)
 
 
-async def _until(window: Window, holds: Callable[[], bool], timeout_s: float) -> None:
+async def _until(watching: Watching, window: Window, holds: Callable[[], bool], timeout_s: float) -> None:
     """Waits through versions of the window. Raises Problem unavailable (503) when the time is up."""
     deadline = clock.monotonic() + timeout_s
     loop = asyncio.get_running_loop()
     while not holds():
+        if watching.stopping.is_set():
+            raise Problem("unavailable", "The server is stopping.", headers={hdrs.RETRY_AFTER: "1"})
         changed = loop.create_future()
         cancel = window.subscribe(lambda changed=changed: changed.done() or changed.set_result(None))  # type: ignore[misc]
         try:
@@ -129,12 +146,11 @@ async def _until(window: Window, holds: Callable[[], bool], timeout_s: float) ->
 # --- bytes
 
 
-async def _hinted(window: Window, msn: int, part: int) -> None:
+async def _hinted(watching: Watching, window: Window, msn: int, part: int) -> None:
     """Waits for a part that the playlist's preload hint names."""
     if _is_next(window, msn, part):
-        await _until(
-            window, lambda: not _is_next(window, msn, part), playlist.BLOCKED * window.target_duration_s
-        )
+        timeout_s = playlist.BLOCKED * window.target_duration_s
+        await _until(watching, window, lambda: not _is_next(window, msn, part), timeout_s)
 
 
 def _is_next(window: Window, msn: int, part: int) -> bool:
@@ -151,18 +167,24 @@ async def _answer(request: web.Request, found: Media | None, described: tuple[st
     if isinstance(found, InMemory):
         body = found.data[0] if len(found.data) == 1 else b"".join(found.data)
     elif found.size is None:
-        if not found.path.is_file():
-            raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: files.NEVER})
         return files.file_answer(found.path, content_type, cache)
     else:
-        body = await asyncio.to_thread(_read, found.path, found.offset, found.size)
+        try:
+            async with aiofiles.open(found.path, "rb") as file:
+                await file.seek(found.offset)
+                body = await file.read(found.size)
+        except OSError:  # it left the window while we looked
+            raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: files.NEVER}) from None
     return files.body_answer(request, body, content_type, cache, etag)
 
 
-def _read(path: Path, offset: int, size: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(size)
+async def let_go(app: web.Application) -> None:
+    """The server stops: who waits for a part is answered now, or it would wait for him."""
+    watching = app[WATCHING]
+    watching.stopping.set()
+    for on_air in watching.broadcasts.all():
+        for rendition in on_air.packager.renditions.values():
+            rendition.window.publish()
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
