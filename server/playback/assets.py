@@ -44,6 +44,7 @@ class Asset:
     has_poster: bool = False
     latency_mode: str | None = None  # of a live stream
     player_id: str | None = None
+    mp4: bool = True  # whether a video's file is given out as it is
 
     @property
     def live(self) -> bool:
@@ -137,6 +138,7 @@ def of_video(video: Video) -> Asset:
         tokens_valid_after=video.tokens_valid_after.timestamp() if video.tokens_valid_after else None,
         has_poster=video.poster_at is not None,
         player_id=video.player_id,
+        mp4=video.mp4_support,
     )
 
 

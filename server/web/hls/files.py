@@ -70,11 +70,20 @@ def _range(request: web.Request, body: bytes | bytearray, headers: dict[str, str
     return web.Response(status=206, body=body[start:stop], headers=headers)
 
 
+class FileAnswer(web.FileResponse):
+    """That a file is not there, or not so long, is found out while the answer is made: that must not be kept."""
+
+    def set_status(self, status: int, reason: str | None = None) -> None:
+        super().set_status(status, reason)
+        if status >= 400:
+            self.headers[hdrs.CACHE_CONTROL] = NEVER
+
+
 def file_answer(path: Path, content_type: str, cache: str, **headers: str) -> web.StreamResponse:
-    """A file as it lies on disk, by sendfile, with ranges and its own ETag."""
-    return web.FileResponse(
-        path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: cache, **headers}
-    )
+    """A file as it lies on disk, by sendfile, with ranges and its own ETag. Raises Problem when it isn't there."""
+    if not path.is_file():  # asked here, where the answer can still be in the one error shape
+        raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: NEVER})
+    return FileAnswer(path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: cache, **headers})
 
 
 def not_ready(retry_after_s: int = 1) -> web.Response:

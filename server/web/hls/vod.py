@@ -11,16 +11,20 @@ import re
 import orjson
 from aiohttp import hdrs, web
 
+from server import log
 from server.errors import Problem
-from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation
+from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError
 from server.web.hls import files, gate
 from server.web.hls.gate import WATCHING, Watch
 
-_INIT = re.compile(r"init(?:-(\d{1,6}))?\.mp4")
-_SEGMENT = re.compile(r"(\d{1,9})\.m4s")
+_INIT = re.compile(r"init(?:-(\d{1,6}))?\.mp4", re.ASCII)
+_SEGMENT = re.compile(r"(\d{1,9})\.m4s", re.ASCII)
 _UNSAFE_IN_NAME = re.compile(r'[^\w .()-]|"', re.ASCII)
 
 ENDED_BADLY = ("error", "aborted")
+GONE = "The video's files are not there."
+
+_log = log.get("vod")
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
@@ -50,8 +54,9 @@ async def media(request: web.Request) -> web.StreamResponse:
         return await _answer(request, watch, presentation, rendition, name)
     except NoSuchMediaError as error:
         raise Problem("resource-not-found", str(error)) from None
-    except FileNotFoundError:
-        raise Problem("resource-not-found") from None
+    except (OSError, ShortReadError) as error:
+        _log.error("a video's file is damaged", video=watch.asset.id, reason=str(error))
+        raise Problem("resource-not-found", GONE) from None
 
 
 async def _answer(
@@ -95,14 +100,15 @@ async def _presentation(request: web.Request, watch: Watch) -> Presentation:
             asset.id, asset.revision, asset.source or "upload", asset.broadcast_id
         )
     except (OSError, ValueError, LookupError) as error:
-        raise Problem("resource-not-found", "The video's files are not there.") from error
+        _log.error("a video can't be read", video=asset.id, reason=str(error))
+        raise Problem("resource-not-found", GONE) from error
 
 
 async def source(request: web.Request) -> web.StreamResponse:
     """The uploaded file itself; `?dl=1` offers it for download."""
     watch = await gate.enter(request, "video")
     asset = watch.asset
-    if asset.source != "upload" or not asset.playable:
+    if asset.source != "upload" or not asset.playable or not asset.mp4:
         raise Problem("resource-not-found")
     headers = {}
     if request.query.get("dl"):
@@ -115,9 +121,11 @@ async def source(request: web.Request) -> web.StreamResponse:
 async def session(request: web.Request) -> web.StreamResponse:
     """api.video's exchange of a token for a session, which then goes as `?avh=`."""
     watch = await gate.enter(request, "video")
-    if watch.grant is None:
+    if watch.grant is None or watch.token is None:
         raise Problem("playback-token-missing")
-    token = request.app[WATCHING].tokens.mint_session(watch.grant, watch.asset.duration_s).token
+    token = watch.token  # a session's own gives no other: none would ever end
+    if watch.grant.session is None:
+        token = request.app[WATCHING].tokens.mint_session(watch.grant, watch.asset.duration_s).token
     return web.Response(
         body=orjson.dumps({"session_token": token}),
         headers={hdrs.CACHE_CONTROL: files.NEVER, hdrs.CONTENT_TYPE: "application/json"},
