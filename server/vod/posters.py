@@ -3,24 +3,27 @@
 import asyncio
 import os
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from server import clock
+from server import clock, log
 from server.catalog import videos
 from server.catalog.database import Database
 from server.media import calls
 from server.media.calls import MediaProblem
-from server.media.child import Children
+from server.media.child import ChildFailed, Children
 from server.storage.layout import Layout
 
 LIVE_S = 10.0  # a live poster is this fresh
 LIVE_KEPT = 256  # posters, some 100 KiB each
 
+_log = log.get("vod")
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class _Live:
     made_at: float
-    picture: bytes
+    picture: bytes | None  # None: it could not be made, and not be tried again at once
 
 
 class Posters:
@@ -50,21 +53,29 @@ class Posters:
         """Makes the poster of a video from a segment of it. Raises ChildFailed, OSError."""
         await self._keep(video_id, await calls.segment_poster(self._children, init, segment))
 
-    async def live(self, broadcast_id: str, init: bytes, segment: bytes) -> bytes | None:
-        """A recent picture of a broadcast; one child at a time, whoever asks. Raises ChildFailed."""
+    async def live(self, broadcast_id: str, init: bytes, read: Callable[[], Awaitable[bytes]]) -> bytes | None:
+        """A recent picture of a broadcast, None if none can be made; one child every LIVE_S, whoever asks.
+
+        `read` gives the newest segment; it may raise OSError.
+        """
         kept = self._live.get(broadcast_id)
         if kept and clock.monotonic() - kept.made_at < LIVE_S:
             return kept.picture
         making = self._making.get(broadcast_id)
         if making is None:
-            making = self._making[broadcast_id] = asyncio.ensure_future(self._make_live(broadcast_id, init, segment))
+            making = self._making[broadcast_id] = asyncio.ensure_future(self._make_live(broadcast_id, init, read))
             making.add_done_callback(lambda _: self._making.pop(broadcast_id, None))
         return await asyncio.shield(making)
 
-    async def _make_live(self, broadcast_id: str, init: bytes, segment: bytes) -> bytes | None:
-        picture = await calls.segment_poster(self._children, init, segment)
-        if isinstance(picture, MediaProblem):
-            return None
+    async def _make_live(
+        self, broadcast_id: str, init: bytes, read: Callable[[], Awaitable[bytes]]
+    ) -> bytes | None:
+        try:
+            made = await calls.segment_poster(self._children, init, await read())
+        except (ChildFailed, OSError) as error:
+            _log.warning("no live poster", broadcast=broadcast_id, error=str(error))
+            made = None
+        picture = made if isinstance(made, bytes) else None
         self._live[broadcast_id] = _Live(clock.monotonic(), picture)
         self._live.move_to_end(broadcast_id)
         if len(self._live) > LIVE_KEPT:
@@ -74,10 +85,10 @@ class Posters:
     async def _keep(self, video_id: str, picture: bytes | MediaProblem) -> None:
         if isinstance(picture, MediaProblem):
             return  # sound alone, or nothing that can be shown: a video without a poster is a video all the same
-        await asyncio.to_thread(_store, self._layout, video_id, picture)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
-            if video is not None:
+            if video is not None:  # else deleted meanwhile: its folder must not come back
+                await asyncio.to_thread(_store, self._layout, video_id, picture)
                 video.poster_at = clock.now()
 
 

@@ -1,12 +1,10 @@
 """Posters: `/vod/{id}[/token/{jwt}]/thumbnail.jpg`, `/live/{id}[/token/{jwt}]/thumbnail.jpg`."""
 
-import asyncio
-
+import aiofiles
 from aiohttp import web
 
 from server.errors import Problem
 from server.ingest.on_air import OnAir
-from server.media.child import ChildFailed
 from server.packager.presentation import VIDEO
 from server.packager.rendition import InMemory, Media, Rendition
 from server.web.hls import files, gate
@@ -18,11 +16,11 @@ LIVE_KEPT_S = 10
 async def video(request: web.Request) -> web.StreamResponse:
     """The video's poster, once it is made."""
     watch = await gate.enter(request, "video", IMAGE_AUDIENCES)
-    path = request.app[WATCHING].layout.video_poster(watch.asset.id)
     if not watch.asset.has_poster:
         if watch.asset.state in ("done", "error", "aborted"):
             raise Problem("resource-not-found", "The video has no poster.")
         return files.not_ready()
+    path = request.app[WATCHING].layout.video_poster(watch.asset.id)
     return files.file_answer(path, files.JPEG, files.REVALIDATED)
 
 
@@ -35,10 +33,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     if on_air is None or found is None:
         return files.not_ready()
     init, segment = found
-    try:
-        picture = await watching.posters.live(on_air.broadcast_id, init, await read(segment))
-    except (ChildFailed, OSError):
-        picture = None
+    picture = await watching.posters.live(on_air.broadcast_id, init, lambda: read(segment))
     if picture is None:
         raise Problem("resource-not-found", "No picture could be made.")
     return files.body_answer(request, picture, files.JPEG, files.brief(watch, LIVE_KEPT_S))
@@ -60,7 +55,8 @@ async def read(media: Media) -> bytes:
     """The bytes of a segment, from memory or its file."""
     if isinstance(media, InMemory):
         return b"".join(media.data)
-    return await asyncio.to_thread(media.path.read_bytes)
+    async with aiofiles.open(media.path, "rb") as file:
+        return await file.read()
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
