@@ -14,7 +14,8 @@ from server.packager.presentation import Presentation, SegmentPlan
 from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
 
-KEPT = 256  # presentations; the index of a two-hour film is about 8 MiB
+KEPT_S = 48 * 3600.0  # of media, together; the index of an hour is about 4 MiB
+LEAST_S = 60.0  # what the shortest counts as
 THREADS = 4
 
 Loader = Callable[[str], Presentation]  # of the id of what holds the media: the video, or its broadcast
@@ -29,6 +30,7 @@ class Presentations:
         self._layout = layout
         self._loaders = loaders
         self._kept: OrderedDict[Identity, Presentation] = OrderedDict()
+        self._kept_s = 0.0
         self._loading: dict[Identity, asyncio.Future[Presentation]] = {}
         self._threads = ThreadPoolExecutor(THREADS, "vod")
 
@@ -49,7 +51,7 @@ class Presentations:
         if loading is None:
             work = self._load(identity, source, broadcast_id or video_id)
             loading = self._loading[identity] = asyncio.ensure_future(work)
-            loading.add_done_callback(lambda _: self._loading.pop(identity, None))
+            loading.add_done_callback(lambda done: self._loaded(identity, done))
         return await asyncio.shield(loading)
 
     async def segment(self, video_id: str, plan: SegmentPlan) -> bytearray:
@@ -59,7 +61,7 @@ class Presentations:
     def forget(self, video_id: str) -> None:
         """The video is gone or changed."""
         for identity in [identity for identity in self._kept if identity[0] == video_id]:
-            del self._kept[identity]
+            self._kept_s -= _weight_s(self._kept.pop(identity))
 
     async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Blocking work on the files of a video, in a thread of its own pool."""
@@ -68,9 +70,19 @@ class Presentations:
     async def _load(self, identity: Identity, source: str, holder: str) -> Presentation:
         presentation = await self.run(self._loaders[source], holder)
         self._kept[identity] = presentation
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._kept_s += _weight_s(presentation)
+        while self._kept_s > KEPT_S and len(self._kept) > 1:
+            self._kept_s -= _weight_s(self._kept.popitem(last=False)[1])
         return presentation
+
+    def _loaded(self, identity: Identity, done: asyncio.Future[Presentation]) -> None:
+        self._loading.pop(identity, None)
+        if not done.cancelled():
+            done.exception()  # who still waits is told; that nobody does is no fault of its own
+
+
+def _weight_s(presentation: Presentation) -> float:
+    return max(LEAST_S, presentation.duration_s)
 
 
 def indexed(layout: Layout, target_s: float) -> Loader:
