@@ -18,13 +18,14 @@ from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media import calls
-from server.media.calls import MediaProblem, Probe
+from server.media.calls import Examination, MediaProblem, Probe
 from server.media.child import ChildFailed, Children
 from server.storage.layout import Layout
 from server.vod.posters import Posters
 
 JOB = "vod"
 SOURCE = "upload"
+UNFINISHED = ("pre-processing", "processing")
 
 TITLES = {
     "unsupported": "The file can't be made watchable.",
@@ -61,38 +62,58 @@ class Pipeline:
 
     async def _examine(self, video_id: str) -> bool:
         """Whether the video can be watched now."""
+        state = await self._state(video_id)
+        if state not in UNFINISHED:
+            return state == "done"  # ended before a crash; or deleted meanwhile
+        try:
+            probe, problem = await self._examined(video_id)
+        except FileNotFoundError:
+            if await self._state(video_id) is None:
+                return False  # deleted with its files
+            raise
+        await self._end(video_id, problem, probe)
+        return problem is None
+
+    async def _examined(self, video_id: str) -> tuple[Probe | None, MediaProblem | None]:
+        """Asks a child; the video is playable as soon as its index is whole."""
+        publishing: list[asyncio.Task[None]] = []
         with ExitStack() as stack:
             index_path = self._layout.video_index(video_id).with_suffix(".new")
             source = _opened(stack, self._layout.video_source(video_id), os.O_RDONLY)
             index = _opened(stack, index_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            publishing: list[asyncio.Task[None]] = []
 
             def indexed() -> None:
                 publishing.append(_start(self._publish(video_id, index_path)))
 
             try:
                 found = await calls.examine(self._children, source, index, indexed, self._timeout_s)
-                probe, problem = found.probe, found.problem
             except ChildFailed as error:
                 _log.warning("the probe failed", video=video_id, reason=error.reason, detail=error.detail)
-                probe, problem = None, calls.problem_of(error)
-            if publishing:
-                await publishing[0]
-            elif problem is None:
-                problem = GAVE_UP
-        await self._end(video_id, problem, probe)
-        return problem is None
+                found = Examination(False, None, calls.problem_of(error))
+            finally:
+                if publishing:
+                    await publishing[0]
+        if not publishing and found.problem is None:
+            return found.probe, GAVE_UP
+        return found.probe, found.problem
+
+    async def _state(self, video_id: str) -> str | None:
+        async with self._database.read() as transaction:
+            video = await videos.find(transaction, video_id)
+        return video.state if video else None
 
     async def _publish(self, video_id: str, index: Path) -> None:
         """The index is whole: the video can be watched from now on."""
         os.replace(index, self._layout.video_index(video_id))
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
-            if video is None or video.state not in ("pre-processing", "processing"):
+            if video is None or video.state not in UNFINISHED:
                 return
-            video.source, video.playable = SOURCE, True
             if video.state == "pre-processing":
                 await videos.move(transaction, video, "processing")
+            if video.playable:
+                return  # said before a crash
+            video.source, video.playable = SOURCE, True
             await events.record(transaction, video.project_id, video.id, "video.playable", videos.links(video))
         _log.info("playable", video=video_id)
 
@@ -104,7 +125,7 @@ class Pipeline:
         self, transaction: Transaction, video_id: str, problem: MediaProblem | None, probe: Probe | None
     ) -> None:
         video = await videos.find(transaction, video_id)
-        if video is None or video.state not in ("pre-processing", "processing"):
+        if video is None or video.state not in UNFINISHED:
             return  # deleted meanwhile, or ended before a crash
         if probe:
             _describe(video, probe)
