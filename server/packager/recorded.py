@@ -1,8 +1,11 @@
-"""A recording as a presentation: the live segments as they lie on disk, listed from their journals."""
+"""A recording as a presentation: the live segments as they lie on disk, listed from their journals.
+
+A rendition may begin later than the other (sound that joined), and have gaps where it had nothing to say or the disk
+took nothing; numbers and discontinuities stay those of the live playlists.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
 from server.packager.master import AudioFacts, VideoFacts, master
@@ -32,7 +35,9 @@ class RecordedVideo:
     """Segments keep the media sequence numbers they had live. `source` of a plan is `<rendition>/<number>`."""
 
     def __init__(self, renditions: Mapping[str, RecordedRendition]) -> None:
-        self._renditions = {name: renditions[name] for name in (VIDEO, AUDIO) if name in renditions}
+        self._renditions = {
+            name: renditions[name] for name in (VIDEO, AUDIO) if name in renditions and renditions[name].tracks
+        }
         if not self._renditions:
             raise ValueError("the recording holds no media")
         self._entries = {
@@ -96,27 +101,36 @@ class RecordedVideo:
         return found
 
     def _playlist(self, rendition: RecordedRendition) -> str:
+        first, in_force = rendition.segments[0], None
         segments = []
-        for index, (generation, group) in enumerate(groupby(rendition.segments, lambda entry: entry.generation)):
-            for at, entry in enumerate(group):
-                segments.append(
-                    Segment(
-                        uri=segment_name(entry.msn),
-                        duration_s=entry.duration_s,
-                        map=Map(init_name(generation)) if at == 0 else None,
-                        discontinuity=index > 0 and at == 0,
-                        program_date_time_ms=entry.wall_ms,
-                        gap=entry.gap,
-                    )
+        for entry in rendition.segments:
+            sets_map = entry.generation != in_force and not entry.gap  # a gap may be of a generation without an init
+            if sets_map:
+                in_force = entry.generation
+            segments.append(
+                Segment(
+                    uri=segment_name(entry.msn),
+                    duration_s=entry.duration_s,
+                    map=Map(init_name(entry.generation)) if sets_map else None,
+                    discontinuity=entry.discontinuity and entry is not first,
+                    program_date_time_ms=entry.wall_ms,
+                    gap=entry.gap,
                 )
+            )
         return MediaPlaylist(
             target_duration_s=self._target_s,
-            media_sequence=rendition.segments[0].msn,
+            media_sequence=first.msn,
+            discontinuity_sequence=self._breaks_until(first.msn),
             playlist_type="VOD",
             independent_segments=self._independent,
             segments=tuple(segments),
             ended=True,
         ).render()
+
+    def _breaks_until(self, msn: int) -> int:
+        """Discontinuities before the segment and at it: those of the rendition that began first."""
+        longest = min(self._renditions.values(), key=lambda rendition: rendition.segments[0].msn)
+        return sum(entry.discontinuity for entry in longest.segments[1:] if entry.msn <= msn)
 
     def _video_facts(self, track: TrackEntry, prefix: str) -> VideoFacts:
         peak, average = _rates(self._renditions[VIDEO].segments)
