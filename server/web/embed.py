@@ -97,7 +97,10 @@ def _base(asset: Asset, token: str | None) -> str:
 
 
 def _filled(request: web.Request, configuration: Mapping[str, Any], status: int) -> web.Response:
-    page = _template(request.app[WATCHING].player / "index.html")
+    try:
+        page = _template(request.app[WATCHING].player / "index.html")
+    except FileNotFoundError:
+        raise Problem("unavailable", "The player is not built: run `make player`.") from None
     # inside a script element only "<" could end it; U+2028/9 are line ends to old parsers
     told = orjson.dumps(configuration).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028")
     body = page.replace(PLACEHOLDER, told.replace("\u2029", "\\u2029"))
