@@ -1,7 +1,7 @@
 """What the server hands out for a second of its CPU: segments and playlists of private assets, by wrk.
 
 Every request carries one of a thousand session tokens. Logs go to a file, metrics are counted. The floor is aiohttp's
-own static file server with the same bytes, in the same run.
+own static file server with the same bytes, in the same run, on the loop that suits it better.
 """
 
 import asyncio

@@ -131,8 +131,8 @@ async def _hold(bench: Bench, target: Target, flv: Flv) -> Held:
     tree, settings = ProcessTree(target.pid), bench.settings
     idle = tree.usage()
     watches = [Watch(playlist) for _, playlist in target.pairs]
+    tasks = [asyncio.create_task(watch.run()) for watch in watches]  # they see the first stream while others begin
     async with publishing([ingest for ingest, _ in target.pairs], flv) as streams:
-        tasks = [asyncio.create_task(watch.run()) for watch in watches]
         await asyncio.sleep(settings.warm_up)
         for stream in streams:
             stream.late_s = 0.0
