@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.harness.server import Server
 
-
 # A busy machine is not a finding; CI repeats the same examples, a developer's machine looks for new ones.
 settings.register_profile(
     "sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ

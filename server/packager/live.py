@@ -23,6 +23,8 @@ from server.stream.timeline import Position
 __all__ = ["LATENCY_MODES", "LatencyMode", "LivePackager", "LiveSettings"]
 
 READY_PARTS = 3
+USUAL_RATES = (15.0, 20.0, 24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 120.0)  # pictures a second
+RATE_ERROR = 0.005  # of a first part; 29.97 counts as 30, which is what it says only roughly
 LONGEST_GOP_S = 10.0  # target durations follow key frames no further: players stay three of them behind
 PATIENCE_SEGMENTS = 3  # a rendition without a part by then is not waited for
 
@@ -256,8 +258,10 @@ class LivePackager:
             return TrackEntry.of(config, self._generation, self._epoch_ms, target.longest if target else 0)
         target = self._video_target
         samples = cut.samples
-        frame_rate = len(samples) * config.timescale / (cut.end - samples[0].dts) if samples else 0.0
-        return TrackEntry.of(config, self._generation, self._epoch_ms, target.longest if target else 0, frame_rate)
+        measured = len(samples) * config.timescale / (cut.end - samples[0].dts) if samples else 0.0
+        return TrackEntry.of(
+            config, self._generation, self._epoch_ms, target.longest if target else 0, usual_rate(measured)
+        )
 
     # --- the same numbers everywhere
 
@@ -352,3 +356,9 @@ class LivePackager:
     def position(self) -> Position:
         """Where the broadcast stood before the restart, for the stream to go on from."""
         return Position(self._generation, self._end_ms, self._epoch_ms)
+
+
+def usual_rate(measured: float) -> float:
+    """The rate that was meant: timestamps in milliseconds make 30.03 of 30 over the first part."""
+    nearest = min(USUAL_RATES, key=lambda rate: abs(rate - measured))
+    return nearest if abs(nearest - measured) <= nearest * RATE_ERROR else measured

@@ -42,7 +42,7 @@ __all__ = [
     "read_journal",
 ]
 
-TICK_S = 0.02  # gathered before the thread looks again; a crash loses about so much more
+TICK_S = 0.05  # gathered before the thread looks again; a crash loses about so much more
 MAX_QUEUED_BYTES = 64 << 20  # 5 s of 20 streams at 5 Mbit/s: longer than that a disk may not think
 MAX_QUEUED = 8_192  # parts and orders: the same 5 s of 100 streams, with room
 MAX_OWED = 4_096  # journal lines of a rendition that wait for a full disk: two hours

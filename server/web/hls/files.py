@@ -4,18 +4,23 @@
     REVALIDATED   may change at any time: kept, but asked for again each time
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
 
 from server.errors import Problem
-from server.web.hls.gate import Watch
+from server.web.hls.gate import WATCHING, Watch
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 SEGMENT_TYPES = {"video": "video/mp4", "audio": "audio/mp4"}
 JPEG = "image/jpeg"
 
+Bytes = bytes | bytearray
+
 YEAR_S = 31_536_000
+SMALL = 16 << 10  # bytes that are cheaper to copy than to send by themselves
 REVALIDATED = "no-cache"
 NEVER = "no-store"
 
@@ -35,21 +40,69 @@ def playlist(request: web.Request, text: str | bytes, cache: str, etag: str | No
     return body_answer(request, body, PLAYLIST, cache, etag)
 
 
+class PiecesAnswer(web.StreamResponse):
+    """Large bytes, sent as they are: an ordinary response joins its body to its headers, a copy for each viewer."""
+
+    def __init__(self, pieces: Sequence[Bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(headers=headers)
+        self.content_length = sum(map(len, pieces))
+        self._pieces = pieces
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        writer = await super().prepare(request)
+        if writer is not None and request.method != hdrs.METH_HEAD:
+            writer.send_headers()
+            for piece in self._pieces:
+                await self.write(piece)
+        return writer
+
+
 def body_answer(
-    request: web.Request, body: bytes | bytearray, content_type: str, cache: str, etag: str | None = None
+    request: web.Request, body: Bytes | Sequence[Bytes], content_type: str, cache: str, etag: str | None = None
 ) -> web.StreamResponse:
     """Bytes in memory, whole, as one range, or as 304. `etag` without its quotes; with it ranges are offered."""
     headers: dict[str, str] = {hdrs.CACHE_CONTROL: cache, hdrs.CONTENT_TYPE: content_type}
     if etag is None:
-        return web.Response(body=body, headers=headers)
+        return _whole(body, headers)
     headers[hdrs.ETAG] = f'"{etag}"'
     wanted = request.if_none_match
     if wanted and any(tag.value in (etag, "*") for tag in wanted):
         return web.Response(status=304, headers={hdrs.CACHE_CONTROL: cache, hdrs.ETAG: headers[hdrs.ETAG]})
     headers[hdrs.ACCEPT_RANGES] = "bytes"
     if hdrs.RANGE in request.headers and _range_holds(request, etag):
-        return _range(request, body, headers)
-    return web.Response(body=body, headers=headers)
+        return _range(request, _joined(body), headers)
+    return _whole(body, headers)
+
+
+def _whole(body: Bytes | Sequence[Bytes], headers: Mapping[str, str]) -> web.StreamResponse:
+    pieces = [body] if isinstance(body, bytes | bytearray) else body
+    if sum(map(len, pieces)) > SMALL:
+        return PiecesAnswer(pieces, headers)
+    return web.Response(body=_joined(body), headers=headers)
+
+
+def _joined(body: Bytes | Sequence[Bytes]) -> Bytes:
+    return body if isinstance(body, bytes | bytearray) else b"".join(body)
+
+
+async def segment_answer(
+    request: web.Request, where: tuple[Path, int, int | None], content_type: str, cache: str, etag: str
+) -> web.StreamResponse:
+    """A stored segment, or `where` = (path, offset, size) of it. Raises Problem when it isn't there.
+
+    Read whole, in one hop to a thread: uvloop has no sendfile, and a few MiB are less work at once than in pieces.
+    """
+    try:
+        body = await request.app[WATCHING].presentations.run(_read, *where)
+    except OSError:  # it left the window while we looked
+        raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: NEVER}) from None
+    return body_answer(request, body, content_type, cache, etag)
+
+
+def _read(path: Path, offset: int, size: int | None) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        return file.read(-1 if size is None else size)
 
 
 def _range_holds(request: web.Request, etag: str) -> bool:

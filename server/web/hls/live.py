@@ -9,7 +9,6 @@ import asyncio
 import re
 from collections.abc import Callable
 
-import aiofiles
 from aiohttp import hdrs, web
 
 from server import clock
@@ -165,17 +164,8 @@ async def _answer(request: web.Request, found: Media | None, described: tuple[st
     if found is None:
         raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: files.NEVER})
     if isinstance(found, InMemory):
-        body = found.data[0] if len(found.data) == 1 else b"".join(found.data)
-    elif found.size is None:
-        return files.file_answer(found.path, content_type, cache)
-    else:
-        try:
-            async with aiofiles.open(found.path, "rb") as file:
-                await file.seek(found.offset)
-                body = await file.read(found.size)
-        except OSError:  # it left the window while we looked
-            raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: files.NEVER}) from None
-    return files.body_answer(request, body, content_type, cache, etag)
+        return files.body_answer(request, found.data, content_type, cache, etag)
+    return await files.segment_answer(request, (found.path, found.offset, found.size), content_type, cache, etag)
 
 
 async def let_go(app: web.Application) -> None:

@@ -87,7 +87,8 @@ async def _segment(
     content_type, cache, etag = described
     if plan.source is not None and watch.asset.broadcast_id:
         folder = watching.layout.rendition(watch.asset.broadcast_id, rendition)
-        return files.file_answer(folder.segment(number), content_type, cache)
+        whole = (folder.segment(number), 0, None)
+        return await files.segment_answer(request, whole, content_type, cache, etag)
     return files.body_answer(
         request, await watching.presentations.segment(watch.asset.id, plan), content_type, cache, etag
     )

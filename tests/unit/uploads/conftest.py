@@ -62,7 +62,7 @@ class House:
 
     async def jobs(self) -> list[Job]:
         async with self.database.read() as transaction:
-            return await jobs.unfinished(transaction)
+            return await jobs.of_project(transaction, DEFAULT_PROJECT)
 
     async def new_video(self, state: str = "pending", **values: object) -> str:
         async with self.database.write() as transaction:
