@@ -1,0 +1,157 @@
+"""A broadcast's end becomes a video row, and its files a presentation."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.catalog import broadcasts, events, live_streams, videos
+from server.catalog.database import Database
+from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
+from server.catalog.models import Broadcast as BroadcastRow
+from server.recorder.to_vod import Recorder
+from server.storage.layout import Layout
+from server.storage.segments import SegmentStore
+from tests.harness import catalogue
+from tests.unit.packager.publishing import Broadcast
+
+
+@pytest.fixture
+def catalogue_url(tmp_path: Path) -> str:
+    return catalogue.copy(tmp_path)
+
+
+@pytest.fixture
+async def database(catalogue_url: str) -> AsyncIterator[Database]:
+    async with Database.open(catalogue_url) as database:
+        yield database
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path)
+
+
+def broadcast(layout: Layout, seconds: float = 5, **publisher: object) -> None:
+    """The files of the broadcast br1, ended."""
+    with SegmentStore(layout) as store:
+        on_air = Broadcast.on(store)
+        if seconds:
+            on_air.publisher(**publisher).connect().send(seconds)
+        on_air.stream.end()
+        on_air.written()
+
+
+async def record(database: Database, layout: Layout, **stream: object) -> tuple[Video | None, BroadcastRow]:
+    """What the end of br1 leaves: the video, if any, and the broadcast."""
+    async with database.write() as transaction:
+        live = LiveStream(**{"project_id": DEFAULT_PROJECT, "name": "News", "stream_key": "key", **stream})
+        await live_streams.add(transaction, live)
+        row = BroadcastRow(
+            id="br1", project_id=DEFAULT_PROJECT, live_stream_id=live.id, protocol="rtmp", latency_mode="low",
+            target_duration_s=4, state="ended",
+        )  # fmt: skip
+        await broadcasts.add(transaction, row)
+        await Recorder(layout).record(transaction, row, live)
+    async with database.read() as transaction:
+        found = await videos.find(transaction, row.video_id) if row.video_id else None
+    return found, row
+
+
+async def test_a_broadcast_becomes_a_video(database: Database, layout: Layout) -> None:
+    broadcast(layout, 5)
+
+    video, row = await record(database, layout)
+
+    assert video
+    assert (video.state, video.playable, video.source, video.broadcast_id) == ("done", True, "live", "br1")
+    assert video.live_stream_id == row.live_stream_id
+    assert video.title == f"News {row.started_at:%Y-%m-%d %H:%M}"
+    assert video.duration_s == pytest.approx(5, abs=0.1)
+    assert row.state == "recorded"
+    async with database.read() as transaction:
+        told = [event.type for event in await events.of_object(transaction, DEFAULT_PROJECT, video.id)]
+    assert told == ["video.created", "video.done"]
+
+
+async def test_it_takes_over_what_the_stream_says_of_itself(database: Database, layout: Layout) -> None:
+    broadcast(layout)
+    told = {"public": False, "tags": ["a", "b"], "meta": [{"key": "k", "value": "v"}], "player_id": "pl1"}
+
+    video, _ = await record(database, layout, **told)
+
+    assert video
+    assert {name: getattr(video, name) for name in told} == told
+
+
+async def test_it_says_what_is_in_it(database: Database, layout: Layout) -> None:
+    broadcast(layout)
+
+    video, _ = await record(database, layout)
+
+    assert video
+    assert video.media
+    pictures, sound = video.media["streams"]
+    assert (pictures["kind"], pictures["codec"], pictures["width"], pictures["height"]) == (
+        "video", "avc1.64001f", 1280, 720
+    )  # fmt: skip
+    assert (sound["kind"], sound["codec"], sound["sample_rate"], sound["channels"]) == (
+        "audio", "mp4a.40.2", 48_000, 2
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+async def test_one_kind_of_media_is_enough(database: Database, layout: Layout, kind: str) -> None:
+    broadcast(layout, 5, video=kind == "video", audio=kind == "audio")
+
+    video, _ = await record(database, layout)
+
+    assert video
+    assert video.media
+    assert [stream["kind"] for stream in video.media["streams"]] == [kind]
+    assert Recorder(layout).presentation("br1").renditions == (kind,)
+
+
+async def test_a_broadcast_without_media_leaves_no_video(database: Database, layout: Layout) -> None:
+    broadcast(layout, 0)
+
+    video, row = await record(database, layout)
+
+    assert video is None
+    assert (row.state, row.video_id) == ("ended", None)
+
+
+async def test_what_can_not_be_read_fails_the_whole_end(database: Database, layout: Layout) -> None:
+    """So that it is stated again, with the recording, when the disk can be read."""
+    broadcast(layout)
+    journal = layout.rendition("br1", "video").journal
+    journal.rename(journal.with_name("away"))
+    journal.mkdir()  # reading a folder is an OSError
+
+    with pytest.raises(OSError):  # noqa: PT011
+        await record(database, layout)
+    async with database.read() as transaction:
+        assert await broadcasts.get(transaction, "br1") is None
+
+
+def test_a_rendition_of_gaps_is_left_out(layout: Layout) -> None:
+    broadcast(layout, 5, audio=False)
+    folder = layout.rendition("br1", "audio")
+    folder.path.mkdir()
+    text = layout.rendition("br1", "video").journal.read_text()
+    folder.journal.write_text(text.replace('"gap":false', '"gap":true'))
+
+    assert Recorder(layout).load("br1").renditions == ("video",)
+
+
+def test_the_presentation_is_the_files(layout: Layout) -> None:
+    broadcast(layout)
+    presentation = Recorder(layout).presentation("br1")
+
+    plan = presentation.segment("video", 1)
+    path = layout.rendition("br1", "video").segment(1)
+
+    assert plan.size == path.stat().st_size
+    assert presentation.init("video") == layout.rendition("br1", "video").init(0).read_bytes()
+    with pytest.raises(ValueError, match="no media"):
+        Recorder(layout).presentation("br2")

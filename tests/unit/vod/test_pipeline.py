@@ -1,0 +1,210 @@
+"""The job of an upload: what a child finds becomes states, files and events, also twice or for one that is gone."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+
+from server.catalog.models import Job
+from server.jobs.context import JobContext
+from server.jobs.errors import JobFailed
+from server.media.child import ChildFailed, Children
+from server.vod.pipeline import Pipeline
+from server.vod.posters import Posters
+from tests.unit.vod.conftest import INDEX, JPEG, PROBED, Archive
+
+UNSUPPORTED = {"event": "problem", "code": "unsupported", "detail": "found: VP9"}
+
+
+@dataclass
+class FakeJob:
+    """A job of one video; `done` are the steps that a run before a crash had finished."""
+
+    object_id: str
+    done: dict[str, Any] = field(default_factory=dict)
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        if name not in self.done:
+            self.done[name] = await work()
+        return self.done[name]
+
+
+@pytest.fixture
+def pipeline(archive: Archive) -> Pipeline:
+    children = cast(Children, archive.children)
+    posters = Posters(archive.database, archive.layout, children)
+    return Pipeline(archive.database, archive.layout, children, posters, 60.0)
+
+
+async def run(pipeline: Pipeline, id: str, **done: Any) -> None:
+    await pipeline.run(cast(JobContext, FakeJob(id, done)))
+
+
+async def test_an_upload_becomes_playable_then_done_and_has_a_poster(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+
+    await run(pipeline, id)
+
+    row = await archive.row(id)
+    assert (row.state, row.playable, row.source, row.duration_s) == ("done", True, "upload", 12.5)
+    assert row.media == {"container": "mp4", "duration": 12.5, "bit_rate": 400_000, "streams": PROBED["streams"]}
+    assert row.error is None
+    assert row.poster_at is not None
+    assert archive.layout.video_index(id).read_bytes() == INDEX
+    assert archive.layout.video_poster(id).read_bytes() == JPEG
+    assert archive.children.runs == ["probe", "thumbnails"]
+    assert await archive.event_types(id) == ["video.created", "video.processing", "video.playable", "video.done"]
+
+
+async def test_it_is_playable_while_the_child_still_looks(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    seen: list[tuple[str, bool]] = []
+
+    async def look() -> None:
+        if not seen:
+            while not (row := await archive.row(id)).playable:
+                pass
+            seen.append((row.state, archive.layout.video_index(id).exists()))
+
+    archive.children.meanwhile = look
+    await run(pipeline, id)
+
+    assert seen == [("processing", True)]
+
+
+INDEXED = {"event": "indexed"}
+TITLES = {
+    "unsupported": "The file can't be made watchable.",
+    "invalid": "The file is not valid media.",
+    "failed": "The file could not be processed.",
+}
+
+
+@pytest.mark.parametrize(
+    ("events", "failure", "code", "detail"),
+    [
+        ([PROBED, UNSUPPORTED], None, "unsupported", "found: VP9"),
+        ([INDEXED, PROBED, UNSUPPORTED], None, "unsupported", "found: VP9"),
+        ([], "crashed", "invalid", "the file could not be read: it made the reader crash"),
+        ([INDEXED], "timeout", "invalid", "the file could not be read in time"),
+        ([PROBED], None, "failed", "processing was given up after several tries"),
+    ],
+    ids=["unsupported", "unsupported after its index", "crash", "timeout after its index", "no index, no problem"],
+)
+async def test_what_can_not_be_watched_ends_in_an_error(
+    archive: Archive, pipeline: Pipeline, events: list[dict[str, Any]], failure: Any, code: str, detail: str
+) -> None:
+    id = await archive.video()
+    archive.children.events = events
+    archive.children.failure = ChildFailed(failure, "for the log") if failure else None
+
+    await run(pipeline, id)
+
+    row = await archive.row(id)
+    assert (row.state, row.playable) == ("error", False)
+    assert row.error == {"code": code, "title": TITLES[code], "detail": detail}
+    assert archive.children.runs == ["probe"]
+    assert (await archive.event_types(id))[-1] == "video.error"
+
+
+async def test_a_poster_that_fails_is_no_error_of_the_video(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    archive.layout.video_index(id).write_bytes(INDEX)
+    archive.children.failure = ChildFailed("crashed", "")
+
+    await run(pipeline, id, examine=True)
+
+    assert archive.children.runs == ["thumbnails"]
+    assert (await archive.row(id)).poster_at is None
+
+
+@pytest.mark.parametrize("crash", ["before the child", "after playable", "after the end"])
+async def test_a_crash_in_the_middle_repeats_what_bears_it(archive: Archive, pipeline: Pipeline, crash: str) -> None:
+    """A run that was cut off, then the run after the restart."""
+    id = await archive.video()
+    if crash == "after playable":
+        await pipeline._publish(id, _written(archive, id))
+    elif crash == "after the end":
+        await pipeline._examine(id)
+
+    await run(pipeline, id)
+
+    assert (await archive.row(id)).state == "done"
+    types = await archive.event_types(id)
+    assert types == ["video.created", "video.processing", "video.playable", "video.done"]
+
+
+def _written(archive: Archive, id: str) -> Any:
+    path = archive.layout.video_index(id).with_suffix(".new")
+    path.write_bytes(INDEX)
+    return path
+
+
+async def test_a_finished_step_is_not_done_again(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video(state="done", playable=True)
+    archive.layout.video_index(id).write_bytes(INDEX)
+
+    await run(pipeline, id, examine=True)
+
+    assert archive.children.runs == ["thumbnails"]
+
+
+async def test_after_an_error_there_is_no_poster_and_no_second_probe(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video(state="error")
+
+    await run(pipeline, id)
+
+    assert archive.children.runs == []
+
+
+async def test_the_job_of_a_deleted_video_ends_quietly(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    await archive.delete(id)
+
+    await run(pipeline, id)
+
+    assert archive.children.runs == []
+    assert not archive.layout.video(id).exists()
+
+
+async def test_a_video_deleted_while_a_child_looks_at_it_ends_quietly(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    archive.children.events = [PROBED, {"event": "indexed"}]
+    archive.children.meanwhile = lambda: archive.delete(id)
+
+    await run(pipeline, id)
+
+    assert not archive.layout.video(id).exists()
+
+
+async def test_a_source_that_is_gone_is_an_error_to_be_tried_again(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video(source=None)
+
+    with pytest.raises(FileNotFoundError):
+        await run(pipeline, id)
+    assert (await archive.row(id)).state == "pre-processing"
+
+
+async def test_a_job_that_gave_up_is_an_error_of_the_video(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    job = Job(project_id="pr", kind="vod", object_id=id)
+
+    async with archive.database.write() as transaction:
+        await pipeline.failed(transaction, job, JobFailed("crashing", "again and again"))
+
+    row = await archive.row(id)
+    assert row.state == "error"
+    assert row.error == {
+        "code": "failed",
+        "title": "The file could not be processed.",
+        "detail": "processing was given up after several tries",
+    }
+
+
+async def test_a_job_that_gave_up_on_a_deleted_video_has_nobody_to_tell(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    await archive.delete(id)
+
+    async with archive.database.write() as transaction:
+        await pipeline.failed(transaction, Job(kind="vod", object_id=id), JobFailed("crashing", ""))

@@ -1,0 +1,141 @@
+"""Posters: where they are kept, and how often a child is started for one."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from server import clock
+from server.media.child import ChildFailed, Children
+from server.vod import posters as module
+from server.vod.posters import Posters
+from tests.unit.vod.conftest import INDEX, JPEG, Archive
+
+INIT, SEGMENT = b"init", b"segment"
+PROBLEM = {"event": "problem", "code": "unsupported", "detail": "no picture"}
+
+
+@pytest.fixture
+def posters(archive: Archive) -> Posters:
+    archive.children.events = ()
+    return Posters(archive.database, archive.layout, cast(Children, archive.children))
+
+
+async def segment() -> bytes:
+    return SEGMENT
+
+
+async def test_an_upload_has_one_beside_its_file(archive: Archive, posters: Posters) -> None:
+    id = await archive.video()
+    archive.layout.video_index(id).write_bytes(INDEX)
+
+    await posters.of_upload(id)
+
+    assert archive.layout.video_poster(id).read_bytes() == JPEG
+    assert (await archive.row(id)).poster_at is not None
+    assert not archive.layout.video_poster(id).with_suffix(".new").exists()
+
+
+async def test_a_recording_has_one_in_a_folder_of_its_own(archive: Archive, posters: Posters) -> None:
+    id = await archive.video(source=None)
+    archive.layout.video(id).rmdir()
+
+    await posters.of_recording(id, INIT, SEGMENT)
+
+    assert archive.layout.video_poster(id).read_bytes() == JPEG
+
+
+async def test_sound_has_none(archive: Archive, posters: Posters) -> None:
+    id = await archive.video()
+    archive.children.events = [PROBLEM]
+
+    await posters.of_recording(id, INIT, SEGMENT)
+
+    assert (await archive.row(id)).poster_at is None
+    assert not archive.layout.video_poster(id).exists()
+
+
+async def test_a_video_deleted_meanwhile_does_not_come_back_as_a_folder(archive: Archive, posters: Posters) -> None:
+    id = await archive.video()
+    archive.children.meanwhile = lambda: archive.delete(id)
+
+    await posters.of_recording(id, INIT, SEGMENT)
+
+    assert not archive.layout.video(id).exists()
+
+
+async def test_a_missing_source_is_an_os_error(archive: Archive, posters: Posters) -> None:
+    id = await archive.video(source=None)
+
+    with pytest.raises(FileNotFoundError):
+        await posters.of_upload(id)
+
+
+async def test_all_who_ask_for_a_live_poster_share_one_child(archive: Archive, posters: Posters) -> None:
+    found = await asyncio.gather(*(posters.live("br1", INIT, segment) for _ in range(5)))
+
+    assert found == [JPEG] * 5
+    assert archive.children.runs == ["thumbnails"]
+    assert await posters.live("br1", INIT, segment) == JPEG
+    assert await posters.live("br2", INIT, segment) == JPEG
+    assert archive.children.runs == ["thumbnails"] * 2
+    assert posters._making == {}
+
+
+async def test_a_live_poster_gets_old(
+    archive: Archive, posters: Posters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    await posters.live("br1", INIT, segment)
+    now += module.LIVE_S
+
+    await posters.live("br1", INIT, segment)
+
+    assert archive.children.runs == ["thumbnails"] * 2
+
+
+@pytest.mark.parametrize("fault", ["child", "picture", "segment"])
+async def test_a_live_poster_that_fails_is_not_tried_again_at_once(
+    archive: Archive, posters: Posters, fault: str
+) -> None:
+    """Each request would start a child."""
+    tries = []
+
+    async def read() -> bytes:
+        tries.append(1)
+        if fault == "segment":
+            raise FileNotFoundError
+        return SEGMENT
+
+    if fault == "child":
+        archive.children.failure = ChildFailed("crashed", "")
+    elif fault == "picture":
+        archive.children.events = [PROBLEM]
+
+    assert [await posters.live("br1", INIT, read) for _ in range(3)] == [None] * 3
+    assert len(tries) == 1
+
+
+async def test_who_leaves_does_not_take_the_poster_from_the_others(archive: Archive, posters: Posters) -> None:
+    started, go = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        started.set()
+        await go.wait()
+
+    archive.children.meanwhile = hold
+    first, second = (asyncio.ensure_future(posters.live("br1", INIT, segment)) for _ in range(2))
+    await started.wait()
+    first.cancel()
+    go.set()
+
+    assert await second == JPEG
+
+
+async def test_no_more_live_posters_are_kept_than_fit(posters: Posters, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIVE_KEPT", 2)
+    for number in range(4):
+        await posters.live(f"br{number}", INIT, segment)
+
+    assert list(posters._live) == ["br2", "br3"]

@@ -1,0 +1,173 @@
+"""What is watched, in memory: loaded once, forgotten when it is gone or too much."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from server.formats.fmp4.movie import read_index
+from server.packager.presentation import Piece, Presentation, SegmentPlan, ShortReadError
+from server.storage.layout import Layout
+from server.vod import presentations as module
+from server.vod.presentations import Presentations, indexed
+from tests.harness.mp4 import FakeTrack, mp4
+
+
+@dataclass
+class FakePresentation:
+    """So many seconds of the video or broadcast that it was made of."""
+
+    holder: str
+    duration_s: float = 10.0
+
+
+@dataclass
+class FakeLoader:
+    loaded: list[str] = field(default_factory=list)
+    duration_s: float = 10.0
+    fails: Exception | None = None
+    go: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, holder: str) -> Presentation:
+        self.loaded.append(holder)
+        self.go.wait(5)
+        if self.fails:
+            raise self.fails
+        return cast(Presentation, FakePresentation(holder, self.duration_s))
+
+
+@pytest.fixture
+def loader() -> FakeLoader:
+    loader = FakeLoader()
+    loader.go.set()
+    return loader
+
+
+@pytest.fixture
+def presentations(loader: FakeLoader, tmp_path: Path) -> Iterator[Presentations]:
+    with Presentations(Layout(tmp_path), {"upload": loader, "live": loader}) as presentations:
+        yield presentations
+
+
+async def test_a_presentation_is_loaded_once(presentations: Presentations, loader: FakeLoader) -> None:
+    loader.go.clear()
+    asking = [asyncio.ensure_future(presentations.get("vi1", 1, "upload")) for _ in range(5)]
+    await asyncio.sleep(0)
+    loader.go.set()
+
+    found = await asyncio.gather(*asking)
+
+    assert all(one is found[0] for one in found)
+    assert await presentations.get("vi1", 1, "upload") is found[0]
+    assert loader.loaded == ["vi1"]
+
+
+async def test_a_revision_is_another_one(presentations: Presentations, loader: FakeLoader) -> None:
+    assert await presentations.get("vi1", 1, "upload") is not await presentations.get("vi1", 2, "upload")
+
+
+async def test_a_recording_is_found_by_its_broadcast(presentations: Presentations, loader: FakeLoader) -> None:
+    await presentations.get("vi1", 1, "live", "br1")
+
+    assert loader.loaded == ["br1"]
+
+
+async def test_what_was_forgotten_is_loaded_again(presentations: Presentations, loader: FakeLoader) -> None:
+    for revision in (1, 2):
+        await presentations.get("vi1", revision, "upload")
+    await presentations.get("vi2", 1, "upload")
+
+    presentations.forget("vi1")
+    presentations.forget("vi1")
+    await presentations.get("vi2", 1, "upload")
+    await presentations.get("vi1", 1, "upload")
+
+    assert loader.loaded == ["vi1", "vi1", "vi2", "vi1"]
+
+
+async def test_a_failure_is_told_to_all_and_not_remembered(presentations: Presentations, loader: FakeLoader) -> None:
+    loader.fails = FileNotFoundError("no index")
+    found = await asyncio.gather(*(presentations.get("vi1", 1, "upload") for _ in range(2)), return_exceptions=True)
+    assert [type(one) for one in found] == [FileNotFoundError] * 2
+
+    loader.fails = None
+    assert await presentations.get("vi1", 1, "upload")
+
+
+async def test_a_failure_that_nobody_waits_for_is_no_fault(
+    presentations: Presentations, loader: FakeLoader, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The loop would complain of an exception that was never retrieved."""
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    loader.fails = FileNotFoundError("no index")
+    loader.go.clear()
+    asking = asyncio.ensure_future(presentations.get("vi1", 1, "upload"))
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    loader.go.set()
+    while presentations._loading:
+        await asyncio.sleep(0.001)
+
+    assert complaints == []
+
+
+async def test_the_least_watched_go_when_all_together_are_too_long(
+    presentations: Presentations, loader: FakeLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_S", 3 * 3600.0)
+    loader.duration_s = 3600.0
+    for number in (1, 2, 3):
+        await presentations.get(f"vi{number}", 1, "upload")
+    await presentations.get("vi1", 1, "upload")
+    await presentations.get("vi4", 1, "upload")
+    assert [id for id, _ in presentations._kept] == ["vi3", "vi1", "vi4"]
+
+    loader.duration_s = 10 * 3600.0
+    await presentations.get("vi5", 1, "upload")
+    assert [id for id, _ in presentations._kept] == ["vi5"]  # one is kept, however long
+    presentations.forget("vi5")
+    assert presentations._kept_s == 0
+
+
+async def test_the_shortest_count_too(
+    presentations: Presentations, loader: FakeLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_S", 3 * module.LEAST_S)
+    loader.duration_s = 0.1
+    for number in range(5):
+        await presentations.get(f"vi{number}", 1, "upload")
+
+    assert len(presentations._kept) == 3
+
+
+async def test_a_segment_is_put_together_of_pieces_of_the_source(presentations: Presentations, tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.video("vi1").mkdir(parents=True)
+    layout.video_source("vi1").write_bytes(bytes(range(100)))
+    plan = SegmentPlan(b"head", ((10, 4), (50, 2)), (Piece(0, 0, 4), b"-", Piece(1, 0, 2)), 11)
+
+    assert await presentations.segment("vi1", plan) == b"head" + bytes([10, 11, 12, 13]) + b"-" + bytes([50, 51])
+
+    layout.video_source("vi1").write_bytes(bytes(51))
+    with pytest.raises(ShortReadError):
+        await presentations.segment("vi1", plan)
+    layout.video_source("vi1").unlink()
+    with pytest.raises(FileNotFoundError):
+        await presentations.segment("vi1", plan)
+
+
+def test_an_upload_is_loaded_by_its_index(tmp_path: Path) -> None:
+    layout, data = Layout(tmp_path), mp4(FakeTrack(count=300, sync=range(1, 300, 60)))
+    layout.video("vi1").mkdir(parents=True)
+    index = read_index(lambda offset, size: data[offset : offset + size], len(data))
+    layout.video_index("vi1").write_bytes(index.to_bytes())
+
+    presentation = indexed(layout, 2.0)("vi1")
+
+    assert presentation.duration_s == 10.0
+    assert presentation.renditions == ("video",)
