@@ -22,6 +22,7 @@ from server.web import application
 from server.web.auth import Credentials
 from server.web.protocol import Runner
 from server.web.services import IngestPorts, Services
+from tests.unit.web.cinema import cinema, player, store, viewer  # noqa: F401  # fixtures
 from tests.unit.web.kit import OWNER_KEY, SECRET, Client, Connect, Fake, Make
 
 

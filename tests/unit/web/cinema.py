@@ -1,0 +1,245 @@
+"""Watching over real HTTP: assets of a real catalogue, real windows, files and indexes; publishers are arithmetic."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urljoin
+
+import pytest
+from aiohttp import ClientResponse, web
+
+from server import ids
+from server.catalog import live_streams, videos
+from server.catalog.database import Database
+from server.formats.fmp4.movie import read_index
+from server.ingest.broadcasts import Broadcasts
+from server.ingest.on_air import OnAir
+from server.packager.live import LivePackager, LiveSettings
+from server.playback.tokens import Minted, Tokens
+from server.recorder.to_vod import Recorder
+from server.storage.layout import Layout
+from server.storage.segments import SegmentStore
+from server.stream.stream import Stream
+from server.vod.posters import Posters
+from server.vod.presentations import Presentations, indexed
+from server.web import embed
+from server.web.hls import images, live, vod
+from server.web.hls.gate import WATCHING, Watching
+from server.web.services import Services
+from tests.harness.mp4 import FakeTrack, mp4
+from tests.unit.packager.publishing import Publisher
+from tests.unit.web.kit import Client, Connect, Make
+
+PAGE = '<!doctype html><script type="application/json" id="sluice-config">__SLUICE_CONFIG__</script>'
+UPLOAD = mp4(FakeTrack(count=300, sync=range(1, 300, 60)), FakeTrack("audio", 480, 20, 48_000, delta=1024))  # 10 s
+JPEG = b"\xff\xd8a picture\xff\xd9"
+
+
+@dataclass
+class FakeBroadcasts:
+    """What is on air, by live stream."""
+
+    shown: dict[str, OnAir] = field(default_factory=dict)
+
+    def get(self, live_stream_id: str) -> OnAir | None:
+        return self.shown.get(live_stream_id)
+
+    def all(self) -> Iterable[OnAir]:
+        return self.shown.values()
+
+
+@dataclass
+class FakePosters:
+    """Live posters: a picture, or None."""
+
+    picture: bytes | None = JPEG
+    segments: list[bytes] = field(default_factory=list)
+
+    async def live(self, broadcast_id: str, init: bytes, read: Callable[[], Awaitable[bytes]]) -> bytes | None:
+        self.segments.append(await read())
+        return self.picture
+
+
+class Cinema:
+    """Everything to be watched, and who may."""
+
+    def __init__(
+        self, database: Database, store: SegmentStore, tokens: Tokens, make_video: Make, make_live: Make
+    ) -> None:
+        self.database = database
+        self.store = store
+        self.layout = store.layout
+        self.tokens = tokens
+        self.broadcasts = FakeBroadcasts()
+        self.posters = FakePosters()
+        self.make_video = make_video
+        self.make_live = make_live
+
+    async def video(self, **fields: Any) -> str:
+        """An upload that can be watched."""
+        known = {"state": "done", "playable": True, "source": "upload", "duration_s": 10.0}
+        id = await self.make_video(**{**known, **fields})
+        self.layout.video(id).mkdir(parents=True)
+        self.layout.video_source(id).write_bytes(UPLOAD)
+        index = read_index(lambda offset, size: UPLOAD[offset : offset + size], len(UPLOAD))
+        self.layout.video_index(id).write_bytes(index.to_bytes())
+        return id
+
+    async def on_air(self, seconds: float = 5, mode: str = "low", window_s: float = 1800, **fields: Any) -> "Air":
+        """A live stream, and a broadcast of it with so much media."""
+        id = await self.make_live(state="broadcasting", latency_mode=mode, **fields)
+        stream = Stream(broadcast_id := ids.new("br"))
+        packager = LivePackager(id, broadcast_id, LiveSettings.of(mode, dvr_window_s=window_s), self.store)
+        stream.attach(packager)
+        on_air = OnAir(id, broadcast_id, "live", 60, stream, packager)
+        self.broadcasts.shown[id] = on_air
+        air = Air(self, on_air, Publisher(stream))
+        if seconds:
+            air.publisher.connect().send(seconds)
+        return air
+
+    async def recording(self, seconds: float = 5, **fields: Any) -> str:
+        """The video of a broadcast that has ended."""
+        air = await self.on_air(seconds)
+        air.end()
+        del self.broadcasts.shown[air.id]
+        return await self.make_video(
+            **{"state": "done", "playable": True, "source": "live", "broadcast_id": air.broadcast_id, **fields}
+        )
+
+    def token(self, id: str, **more: Any) -> str:
+        return self.tokens.mint(id, **more).token
+
+    def session(self, id: str, **more: Any) -> str:
+        """A session token, as an opening one is exchanged for."""
+        grant = self.tokens.verify(self.tokens.mint(id, **more).token, id)
+        minted: Minted = self.tokens.mint_session(grant)
+        return minted.token
+
+    async def change(self, id: str, **fields: Any) -> None:
+        find: Any = videos.find if id.startswith("vi") else live_streams.find
+        async with self.database.write() as transaction:
+            row = await find(transaction, id)
+            for name, value in fields.items():
+                setattr(row, name, value)
+
+    async def delete(self, id: str) -> None:
+        async with self.database.write() as transaction:
+            row = await videos.find(transaction, id)
+            assert row
+            await videos.remove(transaction, row)
+
+
+@dataclass
+class Air:
+    """A broadcast on air."""
+
+    cinema: Cinema
+    on_air: OnAir
+    publisher: Publisher
+
+    @property
+    def id(self) -> str:
+        return self.on_air.live_stream_id
+
+    @property
+    def broadcast_id(self) -> str:
+        return self.on_air.broadcast_id
+
+    def window(self, rendition: str = "video") -> Any:
+        return self.on_air.packager.renditions[rendition].window
+
+    def path(self, file: str = "media.m3u8", rendition: str = "video") -> str:
+        return f"/live/{self.id}/{self.broadcast_id}/{rendition}/{file}"
+
+    @property
+    def manifest(self) -> str:
+        return f"/live/{self.id}.m3u8"
+
+    def end(self) -> None:
+        self.on_air.stream.end()
+        self.on_air.state = "ended"
+        self.written()
+
+    def written(self) -> None:
+        self.cinema.store.flush().result(5)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SegmentStore]:
+    with SegmentStore(Layout(tmp_path)) as store:
+        yield store
+
+
+@pytest.fixture
+def cinema(database: Database, store: SegmentStore, services: Services, make_video: Make, make_live: Make) -> Cinema:
+    return Cinema(database, store, services.tokens, make_video, make_live)
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Path:
+    folder = tmp_path / "player"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text(PAGE)
+    (folder / "assets" / "main-3f2a.js").write_text("export {}")
+    (folder / "secret.txt").write_text("not for everybody")
+    return folder
+
+
+@pytest.fixture
+async def viewer(cinema: Cinema, connect: Connect, services: Services, player: Path) -> AsyncIterator[Client]:
+    """A client without credentials that does not follow redirects by itself."""
+    layout = cinema.layout
+    loaders = {"upload": indexed(layout, 4.0), "live": Recorder(layout).presentation}
+    with Presentations(layout, loaders) as presentations:
+        watching = Watching(
+            services.assets,
+            services.tokens,
+            services.revocations,
+            cast(Broadcasts, cinema.broadcasts),
+            presentations,
+            cast(Posters, cinema.posters),
+            layout,
+            player,
+        )
+
+        def mount(app: web.Application) -> None:
+            app[WATCHING] = watching
+            for part in (live, vod, images, embed):
+                part.add_routes(app.router)
+            app.on_shutdown.append(live.let_go)
+
+        yield await connect(key=None, mounts=[mount])
+
+
+async def follow(viewer: Client, path: str) -> tuple[str, ClientResponse]:
+    """Where redirects lead to, and what is there."""
+    for _ in range(3):
+        response = await viewer.get(path, allow_redirects=False)
+        if response.status != 302:
+            return path, response
+        path = urljoin(path, response.headers["Location"])
+    raise AssertionError("redirected in a circle")
+
+
+def uris(text: str) -> list[str]:
+    """All URIs of a playlist, in order, but for that of the part to come."""
+    text = re.sub(r"#EXT-X-PRELOAD-HINT.*", "", text)
+    return [a or b for a, b in re.findall(r'URI="([^"]+)"|^(?!#)(\S+)$', text, re.M)]
+
+
+async def crawl(viewer: Client, path: str) -> dict[str, ClientResponse]:
+    """Everything that a manifest leads to, by path; playlists are not asked for twice."""
+    found: dict[str, ClientResponse] = {}
+    waiting = [path]
+    while waiting:
+        path, response = await follow(viewer, waiting.pop())
+        found[path] = response
+        if path.endswith(".m3u8"):
+            for uri in uris(await response.text()):
+                reached = urljoin(path, uri)
+                if reached not in found and reached not in waiting:
+                    waiting.append(reached)
+    return found
