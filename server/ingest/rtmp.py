@@ -305,6 +305,11 @@ class Listener:
             connection.close("the server is stopping")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=ADMISSION_S)
+        if self._connections:
+            await asyncio.sleep(CLOSE_DELAY_S)  # the reason is read before the end
+        for connection in list(self._connections):
+            connection.lost(None)
+        await asyncio.sleep(0)  # transports close in the loop's next round
 
     @property
     def connections(self) -> int:
