@@ -30,7 +30,7 @@ from server.jobs.jobs import Jobs
 from server.media.child import Children
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations
-from server.playback.tokens import MIN_SECRET_BYTES, Limits, Tokens, check_limits
+from server.playback.tokens import MAX_TTL_S, MIN_SECRET_BYTES, Limits, Tokens, check_limits
 from server.recorder import to_vod
 from server.recorder.to_vod import Recorder
 from server.storage import data_folder
@@ -232,12 +232,25 @@ def _settle() -> None:
 
 
 async def _open_database(config: Config, layout: Layout, stack: AsyncExitStack) -> Database:
+    """Raises ConfigError."""
     url = config.database.url or sqlite_url(layout.database)
     if not url.startswith("sqlite"):
         raise ConfigError("database.url: this version runs on SQLite only")
-    database = await stack.enter_async_context(Database.open(url))
-    await database.migrate()
+    try:
+        database = await stack.enter_async_context(Database.open(url))
+        await database.migrate()
+    except Exception as error:
+        _log.debug("the database can't be opened", exc_info=error)
+        raise ConfigError(f"database: {str(error).splitlines()[0]}") from error
     return database
+
+
+async def _open_known(config: Config, stack: AsyncExitStack) -> Database:
+    """The database of a server that has run before; a command in the wrong folder must not make one. ConfigError."""
+    layout = Layout(config.storage.path.resolve())
+    if config.database.url is None and not layout.database.is_file():
+        raise ConfigError(f"storage.path: no database in {layout.root}; start the server once, or name its folder")
+    return await _open_database(config, layout, stack)
 
 
 async def _prepare(config: Config, layout: Layout, database: Database) -> None:
@@ -260,13 +273,18 @@ async def _prepare(config: Config, layout: Layout, database: Database) -> None:
 
 
 async def _token_secret(config: Config, database: Database) -> str:
-    if config.auth.token_secret:
-        secret = config.auth.token_secret.get_secret_value()
-        if len(secret.encode()) < MIN_SECRET_BYTES:
-            raise ConfigError(f"auth.token_secret: shorter than {MIN_SECRET_BYTES} bytes")
+    if secret := _given_secret(config):
         return secret
     async with database.write() as transaction:
         return await keys.setting(transaction, "token_secret", secrets.token_urlsafe(48))
+
+
+def _given_secret(config: Config) -> str | None:
+    """Raises ConfigError."""
+    secret = config.auth.token_secret.get_secret_value() if config.auth.token_secret else None
+    if secret is not None and len(secret.encode()) < MIN_SECRET_BYTES:
+        raise ConfigError(f"auth.token_secret: shorter than {MIN_SECRET_BYTES} bytes")
+    return secret
 
 
 def _reachable(host: str) -> str:
@@ -357,16 +375,21 @@ async def check(config: Config) -> list[str]:
     try:
         async with AsyncExitStack() as stack:
             await _open_database(config, layout, stack)
-    except Exception as error:
-        faults.append(f"database: {error}")
-    if config.rtmp.certificate:
+    except ConfigError as error:
+        faults.append(str(error))
+    for look in (_given_secret, _certificate):
         try:
-            rtmp.tls_context(config.rtmp)
+            look(config)
         except ConfigError as error:
             faults.append(str(error))
     if not (PLAYER / "index.html").is_file():
         faults.append("player: it is not built; run `make player`")
     return faults + await asyncio.to_thread(_missing_codecs)
+
+
+def _certificate(config: Config) -> None:
+    if config.rtmp.certificate:
+        rtmp.tls_context(config.rtmp)
 
 
 def _missing_codecs() -> list[str]:
@@ -378,20 +401,25 @@ def _missing_codecs() -> list[str]:
 
 
 async def create_key(config: Config, name: str, scopes: list[str]) -> str:
-    """Makes an API key; its secret."""
+    """Makes an API key; its secret. Raises ConfigError, ValueError."""
+    if unknown := sorted(set(scopes) - application.scopes()):
+        raise ValueError(f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(application.scopes()))}")
     async with AsyncExitStack() as stack:
-        database = await _open_database(config, Layout(config.storage.path.resolve()), stack)
+        database = await _open_known(config, stack)
         async with database.write() as transaction:
             await keys.default_project(transaction)
             return (await keys.create(transaction, DEFAULT_PROJECT, name, scopes))[1]
 
 
 async def mint(config: Config, text: str, ttl_s: int, claims: dict[str, Any]) -> str:
-    """A playback token for a video or live stream. Raises LookupError, ValueError."""
-    limits = Limits(tuple(claims.get("origins", ())), claims.get("ip"), viewer=claims.get("viewer"))
+    """A playback token for a video or live stream. Raises LookupError, ConfigError, ValueError(claim, sentence)."""
+    origins = tuple(origin.lower() for origin in claims.get("origins", ()))
+    limits = Limits(origins, claims.get("ip"), viewer=claims.get("viewer"))
     check_limits(limits)
+    if not 1 <= ttl_s <= MAX_TTL_S:
+        raise ValueError("ttl", f"Give 1 to {MAX_TTL_S} seconds.")
     async with AsyncExitStack() as stack:
-        database = await _open_database(config, Layout(config.storage.path.resolve()), stack)
+        database = await _open_known(config, stack)
         tokens = Tokens(await _token_secret(config, database))
         async with database.read() as transaction:
             for prefix, find in (("vi", videos.find), ("li", live_streams.find)):

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from server import config as settings
-from server import ids, log
+from server import log
 from server.config import Config, ConfigError
 
 CONFIG_OPTION = click.option(
@@ -75,7 +75,10 @@ def create_key(config_path: Path | None, name: str, scopes: tuple[str, ...]) -> 
     config = _load(config_path)
     from server.app import create_key as create
 
-    click.echo(_run(create(config, name, list(scopes) or ["*"])))
+    try:
+        click.echo(_run(create(config, name, list(scopes) or ["*"])))
+    except ValueError as error:  # ConfigError is one
+        raise click.ClickException(str(error)) from None
 
 
 @main.command()
@@ -95,8 +98,8 @@ def token(
     claims: dict[str, Any] = {"viewer": viewer, "origins": list(origins) or None, "ip": ip}
     try:
         click.echo(_run(mint(config, id, ttl, {k: v for k, v in claims.items() if v is not None})))
-    except (ids.InvalidId, LookupError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+    except (LookupError, ValueError) as error:
+        raise click.ClickException(": ".join(map(str, error.args))) from None
 
 
 def _load(path: Path | None) -> Config:

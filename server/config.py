@@ -7,16 +7,25 @@ A part of Sluice is handed its own section, never the whole.
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "SLUICE_"
 GIB = 1 << 30
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _network(text: str) -> str:
+    ip_network(text, strict=False)  # raises ValueError
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
 
 
 class ConfigError(ValueError):
@@ -38,7 +47,7 @@ class HttpConfig(Section):
         "without it answers use the Host of the request.",
         pattern=r"^https?://[^/\s]+(/[^\s]*)?$",
     )
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: list[Network] = Field(
         [], description="Addresses or networks whose X-Forwarded-* headers are believed."
     )
     cors_origins: list[str] = Field(["*"], description="Origins allowed to call the API and media from pages.")

@@ -35,7 +35,7 @@ Mount = Callable[[Application], None]
 def build(
     services: Services, operations: Sequence[Operations] = (), mounts: Sequence[Mount] = ()
 ) -> web.Application:
-    """The application, ready for a runner. A bad `http.trusted_proxies` entry is a ValueError."""
+    """The application, ready for a runner."""
     app = web.Application(
         middlewares=[middleware.outermost],
         client_max_size=typed.BODY_LIMIT,
@@ -55,6 +55,13 @@ def build(
     for mount in mounts:
         mount(app)
     return app
+
+
+def scopes() -> frozenset[str]:
+    """All that an API key may be given."""
+    named = {one.scope for group in api.OPERATIONS for one in group.all if one.scope}
+    pairs = [scope.split(":") for scope in named]
+    return frozenset({"*", *named, *(f"{what}:*" for what, _ in pairs), *(f"*:{how}" for _, how in pairs)})
 
 
 def expose(app: web.Application, headers: Iterable[str]) -> None:
