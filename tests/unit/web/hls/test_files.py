@@ -130,6 +130,22 @@ async def test_a_range_of_what_has_changed_is_answered_whole(client: Client, con
     assert response.status == status
 
 
+async def test_a_range_of_a_file_that_has_changed_is_answered_whole(client: Client, path: Path) -> None:
+    etag = (await client.get(DISK)).headers["ETag"]
+    held = await client.get(DISK, headers={"Range": "bytes=0-1", "If-Range": etag})
+    path.write_bytes(BODY * 2)
+
+    changed = await client.get(DISK, headers={"Range": "bytes=0-1", "If-Range": etag})
+    weak = await client.get(DISK, headers={"Range": "bytes=0-1", "If-Range": "W/" + changed.headers["ETag"]})
+    alone = await client.get(DISK, headers={"If-Range": etag})
+    dated = await client.get(DISK, headers={"Range": "bytes=0-1", "If-Range": changed.headers["Last-Modified"]})
+
+    assert (held.status, await held.read()) == (206, BODY[:2])
+    assert (changed.status, await changed.read()) == (200, BODY * 2)
+    assert (weak.status, await weak.read()) == (200, BODY * 2)
+    assert (dated.status, alone.status) == (206, 200)
+
+
 async def test_without_a_tag_there_are_no_ranges(client: Client) -> None:
     response = await client.get("/untagged", headers={"Range": "bytes=0-1", "If-None-Match": "*"})
 
