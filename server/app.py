@@ -57,6 +57,7 @@ from server.web.services import IngestPorts, Services
 
 PLAYER = Path(__file__).parent.parent / "player" / "dist"
 CHILDREN = 4
+FIRST_REVISION = 1  # of a new video
 GC_THRESHOLDS = (20_000, 20, 50)
 LATE_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # buckets; a tick of the listener is 0.025
 
@@ -133,8 +134,9 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await stack.enter_async_context(expiry.sweeping(uploads, layout))
 
     async def ended(transaction: Transaction, broadcast: Broadcast, stream: LiveStream, on_air: OnAir) -> None:
-        await recorder.record(transaction, broadcast, stream)
-        if video_id := broadcast.video_id:
+        recording = await recorder.record(transaction, broadcast, stream)
+        if recording and (video_id := broadcast.video_id):
+            transaction.after_commit(lambda: watched.put(video_id, FIRST_REVISION, recording))
             transaction.after_commit(lambda: _in_background(picture(video_id, on_air)))
 
     async def picture(video_id: str, on_air: OnAir) -> None:

@@ -20,17 +20,21 @@ class Recorder:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    async def record(self, transaction: Transaction, broadcast: Broadcast, live: LiveStream) -> None:
-        """Called in the transaction that ends a broadcast whose files are closed; one without media leaves nothing."""
+    async def record(self, transaction: Transaction, broadcast: Broadcast, live: LiveStream) -> Presentation | None:
+        """Called in the transaction that ends a broadcast whose files are closed; one without media leaves nothing.
+
+        What it read is the presentation of the new video, `broadcast.video_id`.
+        """
         try:
             recording = await asyncio.to_thread(self.load, broadcast.id)
         except ValueError:
-            return
+            return None
         video = _video(broadcast, live, recording)
         await videos.add(transaction, video)
         broadcast.video_id = video.id
         await videos.move(transaction, video, "done", playable=True, duration=video.duration_s)
         await broadcasts.move(transaction, broadcast, "recorded", videoId=video.id)
+        return recording
 
     def load(self, broadcast_id: str) -> RecordedVideo:
         """Blocks on the disk. Raises ValueError when nothing was recorded."""

@@ -54,6 +54,10 @@ class Presentations:
             loading.add_done_callback(lambda done: self._loaded(identity, done))
         return await asyncio.shield(loading)
 
+    def put(self, video_id: str, revision: int, presentation: Presentation) -> None:
+        """One that was made elsewhere: reading the journals of a day takes a second or two."""
+        self._keep((video_id, revision), presentation)
+
     async def segment(self, video_id: str, plan: SegmentPlan) -> bytearray:
         """The bytes of a segment cut from the video's source."""
         return await self.run(_cut, self._layout.video_source(video_id), plan)
@@ -69,11 +73,16 @@ class Presentations:
 
     async def _load(self, identity: Identity, source: str, holder: str) -> Presentation:
         presentation = await self.run(self._loaders[source], holder)
+        self._keep(identity, presentation)
+        return presentation
+
+    def _keep(self, identity: Identity, presentation: Presentation) -> None:
+        if (known := self._kept.pop(identity, None)) is not None:
+            self._kept_s -= _weight_s(known)
         self._kept[identity] = presentation
         self._kept_s += _weight_s(presentation)
         while self._kept_s > KEPT_S and len(self._kept) > 1:
             self._kept_s -= _weight_s(self._kept.popitem(last=False)[1])
-        return presentation
 
     def _loaded(self, identity: Identity, done: asyncio.Future[Presentation]) -> None:
         self._loading.pop(identity, None)

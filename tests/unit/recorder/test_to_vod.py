@@ -52,7 +52,8 @@ async def record(database: Database, layout: Layout, **stream: object) -> tuple[
             target_duration_s=4, state="ended",
         )  # fmt: skip
         await broadcasts.add(transaction, row)
-        await Recorder(layout).record(transaction, row, live)
+        presentation = await Recorder(layout).record(transaction, row, live)
+        assert (presentation is None) is (row.video_id is None)
     async with database.read() as transaction:
         found = await videos.find(transaction, row.video_id) if row.video_id else None
     return found, row

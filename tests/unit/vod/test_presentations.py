@@ -76,6 +76,17 @@ async def test_a_recording_is_found_by_its_broadcast(presentations: Presentation
     assert loader.loaded == ["br1"]
 
 
+async def test_what_was_made_elsewhere_is_not_loaded(presentations: Presentations, loader: FakeLoader) -> None:
+    made = cast(Presentation, FakePresentation("br1", 90.0))
+
+    presentations.put("vi1", 1, made)
+    presentations.put("vi1", 1, made)
+
+    assert await presentations.get("vi1", 1, "live", "br1") is made
+    assert loader.loaded == []
+    assert presentations._kept_s == 90.0
+
+
 async def test_what_was_forgotten_is_loaded_again(presentations: Presentations, loader: FakeLoader) -> None:
     for revision in (1, 2):
         await presentations.get("vi1", revision, "upload")
