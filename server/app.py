@@ -52,7 +52,7 @@ from server.web.auth import Credentials
 from server.web.hls import images, live, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.metrics import Metrics
-from server.web.rates import Rates
+from server.web.rates import Rates, per_minute
 from server.web.services import IngestPorts, Services
 
 PLAYER = Path(__file__).parent.parent / "player" / "dist"
@@ -189,13 +189,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         assets=assets,
         revocations=revocations,
         metrics=metrics,
-        rates=Rates(
-            {
-                "read": config.http.reads_per_minute,
-                "write": config.http.writes_per_minute,
-                "upload": config.http.uploads_per_minute,
-            }
-        ),
+        rates=Rates(per_minute(config.http)),
         ingest=IngestPorts(rtmp=listener.port, rtmps=listener.tls_port),
         ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
         on_video_deleted=video_deleted,

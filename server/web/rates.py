@@ -6,13 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from server import clock
+from server.config import HttpConfig
 from server.errors import Problem
 
 Kind = Literal["read", "write", "upload"]
 
-# calls a minute where the configuration isn't asked: as its defaults
-PER_MINUTE: Mapping[Kind, int] = {"read": 6000, "write": 2000, "upload": 2000}
 CALLERS_KEPT = 10_000  # the one not heard of longest is forgotten first
+
+
+def per_minute(http: HttpConfig) -> Mapping[Kind, int]:
+    """How many calls of each kind the configuration allows."""
+    return {"read": http.reads_per_minute, "write": http.writes_per_minute, "upload": http.uploads_per_minute}
+
+
+PER_MINUTE = per_minute(HttpConfig())  # type: ignore[call-arg]  # where nothing was configured
 
 
 class Rates:

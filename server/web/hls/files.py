@@ -151,7 +151,7 @@ def _tag_of(path: Path) -> str | None:
 
 
 def file_answer(path: Path, content_type: str, cache: str, **headers: str) -> web.StreamResponse:
-    """A file as it lies on disk, by sendfile, with ranges and its own ETag. Raises Problem when it isn't there."""
+    """A file as it lies on disk, with ranges and its own ETag. Raises Problem when it isn't there."""
     if not path.is_file():  # asked here, where the answer can still be in the one error shape
         raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: NEVER})
     return FileAnswer(path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: cache, **headers})
