@@ -84,6 +84,16 @@ async def test_shortcuts_work_without_a_click_into_the_page(origin: Origin, play
         await player.until(effect)
 
 
+async def test_quick_steps_add_up(origin: Origin, player: PlayerPage) -> None:
+    await player.open(origin.url + origin.add_vod() + "?t=20")
+    await player.until("v.readyState >= 2 && v.currentTime > 19 && !v.seeking")
+    await player.page.evaluate(
+        "['ArrowLeft', 'ArrowLeft'].forEach((key) => ['keydown', 'keyup'].forEach((type) =>"
+        " document.body.dispatchEvent(new KeyboardEvent(type, { key, bubbles: true }))))"
+    )
+    await player.until("v.currentTime < 5")
+
+
 async def test_every_control_is_reached_by_tab_and_has_a_name(origin: Origin, player: PlayerPage) -> None:
     await player.open(origin.url + origin.add_vod(manifest="/media/vod/captioned.m3u8"))
     await player.until("v.readyState >= 2")

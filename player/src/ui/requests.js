@@ -22,8 +22,10 @@ export function interceptRequests(page, video, player) {
     mediaplayrequest: () => player.play(),
     mediapauserequest: () => player.pause(),
     mediaseekrequest: ({ detail }) => {
-      if (!player.engine?.live) return false;
-      video.currentTime = player.edge.sought(Number(detail));
+      video.currentTime = player.engine?.live ? player.edge.sought(Number(detail)) : Number(detail);
+      // media-chrome counts the next step from the last time it was told of; the browser tells only when the
+      // seek is done, and two quick steps would be one
+      video.dispatchEvent(new Event('timeupdate'));
       return true;
     },
     mediaseektoliverequest: () => {
