@@ -1,5 +1,6 @@
 """Real coded pictures and sound, made by PyAV's encoders: what the formats are tried on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -7,6 +8,7 @@ from io import BytesIO
 
 import av
 
+from server.formats.fmp4.box import find
 from server.formats.sample import Sample
 
 GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER: parameter sets apart, as in FLV and MP4
@@ -43,6 +45,85 @@ def h264(
         Sample((p.dts - start) * TICKS, (p.pts - p.dts - delay) * TICKS, p.is_keyframe, bytes(p)) for p in packets
     ]
     return Encoded(bytes(encoder.extradata), tuple(samples))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What one of libav's encoders is asked for: pictures, or sound where `rate` is set."""
+
+    codec: str
+    options: tuple[tuple[str, str], ...] = ()
+    format: str = "yuv420p"
+    width: int = 128
+    height: int = 96
+    sar: tuple[int, int] = (1, 1)
+    rate: int = 0
+    layout: str = "stereo"
+
+
+@cache
+def file(container: str, *tracks: Coded, seconds: float = 0.5, options: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """A file of libav's muxer `container` with these tracks in it, one after the other."""
+    out = BytesIO()
+    with av.open(out, "w", format=container, options=dict(options)) as output:
+        encoders = [_add(output, track) for track in tracks]
+        output.start_encoding()
+        for track, encoder in zip(tracks, encoders, strict=True):
+            for frame in _sound(track, encoder, seconds) if track.rate else _pictures(track, seconds):
+                output.mux(encoder.encode(frame))
+            output.mux(encoder.encode(None))
+    return out.getvalue()
+
+
+def _add(output: av.container.OutputContainer, track: Coded) -> av.VideoStream | av.AudioStream:
+    if track.rate:
+        sound = output.add_stream(track.codec, rate=track.rate, options=dict(track.options))
+        assert isinstance(sound, av.AudioStream)
+        sound.layout, sound.format = track.layout, track.format
+        return sound
+    pictures = output.add_stream(track.codec, rate=30, options=dict(track.options))
+    assert isinstance(pictures, av.VideoStream)
+    pictures.width, pictures.height, pictures.pix_fmt = track.width, track.height, track.format
+    pictures.codec_context.sample_aspect_ratio = Fraction(*track.sar)
+    return pictures
+
+
+def _pictures(track: Coded, seconds: float) -> Iterator[av.VideoFrame]:
+    for number in range(round(seconds * 30)):
+        frame = av.VideoFrame(track.width, track.height, track.format)
+        for plane in frame.planes:
+            plane.update(bytes([(number * 7 + 16) % 220]) * plane.buffer_size)
+        frame.pts, frame.time_base = number, Fraction(1, 30)
+        yield frame
+
+
+def _sound(track: Coded, encoder: av.AudioStream, seconds: float) -> Iterator[av.AudioFrame]:
+    size = encoder.codec_context.frame_size or 1024
+    for number in range(round(seconds * track.rate / size)):
+        frame = av.AudioFrame(format=track.format, layout=track.layout, samples=size)
+        frame.sample_rate, frame.pts, frame.time_base = track.rate, number * size, Fraction(1, track.rate)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        yield frame
+
+
+def sample_entry(mp4: bytes) -> bytes:
+    """The sample entry box of an MP4 file's first track."""
+    found = find(mp4, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    assert found
+    return mp4[found.start + 8 : found.end]
+
+
+def child(entry: bytes, kind: bytes) -> bytes:
+    """The payload of a box within a sample entry."""
+    at = entry.index(kind)
+    return entry[at + 4 : at - 4 + int.from_bytes(entry[at - 4 : at], "big")]
+
+
+def packets(data: bytes, stream: int = 0) -> list[tuple[bytes, bool]]:
+    """What libav's demuxer finds in a file: the bytes of each packet, and whether it may be begun with."""
+    with av.open(BytesIO(data)) as container:
+        return [(bytes(packet), packet.is_keyframe) for packet in container.demux(container.streams[stream]) if packet]
 
 
 @cache
