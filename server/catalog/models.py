@@ -91,6 +91,7 @@ class Video(Base):
     upload_id: Mapped[str | None] = mapped_column(_ID)
     live_stream_id: Mapped[str | None] = mapped_column(_ID)
     broadcast_id: Mapped[str | None] = mapped_column(_ID, index=True)
+    segments: Mapped[dict[str, Any] | None]  # of a part of its broadcast: {"first","last"}, media sequence numbers
     tokens_valid_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
@@ -108,10 +109,19 @@ class LiveStream(Base):
     state: Mapped[str] = mapped_column(String(16), default="idle")
     name: Mapped[str] = mapped_column(Text)
     stream_key: Mapped[str] = mapped_column(String(64), unique=True)  # shown to its owner again, so kept as it is
+    backup_key: Mapped[str | None] = mapped_column(String(64), unique=True)  # of the second encoder, once asked for
+    srt_passphrase: Mapped[str | None] = mapped_column(String(80))  # shown again too; None: publishers need none
+    srt_min_key_bits: Mapped[int] = mapped_column(Integer, default=0)  # 128, 192 or 256; 0: any
+    source_url: Mapped[str | None] = mapped_column(Text)  # pulled while the stream is enabled
     public: Mapped[bool] = mapped_column(default=True)
     record: Mapped[bool] = mapped_column(default=True)
     latency_mode: Mapped[str] = mapped_column(String(16), default="low")
     reconnect_window_s: Mapped[int] = mapped_column(Integer, default=60)
+    renditions: Mapped[Any] = mapped_column(Json(), default="passthrough")  # "passthrough" | "ladder" | a list
+    starts_at: Mapped[datetime | None]  # the schedule: nobody goes on air before, the broadcast completes at the end
+    stops_at: Mapped[datetime | None]
+    slate: Mapped[dict[str, Any] | None]  # what fills the reconnect window; its file is in the layout
+    retention: Mapped[dict[str, Any] | None]  # rules by which recordings are deleted
     player_id: Mapped[str | None] = mapped_column(String(64))
     restreams: Mapped[list[Any]] = mapped_column(default=list)
     tags: Mapped[list[Any]] = mapped_column(default=list)
@@ -137,6 +147,7 @@ class Broadcast(Base):
     protocol: Mapped[str] = mapped_column(String(8))
     record: Mapped[bool] = mapped_column(default=True)
     latency_mode: Mapped[str] = mapped_column(String(16))
+    renditions: Mapped[Any] = mapped_column(Json(), default="passthrough")  # the live stream's when it began
     target_duration_s: Mapped[int] = mapped_column(Integer)
     started_at: Mapped[datetime] = mapped_column(default=clock.now)
     live_at: Mapped[datetime | None]
@@ -144,7 +155,9 @@ class Broadcast(Base):
     ended_at: Mapped[datetime | None]
     end_reason: Mapped[str | None] = mapped_column(Text)
     incomplete: Mapped[bool] = mapped_column(default=False)  # the disk could not take all of it
-    video_id: Mapped[str | None] = mapped_column(_ID)
+    # what was recorded of it: [{"first","last": number | null while it runs, "videoId": … | null}]
+    recordings: Mapped[list[Any]] = mapped_column(default=list)
+    video_id: Mapped[str | None] = mapped_column(_ID)  # of the last one that became a video
 
 
 class Upload(Base):
