@@ -123,7 +123,8 @@ def child(entry: bytes, kind: bytes) -> bytes:
 def packets(data: bytes, stream: int = 0) -> list[tuple[bytes, bool]]:
     """What libav's demuxer finds in a file: the bytes of each packet, and whether it may be begun with."""
     with av.open(BytesIO(data)) as container:
-        return [(bytes(packet), packet.is_keyframe) for packet in container.demux(container.streams[stream]) if packet.size]
+        found = container.demux(container.streams[stream])
+        return [(bytes(packet), packet.is_keyframe) for packet in found if packet.size]
 
 
 @cache
