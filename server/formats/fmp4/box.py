@@ -38,9 +38,9 @@ def visual_sample_entry(kind: bytes, width: int, height: int, *children: bytes) 
     return box(kind, fields, *children)
 
 
-def audio_sample_entry(kind: bytes, channels: int, rate: int, *children: bytes) -> bytes:
+def audio_sample_entry(kind: bytes, channels: int, rate: int, *children: bytes, bits: int = 16) -> bytes:
     """A stsd entry for sound (12.2.3); a rate beyond 16 bits is 0, and the codec's own header rules."""
-    fields = pack(">6xH8xHHHHI", 1, channels, 16, 0, 0, (rate if rate < 1 << 16 else 0) << 16)
+    fields = pack(">6xH8xHHHHI", 1, channels, bits, 0, 0, (rate if rate < 1 << 16 else 0) << 16)
     return box(kind, fields, *children)
 
 
