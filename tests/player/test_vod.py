@@ -85,8 +85,12 @@ async def test_shortcuts_work_without_a_click_into_the_page(origin: Origin, play
 
 
 async def test_quick_steps_add_up(origin: Origin, player: PlayerPage) -> None:
-    await player.open(origin.url + origin.add_vod() + "?t=20")
-    await player.until("v.readyState >= 2 && v.currentTime > 19 && !v.seeking")
+    await player.open(origin.url + origin.add_vod() + "?autoplay&muted")
+    await player.moving()
+    await player.press("k")
+    await player.until("v.paused")
+    await player.page.evaluate("document.querySelector('video').currentTime = 20")
+    await player.until("!v.seeking && v.readyState >= 2")
     await player.page.evaluate(
         "['ArrowLeft', 'ArrowLeft'].forEach((key) => ['keydown', 'keyup'].forEach((type) =>"
         " document.body.dispatchEvent(new KeyboardEvent(type, { key, bubbles: true }))))"
