@@ -11,7 +11,7 @@ off the event loop, and hands the bytes back to the plan.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # Rendition names, which are also folders in URLs.
 VIDEO, AUDIO = "video", "audio"
@@ -31,6 +31,13 @@ class NoSuchMediaError(LookupError):
 
 class ShortReadError(ValueError):
     """The stored file no longer holds what its index or journal says."""
+
+
+class Span(NamedTuple):
+    """A part of a broadcast: media sequence numbers of its first and last segment."""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Asset:
     revision: int = 1  # of a video's renditions: part of its immutable URLs
     source: str | None = None  # of a video: upload | live, once it is known
     broadcast_id: str | None = None  # of a live stream: the one on air or the last one; of a recording: its origin
+    span: tuple[int, int] | None = None  # of a recording: the first and last segment of the broadcast that it shows
     duration_s: float | None = None
     tokens_valid_after: float | None = None  # seconds since the epoch
     has_poster: bool = False
@@ -134,6 +135,7 @@ def of_video(video: Video) -> Asset:
         revision=video.revision,
         source=video.source,
         broadcast_id=video.broadcast_id,
+        span=(video.segments["first"], video.segments["last"]) if video.segments else None,
         duration_s=video.duration_s,
         tokens_valid_after=video.tokens_valid_after.timestamp() if video.tokens_valid_after else None,
         has_poster=video.poster_at is not None,

@@ -6,10 +6,10 @@ from server import clock
 from server.catalog import broadcasts, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream, Video
-from server.packager.presentation import VIDEO, Presentation
+from server.packager.presentation import VIDEO, Presentation, Span
 from server.packager.recorded import RecordedRendition, RecordedVideo
 from server.storage.journal import Journal
-from server.storage.layout import Layout
+from server.storage.layout import Layout, RenditionFolder
 
 SOURCE = "live"
 
@@ -36,24 +36,30 @@ class Recorder:
         await broadcasts.move(transaction, broadcast, "recorded", videoId=video.id)
         return recording
 
-    def load(self, broadcast_id: str) -> RecordedVideo:
-        """Blocks on the disk. Raises ValueError when nothing was recorded."""
-        renditions = {}
-        for name in self._layout.renditions(broadcast_id):
-            folder = self._layout.rendition(broadcast_id, name)
-            journal = Journal.read(folder.journal)
-            if any(not entry.gap for entry in journal.segments):
-                inits = {generation: folder.init(generation) for generation in journal.tracks}
-                renditions[name] = RecordedRendition(
-                    journal.tracks,
-                    journal.segments,
-                    {generation: path.read_bytes() for generation, path in inits.items() if path.exists()},
-                )
-        return RecordedVideo(renditions)
+    def load(self, broadcast_id: str, span: Span | None = None) -> RecordedVideo:
+        """All of a broadcast, or a part of it. Blocks on the disk. Raises ValueError when nothing was recorded."""
+        found = {
+            name: _read(self._layout.rendition(broadcast_id, name), span)
+            for name in self._layout.renditions(broadcast_id)
+        }
+        return RecordedVideo({name: rendition for name, rendition in found.items() if rendition is not None})
 
-    def presentation(self, broadcast_id: str) -> Presentation:
+    def presentation(self, broadcast_id: str, span: Span | None = None) -> Presentation:
         """The loader of `vod.presentations` for videos of this source."""
-        return self.load(broadcast_id)
+        return self.load(broadcast_id, span)
+
+
+def _read(folder: RenditionFolder, span: Span | None) -> RecordedRendition | None:
+    """None for a rendition that has nothing there."""
+    journal = Journal.read(folder.journal)
+    segments = [entry for entry in journal.segments if span is None or span.first <= entry.msn <= span.last]
+    present = {entry.generation for entry in segments if not entry.gap}
+    tracks = {generation: track for generation, track in journal.tracks.items() if generation in present}
+    if not tracks:
+        return None
+    inits = {generation: folder.init(generation) for generation in tracks}
+    read = {generation: path.read_bytes() for generation, path in inits.items() if path.exists()}
+    return RecordedRendition(tracks, segments, read)
 
 
 def _video(broadcast: Broadcast, live: LiveStream, recording: RecordedVideo) -> Video:

@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 
 from server import log
 from server.errors import Problem
-from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError
+from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError, Span
 from server.web.hls import files, gate
 from server.web.hls.gate import WATCHING, Watch
 
@@ -98,7 +98,7 @@ async def _presentation(request: web.Request, watch: Watch) -> Presentation:
     asset = watch.asset
     try:
         return await request.app[WATCHING].presentations.get(
-            asset.id, asset.revision, asset.source or "upload", asset.broadcast_id
+            asset.id, asset.revision, asset.source or "upload", asset.broadcast_id, asset.span and Span(*asset.span)
         )
     except (OSError, ValueError, LookupError) as error:
         _log.error("a video can't be read", video=asset.id, reason=str(error))

@@ -9,6 +9,7 @@ from server.catalog import broadcasts, events, live_streams, videos
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.catalog.models import Broadcast as BroadcastRow
+from server.packager.presentation import NoSuchMediaError, Span
 from server.recorder.to_vod import Recorder
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
@@ -143,6 +144,29 @@ def test_a_rendition_of_gaps_is_left_out(layout: Layout) -> None:
     folder.journal.write_text(text.replace('"gap":false', '"gap":true'))
 
     assert Recorder(layout).load("br1").renditions == ("video",)
+
+
+def test_a_part_of_a_broadcast_is_listed_as_it_lies(layout: Layout) -> None:
+    broadcast(layout, 11)
+
+    whole, part = Recorder(layout).load("br1"), Recorder(layout).load("br1", Span(1, 3))
+
+    assert whole.duration_s == pytest.approx(11, abs=0.1)
+    assert part.duration_s == pytest.approx(6, abs=0.1)
+    playlist = part.media("video")
+    assert "#EXT-X-MEDIA-SEQUENCE:1\n" in playlist
+    assert [line for line in playlist.splitlines() if line.endswith(".m4s")] == ["1.m4s", "2.m4s", "3.m4s"]
+    assert playlist.count("#EXT-X-MAP") == 1
+    assert part.segment("audio", 3).source == "audio/3"
+    with pytest.raises(NoSuchMediaError):
+        part.segment("video", 4)
+
+
+def test_a_part_without_media_is_none(layout: Layout) -> None:
+    broadcast(layout, 5)
+
+    with pytest.raises(ValueError, match="no media"):
+        Recorder(layout).load("br1", Span(7, 9))
 
 
 def test_the_presentation_is_the_files(layout: Layout) -> None:

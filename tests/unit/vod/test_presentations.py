@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from server.formats.fmp4.movie import read_index
-from server.packager.presentation import Piece, Presentation, SegmentPlan, ShortReadError
+from server.packager.presentation import Piece, Presentation, SegmentPlan, ShortReadError, Span
 from server.storage.layout import Layout
 from server.vod import presentations as module
 from server.vod.presentations import Presentations, indexed
@@ -28,12 +28,14 @@ class FakePresentation:
 @dataclass
 class FakeLoader:
     loaded: list[str] = field(default_factory=list)
+    spans: list[Span | None] = field(default_factory=list)
     duration_s: float = 10.0
     fails: Exception | None = None
     go: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, holder: str) -> Presentation:
+    def __call__(self, holder: str, span: Span | None = None) -> Presentation:
         self.loaded.append(holder)
+        self.spans.append(span)
         self.go.wait(5)
         if self.fails:
             raise self.fails
@@ -74,6 +76,12 @@ async def test_a_recording_is_found_by_its_broadcast(presentations: Presentation
     await presentations.get("vi1", 1, "live", "br1")
 
     assert loader.loaded == ["br1"]
+
+
+async def test_a_part_of_a_broadcast_is_asked_for_as_such(presentations: Presentations, loader: FakeLoader) -> None:
+    await presentations.get("vi1", 1, "live", "br1", Span(2, 5))
+
+    assert loader.spans == [Span(2, 5)]
 
 
 async def test_what_was_made_elsewhere_is_not_loaded(presentations: Presentations, loader: FakeLoader) -> None:
