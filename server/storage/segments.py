@@ -134,6 +134,7 @@ class SegmentStore:
         self._max_queued = max_queued
         self._taken_bytes = 0  # on the event loop only
         self._dropped_bytes = 0  # taken, but not written; on the disk thread only
+        self._spared: dict[str, list[tuple[int, int]]] = {}  # by broadcast, while it is on air
         self._orders: deque[Order] = deque()
         self._owed: dict[Path, deque[Order]] = {}  # journal lines and init segments; on the disk thread only
         self._wake = threading.Event()
@@ -194,8 +195,18 @@ class SegmentStore:
     def note(self, writer: RenditionWriter, entry: JournalEntry) -> None:
         self._order(lambda: self._note(writer.folder, entry))
 
+    def spare(self, broadcast_id: str, first: int, last: int) -> None:
+        """Segments first to last are wanted by a video: they outlive the window of live playback."""
+        self._spared.setdefault(broadcast_id, []).append((first, last))
+
     def discard(self, writer: RenditionWriter, msn: int) -> None:
-        self._order(lambda: writer.folder.segment(msn).unlink(missing_ok=True))
+        """Deletes a segment, unless it is spared."""
+        if not any(first <= msn <= last for first, last in self._spared.get(writer.broadcast_id, ())):
+            self._order(lambda: writer.folder.segment(msn).unlink(missing_ok=True))
+
+    def over(self, broadcast_id: str) -> None:
+        """Nothing of the broadcast will be discarded any more: what it spared need not be known here."""
+        self._spared.pop(broadcast_id, None)
 
     def flush(self) -> "Future[None]":
         """Done when all that was handed over before is written, or given up."""

@@ -104,6 +104,21 @@ def test_a_gap_has_a_line_and_no_file(store: SegmentStore, video: RenditionWrite
     assert journal(video).segments == [gap]
 
 
+def test_a_spared_segment_is_not_discarded(store: SegmentStore, video: RenditionWriter) -> None:
+    video.track(TRACK, b"init")
+    for msn in range(4):
+        write(video, msn, b"abc")
+    store.spare(video.broadcast_id, 1, 2)
+    for msn in range(4):
+        video.discard(msn)
+    flush(store)
+    assert [video.folder.segment(msn).exists() for msn in range(4)] == [False, True, True, False]
+    store.over(video.broadcast_id)
+    video.discard(1)
+    flush(store)
+    assert not video.folder.segment(1).exists()
+
+
 def test_a_discarded_segment_is_gone(store: SegmentStore, video: RenditionWriter) -> None:
     video.track(TRACK, b"init")
     write(video, 0, b"abc")
