@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from server.catalog import events, listing
 from server.catalog.database import Transaction
@@ -53,11 +53,25 @@ async def find(transaction: Transaction, stream_id: str) -> LiveStream | None:
 
 
 async def by_key(transaction: Transaction, stream_key: str) -> LiveStream | None:
-    """The live stream that the key publishes to."""
+    """The live stream that the key publishes to, as its primary encoder or its backup."""
     found: LiveStream | None = await transaction.scalar(
-        select(LiveStream).where(LiveStream.stream_key == stream_key)
+        select(LiveStream).where(or_(LiveStream.stream_key == stream_key, LiveStream.backup_key == stream_key))
     )
     return found
+
+
+async def tell(transaction: Transaction, stream: LiveStream, what: str, **payload: Any) -> None:
+    """An event of the live stream, `live-stream.<what>`."""
+    await events.record(
+        transaction, stream.project_id, stream.id, f"live-stream.{what}", {"liveStreamId": stream.id, **payload}
+    )
+
+
+async def connected(
+    transaction: Transaction, stream: LiveStream, broadcast_id: str, protocol: str, ingest: str
+) -> None:
+    """A publisher has come in; `ingest` is primary or backup."""
+    await tell(transaction, stream, "connected", broadcastId=broadcast_id, protocol=protocol, ingest=ingest)
 
 
 async def move(transaction: Transaction, stream: LiveStream, state: str, **payload: Any) -> None:

@@ -1,6 +1,7 @@
 """Publishers in: who may publish, the broadcast they publish into, and the sockets they come through.
 
-`broadcasts` holds the life cycle (connecting, live, interrupted, ended, recorded), `on_air` one broadcast and its
-publisher, and `states`, the only writer of it, the rows behind them; `rtmp` is the thin I/O around `protocols.rtmp`.
-It must not know HTTP, playlists' text or how a file is spelled.
+`broadcasts` lets publishers in and says who is on air (`switch`: primary or backup); `on_air` is one broadcast and its
+publishers, `registry` all of them, `beginnings`, `endings` and `restart` the edges of their lives, and `states`, the
+only writer of it, the rows behind them. `rtmp` is the thin I/O around `protocols.rtmp`. It must not know HTTP,
+playlists' text or how a file is spelled.
 """

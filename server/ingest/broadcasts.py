@@ -1,35 +1,30 @@
-"""Broadcasts on air: admission, interruption and return, the end, and what a restart finds.
+"""Broadcasts on air: admission, the change between encoders, interruption and return.
 
-One `OnAir` per live stream that is publishing, interrupted, or ended less than LINGER_S ago. Media goes straight from
-the connection through `Publisher` into the stream; state changes go to the catalogue behind it, in order.
+One `OnAir` per live stream that is publishing, interrupted, or ended lately. Media goes straight from the connection
+through `Publisher` into the stream; state changes go to the catalogue behind it, in order.
 """
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Self
-from weakref import WeakValueDictionary
+from typing import Self
 
-from server import clock, ids, log
-from server.catalog import broadcasts as broadcast_rows
+from server import clock, log
 from server.catalog import live_streams
 from server.catalog.database import Database
-from server.catalog.models import Broadcast, LiveStream
+from server.catalog.models import LiveStream
 from server.config import LiveConfig
-from server.errors import Problem
+from server.ingest.beginnings import Began, Beginnings
+from server.ingest.endings import Endings
 from server.ingest.on_air import Connection, OnAir, Publisher, Refused
+from server.ingest.registry import Registry
+from server.ingest.restart import NOT_BACK, STOPPING, Restart
 from server.ingest.states import Ended, States
-from server.packager.live import LivePackager, LiveSettings
+from server.ingest.switch import SILENT_S, Role, why_switch
 from server.storage.segments import SegmentStore
-from server.stream.stream import Stream
 
-LINGER_S = 60.0  # an ended playlist keeps EXT-X-ENDLIST this long, then the manifest answers 202 again
-SILENT_S = 2.0  # a publisher that sent nothing for so long yields to a new one with the same key
-FLUSH_TIMEOUT_S = 10.0  # waiting for the disk at the end of a broadcast
-RETRY_S = 5.0  # an end that the catalogue or the disk refused is stated again after this
-LEAVE_S = 5.0  # a stopping server waits this long for rows that are being written
-NOT_BACK = "the publisher did not come back in time"
+SWITCH_S = 4.0  # while the other encoder is connected, viewers wait so long for its key frame uninterrupted
+TAKEN_OVER = "taken over by a new publisher with the same key"
 
 _log = log.get("live")
 
@@ -45,17 +40,20 @@ class Broadcasts:
         on_ended: Ended,
         on_gone: Callable[[str], None],
         on_part: Callable[[int], None],
+        on_began: Began,
+        on_over: Callable[[OnAir], None],
     ) -> None:
         self._database = database
-        self._store = store
-        self._config = config
+        self._registry = Registry()
         self._states = States(database, on_ended)
-        self._on_gone = on_gone  # the segments of a broadcast that left no video are wanted no more
-        self._on_air: dict[str, OnAir] = {}
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._on_part = on_part  # a part is out, whose media ended at this time of the wall clock
-        self._closing = False
+        self._beginnings = Beginnings(store, config, on_part, on_began)
+        self._endings = Endings(self._registry, store, self._states, on_gone, on_over)
+        self._restart = Restart(
+            self._registry, self._beginnings, self._states, self._endings.end, self._wait_for_return
+        )
+        self._on_gone = on_gone
+        self.refused = 0  # publishers not let in
+        self.unknown = 0  # of these, with a key that is nobody's
 
     @classmethod
     @asynccontextmanager
@@ -67,289 +65,198 @@ class Broadcasts:
         on_ended: Ended,
         on_gone: Callable[[str], None],
         on_part: Callable[[int], None] = lambda end_ms: None,
+        on_began: Began = lambda live, on_air: None,
+        on_over: Callable[[OnAir], None] = lambda on_air: None,
     ) -> AsyncIterator[Self]:
-        """Takes up what a restart left, and leaves what is on air for the next start to take up."""
-        broadcasts = cls(database, store, config, on_ended, on_gone, on_part)
-        await broadcasts._take_up()
+        """Takes up what a restart left, and leaves what is on air for the next start to take up.
+
+        `on_part` is told the wall clock at the end of each part's media, `on_began` of a broadcast before its media,
+        `on_over` when none follows.
+        """
+        broadcasts = cls(database, store, config, on_ended, on_gone, on_part, on_began, on_over)
+        for broadcast_id in await broadcasts._restart.take_up(database):
+            on_gone(broadcast_id)
         try:
             yield broadcasts
         finally:
-            await broadcasts._leave()
+            await broadcasts._restart.leave()
 
     def get(self, live_stream_id: str) -> OnAir | None:
         """What a live stream shows now: on air, interrupted, or just ended."""
-        return self._on_air.get(live_stream_id)
+        return self._registry.get(live_stream_id)
 
     def all(self) -> Iterable[OnAir]:
-        return self._on_air.values()
+        return self._registry.all()
 
     def publishers(self) -> int:
-        return sum(1 for on_air in self._on_air.values() if on_air.publisher)
+        return sum(len(on_air.publishers) for on_air in self.all())
 
     # --- admission
 
     async def publish(self, key: str, connection: Connection) -> Publisher:
         """Lets a publisher in by its stream key. Raises Refused with what to tell the broadcaster."""
+        try:
+            live, role = await self._known(key)
+            async with self._registry.lock(live.id):
+                return await self._admit(live.id, connection, role)
+        except Refused:
+            self.refused += 1
+            raise
+
+    async def _known(self, key: str) -> tuple[LiveStream, Role]:
         async with self._database.read() as transaction:
-            live = _admitted(await live_streams.by_key(transaction, key) if key else None)
-        async with self._lock(live.id):
-            on_air = self._on_air.get(live.id)
-            if on_air and on_air.due:  # what is over is stated before what follows
-                await self._end(on_air, on_air.due)
-                if not on_air.stated:
-                    raise Refused("the last broadcast can't be ended yet, try again")
-            if self._closing:
-                raise Refused("the server is stopping")
-            if on_air and on_air.state != "ended":
-                self._replace(on_air, connection)
-            else:
-                on_air = await self._begin(live.id, connection)
-            publisher = on_air.publisher = Publisher(self, on_air, connection)
+            live = await live_streams.by_key(transaction, key) if key else None
+        if live is None:
+            self.unknown += 1
+        return _admitted(live), "backup" if live and key == live.backup_key else "primary"
+
+    async def _admit(self, live_stream_id: str, connection: Connection, role: Role) -> Publisher:
+        on_air = self._registry.get(live_stream_id)
+        if on_air and on_air.due:  # what is over is stated before what follows
+            await self._endings.end_locked(on_air, on_air.due)
+            if not on_air.stated:
+                raise Refused("the last broadcast can't be ended yet, try again")
+        if self._registry.closing:
+            raise Refused(STOPPING)
+        if on_air is None or on_air.state == "ended":
+            on_air = await self._begin(live_stream_id, connection, role)
+        else:
+            self._replace(on_air, connection, role)
+            self._registry.spawn(self._states.connected(on_air, connection.protocol, role))
+        publisher = Publisher(self, on_air, connection, role)
+        if on_air.publisher is None:
             on_air.rearm(None)
-            on_air.stream.begin(clock.wall_ms())
+            publisher.go_on_air()
+        else:
+            on_air.standby = publisher
+            _log.info("standing by", live_stream=live_stream_id, connection=connection.id, ingest=role)
         return publisher
 
-    def _replace(self, on_air: OnAir, connection: Connection) -> None:
-        old = on_air.publisher
+    def _replace(self, on_air: OnAir, connection: Connection, role: Role) -> None:
+        """Makes room for a publisher with this role. Raises Refused while the one who has it is alive."""
+        old = next((each for each in on_air.publishers if each.role == role), None)
         if old is None:
             return
         if clock.monotonic() - old.connection.last_heard() < SILENT_S:
             raise Refused("the stream key is in use by another publisher")
-        on_air.publisher = None
-        on_air.stream.interrupt()
-        old.connection.close("taken over by a new publisher with the same key")
+        if on_air.publisher is old:
+            on_air.publisher = None
+            on_air.stream.interrupt()
+        else:
+            on_air.standby = None
+        old.connection.close(TAKEN_OVER)
         _log.info("publisher taken over", live_stream=on_air.live_stream_id, connection=connection.id)
 
-    async def _begin(self, live_stream_id: str, connection: Connection) -> OnAir:
+    async def _begin(self, live_stream_id: str, connection: Connection, role: Role) -> OnAir:
         """A new broadcast, in place of what lingers of the last one."""
         async with self._database.write() as transaction:
             live = _admitted(await live_streams.find(transaction, live_stream_id))  # it may have changed meanwhile
-            broadcast = Broadcast(
-                id=ids.new("br"),
-                project_id=live.project_id,
-                live_stream_id=live.id,
-                protocol=connection.protocol,
-                record=live.record,
-                latency_mode=live.latency_mode,
-                target_duration_s=target_duration_s(self._config.segment_s, live.gop_s),
-            )
-            await broadcast_rows.add(transaction, broadcast)
-            live.broadcast_id = broadcast.id
-        if self._closing:
-            raise Refused("the server is stopping")  # the next start ends what has begun here
-        if last := self._on_air.get(live.id):
-            self._forget(last)
-        on_air = self._on_air[live.id] = self._make(live, broadcast)
+            broadcast = await self._beginnings.row(transaction, live, connection.protocol)
+            await live_streams.connected(transaction, live, broadcast.id, connection.protocol, role)
+        if self._registry.closing:
+            raise Refused(STOPPING)  # the next start ends what has begun here
+        if last := self._registry.get(live.id):
+            self._endings.forget(last)
+        on_air = self._beginnings.make(live, broadcast)
+        self._registry.put(on_air)
         return on_air
-
-    def _make(self, live: LiveStream, broadcast: Broadcast) -> OnAir:
-        settings = LiveSettings.of(
-            broadcast.latency_mode,
-            self._config.segment_s,
-            broadcast.target_duration_s,
-            self._config.dvr_window_s,
-            broadcast.record,
-        )
-        stream = Stream(broadcast.id)
-        packager = LivePackager(live.id, broadcast.id, settings, self._store, self._on_part)
-        stream.attach(packager)
-        return OnAir(
-            live_stream_id=live.id,
-            broadcast_id=broadcast.id,
-            state="connecting",
-            reconnect_window_s=live.reconnect_window_s,
-            stream=stream,
-            packager=packager,
-        )
 
     # --- life on air
 
-    def went_live(self, on_air: OnAir) -> None:
+    def went_live(self, publisher: Publisher) -> None:
         """Media flows, for the first time or again."""
+        on_air = _broadcast_of(publisher)
         resumed, on_air.state = on_air.state == "interrupted", "live"
         _log.info("live", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, resumed=resumed)
-        self._spawn(self._states.live(on_air, resumed))
+        self._registry.spawn(self._states.live(on_air, resumed))
 
-    def lost(self, on_air: OnAir, reason: str, ended: bool) -> None:
-        """The publisher is gone: to come back within the window, or for good."""
-        on_air.publisher = None
-        on_air.stream.interrupt()
+    def lost(self, publisher: Publisher, reason: str, ended: bool) -> None:
+        """The publisher is gone: to come back within the window, or for good; the other one goes on without it."""
+        on_air = _broadcast_of(publisher)
+        if on_air.standby is publisher:
+            on_air.standby = None
+            if on_air.publisher is not None:
+                self._registry.spawn(self._states.disconnected(on_air, publisher.role, reason))
+                return
+        else:
+            on_air.publisher = None
+            on_air.stream.interrupt()
+            if on_air.standby is not None:
+                self._wait_for_standby(on_air, reason)
+                return
+        self._without_publisher(on_air, reason, ended)
+
+    def _without_publisher(self, on_air: OnAir, reason: str, ended: bool) -> None:
         if ended or on_air.state == "connecting" or on_air.reconnect_window_s == 0:
-            self._end_soon(on_air, reason)
+            self._endings.soon(on_air, reason)
             return
         if on_air.state == "live":
-            on_air.state = "interrupted"
-            _log.info("interrupted", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, reason=reason)
-            if not self._closing:
-                self._spawn(self._states.interrupted(on_air, reason))
+            self._interrupt(on_air, reason)
         self._wait_for_return(on_air, on_air.reconnect_window_s)
 
-    def rejected(self, on_air: OnAir, reason: str) -> None:
-        """An event says why a publisher was sent away."""
-        self._spawn(self._states.rejected(on_air, reason))
+    def _interrupt(self, on_air: OnAir, reason: str) -> None:
+        on_air.state = "interrupted"
+        _log.info("interrupted", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, reason=reason)
+        if not self._registry.closing:
+            self._registry.spawn(self._states.interrupted(on_air, reason))
+
+    def _wait_for_standby(self, on_air: OnAir, reason: str) -> None:
+        """The other encoder's key frame is near; if it is not, that is an interruption too."""
+
+        def missed() -> None:
+            if on_air.publisher is None:
+                if on_air.state == "live":
+                    self._interrupt(on_air, reason)
+                self._wait_for_return(on_air, on_air.reconnect_window_s)
+
+        on_air.rearm(asyncio.get_running_loop().call_later(SWITCH_S, missed))
 
     def _wait_for_return(self, on_air: OnAir, window_s: float) -> None:
         loop = asyncio.get_running_loop()
-        on_air.rearm(loop.call_later(window_s, lambda: self._end_soon(on_air, NOT_BACK)))
+        on_air.rearm(loop.call_later(window_s, lambda: self._endings.soon(on_air, NOT_BACK)))
+
+    def may_take_over(self, publisher: Publisher) -> bool:
+        """Puts the one that stands by on air where it is better than what is there."""
+        on_air = _broadcast_of(publisher)
+        old = on_air.publisher
+        steady_s = publisher.steadiness.lasts_s(clock.monotonic())
+        reason = why_switch(old.chosen if old else None, publisher.role, steady_s)
+        if reason is None or on_air.due:
+            return False
+        on_air.rearm(None)
+        on_air.standby = old
+        publisher.go_on_air()
+        _log.info("ingest switched", live_stream=on_air.live_stream_id, to=publisher.role, reason=reason)
+        self._registry.spawn(self._states.switched(on_air, publisher.role, reason))
+        return True
+
+    def rejected(self, publisher: Publisher, reason: str) -> None:
+        """An event says why a publisher was sent away."""
+        self._registry.spawn(self._states.rejected(_broadcast_of(publisher), reason))
 
     # --- the end
 
-    def _end_soon(self, on_air: OnAir, reason: str) -> None:
-        on_air.due = reason  # from now on, whoever comes first
-        self._spawn(self.end(on_air, reason))
-
     async def complete(self, live_stream_id: str, reason: str = "completed over the API") -> bool:
-        """Ends what is on air at once, closing the publisher's connection; False when nothing was.
-
-        Raises Problem when the end can't be stated now; it will be, and nothing is lost.
-        """
-        async with self._lock(live_stream_id):  # an admission or an end under way is waited for
-            on_air = self._on_air.get(live_stream_id)
-            if on_air is None or on_air.stated:
-                return False
-            await self._end(on_air, reason)
-        if not on_air.stated:
-            raise Problem("unavailable", "The end of the broadcast can't be written now.")
-        return True
+        """Ends what is on air at once; False when nothing was. Raises Problem when that can't be stated now."""
+        return await self._endings.complete(live_stream_id, reason)
 
     async def end(self, on_air: OnAir, reason: str) -> None:
         """Ends a broadcast, whoever publishes; once."""
-        async with self._lock(on_air.live_stream_id):
-            await self._end(on_air, reason)
+        await self._endings.end(on_air, reason)
 
     async def deleted(self, live_stream_id: str) -> None:
-        """The live stream's rows are gone: so go its publisher and, where no video has them, the segments."""
-        async with self._lock(live_stream_id):
-            on_air = self._on_air.get(live_stream_id)
-            if on_air is not None:
-                await self._end(on_air, "the live stream was deleted")
-                if on_air.stated:
-                    self._forget(on_air)
+        """The live stream's rows are gone: so go its publishers and, where no video has them, the segments."""
+        await self._endings.deleted(live_stream_id)
 
     def withdraw(self, broadcast_id: str) -> None:
         """The video of a broadcast is deleted: it is not shown as the stream's last one any more."""
-        for on_air in list(self._on_air.values()):
-            if on_air.broadcast_id == broadcast_id and on_air.stated:
-                self._forget(on_air)
+        self._endings.withdraw(broadcast_id)
 
-    async def _end(self, on_air: OnAir, reason: str) -> None:
-        on_air.due = on_air.due or reason
-        try:
-            await self._finish(on_air)
-        except Exception as error:
-            _log.error("the end can't be stated yet", broadcast=on_air.broadcast_id, exc_info=error)
-            if not self._closing:
-                loop = asyncio.get_running_loop()
-                on_air.rearm(loop.call_later(RETRY_S, lambda: self._end_soon(on_air, on_air.due or reason)))
 
-    async def _finish(self, on_air: OnAir) -> None:
-        """Closes playlists and files, then states the end and, in the same transaction, the recording.
-
-        Called under the live stream's lock; may be called again until it succeeds.
-        """
-        if on_air.stated:
-            return
-        reason = on_air.due or ""
-        on_air.rearm(None)
-        if on_air.state != "ended":
-            self._close(on_air, reason)
-        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._store.flush())), FLUSH_TIMEOUT_S)
-        await self._states.ended(on_air, reason)
-        on_air.stated = True
-        on_air.rearm(asyncio.get_running_loop().call_later(LINGER_S, lambda: self._forget(on_air)))
-        _log.info("ended", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, reason=reason)
-
-    def _close(self, on_air: OnAir, reason: str) -> None:
-        publisher, on_air.publisher, on_air.state = on_air.publisher, None, "ended"
-        if publisher:
-            publisher.connection.close(reason)
-        on_air.stream.end()
-
-    def _forget(self, on_air: OnAir) -> None:
-        on_air.rearm(None)
-        if self._on_air.get(on_air.live_stream_id) is on_air:
-            del self._on_air[on_air.live_stream_id]
-        if not on_air.kept:
-            self._on_gone(on_air.broadcast_id)
-
-    # --- across a restart
-
-    async def _take_up(self) -> None:
-        """Every broadcast that had not ended is interrupted now, and has its window to be gone on with."""
-        async with self._database.read() as transaction:
-            rows = await broadcast_rows.on_air(transaction)
-            lives = {row.id: await live_streams.find(transaction, row.live_stream_id) for row in rows}
-            unwanted = await broadcast_rows.unwanted(transaction)
-        for broadcast in rows:
-            live = lives[broadcast.id]
-            if live is not None:
-                await self._take_up_one(live, broadcast)
-        for broadcast_id in unwanted.intersection(await asyncio.to_thread(self._store.layout.broadcast_ids)):
-            self._on_gone(broadcast_id)  # the last run ended before it came to this
-
-    async def _take_up_one(self, live: LiveStream, broadcast: Broadcast) -> None:
-        on_air = self._on_air[live.id] = await self._recovered(live, broadcast)
-        _log.info("taken up after a restart", live_stream=live.id, broadcast=broadcast.id, state=broadcast.state)
-        if on_air.due or broadcast.state == "connecting":
-            await self.end(on_air, "the server restarted before media came")
-            return
-        if broadcast.state == "live":
-            await self._states.interrupted(on_air, "the server restarted")
-        since = (clock.now() - broadcast.interrupted_at).total_seconds() if broadcast.interrupted_at else 0.0
-        left = live.reconnect_window_s - since
-        if left > 0:
-            self._wait_for_return(on_air, left)
-        else:
-            await self.end(on_air, NOT_BACK)
-
-    async def _recovered(self, live: LiveStream, broadcast: Broadcast) -> OnAir:
-        """The broadcast as the disk has it; one that can't be gone on with is to end."""
-        on_air = self._make(live, broadcast)
-        try:
-            recovered = await asyncio.to_thread(self._store.recover, broadcast.id)
-            on_air.packager.restore(recovered)
-            on_air.stream.restore(on_air.packager.position)
-        except Exception as error:  # one broadcast's damage must not keep the server from starting
-            _log.error("a broadcast can't be gone on with", broadcast=broadcast.id, exc_info=error)
-            on_air = self._make(live, broadcast)
-            on_air.due = "the server restarted and could not read what was there"
-        on_air.state = "connecting" if broadcast.state == "connecting" else "interrupted"
-        return on_air
-
-    async def _leave(self) -> None:
-        """Stopping: parts in hand reach the disk, states their rows; the next start goes on from there."""
-        self._closing = True
-        for on_air in list(self._on_air.values()):
-            on_air.rearm(None)
-            if on_air.publisher:
-                self._send_away(on_air)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=LEAVE_S)
-
-    def _send_away(self, on_air: OnAir) -> None:
-        publisher, on_air.publisher = on_air.publisher, None
-        on_air.stream.interrupt()
-        if publisher:
-            publisher.connection.close("the server is stopping")
-        if on_air.state == "live":
-            on_air.state = "interrupted"
-            self._spawn(self._states.interrupted(on_air, "the server stopped"))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("a state change failed", exc_info=error)
-
-    def _lock(self, live_stream_id: str) -> asyncio.Lock:
-        lock = self._locks.get(live_stream_id)
-        if lock is None:
-            lock = self._locks[live_stream_id] = asyncio.Lock()
-        return lock
+def _broadcast_of(publisher: Publisher) -> OnAir:
+    if not isinstance(publisher.stage, OnAir):
+        raise TypeError("the publisher is not on air")
+    return publisher.stage
 
 
 def _admitted(live: LiveStream | None) -> LiveStream:
@@ -358,8 +265,3 @@ def _admitted(live: LiveStream | None) -> LiveStream:
     if live.state == "disabled":
         raise Refused("the live stream is disabled")
     return live
-
-
-def target_duration_s(segment_s: float, gop_s: float | None) -> int:
-    """EXT-X-TARGETDURATION of a broadcast: 4 s, or what the stream's last seen key-frame interval needs."""
-    return max(4, math.ceil(segment_s), math.ceil(gop_s or 0))

@@ -1,4 +1,4 @@
-"""A broadcast as this process knows it, and the one connection that may write into it."""
+"""A broadcast as this process knows it, and the connections that may write into it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,8 +6,11 @@ from typing import Protocol
 
 from server import clock
 from server.formats.sample import TrackConfig
+from server.ingest.switch import Chosen, Role, Steadiness
 from server.packager.live import LivePackager
 from server.stream.stream import Stream
+
+ALONE_S = 2.0  # an encoder beside another that announces no video for so long sends sound only
 
 
 class Refused(Exception):
@@ -27,17 +30,28 @@ class Connection(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class OnAir:
-    """A broadcast as this process knows it."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class Stage:
+    """Where publishers write: one is chosen, one may stand by."""
 
     live_stream_id: str
-    broadcast_id: str
     state: str  # connecting | live | interrupted | ended
-    reconnect_window_s: int
     stream: Stream
+    publisher: "Publisher | None" = None  # whose media is written
+    standby: "Publisher | None" = None  # connected under the other key
+
+    @property
+    def publishers(self) -> tuple["Publisher", ...]:
+        return tuple(each for each in (self.publisher, self.standby) if each is not None)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class OnAir(Stage):
+    """A broadcast as this process knows it."""
+
+    broadcast_id: str
+    reconnect_window_s: float
     packager: LivePackager
-    publisher: "Publisher | None" = None
     due: str | None = None  # why it is to end: decided, so that no publisher can go on with it
     stated: bool = False  # the end is in the catalogue
     kept: bool = False  # a video has its segments
@@ -51,57 +65,119 @@ class OnAir:
 
 
 class LifeCycle(Protocol):
-    """Who is told what becomes of a broadcast."""
+    """Who is told what becomes of publishers."""
 
-    def went_live(self, on_air: OnAir) -> None: ...
+    def went_live(self, publisher: "Publisher") -> None:
+        """Media flows, for the first time or again."""
 
-    def lost(self, on_air: OnAir, reason: str, ended: bool) -> None: ...
+    def lost(self, publisher: "Publisher", reason: str, ended: bool) -> None:
+        """The connection is gone; `ended`: the broadcaster said so."""
 
-    def rejected(self, on_air: OnAir, reason: str) -> None: ...
+    def rejected(self, publisher: "Publisher", reason: str) -> None:
+        """What it sends can't be taken."""
+
+    def may_take_over(self, publisher: "Publisher") -> bool:
+        """Whether one that stands by, with a key frame in hand, is to be on air now; then it is."""
+        ...
 
 
 class Publisher:
-    """One connection's way into its broadcast; useless once it is closed or was taken over."""
+    """One connection's way onto a stage; useless once it is closed or was taken over."""
 
-    def __init__(self, life_cycle: LifeCycle, on_air: OnAir, connection: Connection) -> None:
-        self._life_cycle = life_cycle
-        self._on_air = on_air
-        self._stream = on_air.stream
+    def __init__(self, life_cycle: LifeCycle, stage: Stage, connection: Connection, role: Role = "primary") -> None:
         self.connection = connection
-        self.broadcast_id = on_air.broadcast_id
+        self.role: Role = role
+        self.since = clock.monotonic()
+        self.steadiness = Steadiness()
+        self._shown = False  # a picture of it, or sound where it sends that only, was written
+        self._configs: dict[str, TrackConfig] = {}
+        self.move(life_cycle, stage)
+
+    def move(self, life_cycle: LifeCycle, stage: Stage) -> None:
+        """Onto another stage; `go_on_air` follows."""
+        self._life_cycle = life_cycle
+        self.stage = stage
+        self._stream = stage.stream
 
     @property
     def live_stream_id(self) -> str:
-        return self._on_air.live_stream_id
+        return self.stage.live_stream_id
+
+    @property
+    def broadcast_id(self) -> str:
+        """"" while nothing is on air."""
+        return self.stage.broadcast_id if isinstance(self.stage, OnAir) else ""
 
     @property
     def current(self) -> bool:
-        return self._on_air.publisher is self
+        return self.stage.publisher is self
+
+    @property
+    def chosen(self) -> Chosen:
+        """How it goes with the one on air."""
+        now = clock.monotonic()
+        return Chosen(self.role, now - self.connection.last_heard(), 0.0 if self._shown else now - self.since)
+
+    def go_on_air(self) -> None:
+        """Its media is what is written from now on; what it had announced before is said again."""
+        self.stage.publisher = self
+        self._shown = False
+        self.since = clock.monotonic()
+        now_ms = clock.wall_ms()
+        self._stream.begin(now_ms)
+        for config in self._configs.values():
+            self._stream.configure(config, now_ms)
+
+    # --- media
 
     def configure(self, config: TrackConfig) -> None:
-        if self.current:
+        self._configs[config.kind] = config
+        if self.stage.publisher is self:
             self._stream.configure(config, clock.wall_ms())
 
     def video(self, timestamp_ms: int, cts_ms: int, key: bool, data: bytes | memoryview) -> None:
         """A picture; the timestamp is the connection's own, 32 bits that wrap."""
-        if self._on_air.publisher is self:
-            self._stream.write_video(timestamp_ms, cts_ms, key, data, clock.wall_ms())
-            if self._on_air.state != "live" and key:
-                self._life_cycle.went_live(self._on_air)
+        stage = self.stage
+        if stage.publisher is not self:
+            if stage.standby is not self:
+                return
+            self.steadiness.heard(clock.monotonic())
+            if not (key and self._life_cycle.may_take_over(self)):
+                return
+        self._stream.write_video(timestamp_ms, cts_ms, key, data, clock.wall_ms())
+        if key:
+            self._show()
 
     def audio(self, timestamp_ms: int, data: bytes | memoryview) -> None:
         """A sound frame, as `video`."""
-        if self._on_air.publisher is self:
-            self._stream.write_audio(timestamp_ms, data, clock.wall_ms())
-            if self._on_air.state != "live" and not self._stream.has_video:
-                self._life_cycle.went_live(self._on_air)
+        stage = self.stage
+        if stage.publisher is not self and not (stage.standby is self and self._sound_takes_over()):
+            return
+        self._stream.write_audio(timestamp_ms, data, clock.wall_ms())
+        if not self._shown and not self._stream.has_video:
+            self._show()
+
+    def _sound_takes_over(self) -> bool:
+        """Where no pictures come, every frame of sound is one to begin with."""
+        now = clock.monotonic()
+        if "video" in self._configs or now - self.since < ALONE_S:
+            return False
+        self.steadiness.heard(now)
+        return self._life_cycle.may_take_over(self)
+
+    def _show(self) -> None:
+        self._shown = True
+        if self.stage.state != "live":
+            self._life_cycle.went_live(self)
+
+    # --- the end
 
     def closed(self, reason: str, *, ended: bool) -> None:
         """The connection is gone: `ended` when the broadcaster said so, else it may come back."""
-        if self.current:
-            self._life_cycle.lost(self._on_air, reason, ended)
+        if self.stage.publisher is self or self.stage.standby is self:
+            self._life_cycle.lost(self, reason, ended)
 
     def rejected(self, reason: str) -> None:
         """What it sends can't be taken; said in an event."""
-        if self.current:
-            self._life_cycle.rejected(self._on_air, reason)
+        if self.stage.publisher is self or self.stage.standby is self:
+            self._life_cycle.rejected(self, reason)

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from server import clock
-from server.catalog import broadcasts, events, live_streams
+from server.catalog import broadcasts, live_streams
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Broadcast, LiveStream
 from server.ingest.on_air import OnAir
+from server.ingest.switch import Role
 
 Ended = Callable[[Transaction, Broadcast, LiveStream, OnAir], Awaitable[None]]
 _Change = Callable[..., Awaitable[None]]  # of (transaction, broadcast, live stream, …)
@@ -27,9 +28,21 @@ class States:
     async def interrupted(self, on_air: OnAir, reason: str) -> None:
         await self._write(on_air, _interrupted, reason)
 
+    async def connected(self, on_air: OnAir, protocol: str, role: Role) -> None:
+        """An event alone, as the two that follow: a publisher has joined or come back."""
+        await self._write(on_air, _connected, protocol, role)
+
+    async def disconnected(self, on_air: OnAir, role: Role, reason: str) -> None:
+        """The encoder that stood by is gone, and nothing stands behind the one on air."""
+        await self._write(on_air, _told, "disconnected", ingest=role, reason=reason)
+
     async def rejected(self, on_air: OnAir, reason: str) -> None:
-        """An event alone: why a publisher was sent away."""
-        await self._write(on_air, _rejected, reason)
+        """Why a publisher was sent away."""
+        await self._write(on_air, _told, "rejected", reason=reason)
+
+    async def switched(self, on_air: OnAir, role: Role, reason: str) -> None:
+        """Another encoder is on air."""
+        await self._write(on_air, _told, "ingest.switched", ingest=role, reason=reason)
 
     async def ended(self, on_air: OnAir, reason: str) -> None:
         """The end and, in the same transaction, the recording; `on_air.kept` says whether there is one."""
@@ -41,6 +54,7 @@ class States:
         broadcast.ended_at, broadcast.end_reason = clock.now(), reason
         broadcast.incomplete = on_air.packager.incomplete
         await broadcasts.move(transaction, broadcast, "ended", reason=reason)
+        await _told(transaction, broadcast, live, "ended", reason=reason)
         if live.state == "broadcasting" and live.broadcast_id == broadcast.id:  # else the next one is on air already
             await live_streams.move(transaction, live, "idle", broadcastId=broadcast.id)
         live.gop_s = on_air.packager.longest_gop_s or live.gop_s
@@ -48,27 +62,37 @@ class States:
             await self._on_ended(transaction, broadcast, live, on_air)
         on_air.kept = broadcast.video_id is not None
 
-    async def _write(self, on_air: OnAir, change: _Change, *details: Any) -> None:
+    async def _write(self, on_air: OnAir, change: _Change, *details: Any, **more: Any) -> None:
         async with self._database.write() as transaction:
             broadcast = await broadcasts.get(transaction, on_air.broadcast_id)
             live = await live_streams.find(transaction, on_air.live_stream_id)
             if broadcast is not None and live is not None:
-                await change(transaction, broadcast, live, *details)
+                await change(transaction, broadcast, live, *details, **more)
 
 
 async def _live(transaction: Transaction, broadcast: Broadcast, live: LiveStream, resumed: bool) -> None:
     broadcast.live_at = broadcast.live_at or clock.now()
     broadcast.interrupted_at = None
     await broadcasts.move(transaction, broadcast, "live", resumed=resumed)
+    if resumed:
+        await _told(transaction, broadcast, live, "resumed")
     if live.state != "disabled":
         await live_streams.move(transaction, live, "broadcasting", broadcastId=broadcast.id)
 
 
-async def _interrupted(transaction: Transaction, broadcast: Broadcast, _live: LiveStream, reason: str) -> None:
+async def _interrupted(transaction: Transaction, broadcast: Broadcast, live: LiveStream, reason: str) -> None:
     broadcast.interrupted_at = clock.now()
     await broadcasts.move(transaction, broadcast, "interrupted", reason=reason)
+    await _told(transaction, broadcast, live, "interrupted", reason=reason)
 
 
-async def _rejected(transaction: Transaction, broadcast: Broadcast, live: LiveStream, reason: str) -> None:
-    payload = {"liveStreamId": live.id, "broadcastId": broadcast.id, "reason": reason}
-    await events.record(transaction, live.project_id, live.id, "live-stream.rejected", payload)
+async def _connected(
+    transaction: Transaction, broadcast: Broadcast, live: LiveStream, protocol: str, role: Role
+) -> None:
+    await live_streams.connected(transaction, live, broadcast.id, protocol, role)
+
+
+async def _told(transaction: Transaction, broadcast: Broadcast, live: LiveStream, what: str, **payload: Any) -> None:
+    """An event of the live stream."""
+    payload = {"broadcastId": broadcast.id, **payload}
+    await live_streams.tell(transaction, live, what, **payload)

@@ -10,9 +10,11 @@ import pytest
 from server import clock
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, Video
 from server.errors import Problem
-from server.ingest import broadcasts
-from server.ingest.broadcasts import target_duration_s
+from server.ingest import endings
+from server.ingest.beginnings import target_duration_s
 from server.ingest.on_air import Refused
+from server.ingest.restart import NOT_BACK
+from server.ingest.switch import SILENT_S
 from tests.unit.ingest.conftest import KEY, FakeConnection, Studio, new_broadcast_id, send, until
 
 # --- admission
@@ -84,7 +86,7 @@ async def test_a_silent_publisher_is_taken_over(studio: Studio) -> None:
     live, first = await studio.on_air()
     silent = first.connection
     assert isinstance(silent, FakeConnection)
-    silent.heard -= broadcasts.SILENT_S
+    silent.heard -= SILENT_S
 
     second = await studio.publish()
 
@@ -97,7 +99,7 @@ async def test_a_silent_publisher_is_taken_over(studio: Studio) -> None:
 async def test_who_was_taken_over_has_no_say_any_more(studio: Studio) -> None:
     live, first = await studio.on_air()
     assert isinstance(first.connection, FakeConnection)
-    first.connection.heard -= broadcasts.SILENT_S
+    first.connection.heard -= SILENT_S
     second = await studio.publish()
     send(second)
     frames = studio.showing(live).stream.statistics.video_frames
@@ -114,9 +116,9 @@ async def test_who_was_taken_over_has_no_say_any_more(studio: Studio) -> None:
 
 async def test_a_stream_deleted_while_its_publisher_asks_is_unknown(studio: Studio) -> None:
     live = await studio.live_stream()
-    async with studio.broadcasts._lock(live):
+    async with studio.broadcasts._registry.lock(live):
         asking = asyncio.ensure_future(studio.publish())
-        await until(lambda: studio.broadcasts._lock(live)._waiters)
+        await until(lambda: studio.broadcasts._registry.lock(live)._waiters)
         await studio.delete(live)
 
     with pytest.raises(Refused, match="unknown stream key"):
@@ -182,7 +184,7 @@ async def test_who_does_not_come_back_has_ended(studio: Studio) -> None:
     await until(lambda: studio.state_is(publisher.broadcast_id, "ended"))
     row = await studio.row(publisher.broadcast_id)
     assert row
-    assert row.end_reason == broadcasts.NOT_BACK
+    assert row.end_reason == NOT_BACK
     assert studio.recorder.recorded == [publisher.broadcast_id]
 
 
@@ -234,10 +236,10 @@ async def test_the_windows_end_does_not_throw_out_who_is_just_back(studio: Studi
     first.closed("the connection was lost", ended=False)
     connection = FakeConnection()
 
-    async with studio.broadcasts._lock(live):
-        studio.broadcasts._end_soon(studio.showing(live), broadcasts.NOT_BACK)  # the timer
+    async with studio.broadcasts._registry.lock(live):
+        studio.broadcasts._endings.soon(studio.showing(live), NOT_BACK)  # the timer
         returning = asyncio.ensure_future(studio.publish(connection))
-        await until(lambda: len(studio.broadcasts._lock(live)._waiters or ()) == 2)
+        await until(lambda: len(studio.broadcasts._registry.lock(live)._waiters or ()) == 2)
     second = await returning
 
     assert second.current
@@ -275,7 +277,7 @@ async def test_complete_waits_for_an_admission_under_way(studio: Studio) -> None
 
 async def _in_order(studio: Studio, live: str, *works: Coroutine[Any, Any, Any]) -> list[Any]:
     """Each comes to the stream's lock before any has it."""
-    lock = studio.broadcasts._lock(live)
+    lock = studio.broadcasts._registry.lock(live)
     tasks = []
     async with lock:
         for number, work in enumerate(works, 1):
@@ -300,7 +302,7 @@ async def test_many_ends_are_one(studio: Studio) -> None:
 async def test_complete_during_a_take_over_ends_the_new_publisher(studio: Studio) -> None:
     live, first = await studio.on_air()
     assert isinstance(first.connection, FakeConnection)
-    first.connection.heard -= broadcasts.SILENT_S
+    first.connection.heard -= SILENT_S
     connection = FakeConnection()
 
     await _in_order(studio, live, studio.publish(connection), studio.broadcasts.complete(live))
@@ -314,7 +316,7 @@ async def test_complete_during_a_take_over_ends_the_new_publisher(studio: Studio
 async def test_an_end_that_can_not_be_written_is_written_later(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcasts, "RETRY_S", 0.01)
+    monkeypatch.setattr(endings, "RETRY_S", 0.01)
     live, publisher = await studio.on_air()
     studio.recorder.fails = 3
 
@@ -345,8 +347,8 @@ async def test_nobody_comes_in_and_nothing_completes_before_the_end_is_written(s
 async def test_a_disk_that_does_not_answer_does_not_cost_the_recording(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcasts, "FLUSH_TIMEOUT_S", 0.01)
-    monkeypatch.setattr(broadcasts, "RETRY_S", 0.01)
+    monkeypatch.setattr(endings, "FLUSH_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(endings, "RETRY_S", 0.01)
     live, publisher = await studio.on_air()
     stuck = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -375,7 +377,7 @@ async def test_an_older_broadcasts_end_leaves_the_one_on_air_alone(studio: Studi
 async def test_an_ended_broadcast_lingers_and_its_bytes_go_unless_a_video_has_them(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, record: bool, empty: bool, gone: bool
 ) -> None:
-    monkeypatch.setattr(broadcasts, "LINGER_S", 0.02)
+    monkeypatch.setattr(endings, "LINGER_S", 0.02)
     studio.recorder.empty = empty
     live, publisher = await studio.on_air(record=record)
 
@@ -517,11 +519,11 @@ async def test_a_restart_ends_what_had_only_connected(studio: Studio) -> None:
 
 async def test_a_stopping_server_lets_nobody_in(studio: Studio) -> None:
     live = await studio.live_stream()
-    async with studio.broadcasts._lock(live):
+    async with studio.broadcasts._registry.lock(live):
         asking = asyncio.ensure_future(studio.publish())
-        await until(lambda: studio.broadcasts._lock(live)._waiters)
+        await until(lambda: studio.broadcasts._registry.lock(live)._waiters)
         stopping = asyncio.ensure_future(studio.stop())
-        await until(lambda: studio.broadcasts._closing)
+        await until(lambda: studio.broadcasts._registry.closing)
 
     with pytest.raises(Refused, match="the server is stopping"):
         await asking
@@ -532,7 +534,8 @@ async def test_a_stopping_server_lets_nobody_in(studio: Studio) -> None:
 async def test_a_stop_between_the_row_and_the_publisher_is_ended_by_the_next_start(studio: Studio) -> None:
     live = await studio.live_stream()
     began = []
-    studio.database.on_commit(lambda changed: began.extend(changed) or setattr(studio.broadcasts, "_closing", True))
+    registry = studio.broadcasts._registry
+    studio.database.on_commit(lambda changed: began.extend(changed) or setattr(registry, "closing", True))
 
     with pytest.raises(Refused, match="the server is stopping"):
         await studio.publish()

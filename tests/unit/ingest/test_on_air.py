@@ -18,16 +18,20 @@ class FakeLifeCycle:
 
     told: list[str] = field(default_factory=list)
 
-    def went_live(self, on_air: OnAir) -> None:
-        on_air.state = "live"
+    def went_live(self, publisher: Publisher) -> None:
+        publisher.stage.state = "live"
         self.told.append("live")
 
-    def lost(self, on_air: OnAir, reason: str, ended: bool) -> None:
-        on_air.publisher = None
+    def lost(self, publisher: Publisher, reason: str, ended: bool) -> None:
+        publisher.stage.publisher = None
         self.told.append(f"{'ended' if ended else 'lost'}: {reason}")
 
-    def rejected(self, on_air: OnAir, reason: str) -> None:
+    def rejected(self, publisher: Publisher, reason: str) -> None:
         self.told.append(f"rejected: {reason}")
+
+    def may_take_over(self, publisher: Publisher) -> bool:
+        self.told.append("asked")
+        return False
 
 
 @dataclass
@@ -45,7 +49,10 @@ def on_air(tmp_path) -> OnAir:
     packager = LivePackager("li1", "br1", LiveSettings.of("low"), store)
     stream.attach(packager)
     stream.begin(0)
-    return OnAir("li1", "br1", "connecting", 60, stream, packager)
+    return OnAir(
+        live_stream_id="li1", broadcast_id="br1", state="connecting", reconnect_window_s=60, stream=stream,
+        packager=packager,
+    )  # fmt: skip
 
 
 @pytest.fixture

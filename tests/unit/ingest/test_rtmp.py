@@ -281,10 +281,10 @@ async def test_a_catalogue_that_fails_is_told(
 
 async def test_who_leaves_before_the_answer_leaves_no_publisher(studio: Studio, listener: Listener) -> None:
     live = await studio.live_stream()
-    async with studio.broadcasts._lock(live):
+    async with studio.broadcasts._registry.lock(live):
         async with Encoder.connect(listener.port) as encoder:
             encoder.send(encoder.client.until_publish(KEY))
-            await until(lambda: studio.broadcasts._lock(live)._waiters)
+            await until(lambda: studio.broadcasts._registry.lock(live)._waiters)
             encoder.abort()
         await until(lambda: listener.connections == 0)
 

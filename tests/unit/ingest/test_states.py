@@ -31,7 +31,7 @@ async def test_each_change_says_so_on_both(studio: Studio, states: States) -> No
         "connecting", "live", "interrupted", "live", "ended"
     ]  # fmt: skip
     assert [type.removeprefix("live-stream.") for type in await studio.event_types(live)] == [
-        "created", "broadcasting", "rejected", "idle"
+        "created", "connected", "broadcasting", "interrupted", "resumed", "rejected", "ended", "idle"
     ]  # fmt: skip
 
 
