@@ -32,6 +32,8 @@ class VideoConfig:
     sample_entry: bytes  # the whole stsd entry box (avc1 with avcC and pasp)
     sar: tuple[int, int] = (1, 1)  # sample aspect ratio
     rotation: int = 0  # degrees clockwise the picture is to be shown: 0, 90, 180, 270
+    language: str = ""  # BCP 47 or ISO 639 as it was sent, "" where nothing was said
+    title: str = ""  # for people
 
     @property
     def kind(self) -> str:
@@ -47,6 +49,8 @@ class AudioConfig:
     channels: int
     frame_length: int  # samples in a frame, in timescale ticks (1024 for AAC-LC)
     sample_entry: bytes
+    language: str = ""
+    title: str = ""
 
     @property
     def kind(self) -> str:
