@@ -93,7 +93,10 @@ class Cinema:
         stream = Stream(broadcast_id := ids.new("br"))
         packager = LivePackager(id, broadcast_id, LiveSettings.of(mode, dvr_window_s=window_s), self.store)
         stream.attach(packager)
-        on_air = OnAir(id, broadcast_id, "live", 60, stream, packager)
+        on_air = OnAir(
+            live_stream_id=id, broadcast_id=broadcast_id, state="live", reconnect_window_s=60, stream=stream,
+            packager=packager,
+        )  # fmt: skip
         self.broadcasts.shown[id] = on_air
         air = Air(self, on_air, Publisher(stream))
         if seconds:
