@@ -22,6 +22,8 @@ class ConnectionRequested:
     """0 without encryption, else 128, 192 or 256."""
     latency_ms: int
     """What the peer asks for when we receive; see Connection.latency_ms for what was agreed."""
+    peer_id: int
+    """The peer's socket id."""
 
     def __repr__(self) -> str:
         return f"ConnectionRequested({self.address}, SRT {self.version}, {self.key_bits} bits)"
