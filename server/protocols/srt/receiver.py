@@ -40,8 +40,8 @@ class Receiver:
 
     __slots__ = (
         "_far", "_held", "_high", "_latency_us", "_limits", "_lost", "_plain", "_report_at_us", "_round_trip",
-        "_tolerance_us", "arrived_bytes", "ciphers", "dropped", "duplicate", "expected", "late", "lost", "messages", "out_of_window",
-        "received", "reordered", "retransmitted", "undecryptable",
+        "_tolerance_us", "arrived_bytes", "ciphers", "dropped", "duplicate", "expected", "late", "lost", "messages",
+        "out_of_window", "received", "reordered", "retransmitted", "undecryptable",
     )  # fmt: skip
 
     def __init__(
