@@ -28,11 +28,15 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir
 from server.jobs.jobs import Jobs
 from server.media.child import Children
+from server.packager.presentation import Span
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations
 from server.playback.tokens import MAX_TTL_S, MIN_SECRET_BYTES, Limits, Tokens, check_limits
 from server.recorder import to_vod
+from server.recorder.clips import Clips
+from server.recorder.retention import Retention, Rule
 from server.recorder.to_vod import Recorder
+from server.recorder.upkeep import Upkeep
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
 from server.storage.layout import Layout
@@ -46,6 +50,7 @@ from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.web import application, embed, tus
+from server.web.api import clips
 from server.web.api import sources as source_uploads
 from server.web.application import Application
 from server.web.auth import Credentials
@@ -133,25 +138,32 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await expiry.recover(uploads, sources)
     await stack.enter_async_context(expiry.sweeping(uploads, layout))
 
-    async def ended(transaction: Transaction, broadcast: Broadcast, stream: LiveStream, on_air: OnAir) -> None:
-        recording = await recorder.record(transaction, broadcast, stream)
-        if recording and (video_id := broadcast.video_id):
-            transaction.after_commit(lambda: watched.put(video_id, FIRST_REVISION, recording))
-            transaction.after_commit(lambda: _in_background(picture(video_id, on_air)))
+    async def recorded(
+        transaction: Transaction, broadcast: Broadcast, stream: LiveStream, on_air: OnAir, span: Span | None
+    ) -> str | None:
+        recording = await recorder.record(transaction, broadcast, stream, span)
+        if recording is None or (video_id := broadcast.video_id) is None:
+            return None
+        transaction.after_commit(lambda: watched.put(video_id, FIRST_REVISION, recording))
+        transaction.after_commit(lambda: _in_background(picture(video_id, on_air)))
+        return video_id
 
     async def picture(video_id: str, on_air: OnAir) -> None:
         if newest := images.newest(on_air):
             init, segment = newest
             await posters.of_recording(video_id, init, await images.read(segment))
 
+    upkeep = Upkeep(database, store)
+    await upkeep.restore()
+
     def gone(broadcast_id: str) -> None:
-        _in_background(asyncio.to_thread(shutil.rmtree, layout.broadcast(broadcast_id), ignore_errors=True))
+        _in_background(upkeep.release(broadcast_id))
 
     lateness = "From the end of a part's media to its publication."
     late = metrics.histogram("sluice_part_lateness_seconds", lateness, LATE_S)
     broadcasts = await stack.enter_async_context(
         Broadcasts.open(
-            database, store, config.live, ended, gone, lambda end_ms: late(max(0, clock.wall_ms() - end_ms) / 1000)
+            database, store, config.live, recorded, gone, lambda end_ms: late(max(0, clock.wall_ms() - end_ms) / 1000)
         )
     )
     listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp))
@@ -162,6 +174,12 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         if video.broadcast_id:
             broadcasts.withdraw(video.broadcast_id)
             gone(video.broadcast_id)
+
+    rule = Rule(config.live.retention_days, config.live.retention_count, config.live.retention_bytes)
+    retention = Retention(
+        database, rule, config.storage.low_water_bytes, lambda: data_folder.free_bytes(layout.root), video_deleted
+    )
+    await stack.enter_async_context(retention.running())
 
     def live_stream_deleted(stream: LiveStream) -> None:
         _in_background(broadcasts.deleted(stream.id))
@@ -202,12 +220,13 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app[WATCHING] = watching
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
+        app[clips.CLIPS] = Clips(database, layout, recorder, upkeep)
         for part in (live, vod, images, embed):
             part.add_routes(app.router)
         app.on_shutdown.append(live.let_go)
 
     _watch(metrics, broadcasts, listener, store, jobs, uploads, database)
-    app = application.build(services, [source_uploads.operations], [mount, tus.mount])
+    app = application.build(services, [source_uploads.operations, clips.operations], [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
     rtmp_url = f"rtmp://{_reachable(config.rtmp.host)}:{listener.port}/live" if listener.port else None

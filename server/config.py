@@ -79,6 +79,11 @@ class StorageConfig(Section):
     reserve_bytes: int = Field(
         GIB, ge=0, description="Free space kept: uploads that would eat into it are refused with 507."
     )
+    low_water_bytes: int = Field(
+        2 * GIB,
+        ge=0,
+        description="Below this much free space the oldest recordings that a retention rule covers are deleted early.",
+    )
 
 
 class DatabaseConfig(Section):
@@ -107,6 +112,15 @@ class LiveConfig(Section):
     dvr_window_s: int = Field(1800, ge=30, description="How far back a viewer of a live stream can seek, seconds.")
     reconnect_window_s: int = Field(
         60, ge=0, le=1800, description="Seconds that a lost publisher may take to go on in the same broadcast."
+    )
+    retention_days: float | None = Field(
+        None, gt=0, description="Recordings older than this are deleted; a live stream's own rule goes before it."
+    )
+    retention_count: int | None = Field(
+        None, ge=1, description="So many recordings of a live stream are kept, the newest."
+    )
+    retention_bytes: int | None = Field(
+        None, ge=1, description="Recordings of a live stream are kept up to so many bytes, the newest."
     )
 
 

@@ -49,6 +49,12 @@ async def unwanted(transaction: Transaction) -> set[str]:
     return set(rows)
 
 
+async def spans(transaction: Transaction, broadcast_id: str) -> list[tuple[int, int] | None]:
+    """Which of its segments videos show, first and last of each; None stands for all of them."""
+    rows = await transaction.scalars(select(Video).where(Video.broadcast_id == broadcast_id))
+    return [(row.segments["first"], row.segments["last"]) if row.segments else None for row in rows]
+
+
 async def of_stream(transaction: Transaction, project_id: str, stream_id: str, limit: int = 100) -> list[Broadcast]:
     """The broadcasts of a live stream, newest first."""
     rows = await transaction.scalars(

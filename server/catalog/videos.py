@@ -85,6 +85,12 @@ async def page(transaction: Transaction, project_id: str, wanted: Filter, paging
     )
 
 
+async def recordings(transaction: Transaction) -> list[Video]:
+    """Of every live stream, clips left out, oldest first."""
+    rows = await transaction.scalars(select(Video).where(Video.source == "live").order_by(Video.created_at))
+    return [row for row in rows if not (row.segments and "head_ms" in row.segments)]
+
+
 async def remove(transaction: Transaction, video: Video) -> None:
     """The row goes; its bytes are the caller's to delete after the commit."""
     await transaction.delete(video)

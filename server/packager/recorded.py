@@ -55,6 +55,11 @@ class RecordedVideo:
         return max(sum(entry.duration_s for entry in each.segments) for each in self._renditions.values())
 
     @property
+    def size(self) -> int:
+        """Bytes of all segments."""
+        return sum(entry.size for entries in self._entries.values() for entry in entries.values())
+
+    @property
     def renditions(self) -> tuple[str, ...]:
         return tuple(self._renditions)
 

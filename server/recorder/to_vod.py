@@ -1,6 +1,7 @@
 """The end of a broadcast: its video, stated in the same transaction, made of the segments that are there."""
 
 import asyncio
+from typing import Any
 
 from server import clock
 from server.catalog import broadcasts, videos
@@ -8,7 +9,7 @@ from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream, Video
 from server.packager.presentation import VIDEO, Presentation, Span
 from server.packager.recorded import RecordedRendition, RecordedVideo
-from server.storage.journal import Journal
+from server.storage.journal import Journal, TrackEntry
 from server.storage.layout import Layout, RenditionFolder
 
 SOURCE = "live"
@@ -20,20 +21,24 @@ class Recorder:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    async def record(self, transaction: Transaction, broadcast: Broadcast, live: LiveStream) -> Presentation | None:
-        """Called in the transaction that ends a broadcast whose files are closed; one without media leaves nothing.
+    async def record(
+        self, transaction: Transaction, broadcast: Broadcast, live: LiveStream, span: Span | None = None
+    ) -> Presentation | None:
+        """Called in the transaction that ends a broadcast, or a recording of a part of it, whose files are closed.
 
-        What it read is the presentation of the new video, `broadcast.video_id`.
+        One without media leaves nothing. What it read is the presentation of the new video, `broadcast.video_id`.
         """
         try:
-            recording = await asyncio.to_thread(self.load, broadcast.id)
+            recording = await asyncio.to_thread(self.load, broadcast.id, span)
         except ValueError:
             return None
         video = _video(broadcast, live, recording)
+        video.segments = span._asdict() if span else None
         await videos.add(transaction, video)
         broadcast.video_id = video.id
         await videos.move(transaction, video, "done", playable=True, duration=video.duration_s)
-        await broadcasts.move(transaction, broadcast, "recorded", videoId=video.id)
+        if broadcast.state == "ended":
+            await broadcasts.move(transaction, broadcast, "recorded", videoId=video.id)
         return recording
 
     def load(self, broadcast_id: str, span: Span | None = None) -> RecordedVideo:
@@ -64,7 +69,6 @@ def _read(folder: RenditionFolder, span: Span | None) -> RecordedRendition | Non
 
 def _video(broadcast: Broadcast, live: LiveStream, recording: RecordedVideo) -> Video:
     """Title, metadata, tags, visibility, player and project are the live stream's."""
-    track = recording.track(VIDEO)
     began = broadcast.live_at or broadcast.started_at
     return Video(
         project_id=live.project_id,
@@ -78,19 +82,20 @@ def _video(broadcast: Broadcast, live: LiveStream, recording: RecordedVideo) -> 
         broadcast_id=broadcast.id,
         playable=True,
         duration_s=recording.duration_s,
+        source_bytes=recording.size,
         published_at=clock.now(),
-        media={
-            "container": "broadcast",
-            "duration": recording.duration_s,
-            "streams": [
-                {
-                    "kind": entry.kind,
-                    "codec": entry.codec,
-                    **({"width": entry.width, "height": entry.height, "frame_rate": entry.frame_rate} if entry is track
-                       else {"sample_rate": entry.timescale, "channels": entry.channels}),
-                }
-                for name in recording.renditions
-                if (entry := recording.track(name))
-            ],
-        },
+        media=facts(recording),
     )
+
+
+def facts(recording: RecordedVideo) -> dict[str, Any]:
+    """What is in it, in the words of the probe."""
+    tracks = [track for name in recording.renditions if (track := recording.track(name))]
+    return {"container": "broadcast", "duration": recording.duration_s, "streams": [_stream(track) for track in tracks]}
+
+
+def _stream(track: TrackEntry) -> dict[str, Any]:
+    told = {"kind": track.kind, "codec": track.codec}
+    if track.kind == VIDEO:
+        return {**told, "width": track.width, "height": track.height, "frame_rate": track.frame_rate}
+    return {**told, "sample_rate": track.timescale, "channels": track.channels}

@@ -102,6 +102,11 @@ class RenditionFolder:
         """A segment while it is being written."""
         return self.path / f"{msn}.m4s.open"
 
+    def numbers(self) -> list[int]:
+        """Media sequence numbers of the segments that are there, in order."""
+        found = (path.name.removesuffix(".m4s") for path in self.path.glob("*.m4s"))
+        return sorted(int(name) for name in found if name.isdecimal())
+
     @property
     def journal(self) -> Path:
         return self.path / "journal"

@@ -51,6 +51,20 @@ class Restream(Answer):
     stream_key: str
 
 
+class RetentionBody(Body):
+    """Which recordings are kept; a limit that is left out is the server's."""
+
+    days: Annotated[float | None, Field(gt=0, le=36_500, description="Since the recording was made.")] = None
+    count: Annotated[int | None, Field(ge=1, description="So many, the newest.")] = None
+    bytes: Annotated[int | None, Field(ge=1, description="As many as fit, the newest.")] = None
+
+
+class Retention(Answer):
+    days: float | None = None
+    count: int | None = None
+    bytes: int | None = None
+
+
 Restreams = Annotated[list[RestreamBody], Field(max_length=RESTREAMS_LIMIT)]
 Tags = Annotated[list[Tag], Field(max_length=TAGS_LIMIT)]
 ReconnectWindow = Annotated[
@@ -67,6 +81,7 @@ class LiveStreamCreation(Body):
     record: bool = True
     latency_mode: Annotated[LatencyMode | None, Field(description="By default the server's own.")] = None
     reconnect_window: ReconnectWindow | None = None
+    retention: RetentionBody | None = None
     tags: Tags = Field(default_factory=list)
     metadata: MetadataList = Field(default_factory=list)
 
@@ -81,6 +96,7 @@ class LiveStreamChanges(Changes):
     record: bool = ABSENT
     latency_mode: LatencyMode = ABSENT
     reconnect_window: ReconnectWindow = ABSENT
+    retention: RetentionBody | None = ABSENT
     tags: Tags = ABSENT
     metadata: MetadataList = ABSENT
     tokens_valid_after: Annotated[
@@ -125,6 +141,7 @@ class LiveStreamAnswer(Answer):
     record: bool
     latency_mode: str
     reconnect_window: int
+    retention: Retention | None
     tags: list[str]
     metadata: list[Metadata]
     rtmp: str | None
@@ -158,6 +175,7 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         record=row.record,
         latency_mode=row.latency_mode,
         reconnect_window=row.reconnect_window_s,
+        retention=Retention.model_validate(row.retention) if row.retention else None,
         tags=row.tags,
         metadata=[Metadata(**pair) for pair in row.meta],
         rtmp=_publish_url("rtmp", host, ports.rtmp),
@@ -185,6 +203,9 @@ def columns(body: LiveStreamCreation | LiveStreamChanges, names: set[str]) -> di
         window = found.pop("reconnect_window")
         if window is not None:
             found["reconnect_window_s"] = window
+    if "retention" in found:
+        retention = found["retention"]
+        found["retention"] = retention.model_dump(exclude_none=True) if retention else None
     if "restreams" in found:
         found["restreams"] = [one.model_dump(by_alias=True) for one in found["restreams"]]
     return found

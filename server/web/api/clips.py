@@ -1,0 +1,90 @@
+"""Clips: a stretch of a broadcast as a video of its own, while it is on air or afterwards."""
+
+from datetime import datetime
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import AwareDatetime, Field
+
+from server.catalog.models import Video
+from server.errors import Problem
+from server.recorder.clips import Clips, Wish
+from server.recorder.moments import Moment, MomentError, Seconds, Wall
+from server.web import validation
+from server.web.api import live_streams, videos
+from server.web.api.video_answers import VideoAnswer
+from server.web.api.video_answers import video as answer
+from server.web.shapes import Body, Title
+from server.web.typed import Call, Operations
+
+CLIPS = web.AppKey("clips", Clips)
+
+operations = Operations("Clips")
+
+LIMIT_S = 365 * 86400
+_Seconds = Annotated[float, Field(ge=-LIMIT_S, le=LIMIT_S)]
+When = Annotated[
+    AwareDatetime | _Seconds,
+    Field(
+        description="A date-time, as EXT-X-PROGRAM-DATE-TIME and players show it; or seconds of media from the "
+        "beginning, negative ones back from the end."
+    ),
+]
+
+
+class ClipBody(Body):
+    start: When
+    end: Annotated[When | None, Field(description="By default, all that is there.")] = None
+    title: Title | None = None
+
+
+@operations.post(
+    "/live-streams/{liveStreamId}/clips",
+    "Make a clip of the broadcast on air, else of the last one",
+    scope="videos:write",
+    status=201,
+    example={"start": -30, "title": "The goal"},
+    errors=("resource-not-found", "conflict"),
+)
+async def of_live_stream(call: Call, live_stream_id: str, body: ClipBody) -> VideoAnswer:
+    """The clip is a video at once. It consists of whole segments: it may begin and end a little outside."""
+    async with call.services.database.read() as transaction:
+        row = await live_streams.find(transaction, call, live_stream_id)
+    try:
+        clip = await call.request.app[CLIPS].of_live_stream(call.project_id, row.id, _wish(body))
+    except MomentError as error:
+        raise validation.of_attribute(error.name, str(error)) from None
+    return _made(call, clip, "The live stream has not been on air yet.")
+
+
+@operations.post(
+    "/videos/{videoId}/clips",
+    "Make a clip of a recording",
+    scope="videos:write",
+    status=201,
+    example={"start": 60, "end": 90.5},
+    errors=("resource-not-found", "conflict"),
+)
+async def of_video(call: Call, video_id: str, body: ClipBody) -> VideoAnswer:
+    """As of a live stream. The clip stays when the recording is deleted."""
+    async with call.services.database.read() as transaction:
+        row = await videos.find(transaction, call, video_id)
+    try:
+        clip = await call.request.app[CLIPS].of_video(call.project_id, row.id, _wish(body))
+    except MomentError as error:
+        raise validation.of_attribute(error.name, str(error)) from None
+    return _made(call, clip, "Clips are made of recordings of live streams.")
+
+
+def _made(call: Call, clip: Video | None, why_not: str) -> VideoAnswer:
+    if clip is None:
+        raise Problem("conflict", why_not)
+    return answer(call, clip)
+
+
+def _wish(body: ClipBody) -> Wish:
+    return Wish(_moment(body.start), _moment(body.end) if body.end is not None else None, body.title)
+
+
+def _moment(given: datetime | float) -> Moment:
+    return Wall(round(given.timestamp() * 1000)) if isinstance(given, datetime) else Seconds(given)
