@@ -33,6 +33,7 @@ MAX_LINES = 10_000
 # The end of standard error that is kept for the log.
 MAX_STDERR_BYTES = 8 * 1024
 READ_BYTES = 64 * 1024
+MAX_WAIT_S = 86400.0  # at once: epoll counts milliseconds in 31 bits
 
 LIMIT_STATUSES = {EXIT_LIMIT, -signal.SIGXCPU, -signal.SIGXFSZ}
 
@@ -200,8 +201,9 @@ class _Child:
                     os.set_blocking(fd, False)
                     selector.register(fd, selectors.EVENT_READ)
                 while self.failure is None:
-                    ready = [key.fd for key, _ in selector.select(max(0.0, deadline - clock.monotonic()))]
-                    if not ready:
+                    left_s = deadline - clock.monotonic()
+                    ready = [key.fd for key, _ in selector.select(min(max(0.0, left_s), MAX_WAIT_S))]
+                    if not ready and left_s < MAX_WAIT_S:
                         self.failure = ("timeout", f"not done after {self.timeout_s:g} s")
                     for fd in takers.keys() & set(ready):
                         data = _read(fd)

@@ -6,7 +6,7 @@ Messages in both directions over one stream socket, each with its length before 
     config   │ track 1 │ generation 4 │ facts' length 4 │ facts, JSON │ extradata
     unit     │ track 1 │ flags 1 │ pts 8 │ dts 8 │ data         a coded picture; bit 0 of the flags: a key frame
     flush    │ number 4                                        there: nothing more comes; back: all of it has come out
-    dropped  │ track 1 │ reason, UTF-8                         back: the rendition is given up
+    dropped  │ JSON: name, reason                              back: the rendition is given up
     status   │ JSON                                            back, every second
 
 Pure; the child decodes strangers' bytes, so nothing that it says is believed beyond this.
@@ -57,7 +57,7 @@ class Flush(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    track: int
+    name: str
     reason: str
 
 
@@ -79,9 +79,9 @@ def encode(message: Message) -> list[bytes | memoryview]:
             return [head + CONFIG.pack(track, generation, len(text)) + text + extradata]
         case Flush(number):
             return [_head(3, FLUSH.size) + FLUSH.pack(number)]
-        case Dropped(track, reason):
-            text = reason.encode()
-            return [_head(4, 1 + len(text)) + bytes([track]) + text]
+        case Dropped(name, reason):
+            text = json.dumps({"name": name, "reason": reason}).encode()
+            return [_head(4, len(text)) + text]
         case Status(facts):
             text = json.dumps(facts).encode()
             return [_head(5, len(text)) + text]
@@ -154,9 +154,11 @@ def _flush(body: bytes) -> Flush:
 
 
 def _dropped(body: bytes) -> Dropped:
-    if not body:
+    facts = _facts(body)
+    name, reason = facts.get("name"), facts.get("reason")
+    if not isinstance(name, str) or not isinstance(reason, str):
         raise WireError("a rendition without a name")
-    return Dropped(body[0], body[1:].decode(errors="replace"))
+    return Dropped(name, reason)
 
 
 def _status(body: bytes) -> Status:

@@ -17,7 +17,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Config, U8, U32, FACTS, st.binary()),
     st.builds(Unit, U8, I64, I64, st.booleans(), st.binary()),
     st.builds(Flush, U32),
-    st.builds(Dropped, U8, st.text()),
+    st.builds(Dropped, st.text(), st.text()),
     st.builds(Status, FACTS),
 )
 
@@ -52,7 +52,8 @@ def test_large_pictures_one_after_the_other() -> None:
         (b"\0\0\0\x0a\1" + bytes(9), "facts that are no JSON object"),
         (b"\0\0\0\2\2\0", "a picture that is cut off"),
         (b"\0\0\0\2\3\0", "a flush of another size"),
-        (b"\0\0\0\1\4", "a rendition without a name"),
+        (b"\0\0\0\3\4{}", "a rendition without a name"),
+        (b"\0\0\0\1\4", "facts that are no JSON object"),
         (b"\0\0\0\3\5[]", "facts that are no JSON object"),
         (b"\0\0\0\3\5\xff\xff", "facts that are no JSON object"),
     ],

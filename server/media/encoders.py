@@ -1,0 +1,222 @@
+"""The H.264 encoders that may make renditions, what each is told, and how what comes out is made alike.
+
+Runs in children only: it imports av.
+
+Every encoder is asked for the same: key frames where a picture is marked as one and nowhere else, no B-frames, bits a
+second under a ceiling, and nothing held back longer than asked for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+
+from av.codec.codec import UnknownCodecError
+from av.codec.context import CodecContext, Flags
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from server.formats import annexb
+from server.formats.avc import NAL_PPS, NAL_SPS, VIDEO_TIMESCALE
+from server.media.ladder import Rung
+from server.media.transcoding import SOFTWARE
+
+QUALITY = "23"  # of libx264, its own default: easy pictures take less than the ceiling
+HARD_QUALITY = "26"  # what the others call about the same
+VBV_S = Fraction(3, 2)  # seconds of the ceiling that may come at once: a key frame is some ten pictures' worth
+NEVER = "100000"  # pictures until a key frame of the encoder's own
+PIXELS_PER_THREAD = 40_000_000  # a second that libx264 veryfast does with some room on one core
+MAX_THREADS = 4
+
+NAL_UNIT_DELIMITER = 9
+
+
+class EncoderError(ValueError):
+    """The encoder can't be had here, or refuses the picture's size."""
+
+
+class Coded(NamedTuple):
+    """A coded picture; times in the settings' ticks."""
+
+    pts: int
+    dts: int
+    key: bool
+    data: bytes  # NAL units behind lengths of four bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the decoder says that colours are meant (ITU-T H.273); 2: not said."""
+
+    range: int = 0
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> "Look":
+        return cls(int(frame.color_range), int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The same for all renditions of a source."""
+
+    timescale: int = VIDEO_TIMESCALE
+    lookahead: int = 0  # pictures that may be held back, which makes the same bits look better
+
+
+class Encoder:
+    """One rendition's encoder. Raises EncoderError where it can't be opened."""
+
+    def __init__(self, name: str, rung: Rung, bitrate: int, settings: Settings, look: Look | None = None) -> None:
+        self.name = name
+        self.rung = rung
+        self.bitrate = bitrate
+        try:
+            self._context = _open(name, rung, bitrate, settings, look or Look())
+        except FFmpegError as error:
+            raise EncoderError(f"{name}: it can't be opened here ({error.strerror})") from error
+        extradata = self._context.extradata or b""
+        self._length_prefixed = extradata[:1] == b"\1"
+        self.record = extradata if self._length_prefixed else _record(extradata)  # avcC
+
+    def encode(self, frame: VideoFrame, key: bool) -> Iterator[Coded]:
+        """Raises FFmpegError."""
+        frame.pict_type = PictureType.I if key else PictureType.NONE
+        return self._coded(self._context.encode(frame))
+
+    def finish(self) -> Iterator[Coded]:
+        """What was held back."""
+        return self._coded(self._context.encode(None))
+
+    def _coded(self, packets: "Iterable[Packet[VideoStream]]") -> Iterator[Coded]:
+        for packet in packets:
+            data = bytes(packet)
+            if not self._length_prefixed:
+                data = _length_prefixed(data)
+            if packet.pts is not None:
+                yield Coded(packet.pts, packet.pts if packet.dts is None else packet.dts, packet.is_keyframe, data)
+
+
+def pixel_format(name: str) -> str:
+    """That the encoder takes."""
+    return "yuv420p" if name == SOFTWARE else "nv12"
+
+
+def works(name: str) -> str | None:
+    """None when the encoder makes pictures here, with key frames where asked; else why not."""
+    rung = Rung("360p", 640, 360, (1, 1), 700_000, 1, 30.0)
+    try:
+        encoder = Encoder(name, rung, rung.bitrate, Settings())
+        coded = [unit for number in range(6) for unit in encoder.encode(_grey(name, rung, number), number in (0, 3))]
+        coded += encoder.finish()
+    except (EncoderError, FFmpegError, ValueError) as error:
+        return str(error)
+    keys = [unit.pts // 3000 for unit in coded if unit.key]
+    if len(coded) != 6 or keys != [0, 3]:
+        return f"{name}: of 6 pictures {len(coded)} came out, key frames {keys} in place of [0, 3]"
+    return None
+
+
+def _grey(name: str, rung: Rung, number: int) -> VideoFrame:
+    frame = VideoFrame(rung.width, rung.height, pixel_format(name))
+    for plane in frame.planes:
+        plane.update(bytes([128]) * plane.buffer_size)
+    frame.pts, frame.time_base = number * 3000, Fraction(1, VIDEO_TIMESCALE)
+    return frame
+
+
+def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -> VideoCodecContext:
+    try:
+        context = CodecContext.create(name, "w")
+    except UnknownCodecError as error:
+        raise EncoderError(f"{name}: libav was built without it") from error
+    assert isinstance(context, VideoCodecContext)
+    context.width, context.height, context.pix_fmt = rung.width, rung.height, pixel_format(name)
+    context.sample_aspect_ratio = Fraction(*rung.sar)
+    context.time_base = Fraction(1, settings.timescale)
+    context.framerate = Fraction(rung.frame_rate or 30.0).limit_denominator(1001)
+    context.color_range, context.color_primaries = look.range, look.primaries
+    context.color_trc, context.colorspace = look.transfer, look.matrix
+    context.flags |= Flags.global_header
+    context.max_b_frames = 0
+    context.bit_rate = bitrate
+    context.options = {
+        "maxrate": str(bitrate),
+        "bufsize": str(int(bitrate * VBV_S)),
+        "g": NEVER,
+        **_OPTIONS[name](settings),
+    }
+    if name == SOFTWARE:
+        context.bit_rate = 0  # by quality, under the ceiling
+        context.thread_count = _threads(rung)
+    context.open()
+    return context
+
+
+def _threads(rung: Rung) -> int:
+    return min(MAX_THREADS, max(1, ceil(rung.cost / PIXELS_PER_THREAD)))
+
+
+def _x264(settings: Settings) -> dict[str, str]:
+    # annexb=0 makes lengths in place of start codes, so that nothing is converted
+    return {
+        "preset": "veryfast", "crf": QUALITY, "forced-idr": "1", "sc_threshold": "0", "bf": "0",
+        "x264-params": f"annexb=0:rc-lookahead={settings.lookahead}:sync-lookahead=0:keyint=infinite",
+    }  # fmt: skip
+
+
+def _nvenc(settings: Settings) -> dict[str, str]:
+    return {
+        "preset": "p4", "tune": "ll", "rc": "vbr", "cq": HARD_QUALITY, "forced-idr": "1", "no-scenecut": "1",
+        "zerolatency": "1", "delay": "0", "bf": "0",
+    }  # fmt: skip
+
+
+def _qsv(settings: Settings) -> dict[str, str]:
+    return {"preset": "veryfast", "forced_idr": "1", "async_depth": "1", "look_ahead": "0", "bf": "0"}
+
+
+def _vaapi(settings: Settings) -> dict[str, str]:
+    return {"rc_mode": "VBR", "async_depth": "1", "bf": "0"}
+
+
+def _videotoolbox(settings: Settings) -> dict[str, str]:
+    return {"realtime": "1", "bf": "0"}
+
+
+_OPTIONS: Mapping[str, Callable[[Settings], dict[str, str]]] = {
+    SOFTWARE: _x264,
+    "h264_nvenc": _nvenc,
+    "h264_qsv": _qsv,
+    "h264_vaapi": _vaapi,
+    "h264_videotoolbox": _videotoolbox,
+}
+
+
+def _record(extradata: bytes) -> bytes:
+    """avcC of parameter sets between start codes (ISO/IEC 14496-15 5.3.3.1). Raises EncoderError."""
+    units = annexb.nal_units(extradata)
+    sps = [unit for unit in units if unit[0] & 31 == NAL_SPS]
+    pps = [unit for unit in units if unit[0] & 31 == NAL_PPS]
+    if not sps or not pps:
+        raise EncoderError("the encoder gives no parameter sets")
+    head = bytes([1, *sps[0][1:4], 0xFC | 3])
+    # High profiles say the chroma format and bit depths too: 4:2:0 and eight bits
+    tail = bytes([0xFC | 1, 0xF8, 0xF8, 0]) if sps[0][1] not in (66, 77, 88) else b""
+    return head + bytes([0xE0 | len(sps)]) + _sized(sps) + bytes([len(pps)]) + _sized(pps) + tail
+
+
+def _sized(units: list[bytes]) -> bytes:
+    return b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
+
+
+def _length_prefixed(data: bytes) -> bytes:
+    """Without the parameter sets, which are in the record."""
+    left_out = (NAL_SPS, NAL_PPS, NAL_UNIT_DELIMITER)
+    return annexb.length_prefixed(unit for unit in annexb.nal_units(data) if unit[0] & 31 not in left_out)
