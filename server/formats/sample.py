@@ -8,7 +8,8 @@ class Sample(NamedTuple):
     """One coded picture or audio frame.
 
     `dts` and `cts` are ticks of the track's timescale; the presentation time is `dts + cts`.
-    `data` is an access unit with 4-byte length prefixes (AVCC) for video, one raw frame for AAC.
+    `data` is a picture (NAL units with 4-byte lengths for H.264 and HEVC, a temporal unit without its delimiter for
+    AV1, a frame for VP9) or one raw frame of sound.
     """
 
     dts: int
@@ -32,8 +33,8 @@ class VideoConfig:
     sample_entry: bytes  # the whole stsd entry box (avc1 with avcC and pasp)
     sar: tuple[int, int] = (1, 1)  # sample aspect ratio
     rotation: int = 0  # degrees clockwise the picture is to be shown: 0, 90, 180, 270
-    language: str = ""  # BCP 47 or ISO 639 as it was sent, "" where nothing was said
-    title: str = ""  # for people
+    language: str = ""  # as the publisher says it: BCP 47 or ISO 639
+    title: str = ""  # what people read, where there are several tracks
 
     @property
     def kind(self) -> str:
@@ -47,9 +48,9 @@ class AudioConfig:
     codec: str  # RFC 6381, such as mp4a.40.2
     timescale: int  # the sample rate of the coded frames, hertz
     channels: int
-    frame_length: int  # samples in a frame, in timescale ticks (1024 for AAC-LC)
+    frame_length: int  # samples in a frame, in timescale ticks (1024 for AAC-LC); 0: only their timestamps tell
     sample_entry: bytes
-    language: str = ""
+    language: str = ""  # as of pictures
     title: str = ""
 
     @property

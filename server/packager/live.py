@@ -17,7 +17,6 @@ from server.packager.segmenter import AudioFollower, AudioSegmenter, Cut, Length
 from server.packager.window import Window
 from server.storage.journal import SegmentEntry, TrackEntry
 from server.storage.segments import Recovered, RecoveredRendition, SegmentStore
-from server.stream.stream import Kind
 from server.stream.timeline import Position
 
 __all__ = ["LATENCY_MODES", "LatencyMode", "LivePackager", "LiveSettings"]
@@ -65,20 +64,22 @@ class LivePackager:
 
     # --- the reader of a stream
 
-    def configure(self, config: TrackConfig, generation: int) -> None:
+    def configure(self, track: str, config: TrackConfig, generation: int) -> None:
         """A configuration; sound that joins a running generation begins with its next segment."""
         if generation != self._generation:
             self.flush()
             self._generation = generation
-        self._configs[config.kind] = config
+        self._configs[track] = config
 
     def anchor(self, generation: int, epoch_ms: int) -> None:
         self._generation, self._epoch_ms = generation, epoch_ms
 
-    def write(self, kind: Kind, sample: Sample) -> None:
+    def write(self, track: str, sample: Sample) -> None:
         """A sample; the first of a generation says which track is its master."""
-        master = self._master or self._begin(kind)
-        if kind == "video":
+        if track not in ("video", "audio"):
+            return
+        master = self._master or self._begin(track)
+        if track == "video":
             if isinstance(master, VideoSegmenter) and (cuts := master.push(sample)):
                 self._cut_video(master, cuts)
         elif isinstance(master, AudioSegmenter):
@@ -116,7 +117,7 @@ class LivePackager:
 
     # --- a generation
 
-    def _begin(self, kind: Kind) -> VideoSegmenter | AudioSegmenter:
+    def _begin(self, kind: str) -> VideoSegmenter | AudioSegmenter:
         if any(rendition.window.started for rendition in self.renditions.values()):
             self._breaks += 1
         config = self._configs[kind]

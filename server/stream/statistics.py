@@ -19,6 +19,7 @@ class Statistics:
     dropped: int = 0  # samples before a configuration or key frame, strays
     late_audio: int = 0  # frames left out because their time had passed
     silent_frames: int = 0
+    stand_ins: int = 0  # times that a key frame was shown again because no pictures came
     generations: int = 0
     _since_ms: int = 0
     _since_frames: int = 0

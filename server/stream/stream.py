@@ -8,46 +8,30 @@ A *generation* is a stretch of one publisher, one clock and one configuration of
 key frame, or from its first sound when no video comes. The next one begins with a new publisher, a changed
 configuration, video that joins sound, or a jump of the clock; readers must treat it as a discontinuity.
 
-Video is the master clock: sound is laid along it, cut to begin with it, and replaced by silence where it stays away.
+Tracks have names: `video` is the master clock. Sound is laid along it, cut to begin with it, and replaced by silence
+where it stays away; `video2` and so on are placed on the same clock. Where the pictures of `video` stay away and sound
+goes on, the last key frame is shown until another comes.
 """
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from server.formats.aac import silent_frame
-from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
-from server.stream.reader import Kind, Reader
+from server.formats.sample import TrackConfig, VideoConfig
+from server.stream.audience import Audience
+from server.stream.drift import WallClock
+from server.stream.held import Early, Held
+from server.stream.reader import AUDIO, TRACKS, VIDEO, Reader
+from server.stream.run import Run
 from server.stream.statistics import Statistics
-from server.stream.timeline import JUMP_AUDIO_MS, MAX_CTS_MS, AudioGrid, Position, Unwrapper, VideoClock
+from server.stream.timeline import MAX_CTS_MS, RTMP_CLOCK, Position, PublisherClock, Unwrapper, VideoClock
 
-__all__ = ["Kind", "Reader", "Statistics", "Stream"]
+__all__ = ["Reader", "Statistics", "Stream"]
 
 ALONE_MS = 1_000  # sound without a video configuration for so long is a stream of sound only
-KEY_PATIENCE_MS = 10_000  # video is configured, but no key frame comes: sound goes on without it
-MAX_HELD = 1_024  # sound frames held until a generation begins; 10 s at 96 kHz
-
-AUDIO_PATIENCE_MS = 1_500  # sound this far behind the pictures is taken as absent, silence stands in
-MAX_AUDIO_PATIENCE_MS = 4_000  # raised up to here where sound does come, only late
-STRAY_MS = 5_000  # sound further than this from the pictures belongs to no clock of ours
-MAX_STRAYS = 100  # so many in a row are a clock of their own (two seconds): laid along the pictures
-
-
-@dataclass(slots=True)
-class _Run:
-    """A generation under way."""
-
-    start_ms: int
-    offset_ms: int  # from timestamps to output time, of sound
-    video: VideoClock | None
-    audio: AudioGrid | None
-    patience_ms: int = AUDIO_PATIENCE_MS
-    absent: bool = False  # silence stands in
-    strays: int = 0
-
-    @property
-    def end_ms(self) -> int:
-        return max(track.end_ms for track in (self.video, self.audio) if track is not None)
+KEY_PATIENCE_MS = 10_000  # video is configured, but no key frame comes: sound goes on without it,
+AGAIN_PATIENCE_MS = 3_000  # sooner where viewers are watching already
+KEYLESS_MS = 15_000  # pictures come, of which none can be shown: the publisher is told
+QUIET_MS = 5_000  # unless they have stopped
+HELD_JUMP_MS = 10_000  # what waits is of one clock
 
 
 class Stream:
@@ -55,42 +39,62 @@ class Stream:
 
     def __init__(self, broadcast_id: str) -> None:
         self.broadcast_id = broadcast_id
-        self.statistics = Statistics()
-        self._readers: tuple[Reader, ...] = ()
+        self._audience = Audience()
+        self.statistics = self._audience.statistics
         self._configs: dict[str, TrackConfig] = {}
+        self._clock = RTMP_CLOCK
+        self._max_cts = MAX_CTS_MS
         self._generation = -1
         self._origin_ms: int | None = None  # wall clock at output time zero, of the first generation
         self._epoch_ms = 0  # the same, of this one
         self._end_ms = 0  # output time that the last generation reached
         self._unwrap = Unwrapper()
-        self._run: _Run | None = None
-        self._held: deque[tuple[int, bytes | memoryview]] = deque(maxlen=MAX_HELD)
+        self._run: Run | None = None
+        self._held: dict[str, Held] = {}  # by track, what came before its generation
         self._alone = False  # this publisher sends sound only
+        self._keyless_ms: int | None = None  # wall clock when pictures came for which a key frame is missing
 
     # --- readers
 
     def attach(self, reader: Reader) -> None:
         """A reader that comes later is told the configurations in force; its first picture may be no key frame."""
-        self._readers = (*self._readers, reader)
-        for config in self._configs.values():
-            reader.configure(config, self._generation)
+        self._audience.readers = (*self._audience.readers, reader)
+        for track, config in self._configs.items():
+            reader.configure(track, config, self._generation)
         if self._run is not None:
             reader.anchor(self._generation, self._epoch_ms)
 
     def detach(self, reader: Reader) -> None:
-        self._readers = tuple(other for other in self._readers if other is not reader)
+        self._audience.readers = tuple(other for other in self._audience.readers if other is not reader)
 
     # --- life
 
     @property
     def has_video(self) -> bool:
         """Whether the publisher announced video."""
-        return "video" in self._configs
+        return VIDEO in self._configs
 
     @property
     def position(self) -> Position:
         end_ms = max(self._end_ms, self._run.end_ms) if self._run else self._end_ms
         return Position(self._generation, end_ms, self._epoch_ms)
+
+    @property
+    def skew_ms(self) -> int | None:
+        """By how much the sound's timestamps are ahead of the pictures'; None without either."""
+        run = self._run
+        if run is None or run.video is None or AUDIO not in run.sounds:
+            return None
+        return run.sounds[AUDIO].at_ms - run.video.last_ms
+
+    def trouble(self, now_ms: int) -> str | None:
+        """Why this publisher can't be shown, for it to be told and sent away; None while all is well."""
+        since_ms = self._keyless_ms
+        if since_ms is None or now_ms - since_ms < KEYLESS_MS:
+            return None
+        if now_ms - self.statistics.last_video_ms > QUIET_MS:
+            return None
+        return f"no key frame in {KEYLESS_MS // 1000} s: set a key-frame interval of 2 s in the encoder"
 
     def restore(self, position: Position) -> None:
         """Goes on where a broadcast stood before a restart."""
@@ -99,10 +103,15 @@ class Stream:
             self._origin_ms = self._epoch_ms = position.epoch_ms
         self._end_ms = position.end_ms
 
-    def begin(self, now_ms: int) -> None:
-        """A publisher connects, or comes back; its first media sets the clock, not `now_ms`."""
+    def begin(self, now_ms: int, clock: PublisherClock = RTMP_CLOCK) -> None:
+        """A publisher connects, or comes back; its first media sets the output clock, not `now_ms`.
+
+        Its timestamps are those of `clock`.
+        """
         if self._run is not None:
             self.interrupt()
+        self._clock = clock
+        self._max_cts = MAX_CTS_MS * clock.rate // 1000
         self._forget_publisher()
         self._generation += 1
 
@@ -110,19 +119,20 @@ class Stream:
         """The publisher is gone; another may begin."""
         self._stop()
         self._forget_publisher()
-        for reader in self._readers:
+        for reader in self._audience.readers:
             reader.flush()
 
     def end(self) -> None:
         self.interrupt()
-        for reader in self._readers:
+        for reader in self._audience.readers:
             reader.end()
 
     def _forget_publisher(self) -> None:
         self._configs.clear()
         self._held.clear()
-        self._unwrap = Unwrapper()
+        self._unwrap = Unwrapper(self._clock.wrap)
         self._alone = False
+        self._keyless_ms = None
 
     def _stop(self) -> None:
         if self._run is not None:
@@ -131,32 +141,36 @@ class Stream:
 
     # --- generations
 
-    def configure(self, config: TrackConfig, now_ms: int) -> None:
-        """What a track will send from now on; the same again changes nothing."""
-        known = self._configs.get(config.kind)
-        if known == config:
+    def configure(self, config: TrackConfig, now_ms: int, track: str | None = None) -> None:
+        """What a track will send from now on; the same again changes nothing, and a name that is none is ignored.
+
+        Without a name it is the main track of its kind.
+        """
+        track = track or config.kind
+        known = self._configs.get(track)
+        if known == config or track not in TRACKS:
             return
-        self._configs[config.kind] = config
+        self._configs[track] = config
         run = self._run
-        if known is not None or (run is not None and run.video is None):
+        if known is not None or (run is not None and run.video is None and track == VIDEO):
             self._next_generation()
         else:
-            self._announce((config,))
+            self._announce({track: config}.items())
 
     def _next_generation(self) -> None:
         self._stop()
         self._generation += 1
         self._held.clear()
         self._alone = self._alone and not self.has_video
-        self._announce(self._configs.values())
+        self._announce(self._configs.items())
 
-    def _announce(self, configs: Iterable[TrackConfig]) -> None:
-        for config in configs:
-            for reader in self._readers:
-                reader.configure(config, self._generation)
+    def _announce(self, configs: Iterable[tuple[str, TrackConfig]]) -> None:
+        for track, config in configs:
+            for reader in self._audience.readers:
+                reader.configure(track, config, self._generation)
 
-    def _start(self, now_ms: int) -> int:
-        """Sets the clock of a generation whose first sample comes now; its output time in milliseconds.
+    def _start(self, now_ms: int) -> tuple[int, WallClock]:
+        """Sets the clock of a generation whose first sample comes now: its output time in milliseconds.
 
         The output clock follows the wall clock over an interruption, so that one epoch dates the whole broadcast,
         unless the media is ahead of it.
@@ -166,170 +180,163 @@ class Stream:
         start_ms = max(self._end_ms, now_ms - self._origin_ms)
         self._epoch_ms = now_ms - start_ms
         self.statistics.generations += 1
-        for reader in self._readers:
+        for reader in self._audience.readers:
             reader.anchor(self._generation, self._epoch_ms)
-        return start_ms
+        return start_ms, WallClock(self._epoch_ms, start_ms)
+
+    def _observe(self, run: Run, at_ms: int, now_ms: int) -> None:
+        """Follows a publisher's clock that runs fast or slow."""
+        if not run.wall.observe(at_ms, now_ms):
+            return
+        moved_ms = run.wall.epoch_ms - self._epoch_ms
+        self._epoch_ms += moved_ms
+        self._origin_ms = (self._origin_ms or 0) + moved_ms
+        for reader in self._audience.readers:
+            reader.anchor(self._generation, self._epoch_ms)
 
     # --- pictures
 
     def write_video(
-        self, timestamp_ms: int, cts_ms: int, key: bool, data: bytes | memoryview, now_ms: int
+        self, timestamp: int, cts: int, key: bool, data: bytes | memoryview, now_ms: int, track: str = VIDEO
     ) -> None:
-        """A picture with the publisher's timestamp (decode time, 32 bits) and composition offset."""
+        """A picture with the publisher's timestamp (decode time, wrapping) and composition offset, in its ticks."""
         statistics = self.statistics
+        timestamp = self._unwrap(timestamp)
+        if not -self._max_cts <= cts <= self._max_cts:
+            cts = 0
+        if track != VIDEO:
+            self._write_other(track, Early(timestamp, cts, key, data), now_ms)
+            return
         statistics.video_frames += 1
         statistics.last_video_ms = now_ms
         statistics.count(len(data), now_ms)
-        timestamp_ms = self._unwrap(timestamp_ms)
-        if not -MAX_CTS_MS <= cts_ms <= MAX_CTS_MS:
-            cts_ms = 0
+        run = self._run_of(timestamp, cts, key, now_ms)
+        if run is None or run.video is None:
+            self._drop_picture(now_ms)
+            return
+        sample = run.video.place(timestamp, cts, key, data)
+        if sample is None:
+            self._jumped(timestamp, cts, key, data, now_ms)
+            return
+        if key:
+            self._key_frame(run, run.video, data, now_ms)
+        run.shown_ms = now_ms
+        for reader in self._audience.readers:
+            reader.write(VIDEO, sample)
+        if self._held:
+            self._release(run, now_ms)
+        else:
+            run.cover(run.video.last_ms)
+
+    def _run_of(self, timestamp: int, cts: int, key: bool, now_ms: int) -> Run | None:
+        """The generation that a picture belongs to, which may begin with it; None where it can't be shown."""
         run = self._run
         if run is None or run.video is None:
-            run = self._run_from(timestamp_ms, cts_ms, now_ms) if key else None
-        if run is None or run.video is None:
-            statistics.dropped += 1
-            return
-        sample = run.video.place(timestamp_ms, cts_ms, key, data)
-        if sample is None:
-            self._jumped(timestamp_ms, cts_ms, key, data, now_ms)
-            return
-        for reader in self._readers:
-            reader.write("video", sample)
-        if self._held:
-            self._release()
-        elif run.audio is not None:
-            self._cover(run, run.audio, run.video.last_ms)
+            return self._run_from(timestamp, cts, now_ms) if key else None
+        if not run.standing_in:
+            return run
+        seen = run.sees_again(timestamp, key)
+        if seen is None:
+            self._next_generation()
+            return self._run_from(timestamp, cts, now_ms)
+        return run if seen else None
 
-    def _run_from(self, timestamp_ms: int, cts_ms: int, now_ms: int) -> _Run | None:
+    def _run_from(self, timestamp: int, cts: int, now_ms: int) -> Run | None:
         """A generation that begins with this key frame; None before a configuration."""
-        config = self._configs.get("video")
+        config = self._configs.get(VIDEO)
         if not isinstance(config, VideoConfig):
             return None
         if self._run is not None:  # sound was running without pictures
             self._next_generation()
-        start_ms = self._start(now_ms)
-        video = VideoClock(config, start_ms, timestamp_ms, cts_ms)
-        self._run = _Run(start_ms, video.offset_ms, video, self._grid(start_ms))
-        return self._run
+        start_ms, wall = self._start(now_ms)
+        video = VideoClock.master(config, self._clock, start_ms, timestamp, cts)
+        return self._begin_run(Run(self._audience, self._clock, wall, start_ms, video.offset, video))
 
-    def _jumped(self, timestamp_ms: int, cts_ms: int, key: bool, data: bytes | memoryview, now_ms: int) -> None:
+    def _begin_run(self, run: Run) -> Run:
+        for track, config in self._configs.items():
+            run.join(track, config)
+        self._run = run
+        return run
+
+    def _key_frame(self, run: Run, video: VideoClock, data: bytes | memoryview, now_ms: int) -> None:
+        run.key_frame, self._keyless_ms = data, None
+        self._observe(run, video.last_ms, now_ms)
+
+    def _jumped(self, timestamp: int, cts: int, key: bool, data: bytes | memoryview, now_ms: int) -> None:
         self._next_generation()
-        run = self._run_from(timestamp_ms, cts_ms, now_ms) if key else None
-        sample = run.video.place(timestamp_ms, cts_ms, key, data) if run and run.video else None
-        if sample is None:
-            self.statistics.dropped += 1
+        run = self._run_from(timestamp, cts, now_ms) if key else None
+        sample = run.video.place(timestamp, cts, key, data) if run and run.video else None
+        if run is None or sample is None:
+            self._drop_picture(now_ms)
             return
-        for reader in self._readers:
-            reader.write("video", sample)
+        run.key_frame, run.shown_ms = data, now_ms
+        self._audience.write(VIDEO, sample)
 
-    # --- sound
+    def _drop_picture(self, now_ms: int) -> None:
+        """It needs a key frame that has not come."""
+        self.statistics.dropped += 1
+        if self._keyless_ms is None and self.has_video:
+            self._keyless_ms = now_ms
 
-    def write_audio(self, timestamp_ms: int, data: bytes | memoryview, now_ms: int) -> None:
+    # --- other tracks
+
+    def write_audio(self, timestamp: int, data: bytes | memoryview, now_ms: int, track: str = AUDIO) -> None:
         """A sound frame with the publisher's timestamp."""
         statistics = self.statistics
         statistics.audio_frames += 1
         statistics.last_audio_ms = now_ms
         statistics.count(len(data), now_ms)
-        timestamp_ms = self._unwrap(timestamp_ms)
-        run = self._run
-        if "audio" not in self._configs:
+        timestamp = self._unwrap(timestamp)
+        run, config = self._run, self._configs.get(track)
+        if config is None:
             statistics.dropped += 1
         elif run is None:
-            self._hold(timestamp_ms, data, now_ms)
-        elif run.video is not None:
-            self._write_beside(run, run.video, timestamp_ms, data)
+            self._hold(track, Early(timestamp, 0, True, data), now_ms)
+        elif not run.hear(track, config, timestamp, data, now_ms):
+            self._next_generation()
+            self._hold(track, Early(timestamp, 0, True, data), now_ms)
+        elif run.video is None and track == run.alone:
+            self._observe(run, run.last_ms, now_ms)
+
+    def _write_other(self, track: str, sample: Early, now_ms: int) -> None:
+        """A picture of another track than the master."""
+        self.statistics.count(len(sample.data), now_ms)
+        run, config = self._run, self._configs.get(track)
+        if config is None:
+            self.statistics.dropped += 1
+        elif run is None:
+            self._hold(track, sample, now_ms)
         else:
-            self._write_alone(run, timestamp_ms, data, now_ms)
+            run.follow(track, config, sample, now_ms)
 
-    def _grid(self, start_ms: int) -> AudioGrid | None:
-        config = self._configs.get("audio")
-        if not isinstance(config, AudioConfig):
-            return None
-        return AudioGrid(config, start_ms * config.timescale // 1000, silent_frame(config))
-
-    def _hold(self, timestamp_ms: int, data: bytes | memoryview, now_ms: int) -> None:
-        """Keeps sound until its generation begins, which it does itself where no video comes."""
-        held = self._held
-        if held and not 0 <= timestamp_ms - held[-1][0] <= JUMP_AUDIO_MS:
-            held.clear()
-        held.append((timestamp_ms, data))
-        span_ms = timestamp_ms - held[0][0]
-        wait_ms = 0 if self._alone else KEY_PATIENCE_MS if self.has_video else ALONE_MS
-        if span_ms < wait_ms and len(held) < MAX_HELD:
+    def _hold(self, track: str, sample: Early, now_ms: int) -> None:
+        """Keeps a sample until its generation begins, which sound does itself where no pictures come."""
+        pictures = isinstance(self._configs[track], VideoConfig)
+        held = self._held.get(track)
+        if held is None:
+            held = self._held[track] = Held(pictures=pictures)
+        held.add(sample, HELD_JUMP_MS * self._clock.rate // 1000)
+        if pictures:
+            return
+        span_ms = held.span * 1000 // self._clock.rate
+        if span_ms < self._wait_ms and not held.full:
             return
         self._alone = not self.has_video
-        start_ms = self._start(now_ms - min(span_ms, KEY_PATIENCE_MS))
-        self._run = _Run(start_ms, start_ms - held[0][0], None, self._grid(start_ms))
-        self._release()
+        start_ms, wall = self._start(now_ms - min(span_ms, KEY_PATIENCE_MS))
+        offset = start_ms * self._clock.rate // 1000 - held.samples[0].timestamp
+        run = self._begin_run(Run(self._audience, self._clock, wall, start_ms, offset, alone=track))
+        self._held = {track: held} | self._held  # the master first
+        self._release(run, now_ms)
 
-    def _release(self) -> None:
-        run, held = self._run, list(self._held)
-        self._held.clear()
-        for timestamp_ms, data in held:
-            if run is not None and run.video is not None:
-                self._write_beside(run, run.video, timestamp_ms, data)
-            elif run is not None and run.audio is not None:
-                self._lay(run, run.audio, timestamp_ms + run.offset_ms, data)
+    @property
+    def _wait_ms(self) -> int:
+        """How long sound waits for pictures."""
+        if not self.has_video:
+            return 0 if self._alone else ALONE_MS
+        return AGAIN_PATIENCE_MS if self.statistics.generations else KEY_PATIENCE_MS
 
-    def _write_beside(
-        self, run: _Run, video: VideoClock, timestamp_ms: int, data: bytes | memoryview
-    ) -> None:
-        at_ms = timestamp_ms + run.offset_ms
-        last_ms = video.last_ms
-        if not last_ms - STRAY_MS <= at_ms <= last_ms + STRAY_MS:
-            run.strays += 1
-            if run.strays < MAX_STRAYS:
-                self.statistics.dropped += 1
-                return
-            run.offset_ms = last_ms - timestamp_ms
-            at_ms = last_ms
-        run.strays = 0
-        if run.audio is None:  # configured after the generation had begun
-            run.audio = self._grid(at_ms)
-        if run.audio is not None:
-            self._lay(run, run.audio, at_ms, data)
-
-    def _write_alone(self, run: _Run, timestamp_ms: int, data: bytes | memoryview, now_ms: int) -> None:
-        grid, at_ms = run.audio, timestamp_ms + run.offset_ms
-        if grid is None or -STRAY_MS < at_ms - grid.end_ms < JUMP_AUDIO_MS:
-            if grid is not None:
-                self._lay(run, grid, at_ms, data)
-            return
-        self._next_generation()
-        self._hold(timestamp_ms, data, now_ms)
-
-    def _lay(self, run: _Run, grid: AudioGrid, at_ms: int, data: bytes | memoryview) -> None:
-        silent = grid.place(grid.ticks(at_ms))
-        if silent == AudioGrid.LATE:
-            self._late(run, at_ms)
-            return
-        run.absent = False
-        if silent:
-            self._silence(grid, silent)
-        sample = grid.lay(data)
-        for reader in self._readers:
-            reader.write("audio", sample)
-
-    def _late(self, run: _Run, at_ms: int) -> None:
-        """Sound whose place is taken: if silence stood in for it, it gets more time from now on."""
-        self.statistics.late_audio += 1
-        if run.absent and run.video is not None:
-            behind_ms = run.video.last_ms - at_ms
-            run.patience_ms = min(MAX_AUDIO_PATIENCE_MS, max(run.patience_ms, behind_ms + 500))
-            run.absent = False
-
-    def _cover(self, run: _Run, grid: AudioGrid, video_ms: int) -> None:
-        """Silence up to the pictures where sound stays away, or players would wait for it."""
-        behind = grid.ticks(video_ms) - grid.next
-        if behind <= 0:
-            return
-        if run.absent or behind > grid.ticks(run.patience_ms):
-            run.absent = True
-            self._silence(grid, grid.silent_frames_until(grid.next + behind))
-
-    def _silence(self, grid: AudioGrid, frames: int) -> None:
-        self.statistics.silent_frames += frames
-        for _ in range(frames):
-            sample = grid.lay_silence()
-            for reader in self._readers:
-                reader.write("audio", sample)
+    def _release(self, run: Run, now_ms: int) -> None:
+        held, self._held = self._held, {}
+        for track, samples in held.items():
+            for sample in samples.samples:
+                run.follow(track, self._configs[track], sample, now_ms)

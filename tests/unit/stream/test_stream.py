@@ -7,7 +7,7 @@ import pytest
 
 from server.formats.aac import audio_config
 from server.formats.sample import Sample, TrackConfig, VideoConfig
-from server.stream.stream import Kind, Stream
+from server.stream.stream import Stream
 from server.stream.timeline import Position
 
 VIDEO = VideoConfig("avc1.64001f", 90_000, 1280, 720, b"v")
@@ -24,14 +24,14 @@ class Recorder:
     events: list[tuple[object, ...]] = field(default_factory=list)
     samples: dict[str, list[Sample]] = field(default_factory=lambda: {"video": [], "audio": []})
 
-    def configure(self, config: TrackConfig, generation: int) -> None:
-        self.events.append(("configure", config.kind, generation))
+    def configure(self, track: str, config: TrackConfig, generation: int) -> None:
+        self.events.append(("configure", track, generation))
 
     def anchor(self, generation: int, epoch_ms: int) -> None:
         self.events.append(("anchor", generation, epoch_ms - NOW))
 
-    def write(self, kind: Kind, sample: Sample) -> None:
-        self.samples[kind].append(sample)
+    def write(self, track: str, sample: Sample) -> None:
+        self.samples.setdefault(track, []).append(sample)
 
     def flush(self) -> None:
         self.events.append(("flush",))
@@ -40,7 +40,7 @@ class Recorder:
         self.events.append(("end",))
 
     def times_ms(self, kind: str) -> list[float]:
-        rate = 90 if kind == "video" else 48
+        rate = 90 if kind.startswith("video") else 48
         return [sample.dts / rate for sample in self.samples[kind]]
 
     @property
