@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.bench import delivery, density, latency, startup, tus, vod
+from tests.bench import delivery, density, latency, startup, tus, viewers, vod
 from tests.bench.bench import WORK, Bench, Settings
 from tests.bench.report import Log, table
 
@@ -19,6 +19,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "vod": vod.run,
     "tus": tus.run,
     "delivery": delivery.run,
+    "viewers": viewers.run,
 }
 FIGURES = WORK.parent / "bench.jsonl"
 

@@ -29,12 +29,14 @@ class Settings:
     tus_mib: int = 1024  # MiB a run
     tus_runs: int = 2
     wrk: float = 6
+    viewers: str = "50,150,300"  # counts
+    watching: float = 12
     starts: int = 3
 
     def quick(self) -> Self:
         return replace(
             self, warm_up=6, density=12, lag=5, latency=60, proxied=20, opens=2, tus_mib=256, tus_runs=1, wrk=3,
-            starts=2,
+            viewers="100", watching=6, starts=2,
         )  # fmt: skip
 
     def changed(self, assignments: list[str]) -> Self:
@@ -79,9 +81,10 @@ class Bench:
         return path
 
     @contextmanager
-    def server(self, name: str, **environment: str) -> Iterator[Server]:
+    def server(self, name: str, module: str = "server", **environment: str) -> Iterator[Server]:
         """A fresh server with an empty data folder; its log, as in production, goes to a file."""
-        server = Server(self.folder(name) / "data", {"SLUICE_AUTH__TOKEN_SECRET": TOKEN_SECRET, **environment})
+        environment = {"SLUICE_AUTH__TOKEN_SECRET": TOKEN_SECRET, **environment}
+        server = Server(self.folder(name) / "data", environment, module=module)
         server.start()
         try:
             yield server

@@ -215,7 +215,8 @@ class Stream:
     def __init__(self, url: str, flv: Flv, *, politely: bool = True) -> None:
         self.url, self.flv, self._politely = url, flv, politely
         self.sent: dict[int, float] = {}
-        self.first_at: float | None = None  # of the first key frame, on the monotonic clock
+        self.began_at: float | None = None  # when the clip's time is zero, on the monotonic clock
+        self.first_at: float | None = None  # of the first key frame, on the same
         self.late_s = 0.0
         self.failed: str | None = None
 
@@ -234,7 +235,7 @@ class Stream:
     async def _send(self, out: RtmpPublisher) -> None:
         for kind, payload in self.flv.headers:
             out.send(kind, 0, payload)
-        began = time.monotonic()
+        began = self.began_at = time.monotonic()
         for kind, stamp, payload, frame in self.flv.loop():
             ahead = began + stamp / 1000 - time.monotonic()
             if ahead > AHEAD_S:

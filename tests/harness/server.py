@@ -46,6 +46,7 @@ class Server:
 
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
+    module: str = "server"  # that is run
     process: subprocess.Popen[str] | None = None
     ready: dict[str, Any] = field(default_factory=dict)
     _ports: dict[str, str] = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Server:
         }
         with self.log_path.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve"],
+                [sys.executable, "-m", self.module, "serve"],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=log,
