@@ -4,17 +4,21 @@ Sources: Adobe, "Video File Format Specification", version 10.1, annex E.4.2 and
 Veovera, "Enhanced RTMP" v2, for headers with a FourCC.
 
     video  | frame type 4 | codec 4 |  AVC: packet type 8, composition time SI24, data
-           | 1 | frame type 3 | packet type 4 |  FourCC 32, (composition time SI24), data     Enhanced
+           | 1 | frame type 3 | packet type 4 |  (ModEx …)  FourCC 32, (composition time SI24), data     Enhanced
     audio  | format 4 | rate 2 | size 1 | stereo 1 |  AAC: packet type 8, data
-           | 9 (format) | packet type 4 |  FourCC 32, data                                    Enhanced
+           | 9 (format) | packet type 4 |  (ModEx …)  FourCC 32, data                                    Enhanced
+    tracks | header |  | multitrack type 4 | packet type 4 |  FourCC 32, then for each track
+                       (FourCC 32 where they differ), track id 8, (size 24 where there are several), data
 
-Times in a tag are milliseconds. Only AVC and AAC become values; every other codec is named, so that a
-publisher can be told what was wrong.
+Times in a tag are milliseconds; the nanoseconds that a ModEx packet may add to them are left out. A codec that Sluice
+does not take is named, so that a publisher can be told what was wrong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from server.formats import av1
 
 
 class FlvError(ValueError):
@@ -23,35 +27,48 @@ class FlvError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VideoConfigRecord:
-    """`avcc` is an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1)."""
+    """What the box of the codec holds: avcC, hvcC, av1C or vpcC; that of VP9 may begin with the box's version."""
 
-    avcc: bytes
+    codec: str  # avc1, hvc1, av01 or vp09
+    record: bytes
+    track: int = 0
 
 
 class VideoFrame(NamedTuple):
-    """`data` is one access unit with length prefixes, a view into the tag; `cts_ms` may be negative."""
+    """`data` is one access unit as in MP4 (of AV1 with its temporal delimiter), a view into the tag.
+
+    `cts_ms` may be negative.
+    """
 
     key: bool
     cts_ms: int
     data: memoryview
+    codec: str = "avc1"
+    track: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class VideoEnd:
     """End of sequence: no picture follows until the next configuration."""
 
+    track: int = 0
+
 
 @dataclass(frozen=True, slots=True)
 class AudioConfigRecord:
-    """`asc` is an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1)."""
+    """AudioSpecificConfig of AAC, OpusHead, STREAMINFO of FLAC; empty for AC-3, which has none."""
 
-    asc: bytes
+    codec: str  # mp4a, Opus, fLaC, ac-3 or ec-3
+    record: bytes
+    track: int = 0
 
 
 class AudioFrame(NamedTuple):
-    """`data` is one raw AAC frame, without ADTS."""
+    """`data` is one coded frame, of AAC without ADTS."""
 
     data: bytes
+    codec: str = "mp4a"
+    track: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,7 @@ class Unsupported:
     """A codec, or a way of packing it, that Sluice does not take; `codec` is a name for people."""
 
     codec: str
+    track: int = 0
 
 
 VideoTag = VideoConfigRecord | VideoFrame | VideoEnd | Unsupported
@@ -70,6 +88,8 @@ _ENHANCED_AUDIO = 9  # SoundFormat that says: a FourCC follows
 _KEY_FRAME = 1
 _COMMAND_FRAME = 5  # "video info/command frame": a seek mark, no picture
 
+# By CodecID. 12 and 13 were never standard, but many encoders send them, laid out as AVC is.
+PLAIN_VIDEO: Mapping[int, str] = {_AVC: "avc1", 12: "hvc1", 13: "av01"}
 VIDEO_CODECS: Mapping[int, str] = {
     1: "JPEG",
     2: "Sorenson H.263",
@@ -79,8 +99,6 @@ VIDEO_CODECS: Mapping[int, str] = {
     6: "Screen video 2",
     8: "H.263",
     9: "MPEG-4 part 2",
-    12: "HEVC (codec id 12)",  # never standard, but sent by many encoders before Enhanced RTMP
-    13: "AV1 (codec id 13)",
 }
 AUDIO_FORMATS: Mapping[int, str] = {
     0: "PCM",
@@ -97,138 +115,240 @@ AUDIO_FORMATS: Mapping[int, str] = {
     14: "MP3 8 kHz",
     15: "device-specific sound",
 }
-FOURCC_NAMES: Mapping[bytes, str] = {
-    b"hvc1": "HEVC (hvc1)",
-    b"vvc1": "VVC (vvc1)",
-    b"av01": "AV1 (av01)",
-    b"vp08": "VP8 (vp08)",
-    b"vp09": "VP9 (vp09)",
-    b"Opus": "Opus",
-    b"fLaC": "FLAC (fLaC)",
-    b"ac-3": "AC-3 (ac-3)",
-    b"ec-3": "E-AC-3 (ec-3)",
-    b".mp3": "MP3 (.mp3)",
-}
+
+# By FourCC: those that are taken, and the names of others.
+VIDEO_FOURCCS: Mapping[bytes, str] = {code.encode(): code for code in ("avc1", "hvc1", "av01", "vp09")}
+AUDIO_FOURCCS: Mapping[bytes, str] = {code.encode(): code for code in ("mp4a", "Opus", "fLaC", "ac-3", "ec-3")}
+FOURCC_NAMES: Mapping[bytes, str] = {b"vvc1": "VVC (vvc1)", b"vp08": "VP8 (vp08)", b".mp3": "MP3 (.mp3)"}
+_WITH_COMPOSITION_TIME = frozenset(("avc1", "hvc1"))
+_WITHOUT_RECORD = frozenset(("ac-3", "ec-3"))
 
 # PacketType of an enhanced header; audio and video share these numbers where both have them.
 _SEQUENCE_START = 0
 _CODED_FRAMES = 1
 _SEQUENCE_END = 2
 _CODED_FRAMES_X = 3  # video: as CODED_FRAMES, composition time 0 left out
-_UNSUPPORTED_VIDEO_PACKETS: Mapping[int, str] = {
-    5: "MPEG-2 TS sequence start",
-    6: "multitrack video",
-    7: "ModEx packet",
-}
-_UNSUPPORTED_AUDIO_PACKETS: Mapping[int, str] = {5: "multitrack audio", 7: "ModEx packet"}
+_TS_SEQUENCE_START = 5  # video: an MPEG-2 TS descriptor in place of the record
+_VIDEO_MULTITRACK = 6
+_AUDIO_MULTITRACK = 5
+_MOD_EX = 7
+
+_ONE_TRACK, _MANY_CODECS = 0, 2  # AvMultitrackType; 1 is many tracks of one codec
+MAX_TRACKS = 32  # in one tag; more than are taken, so that the rest can be counted
+MAX_MOD_EX = 8  # one behind the other; one is known
 
 
-def parse_video(payload: bytes) -> VideoTag | None:
-    """The value of a video tag's body, or None for one without a picture (a seek mark, colour metadata)."""
+class _Part(NamedTuple):
+    """One track's share of a tag: `start:end` of it, behind FourCC and track id."""
+
+    packet: int
+    fourcc: bytes
+    track: int
+    start: int
+    end: int
+
+
+def parse_video(payload: bytes) -> VideoFrame | list[VideoTag]:
+    """The picture in a video tag's body; a list where it is not just that: empty (a seek mark, colour), or of any kind.
+
+    Raises FlvError.
+    """
     if len(payload) > 5 and payload[1] == 1 and ((first := payload[0]) == 0x27 or first == 0x17):
         cts_ms = int.from_bytes(payload[2:5], "big", signed=True)
         return VideoFrame(first == 0x17, cts_ms, memoryview(payload)[5:])
-    return _video(payload)
+    if not payload:
+        raise FlvError("video tag is empty")
+    return _enhanced_video(payload) if payload[0] & 0x80 else _plain_video(payload)
 
 
-def parse_audio(payload: bytes) -> AudioTag | None:
-    """The value of an audio tag's body, or None for one without a frame (empty, channel layout)."""
+def parse_audio(payload: bytes) -> AudioFrame | list[AudioTag]:
+    """As parse_video; the list is empty for a tag without sound (empty, channel layout)."""
     if len(payload) > 2 and payload[1] == 1 and payload[0] >> 4 == _AAC:
         return AudioFrame(payload[2:])
-    return _audio(payload)
+    if not payload:
+        raise FlvError("audio tag is empty")
+    return _enhanced_audio(payload) if payload[0] >> 4 == _ENHANCED_AUDIO else _plain_audio(payload)
+
+
+# --- without a FourCC
+
+
+def _plain_video(payload: bytes) -> list[VideoTag]:
+    kind, number = payload[0] >> 4, payload[0] & 15
+    if kind == _COMMAND_FRAME:
+        return []
+    codec = PLAIN_VIDEO.get(number)
+    if codec is None:
+        return [Unsupported(VIDEO_CODECS.get(number, f"video codec {number}"))]
+    if len(payload) < 5:
+        raise FlvError(f"{codec} tag of {len(payload)} bytes")
+    packet = payload[1]
+    if packet == _SEQUENCE_START:
+        return [_video_record(codec, payload[5:], 0)]
+    if packet == _CODED_FRAMES:
+        data = memoryview(payload)[5:]
+        return [VideoFrame(kind == _KEY_FRAME, _si24(payload, 2), data, codec)] if data else []
+    if packet == _SEQUENCE_END:
+        return [VideoEnd()]
+    raise FlvError(f"{codec} packet type {packet}")
+
+
+def _plain_audio(payload: bytes) -> list[AudioTag]:
+    sound = payload[0] >> 4
+    if sound != _AAC:
+        return [Unsupported(AUDIO_FORMATS.get(sound, f"sound format {sound}"))]
+    if len(payload) < 2:
+        raise FlvError("AAC tag of 1 byte")
+    packet = payload[1]
+    if packet == _SEQUENCE_START:
+        return [_audio_record("mp4a", payload[2:], 0)]
+    if packet == _CODED_FRAMES:
+        return [AudioFrame(payload[2:])] if len(payload) > 2 else []
+    raise FlvError(f"AAC packet type {packet}")
 
 
 def _si24(payload: bytes, at: int) -> int:
     return int.from_bytes(payload[at : at + 3], "big", signed=True)
 
 
-def _video(payload: bytes) -> VideoTag | None:
-    if not payload:
-        raise FlvError("video tag is empty")
-    if payload[0] & 0x80:
-        return _enhanced_video(payload)
-    kind, codec = payload[0] >> 4, payload[0] & 15
-    if kind == _COMMAND_FRAME:
-        return None
-    if codec != _AVC:
-        return Unsupported(VIDEO_CODECS.get(codec, f"video codec {codec}"))
-    if len(payload) < 5:
-        raise FlvError(f"AVC tag of {len(payload)} bytes")
-    return _avc(payload[1], kind == _KEY_FRAME, _si24(payload, 2), payload, 5)
+def _video_record(codec: str, record: bytes, track: int) -> VideoConfigRecord:
+    if not record:
+        raise FlvError(f"{codec} sequence header is empty")
+    return VideoConfigRecord(codec, record, track)
 
 
-def _avc(packet: int, key: bool, cts_ms: int, payload: bytes, at: int) -> VideoTag | None:
-    """AVC packet types 0 to 2 are also the first three of the enhanced ones."""
-    if packet == _SEQUENCE_START:
-        if len(payload) == at:
-            raise FlvError("AVC sequence header is empty")
-        return VideoConfigRecord(payload[at:])
-    if packet == _CODED_FRAMES:
-        return VideoFrame(key, cts_ms, memoryview(payload)[at:]) if len(payload) > at else None
-    if packet == _SEQUENCE_END:
-        return VideoEnd()
-    raise FlvError(f"AVC packet type {packet}")
+def _audio_record(codec: str, record: bytes, track: int) -> AudioConfigRecord:
+    if not record and codec not in _WITHOUT_RECORD:
+        raise FlvError(f"{codec} sequence header is empty")
+    return AudioConfigRecord(codec, record, track)
 
 
-def _enhanced_video(payload: bytes) -> VideoTag | None:
+# --- Enhanced RTMP
+
+
+def _enhanced_video(payload: bytes) -> list[VideoTag]:
     kind, packet = payload[0] >> 4 & 7, payload[0] & 15
+    packet, at = _behind_mod_ex(payload, packet)
     if kind == _COMMAND_FRAME:
-        return None
-    if packet in _UNSUPPORTED_VIDEO_PACKETS:
-        return Unsupported(_UNSUPPORTED_VIDEO_PACKETS[packet])
-    fourcc = _fourcc(payload, "video")
-    if fourcc != b"avc1":
-        return Unsupported(_codec_name(fourcc))
-    if packet == _CODED_FRAMES:
-        if len(payload) < 8:
-            raise FlvError(f"enhanced AVC tag of {len(payload)} bytes")
-        return _avc(packet, kind == _KEY_FRAME, _si24(payload, 5), payload, 8)
-    if packet == _CODED_FRAMES_X:
-        return _avc(_CODED_FRAMES, kind == _KEY_FRAME, 0, payload, 5)
-    if packet in (_SEQUENCE_START, _SEQUENCE_END):
-        return _avc(packet, kind == _KEY_FRAME, 0, payload, 5)
-    return None  # metadata such as colorInfo; and "process unknown packet types as if they were absent"
+        return []  # also colour metadata, which encoders send in one
+    parts = _parts(payload, packet, at, _VIDEO_MULTITRACK)
+    return [tag for part in parts if (tag := _video_of(payload, part, kind == _KEY_FRAME)) is not None]
 
 
-def _audio(payload: bytes) -> AudioTag | None:
-    if not payload:
-        raise FlvError("audio tag is empty")
-    sound = payload[0] >> 4
-    if sound == _ENHANCED_AUDIO:
-        return _enhanced_audio(payload)
-    if sound != _AAC:
-        return Unsupported(AUDIO_FORMATS.get(sound, f"sound format {sound}"))
-    if len(payload) < 2:
-        raise FlvError("AAC tag of 1 byte")
-    return _aac(payload[1], payload, 2)
+def _enhanced_audio(payload: bytes) -> list[AudioTag]:
+    packet, at = _behind_mod_ex(payload, payload[0] & 15)
+    parts = _parts(payload, packet, at, _AUDIO_MULTITRACK)
+    return [tag for part in parts if (tag := _audio_of(payload, part)) is not None]
 
 
-def _aac(packet: int, payload: bytes, at: int) -> AudioTag | None:
+def _behind_mod_ex(payload: bytes, packet: int) -> tuple[int, int]:
+    """The packet type behind any number of ModEx packets, and where it goes on.
+
+    Each: size 8 (255: size 16 follows), that many and one bytes of data, ModEx type 4, packet type 4.
+    """
+    at = 1
+    for _ in range(MAX_MOD_EX):
+        if packet != _MOD_EX:
+            return packet, at
+        size = int.from_bytes(payload[at : at + 1], "big") + 1
+        at += 1
+        if size == 256:
+            size = int.from_bytes(payload[at : at + 2], "big") + 1
+            at += 2
+        at += size
+        if at >= len(payload):
+            raise FlvError("a tag ends within a ModEx packet")
+        packet = payload[at] & 15
+        at += 1
+    raise FlvError(f"more than {MAX_MOD_EX} ModEx packets")
+
+
+def _parts(payload: bytes, packet: int, at: int, multitrack: int) -> Iterator[_Part]:
+    if packet != multitrack:
+        yield _Part(packet, _fourcc(payload, at), 0, at + 4, len(payload))
+        return
+    if at >= len(payload):
+        raise FlvError("a multitrack tag ends within its header")
+    kind, packet = payload[at] >> 4, payload[at] & 15
+    if kind > _MANY_CODECS or packet == multitrack:
+        raise FlvError(f"multitrack type {kind} of packet type {packet}")
+    at += 1
+    fourcc = b""
+    if kind != _MANY_CODECS:
+        fourcc = _fourcc(payload, at)
+        at += 4
+    for _ in range(MAX_TRACKS):
+        part = _track(payload, at, kind, packet, fourcc)
+        yield part
+        at = part.end
+        if at >= len(payload):
+            return
+    raise FlvError(f"more than {MAX_TRACKS} tracks in a tag")
+
+
+def _track(payload: bytes, at: int, kind: int, packet: int, fourcc: bytes) -> _Part:
+    if kind == _MANY_CODECS:
+        fourcc = _fourcc(payload, at)
+        at += 4
+    if at >= len(payload):
+        raise FlvError("a multitrack tag ends before a track id")
+    track, start, end = payload[at], at + 1, len(payload)
+    if kind != _ONE_TRACK:
+        start += 3
+        end = start + int.from_bytes(payload[at + 1 : start], "big")
+        if start > len(payload) or end > len(payload):
+            raise FlvError(f"a multitrack tag ends within track {track}")
+    return _Part(packet, fourcc, track, start, end)
+
+
+def _fourcc(payload: bytes, at: int) -> bytes:
+    if len(payload) < at + 4:
+        raise FlvError("a tag ends before its FourCC")
+    return payload[at : at + 4]
+
+
+def _video_of(payload: bytes, part: _Part, key: bool) -> VideoTag | None:
+    packet, fourcc, track, start, end = part
+    codec = VIDEO_FOURCCS.get(fourcc)
+    if codec is None:
+        return Unsupported(_codec_name(fourcc), track)
+    if packet in (_CODED_FRAMES, _CODED_FRAMES_X):
+        cts_ms = 0
+        if packet == _CODED_FRAMES and codec in _WITH_COMPOSITION_TIME:
+            if start + 3 > end:
+                raise FlvError(f"{codec} tag ends within its composition time")
+            cts_ms = _si24(payload, start)
+            start += 3
+        return VideoFrame(key, cts_ms, memoryview(payload)[start:end], codec, track) if end > start else None
     if packet == _SEQUENCE_START:
-        if len(payload) == at:
-            raise FlvError("AAC sequence header is empty")
-        return AudioConfigRecord(payload[at:])
+        return _video_record(codec, payload[start:end], track)
+    if packet == _TS_SEQUENCE_START:
+        return _described(codec, payload[start:end], track)
+    if packet == _SEQUENCE_END:
+        return VideoEnd(track)
+    return None  # metadata; and "process unknown packet types as if they were absent"
+
+
+def _described(codec: str, descriptor: bytes, track: int) -> VideoTag:
+    """Enhanced RTMP knows descriptors of AV1 only."""
+    if codec != "av01":
+        return Unsupported(f"MPEG-2 TS descriptor of {codec}", track)
+    try:
+        return VideoConfigRecord(codec, av1.descriptor_record(descriptor), track)
+    except av1.Av1Error as error:
+        raise FlvError(str(error)) from None
+
+
+def _audio_of(payload: bytes, part: _Part) -> AudioTag | None:
+    packet, fourcc, track, start, end = part
+    codec = AUDIO_FOURCCS.get(fourcc)
+    if codec is None:
+        return Unsupported(_codec_name(fourcc), track)
     if packet == _CODED_FRAMES:
-        return AudioFrame(payload[at:]) if len(payload) > at else None
-    raise FlvError(f"AAC packet type {packet}")
-
-
-def _enhanced_audio(payload: bytes) -> AudioTag | None:
-    packet = payload[0] & 15
-    if packet in _UNSUPPORTED_AUDIO_PACKETS:
-        return Unsupported(_UNSUPPORTED_AUDIO_PACKETS[packet])
-    fourcc = _fourcc(payload, "audio")
-    if fourcc != b"mp4a":
-        return Unsupported(_codec_name(fourcc))
-    if packet in (_SEQUENCE_START, _CODED_FRAMES):
-        return _aac(packet, payload, 5)
+        return AudioFrame(payload[start:end], codec, track) if end > start else None
+    if packet == _SEQUENCE_START:
+        return _audio_record(codec, payload[start:end], track)
     return None  # end of sequence, channel layout
-
-
-def _fourcc(payload: bytes, kind: str) -> bytes:
-    if len(payload) < 5:
-        raise FlvError(f"enhanced {kind} tag of {len(payload)} bytes")
-    return payload[1:5]
 
 
 def _codec_name(fourcc: bytes) -> str:

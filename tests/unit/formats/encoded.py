@@ -127,6 +127,15 @@ def packets(data: bytes, stream: int = 0) -> list[tuple[bytes, bool]]:
         return [(bytes(packet), packet.is_keyframe) for packet in found if packet.size]
 
 
+def flv_tags(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Kind (8 sound, 9 pictures, 18 data), timestamp in milliseconds and body of every tag in an FLV file."""
+    at = 13
+    while at + 11 <= len(data):
+        end = at + 11 + int.from_bytes(data[at + 1 : at + 4], "big")
+        yield data[at], int.from_bytes(data[at + 4 : at + 7], "big") | data[at + 7] << 24, data[at + 11 : end]
+        at = end + 4
+
+
 @cache
 def aac(frames: int = 20, rate: int = 48000, layout: str = "stereo") -> Encoded:
     encoder = av.CodecContext.create("aac", "w")

@@ -14,9 +14,10 @@ from server import clock, ids
 from server.catalog import events, live_streams
 from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
-from server.config import LiveConfig
+from server.config import LiveConfig, RtmpConfig
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir, Publisher
+from server.ingest.rtmp import Listener
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
 from tests.harness import catalogue
@@ -180,7 +181,8 @@ async def until(what: Callable[[], Any], timeout_s: float = 5.0) -> Any:
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The listener's tests run on both loops, whose transports differ; the product runs on uvloop."""
     both = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
-    return both if item.path.name == "test_rtmp.py" else {"asyncio": asyncio.new_event_loop}
+    sockets = item.path.name in ("test_rtmp.py", "test_rtmp_connection.py")
+    return both if sockets else {"asyncio": asyncio.new_event_loop}
 
 
 def new_broadcast_id() -> str:
@@ -198,3 +200,10 @@ async def studio(catalogue_url: str, tmp_path: Path) -> AsyncIterator[Studio]:
         studio = await Studio(database, Layout(tmp_path)).start()
         yield studio
         await studio.stop()
+
+
+@pytest.fixture
+async def listener(studio: Studio) -> AsyncIterator[Listener]:
+    config = RtmpConfig(host="127.0.0.1", port=0)  # type: ignore[call-arg]
+    async with Listener.open(studio.broadcasts, config) as listener:
+        yield listener

@@ -39,14 +39,16 @@ def publish(stream: Stream, data: bytes, *, now_ms: int = START_MS, until_ms: in
         if timestamp > until_ms:
             return
         if kind in (VIDEO_TAG, AUDIO_TAG):
-            write(stream, flv.parse_video(body) if kind == VIDEO_TAG else flv.parse_audio(body), timestamp, now_ms)
+            tags = flv.parse_video(body) if kind == VIDEO_TAG else flv.parse_audio(body)
+            for tag in tags if isinstance(tags, list) else [tags]:
+                write(stream, tag, timestamp, now_ms)
 
 
-def write(stream: Stream, tag: flv.VideoTag | flv.AudioTag | None, timestamp: int, now_ms: int) -> None:
+def write(stream: Stream, tag: flv.VideoTag | flv.AudioTag, timestamp: int, now_ms: int) -> None:
     match tag:
-        case flv.VideoConfigRecord(avcc):
+        case flv.VideoConfigRecord(record=avcc):
             stream.configure(video_config(avcc), now_ms)
-        case flv.AudioConfigRecord(asc):
+        case flv.AudioConfigRecord(record=asc):
             stream.configure(audio_config(asc), now_ms)
         case flv.VideoFrame(key, cts, payload):
             stream.write_video(timestamp, cts, key, payload, now_ms + timestamp)

@@ -514,11 +514,13 @@ def test_what_ffmpeg_sent() -> None:
     assert (events[0], events[-1]) == (REQUEST, PublishEnded("FCUnpublish"))
     assert isinstance(events[1], Metadata)
     assert events[1].properties["encoder"] == "Lavf59.27.100"
-    assert isinstance(video[0], flv.VideoConfigRecord)
+    assert isinstance(video[0], list)
+    assert isinstance(video[0][0], flv.VideoConfigRecord)
     frames = [frame for frame in video if isinstance(frame, flv.VideoFrame)]
     assert [frame.key for frame in frames] == [True, False, False, False, False] * 2
-    assert isinstance(video[-1], flv.VideoEnd)
-    assert isinstance(sound[0], flv.AudioConfigRecord)
+    assert video[-1] == [flv.VideoEnd()]
+    assert isinstance(sound[0], list)
+    assert isinstance(sound[0][0], flv.AudioConfigRecord)
     assert all(isinstance(frame, flv.AudioFrame) for frame in sound[1:])
     assert all(22 <= b - a <= 24 for a, b in pairwise(times[1:]))
 

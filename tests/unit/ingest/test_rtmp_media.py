@@ -1,0 +1,170 @@
+"""From tags to tracks: the names of tracks, what is dropped, and when a publisher is told."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from server.formats.sample import TrackConfig
+from server.ingest.rtmp_media import MAX_BROKEN, Rejected, RtmpMedia
+from tests.unit.formats.encoded import Coded, file, flv_tags
+from tests.unit.protocols.rtmp.client import AAC_CONFIG, AVC_CONFIG, aac, avc
+
+PICTURE = b"\0\0\0\x02\x65\x01"
+
+
+@dataclass
+class FakeSink:
+    """A publisher that remembers: configurations and frames by track."""
+
+    configured: list[tuple[str, str]] = field(default_factory=list)
+    configs: dict[str, TrackConfig] = field(default_factory=dict)
+    frames: dict[str, list[tuple[int, int, bool, bytes]]] = field(default_factory=dict)
+
+    def configure(self, config: TrackConfig, track: str | None = None) -> None:
+        name = track or config.kind
+        self.configured.append((name, config.codec))
+        self.configs[name] = config
+
+    def video(self, timestamp: int, cts: int, key: bool, data: bytes | memoryview, track: str = "video") -> None:
+        self.frames.setdefault(track, []).append((timestamp, cts, key, bytes(data)))
+
+    def audio(self, timestamp: int, data: bytes | memoryview, track: str = "audio") -> None:
+        self.frames.setdefault(track, []).append((timestamp, 0, True, bytes(data)))
+
+
+@pytest.fixture
+def sink() -> FakeSink:
+    return FakeSink()
+
+
+@pytest.fixture
+def media(sink: FakeSink) -> RtmpMedia:
+    return RtmpMedia(sink)
+
+
+def send(media: RtmpMedia, flv: bytes) -> None:
+    for kind, timestamp, body in flv_tags(flv):
+        if kind == 9:
+            media.video(timestamp, body)
+        elif kind == 8:
+            media.audio(timestamp, body)
+
+
+def test_avc_and_aac_take_the_short_way(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    media.audio(0, AAC_CONFIG)
+    media.video(7, avc(PICTURE))
+    media.audio(9, aac(b"\x21"))
+    assert sink.configured == [("video", "avc1.42c00a"), ("audio", "mp4a.40.2")]
+    assert sink.frames == {"video": [(7, 0, False, PICTURE)], "audio": [(9, 0, True, b"\x21")]}
+    assert media.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("pictures", "sound", "codecs"),
+    [
+        (("libx265", ("x265-params", "log-level=none")), ("ac3", "fltp"), ("hvc1.1.6.L30.90", "ac-3")),
+        (("libsvtav1", ("preset", "12")), ("libopus", "flt"), ("av01.0.00M.08", "Opus")),
+        (("libvpx-vp9", ("deadline", "realtime")), ("flac", "s16"), ("vp09.00.10.08", "fLaC")),
+    ],
+    ids=["HEVC and AC-3", "AV1 and Opus", "VP9 and FLAC"],
+)
+def test_other_codecs_arrive_whole(
+    media: RtmpMedia,
+    sink: FakeSink,
+    pictures: tuple[str, tuple[str, str]],
+    sound: tuple[str, str],
+    codecs: tuple[str, str],
+) -> None:
+    flv = file("flv", Coded(pictures[0], (pictures[1],)), Coded(sound[0], format=sound[1], rate=48_000))
+    send(media, flv)
+    assert sorted(sink.configured) == [("audio", codecs[1]), ("video", codecs[0])]
+    assert len(sink.frames["video"]) == 15
+    assert sink.frames["video"][0][2]
+    assert len(sink.frames["audio"]) >= 5
+    assert media.dropped == 0
+
+
+def test_hevc_before_enhanced_rtmp(media: RtmpMedia, sink: FakeSink) -> None:
+    flv = file("flv", Coded("libx265", (("x265-params", "log-level=none:bframes=0"),)))
+    for kind, timestamp, body in flv_tags(flv):
+        packet = body[0] & 15
+        if kind == 9 and packet in (0, 3):  # sequence start, and frames without a composition time
+            plain = bytes((body[0] & 0x70 | 12, min(packet, 1), 0, 0, 0)) + body[5:]
+            media.video(timestamp, plain)
+    assert sink.configured == [("video", "hvc1.1.6.L30.90")]
+    assert len(sink.frames["video"]) == 15
+
+
+def test_a_new_codec_in_mid_stream_is_configured(media: RtmpMedia, sink: FakeSink) -> None:
+    for codec in ("libx264", "libx265", "libx264"):
+        options = (("x265-params", "log-level=none"),) if codec == "libx265" else ()
+        send(media, file("flv", Coded(codec, options)))
+    assert [codec[:4] for _, codec in sink.configured] == ["avc1", "hvc1", "avc1"]
+    media.video(0, avc(PICTURE))
+    assert sink.frames["video"][-1] == (0, 0, False, PICTURE)
+    assert media.dropped == 0
+
+
+def test_frames_without_a_configuration_are_dropped_until_it_comes(media: RtmpMedia, sink: FakeSink) -> None:
+    for at_ms in range(MAX_BROKEN - 1):
+        media.video(at_ms, avc(PICTURE))
+    media.audio(0, aac(b"\x21"))
+    media.video(500, AVC_CONFIG)
+    media.video(501, avc(PICTURE))
+    assert sink.frames == {"video": [(501, 0, False, PICTURE)]}
+    assert media.dropped == MAX_BROKEN
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (avc(PICTURE), "the media is malformed: pictures come without a decoder configuration"),
+        (b"\x17", "the media is malformed: avc1 tag of 1 bytes"),
+        (b"\x90hvc1\x01", "the media is malformed: hvcC of 1 bytes"),
+    ],
+)
+def test_a_publisher_who_sends_nothing_else_is_told(media: RtmpMedia, payload: bytes, reason: str) -> None:
+    for _ in range(MAX_BROKEN - 1):
+        media.video(0, payload)
+    with pytest.raises(Rejected) as rejected:
+        media.video(0, payload)
+    assert str(rejected.value) == reason
+    assert media.dropped == MAX_BROKEN
+
+
+def test_broken_sound_is_told_too(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    for _ in range(MAX_BROKEN - 1):
+        media.video(0, avc(PICTURE))
+        media.audio(0, aac(b"\x21"))
+    with pytest.raises(Rejected, match="sound comes without a decoder configuration"):
+        media.audio(0, aac(b"\x21"))
+    assert len(sink.frames["video"]) == MAX_BROKEN - 1
+
+
+def test_now_and_then_a_broken_tag_is_dropped(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    media.audio(0, AAC_CONFIG)
+    for at_ms in range(3 * MAX_BROKEN):
+        media.video(at_ms, b"\x17")
+        media.audio(at_ms, b"\xaf")
+        media.video(at_ms, avc(PICTURE))
+        media.audio(at_ms, aac(b"\x21"))
+    assert media.dropped == 6 * MAX_BROKEN
+    assert len(sink.frames["video"]) == len(sink.frames["audio"]) == 3 * MAX_BROKEN
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "reason"),
+    [
+        ("video", b"\x22data", "video codec Sorenson H.263 is not supported; send H.264, HEVC, AV1 or VP9"),
+        ("video", b"\x90vvc1data", "video codec VVC (vvc1) is not supported; send H.264, HEVC, AV1 or VP9"),
+        ("audio", b"\x2fdata", "audio codec MP3 is not supported; send AAC, Opus, FLAC or AC-3"),
+        ("audio", b"\x90.mp3", "audio codec MP3 (.mp3) is not supported; send AAC, Opus, FLAC or AC-3"),
+    ],
+)
+def test_a_codec_that_is_not_taken_is_told_at_once(media: RtmpMedia, kind: str, payload: bytes, reason: str) -> None:
+    with pytest.raises(Rejected) as rejected:
+        media.video(0, payload) if kind == "video" else media.audio(0, payload)
+    assert str(rejected.value) == reason
