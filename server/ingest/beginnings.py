@@ -8,6 +8,8 @@ from server.catalog import broadcasts as rows
 from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream
 from server.config import LiveConfig
+from server.ingest import intervals
+from server.ingest.intervals import Interval
 from server.ingest.on_air import OnAir
 from server.packager.live import LivePackager, LiveSettings
 from server.storage.segments import SegmentStore
@@ -38,6 +40,7 @@ class Beginnings:
             latency_mode=live.latency_mode,
             renditions=live.renditions,
             target_duration_s=target_duration_s(self._config.segment_s, live.gop_s),
+            recordings=[intervals.new(0)] if live.record else [],
         )
         await rows.add(transaction, broadcast)
         live.broadcast_id = broadcast.id
@@ -49,7 +52,7 @@ class Beginnings:
             self._config.segment_s,
             broadcast.target_duration_s,
             self._config.dvr_window_s,
-            broadcast.record,
+            record=False,  # what is recorded is spared
         )
         stream = Stream(broadcast.id)
         packager = LivePackager(live.id, broadcast.id, settings, self.store, self._on_part)
@@ -61,9 +64,16 @@ class Beginnings:
             reconnect_window_s=live.reconnect_window_s,
             stream=stream,
             packager=packager,
+            intervals=_intervals(broadcast),
         )
+        intervals.spare(self.store, broadcast.id, on_air.intervals)
         self._on_began(live, on_air)
         return on_air
+
+
+def _intervals(broadcast: Broadcast) -> list[Interval]:
+    """What is recorded of it; a row of before there were intervals is recorded as a whole or not at all."""
+    return list(broadcast.recordings) or ([intervals.new(0)] if broadcast.record else [])
 
 
 def target_duration_s(segment_s: float, gop_s: float | None) -> int:

@@ -17,9 +17,10 @@ from server.config import LiveConfig
 from server.ingest.beginnings import Began, Beginnings
 from server.ingest.endings import Endings
 from server.ingest.on_air import Connection, OnAir, Publisher, Refused
+from server.ingest.recordings import Recordings
 from server.ingest.registry import Registry
 from server.ingest.restart import NOT_BACK, STOPPING, Restart
-from server.ingest.states import Ended, States
+from server.ingest.states import Recorded, States
 from server.ingest.switch import SILENT_S, Role, why_switch
 from server.storage.segments import SegmentStore
 
@@ -37,7 +38,7 @@ class Broadcasts:
         database: Database,
         store: SegmentStore,
         config: LiveConfig,
-        on_ended: Ended,
+        on_recorded: Recorded,
         on_gone: Callable[[str], None],
         on_part: Callable[[int], None],
         on_began: Began,
@@ -45,13 +46,13 @@ class Broadcasts:
     ) -> None:
         self._database = database
         self._registry = Registry()
-        self._states = States(database, on_ended)
+        self._states = States(database, on_recorded)
         self._beginnings = Beginnings(store, config, on_part, on_began)
         self._endings = Endings(self._registry, store, self._states, on_gone, on_over)
         self._restart = Restart(
             self._registry, self._beginnings, self._states, self._endings.end, self._wait_for_return
         )
-        self._on_gone = on_gone
+        self.recordings = Recordings(self._registry, store, self._states)
         self.refused = 0  # publishers not let in
         self.unknown = 0  # of these, with a key that is nobody's
 
@@ -62,7 +63,7 @@ class Broadcasts:
         database: Database,
         store: SegmentStore,
         config: LiveConfig,
-        on_ended: Ended,
+        on_recorded: Recorded,
         on_gone: Callable[[str], None],
         on_part: Callable[[int], None] = lambda end_ms: None,
         on_began: Began = lambda live, on_air: None,
@@ -73,7 +74,7 @@ class Broadcasts:
         `on_part` is told the wall clock at the end of each part's media, `on_began` of a broadcast before its media,
         `on_over` when none follows.
         """
-        broadcasts = cls(database, store, config, on_ended, on_gone, on_part, on_began, on_over)
+        broadcasts = cls(database, store, config, on_recorded, on_gone, on_part, on_began, on_over)
         for broadcast_id in await broadcasts._restart.take_up(database):
             on_gone(broadcast_id)
         try:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from server import log
 from server.errors import Problem
+from server.ingest import intervals
 from server.ingest.on_air import OnAir
 from server.ingest.registry import Registry
 from server.ingest.states import States
@@ -31,7 +32,7 @@ class Endings:
         self._registry = registry
         self._store = store
         self._states = states
-        self._on_gone = on_gone  # the segments of a broadcast that left no video are wanted no more
+        self._on_gone = on_gone  # segments of the broadcast that no video shows are wanted no more
         self._on_over = on_over  # no media follows: before the stream's readers are told
 
     def soon(self, on_air: OnAir, reason: str) -> None:
@@ -112,5 +113,5 @@ class Endings:
         """It is not shown any more."""
         on_air.rearm(None)
         self._registry.drop(on_air)
-        if not on_air.kept:
+        if not (on_air.kept and intervals.whole(on_air.intervals)):
             self._on_gone(on_air.broadcast_id)

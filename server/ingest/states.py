@@ -7,20 +7,24 @@ from server import clock
 from server.catalog import broadcasts, live_streams
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Broadcast, LiveStream
+from server.ingest import intervals
+from server.ingest.intervals import Interval
 from server.ingest.on_air import OnAir
 from server.ingest.switch import Role
+from server.packager.presentation import Span
 
-Ended = Callable[[Transaction, Broadcast, LiveStream, OnAir], Awaitable[None]]
+# makes the video of a part of the broadcast, None: of all of it; answers its id, None where there was no media
+Recorded = Callable[[Transaction, Broadcast, LiveStream, OnAir, Span | None], Awaitable[str | None]]
 _Change = Callable[..., Awaitable[None]]  # of (transaction, broadcast, live stream, …)
 
 
 class States:
     """Who calls in order is written in order. A broadcast whose rows were deleted has no states."""
 
-    def __init__(self, database: Database, on_ended: Ended) -> None:
-        """`on_ended`, the recorder, is called in the transaction that ends a broadcast."""
+    def __init__(self, database: Database, on_recorded: Recorded) -> None:
+        """`on_recorded`, the recorder, is called in the transaction that ends a broadcast or a recording of it."""
         self._database = database
-        self._on_ended = on_ended
+        self._on_recorded = on_recorded
 
     async def live(self, on_air: OnAir, resumed: bool) -> None:
         await self._write(on_air, _live, resumed)
@@ -58,9 +62,42 @@ class States:
         if live.state == "broadcasting" and live.broadcast_id == broadcast.id:  # else the next one is on air already
             await live_streams.move(transaction, live, "idle", broadcastId=broadcast.id)
         live.gop_s = on_air.packager.longest_gop_s or live.gop_s
-        if broadcast.record:
-            await self._on_ended(transaction, broadcast, live, on_air)
+        await self._record(transaction, broadcast, live, on_air)
+        if broadcast.video_id is not None and broadcast.state == "ended":
+            await broadcasts.move(transaction, broadcast, "recorded", videoId=broadcast.video_id)
         on_air.kept = broadcast.video_id is not None
+
+    async def recording(self, on_air: OnAir, kept: list[Interval], what: str) -> None:
+        """Recording starts or stops: what is to be a video, and an event."""
+        await self._write(on_air, _recording, kept, what)
+
+    async def recorded(self, on_air: OnAir) -> None:
+        """The intervals that are over become videos while the broadcast goes on."""
+        await self._write(on_air, self._record, on_air, only_over=True)
+
+    async def _record(
+        self,
+        transaction: Transaction,
+        broadcast: Broadcast,
+        live: LiveStream,
+        on_air: OnAir,
+        only_over: bool = False,
+    ) -> None:
+        """A video of each interval that has none, of those that are over or of all."""
+        newest = intervals.open_msn(on_air.packager) - 1
+        kept = []
+        for interval in on_air.intervals:
+            due = interval["videoId"] is None and not (only_over and interval["last"] is None)
+            if due:
+                span = intervals.span_of(interval, newest)
+                video_id = await self._on_recorded(transaction, broadcast, live, on_air, span)
+                if video_id:
+                    broadcast.video_id = video_id
+                    await _told(transaction, broadcast, live, "recorded", videoId=video_id)
+                interval = {**interval, "videoId": video_id}
+            kept.append(interval)
+        broadcast.recordings = kept
+        transaction.after_commit(lambda: setattr(on_air, "intervals", kept))
 
     async def _write(self, on_air: OnAir, change: _Change, *details: Any, **more: Any) -> None:
         async with self._database.write() as transaction:
@@ -90,6 +127,13 @@ async def _connected(
     transaction: Transaction, broadcast: Broadcast, live: LiveStream, protocol: str, role: Role
 ) -> None:
     await live_streams.connected(transaction, live, broadcast.id, protocol, role)
+
+
+async def _recording(
+    transaction: Transaction, broadcast: Broadcast, live: LiveStream, kept: list[Interval], what: str
+) -> None:
+    broadcast.recordings, broadcast.record = kept, what == "recording.started"
+    await _told(transaction, broadcast, live, what)
 
 
 async def _told(transaction: Transaction, broadcast: Broadcast, live: LiveStream, what: str, **payload: Any) -> None:

@@ -199,6 +199,12 @@ class SegmentStore:
         """Segments first to last are wanted by a video: they outlive the window of live playback."""
         self._spared.setdefault(broadcast_id, []).append((first, last))
 
+    def unspare(self, broadcast_id: str, first: int, last: int) -> None:
+        """Takes a `spare` of the same segments back."""
+        spans = self._spared.get(broadcast_id, [])
+        if (first, last) in spans:
+            spans.remove((first, last))
+
     def discard(self, writer: RenditionWriter, msn: int) -> None:
         """Deletes a segment, unless it is spared."""
         if not any(first <= msn <= last for first, last in self._spared.get(writer.broadcast_id, ())):

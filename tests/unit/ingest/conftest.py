@@ -18,6 +18,7 @@ from server.config import LiveConfig, RtmpConfig
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir, Publisher
 from server.ingest.rtmp import Listener
+from server.packager.presentation import Span
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
 from tests.harness import catalogue
@@ -48,19 +49,24 @@ class FakeRecorder:
     """Makes a row of a video, unless it is told to fail."""
 
     recorded: list[str] = field(default_factory=list)
+    spans: list[Span | None] = field(default_factory=list)
     fails: int = 0
     empty: bool = False  # there was no media
 
-    async def ended(self, transaction: Transaction, broadcast: Broadcast, live: LiveStream, on_air: OnAir) -> None:
+    async def record(
+        self, transaction: Transaction, broadcast: Broadcast, live: LiveStream, on_air: OnAir, span: Span | None
+    ) -> str | None:
         if self.fails:
             self.fails -= 1
             raise OSError("disk I/O error")
-        if not self.empty:
-            video = Video(project_id=live.project_id, title="recording", broadcast_id=broadcast.id)
-            transaction.add(video)
-            await transaction.flush()
-            broadcast.video_id = video.id
         self.recorded.append(broadcast.id)
+        self.spans.append(span)
+        if self.empty:
+            return None
+        video = Video(project_id=live.project_id, title="recording", broadcast_id=broadcast.id)
+        transaction.add(video)
+        await transaction.flush()
+        return video.id
 
 
 class Studio:
@@ -78,7 +84,7 @@ class Studio:
     async def start(self) -> "Studio":
         self.store = await self._stack.enter_async_context(SegmentStore(self.layout))
         self.broadcasts = await self._stack.enter_async_context(
-            Broadcasts.open(self.database, self.store, LiveConfig(), self.recorder.ended, self.gone.append)  # type: ignore[call-arg]
+            Broadcasts.open(self.database, self.store, LiveConfig(), self.recorder.record, self.gone.append)  # type: ignore[call-arg]
         )
         return self
 
@@ -140,6 +146,10 @@ class Studio:
 
     async def state_is(self, broadcast_id: str, state: str) -> bool:
         return await self.state(broadcast_id) == state
+
+    async def over(self, broadcast_id: str) -> bool:
+        """Whether the end is in the catalogue."""
+        return await self.state(broadcast_id) in ("ended", "recorded")
 
     async def event_types(self, object_id: str) -> list[str]:
         async with self.database.read() as transaction:

@@ -128,7 +128,7 @@ async def test_the_last_who_stops_ends_the_broadcast(studio: Studio) -> None:
     assert on_air.due is None
     backup.closed("bye too", ended=True)
 
-    await until(lambda: studio.state_is(on_air.broadcast_id, "ended"))
+    await until(lambda: studio.over(on_air.broadcast_id))
 
 
 async def test_each_key_lets_in_one(studio: Studio) -> None:

@@ -181,7 +181,7 @@ async def test_who_does_not_come_back_has_ended(studio: Studio) -> None:
 
     publisher.closed("the connection was lost", ended=False)
 
-    await until(lambda: studio.state_is(publisher.broadcast_id, "ended"))
+    await until(lambda: studio.over(publisher.broadcast_id))
     row = await studio.row(publisher.broadcast_id)
     assert row
     assert row.end_reason == NOT_BACK
@@ -194,7 +194,7 @@ async def test_an_end_at_once(studio: Studio, ended: bool) -> None:
 
     publisher.closed("bye", ended=ended)
 
-    await until(lambda: studio.state_is(publisher.broadcast_id, "ended"))
+    await until(lambda: studio.over(publisher.broadcast_id))
     assert (await studio.stream(live)).state == "idle"
     assert studio.showing(live).packager.ended
     assert "broadcast.interrupted" not in await studio.event_types(publisher.broadcast_id)
@@ -208,7 +208,7 @@ async def test_a_connection_without_media_leaves_nothing(studio: Studio) -> None
     publisher.closed("the connection was lost", ended=False)
 
     await until(lambda: studio.showing(live).stated)
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
     assert (await studio.stream(live)).state == "idle"
     assert not studio.showing(live).kept
 
@@ -225,7 +225,7 @@ async def test_who_publishes_again_at_once_gets_a_new_broadcast(studio: Studio) 
 
     assert second.broadcast_id != first.broadcast_id
     assert connection.closed == []
-    assert await studio.state(first.broadcast_id) == "ended"
+    assert await studio.over(first.broadcast_id)
     assert studio.showing(live).publisher is second
     assert (await studio.stream(live)).state == "broadcasting"
     assert studio.recorder.recorded == [first.broadcast_id]
@@ -257,7 +257,7 @@ async def test_complete_ends_at_once_and_closes_the_connection(studio: Studio) -
     assert await studio.broadcasts.complete(live) is True
 
     assert publisher.connection.closed == ["completed over the API"]
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
     assert not publisher.current
     assert await studio.broadcasts.complete(live) is False
     assert await studio.broadcasts.complete("liNobody") is False
@@ -272,7 +272,7 @@ async def test_complete_waits_for_an_admission_under_way(studio: Studio) -> None
 
     assert completed
     assert connection.closed == ["completed over the API"]
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
 
 
 async def _in_order(studio: Studio, live: str, *works: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -307,7 +307,7 @@ async def test_complete_during_a_take_over_ends_the_new_publisher(studio: Studio
 
     await _in_order(studio, live, studio.publish(connection), studio.broadcasts.complete(live))
 
-    assert await studio.state(first.broadcast_id) == "ended"
+    assert await studio.over(first.broadcast_id)
     assert studio.showing(live).publisher is None
     assert first.connection.closed == ["taken over by a new publisher with the same key"]
     assert connection.closed == ["completed over the API"]
@@ -324,7 +324,7 @@ async def test_an_end_that_can_not_be_written_is_written_later(
 
     await until(lambda: studio.showing(live).state == "ended")
     assert await studio.state(publisher.broadcast_id) == "live"
-    await until(lambda: studio.state_is(publisher.broadcast_id, "ended"))
+    await until(lambda: studio.over(publisher.broadcast_id))
     assert studio.recorder.recorded == [publisher.broadcast_id]
     assert (await studio.event_types(publisher.broadcast_id)).count("broadcast.ended") == 1
 
@@ -340,7 +340,7 @@ async def test_nobody_comes_in_and_nothing_completes_before_the_end_is_written(s
     assert studio.showing(live).timer is not None  # tried again by itself
 
     second = await studio.publish()
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
     assert second.broadcast_id != publisher.broadcast_id
 
 
@@ -369,7 +369,7 @@ async def test_an_older_broadcasts_end_leaves_the_one_on_air_alone(studio: Studi
 
     await studio.broadcasts.complete(live)
 
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
     assert (await studio.stream(live)).state == "broadcasting"
 
 
@@ -502,7 +502,7 @@ async def test_a_restart_after_the_window_ends_the_broadcast(studio: Studio, win
 
     await studio.start()
 
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
     assert studio.recorder.recorded == [publisher.broadcast_id]
     assert (await studio.stream(live)).state == "idle"
 
@@ -513,7 +513,7 @@ async def test_a_restart_ends_what_had_only_connected(studio: Studio) -> None:
 
     await studio.restart()
 
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
     assert (await studio.stream(live)).state == "idle"
 
 
@@ -543,7 +543,7 @@ async def test_a_stop_between_the_row_and_the_publisher_is_ended_by_the_next_sta
     await studio.restart()
 
     broadcast_id = next(id for id in began if id.startswith("br"))
-    assert await studio.state(broadcast_id) == "ended"
+    assert await studio.over(broadcast_id)
     assert studio.showing(live).stated
 
 
@@ -553,7 +553,7 @@ async def test_what_was_to_end_ends_also_while_the_server_stops(studio: Studio) 
 
     await studio.stop()
 
-    assert await studio.state(publisher.broadcast_id) == "ended"
+    assert await studio.over(publisher.broadcast_id)
     assert studio.recorder.recorded == [publisher.broadcast_id]
 
 
@@ -587,7 +587,7 @@ async def test_damage_on_disk_ends_one_broadcast_and_not_the_start(
     assert studio.showing(live).state == "ended"
     row = await studio.row(publisher.broadcast_id)
     assert row
-    assert (row.state, row.end_reason) == ("ended", "the server restarted and could not read what was there")
+    assert (row.state, row.end_reason) == ("recorded", "the server restarted and could not read what was there")
 
 
 async def test_bytes_that_nobody_needs_go_at_the_start(studio: Studio) -> None:

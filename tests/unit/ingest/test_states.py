@@ -9,7 +9,7 @@ from tests.unit.ingest.conftest import Studio
 
 @pytest.fixture
 def states(studio: Studio) -> States:
-    return States(studio.database, studio.recorder.ended)
+    return States(studio.database, studio.recorder.record)
 
 
 async def on_air(studio: Studio, **fields: object) -> tuple[str, OnAir]:
@@ -28,10 +28,10 @@ async def test_each_change_says_so_on_both(studio: Studio, states: States) -> No
     await states.ended(showing, "bye")
 
     assert [type.removeprefix("broadcast.") for type in await studio.event_types(showing.broadcast_id)] == [
-        "connecting", "live", "interrupted", "live", "ended"
+        "connecting", "live", "interrupted", "live", "ended", "recorded"
     ]  # fmt: skip
     assert [type.removeprefix("live-stream.") for type in await studio.event_types(live)] == [
-        "created", "connected", "broadcasting", "interrupted", "resumed", "rejected", "ended", "idle"
+        "created", "connected", "broadcasting", "interrupted", "resumed", "rejected", "ended", "idle", "recorded"
     ]  # fmt: skip
 
 
