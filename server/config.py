@@ -104,6 +104,9 @@ class AuthConfig(Section):
 LatencyMode = Literal["ultra-low", "low", "reduced", "standard"]
 
 
+LiveEncoder = Literal["libx264", "auto", "h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox"]
+
+
 class LiveConfig(Section):
     latency_mode: LatencyMode = Field(
         "low", description="Mode of new live streams: ultra-low 0.2 s parts, low 0.33, reduced 1, standard none."
@@ -112,6 +115,15 @@ class LiveConfig(Section):
     dvr_window_s: int = Field(1800, ge=30, description="How far back a viewer of a live stream can seek, seconds.")
     reconnect_window_s: int = Field(
         60, ge=0, le=1800, description="Seconds that a lost publisher may take to go on in the same broadcast."
+    )
+    max_ladders: int = Field(
+        2, ge=0, le=64, description="Live streams transcoded at once; more of them are shown as they come."
+    )
+    ladder_nice: int = Field(
+        5, ge=0, le=19, description="How much the transcoding of live streams gives way to others."
+    )
+    encoder: LiveEncoder = Field(
+        "libx264", description="Encoder of lower live renditions; auto takes hardware that works, else libx264."
     )
     retention_days: float | None = Field(
         None, gt=0, description="Recordings older than this are deleted; a live stream's own rule goes before it."

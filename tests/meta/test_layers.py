@@ -11,7 +11,7 @@ SERVER = Path(__file__).parents[2] / "server"
 LAYERS: list[set[str]] = [
     {"__main__", "cli", "app"},
     {"web"},
-    {"ingest", "recorder", "vod", "uploads", "playback", "webhooks", "analytics", "restream"},
+    {"ingest", "recorder", "vod", "uploads", "playback", "webhooks", "analytics", "restream", "ladder"},
     {"packager"},
     {"stream"},
     {"media", "storage", "catalog", "jobs"},
@@ -33,7 +33,7 @@ LIBRARIES = {
     "alembic": {"catalog"},
     "dbos": {"jobs"},
     "asyncio": {"web", "ingest", "recorder", "vod", "uploads", "playback", "webhooks", "analytics", "restream",
-                "packager", "stream", "media", "storage", "catalog", "jobs", "cli", "app", "__main__"},
+                "ladder", "packager", "stream", "media", "storage", "catalog", "jobs", "cli", "app", "__main__"},
 }  # fmt: skip
 
 

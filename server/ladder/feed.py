@@ -1,0 +1,84 @@
+"""From a stream to a transcoding child: its pictures, as many as the child takes. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from server.formats.sample import Sample, TrackConfig, VideoConfig
+from server.media.ladder import Wish
+from server.media.wire import Config, Flush, Message, Unit
+from server.stream.reader import VIDEO
+
+
+class Child(Protocol):
+    """What takes pictures."""
+
+    @property
+    def writable(self) -> bool: ...
+
+    def send(self, *messages: Message) -> None: ...
+
+
+class Feed:
+    """A reader of the stream. Where the child has no room, pictures are left out up to the next key frame."""
+
+    def __init__(self) -> None:
+        self.dropped = 0  # pictures left out
+        self.wishes: Sequence[Wish] = ()  # told with the next configuration
+        self.flushes = 0  # asked for so far; the child says each back
+        self._child: Child | None = None
+        self._config: VideoConfig | None = None
+        self._generation = 0
+        self._told = False  # the child has the configuration
+        self._waiting = True  # for a key frame
+
+    def connect(self, child: Child | None) -> None:
+        """Another child, which knows nothing yet; None: nobody."""
+        self._child = child
+        self._told = False
+        self._waiting = True
+
+    # --- the reader of a stream
+
+    def configure(self, track: str, config: TrackConfig, generation: int) -> None:
+        if track == VIDEO and isinstance(config, VideoConfig):
+            self._config, self._generation = config, generation
+            self._told = False
+            self._waiting = True
+
+    def anchor(self, generation: int, epoch_ms: int) -> None:
+        """Renditions are dated by the packager."""
+
+    def write(self, track: str, sample: Sample) -> None:
+        child, config = self._child, self._config
+        if track != VIDEO or child is None or config is None:
+            return
+        if not child.writable or (self._waiting and not sample.key):
+            self._waiting = True
+            self.dropped += 1
+            return
+        self._waiting = False
+        if not self._told:
+            self._told = True
+            child.send(Config(0, self._generation, self._facts(config), config.sample_entry))
+        child.send(Unit(0, sample.pts, sample.dts, sample.key, sample.data))
+
+    def flush(self) -> None:
+        """What the child has comes out, though nothing follows."""
+        if self._child is not None and self._told:
+            self.flushes += 1
+            self._child.send(Flush(self.flushes))
+            self._told = False
+        self._waiting = True
+
+    def end(self) -> None:
+        self.flush()
+
+    def _facts(self, config: VideoConfig) -> dict[str, Any]:
+        return {
+            "timescale": config.timescale,
+            "width": config.width,
+            "height": config.height,
+            "sar": config.sar,
+            "wishes": [asdict(wish) for wish in self.wishes],
+        }
