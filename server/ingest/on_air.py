@@ -1,6 +1,7 @@
 """A broadcast as this process knows it, and the connections that may write into it."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,7 +10,9 @@ from server.formats.sample import TrackConfig
 from server.ingest.switch import Chosen, Role, Steadiness
 from server.packager.live import LivePackager
 from server.stream.stream import Stream
+from server.stream.timeline import MPEG_TS_CLOCK, RTMP_CLOCK, PublisherClock
 
+CLOCKS: Mapping[str, PublisherClock] = {"srt": MPEG_TS_CLOCK}  # by protocol; else that of RTMP
 ALONE_S = 2.0  # an encoder beside another that announces no video for so long sends sound only
 
 
@@ -91,6 +94,7 @@ class Publisher:
         self.since = clock.monotonic()
         self.steadiness = Steadiness()
         self._shown = False  # a picture of it, or sound where it sends that only, was written
+        self._clock = CLOCKS.get(connection.protocol, RTMP_CLOCK)
         self._configs: dict[str, TrackConfig] = {}
         self.move(life_cycle, stage)
 
@@ -125,36 +129,38 @@ class Publisher:
         self._shown = False
         self.since = clock.monotonic()
         now_ms = clock.wall_ms()
-        self._stream.begin(now_ms)
-        for config in self._configs.values():
-            self._stream.configure(config, now_ms)
+        self._stream.begin(now_ms, self._clock)
+        for track, config in self._configs.items():
+            self._stream.configure(config, now_ms, track)
 
     # --- media
 
-    def configure(self, config: TrackConfig) -> None:
-        self._configs[config.kind] = config
+    def configure(self, config: TrackConfig, track: str | None = None) -> None:
+        """What a track will send; without a name it is the main one of its kind."""
+        track = track or config.kind
+        self._configs[track] = config
         if self.stage.publisher is self:
-            self._stream.configure(config, clock.wall_ms())
+            self._stream.configure(config, clock.wall_ms(), track)
 
-    def video(self, timestamp_ms: int, cts_ms: int, key: bool, data: bytes | memoryview) -> None:
-        """A picture; the timestamp is the connection's own, 32 bits that wrap."""
+    def video(self, timestamp: int, cts: int, key: bool, data: bytes | memoryview, track: str = "video") -> None:
+        """A picture; timestamp and offset are in ticks of the protocol's own clock, which wraps."""
         stage = self.stage
         if stage.publisher is not self:
             if stage.standby is not self:
                 return
             self.steadiness.heard(clock.monotonic())
-            if not (key and self._life_cycle.may_take_over(self)):
+            if not (key and track == "video" and self._life_cycle.may_take_over(self)):
                 return
-        self._stream.write_video(timestamp_ms, cts_ms, key, data, clock.wall_ms())
-        if key:
+        self._stream.write_video(timestamp, cts, key, data, clock.wall_ms(), track)
+        if key and track == "video":
             self._show()
 
-    def audio(self, timestamp_ms: int, data: bytes | memoryview) -> None:
+    def audio(self, timestamp: int, data: bytes | memoryview, track: str = "audio") -> None:
         """A sound frame, as `video`."""
         stage = self.stage
         if stage.publisher is not self and not (stage.standby is self and self._sound_takes_over()):
             return
-        self._stream.write_audio(timestamp_ms, data, clock.wall_ms())
+        self._stream.write_audio(timestamp, data, clock.wall_ms(), track)
         if not self._shown and not self._stream.has_video:
             self._show()
 

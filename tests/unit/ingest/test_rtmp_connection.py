@@ -27,7 +27,7 @@ async def test_a_publisher_goes_live_and_its_end_ends_the_broadcast(studio: Stud
         assert listener.received > 75 * len(PICTURE)
 
         encoder.send(encoder.client.end(KEY))
-        await until(lambda: studio.state_is(broadcast_id, "ended"))
+        await until(lambda: studio.over(broadcast_id))
     await until(lambda: listener.connections == 0)
     row = await studio.row(broadcast_id)
     assert row
@@ -115,7 +115,7 @@ async def test_an_unsupported_codec_is_told(studio: Studio, listener: Listener, 
 
         await until(lambda: encoder.ended)
         assert encoder.told == f"video codec {codec} is not supported; send H.264, HEVC, AV1 or VP9"
-    await until(lambda: studio.state_is(broadcast_id, "ended"))
+    await until(lambda: studio.over(broadcast_id))
     assert "live-stream.rejected" in await studio.event_types(live)
 
 
