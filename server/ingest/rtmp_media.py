@@ -1,11 +1,12 @@
 """Media of one RTMP publisher: from FLV tags to the tracks of its broadcast.
 
-Track 0 of each kind is `video` or `audio`; others are `video2`, `audio2` and so on in the order in which they appear.
+Track 0 of each kind is `video` or `audio`; others are `video2`, `audio2` and so on in the order in which they appear,
+eight of a kind at most.
 What can't be taken of one track is dropped and counted; a publisher is rejected only where its main track of a kind
 sends nothing that can be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -13,8 +14,8 @@ from server.formats import flv
 from server.formats.amf0 import Value
 from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 from server.ingest.rtmp_tracks import AudioTrack, MediaError, VideoTrack
+from server.stream.reader import AUDIO_TRACKS, VIDEO_TRACKS
 
-MAX_TRACKS = 1  # of a kind
 # Tags of the main track in a row that can't be taken, before the publisher is told: some three seconds of pictures.
 MAX_BROKEN = 100
 MAX_NAME = 100  # characters of a track's title, which ends in a playlist
@@ -31,11 +32,13 @@ class Rejected(Exception):
 class Sink(Protocol):
     """Where media goes: ingest.on_air.Publisher."""
 
-    def configure(self, config: TrackConfig) -> None: ...
+    def configure(self, config: TrackConfig, track: str | None = None) -> None: ...
 
-    def video(self, timestamp_ms: int, cts_ms: int, key: bool, data: bytes | memoryview) -> None: ...
+    def video(
+        self, timestamp: int, cts: int, key: bool, data: bytes | memoryview, track: str = "video"
+    ) -> None: ...
 
-    def audio(self, timestamp_ms: int, data: bytes | memoryview) -> None: ...
+    def audio(self, timestamp: int, data: bytes | memoryview, track: str = "audio") -> None: ...
 
 
 Track = TypeVar("Track", VideoTrack, AudioTrack)
@@ -44,21 +47,18 @@ Track = TypeVar("Track", VideoTrack, AudioTrack)
 class _Tracks(dict[int, tuple[str, Track]]):
     """Those of one kind, by the number in their tags."""
 
-    def __init__(self, kind: str, make: type[Track]) -> None:
+    def __init__(self, names: Sequence[str], make: type[Track]) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind = names[0]
         self.broken = 0  # tags of the main track in a row that could not be taken
         self._make: type[Track] = make
-        self._further = 2
+        self._free = list(names[:0:-1])
 
     def find(self, number: int) -> tuple[str, Track] | None:
-        """Name and state; None beyond MAX_TRACKS."""
+        """Name and state; None where there are too many already."""
         found = self.get(number)
-        if found is None and number == 0:
-            found = self[0] = self.kind, self._make()
-        elif found is None and self._further <= MAX_TRACKS:
-            found = self[number] = f"{self.kind}{self._further}", self._make()
-            self._further += 1
+        if found is None and (number == 0 or self._free):
+            found = self[number] = (self._free.pop() if number else self.kind), self._make()
         return found
 
 
@@ -69,8 +69,8 @@ class RtmpMedia:
         self.dropped = 0
         """Tags not passed on: broken ones, and of tracks that can't be taken."""
         self._publisher = publisher
-        self._video: _Tracks[VideoTrack] = _Tracks("video", VideoTrack)
-        self._audio: _Tracks[AudioTrack] = _Tracks("audio", AudioTrack)
+        self._video: _Tracks[VideoTrack] = _Tracks(VIDEO_TRACKS, VideoTrack)
+        self._audio: _Tracks[AudioTrack] = _Tracks(AUDIO_TRACKS, AudioTrack)
         self._plain_video = self._plain_audio = False  # the main track is AVC or AAC, and configured
         self._metadata: Mapping[str, Value] = {}
 
@@ -117,7 +117,7 @@ class RtmpMedia:
                 self._configure(name, config, tag.track)
             if track.config is None:
                 raise MediaError("pictures come without a decoder configuration")
-            self._publisher.video(timestamp_ms, tag.cts_ms, tag.key, track.data(tag))
+            self._publisher.video(timestamp_ms, tag.cts_ms, tag.key, track.data(tag), name)
             self._good(self._video, tag.track)
         elif isinstance(tag, flv.VideoConfigRecord):
             self._plain_video = self._plain_video and tag.track != 0
@@ -132,7 +132,7 @@ class RtmpMedia:
                 self._configure(name, config, tag.track)
             if track.config is None:
                 raise MediaError("sound comes without a decoder configuration")
-            self._publisher.audio(timestamp_ms, tag.data)
+            self._publisher.audio(timestamp_ms, tag.data, name)
             self._good(self._audio, tag.track)
         elif isinstance(tag, flv.AudioConfigRecord):
             self._plain_audio = self._plain_audio and tag.track != 0
@@ -147,14 +147,14 @@ class RtmpMedia:
             raise MediaError(f"codec {tag.codec} is not supported")
         found = tracks.find(tag.track)
         if found is None:
-            raise MediaError(f"more than {MAX_TRACKS} tracks")
+            raise MediaError(f"more than {len(tracks)} tracks")
         return found
 
     def _configure(self, name: str, config: VideoConfig | AudioConfig, number: int) -> None:
         language, title = self._names(config.kind, number)
         if language or title:
             config = replace(config, language=language, title=title)
-        self._publisher.configure(config)
+        self._publisher.configure(config, name)
 
     def _names(self, kind: str, number: int) -> tuple[str, str]:
         """Language and title of a track, where the encoder sent them."""

@@ -168,3 +168,80 @@ def test_a_codec_that_is_not_taken_is_told_at_once(media: RtmpMedia, kind: str, 
     with pytest.raises(Rejected) as rejected:
         media.video(0, payload) if kind == "video" else media.audio(0, payload)
     assert str(rejected.value) == reason
+
+
+# --- several tracks
+
+
+def one_of(packet: int, track: int, body: bytes, fourcc: bytes = b"avc1") -> bytes:
+    """A multitrack tag with one track in it, in a key frame."""
+    return b"\x96" + bytes((packet,)) + fourcc + bytes((track,)) + body
+
+
+def test_tracks_are_named_as_they_appear(media: RtmpMedia, sink: FakeSink) -> None:
+    avcc = AVC_CONFIG[5:]
+    media.video(0, AVC_CONFIG)
+    media.audio(0, AAC_CONFIG)
+    for track in (7, 3):
+        media.video(0, one_of(0, track, avcc))
+        media.video(5, one_of(1, track, b"\0\0\x02" + PICTURE))
+        media.audio(0, b"\x95\x00mp4a" + bytes((track,)) + AAC_CONFIG[2:])
+        media.audio(5, b"\x95\x01mp4a" + bytes((track,)) + b"\x21")
+    media.video(6, avc(PICTURE))
+    assert [name for name, _ in sink.configured] == ["video", "audio", "video2", "audio2", "video3", "audio3"]
+    assert sink.frames["video3"] == [(5, 2, True, PICTURE)]
+    assert sink.frames["audio2"] == [(5, 0, True, b"\x21")]
+    assert sink.frames["video"] == [(6, 0, False, PICTURE)]
+
+
+def test_more_than_eight_are_counted_and_dropped(media: RtmpMedia, sink: FakeSink) -> None:
+    for track in range(12):
+        media.video(0, one_of(0, track, AVC_CONFIG[5:]))
+        media.video(0, one_of(1, track, b"\0\0\0" + PICTURE))
+    assert sorted(sink.frames) == ["video", *(f"video{number}" for number in range(2, 9))]
+    assert media.dropped == 8
+    media.video(1, avc(PICTURE))
+    assert len(sink.frames["video"]) == 2
+
+
+def test_a_broken_track_costs_the_others_nothing(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    for at_ms in range(3 * MAX_BROKEN):
+        media.video(at_ms, one_of(1, 1, b"\0\0\0" + PICTURE))  # without a configuration
+        media.video(at_ms, one_of(1, 2, b"data", b"vp08"))
+        media.video(at_ms, avc(PICTURE))
+    assert len(sink.frames["video"]) == 3 * MAX_BROKEN
+    assert media.dropped == 6 * MAX_BROKEN
+
+
+def test_many_tracks_in_one_tag(media: RtmpMedia, sink: FakeSink) -> None:
+    def sized(track: int, body: bytes) -> bytes:
+        return bytes((track,)) + len(body).to_bytes(3, "big") + body
+
+    media.video(0, b"\x96\x10avc1" + sized(0, AVC_CONFIG[5:]) + sized(1, AVC_CONFIG[5:]))
+    media.video(0, b"\x96\x13avc1" + sized(0, PICTURE) + sized(1, PICTURE))
+    assert sink.frames == {"video": [(0, 0, True, PICTURE)], "video2": [(0, 0, True, PICTURE)]}
+
+
+def test_names_of_tracks_come_with_the_metadata(media: RtmpMedia, sink: FakeSink) -> None:
+    media.metadata(
+        {
+            "audioTrackIdInfoMap": {
+                "1": {"language": "de" * 50, "title": "Kom\nmentar" + "x" * 200},
+                "2": {"lang": "fr", "label": 7},
+                "3": "not a map",
+            },
+            "videoTrackIdInfoMap": 3,
+        }
+    )
+    media.video(0, AVC_CONFIG)
+    for track in range(4):
+        media.audio(0, b"\x95\x00mp4a" + bytes((track,)) + AAC_CONFIG[2:])
+    told = {name: (config.language, config.title) for name, config in sink.configs.items()}
+    assert told == {
+        "video": ("", ""),
+        "audio": ("", ""),
+        "audio2": (("de" * 50)[:35], "Kommentar" + "x" * 91),
+        "audio3": ("fr", ""),
+        "audio4": ("", ""),
+    }
