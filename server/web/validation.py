@@ -10,6 +10,8 @@ from server.web.problems import type_of
 
 PROBLEMS_LIMIT = 20  # listed at once
 FAULTS_LIMIT = 1000  # looked at; naming each costs 2 µs
+# which of an attribute's shapes was taken: a step that pydantic puts into names, and people do not
+WORD, LIST = "(word)", "(list)"
 NAME_LIMIT = 100  # characters of a name that came from the client
 
 # pydantic's type -> what we say; others speak for themselves
@@ -86,5 +88,5 @@ def _entry(code: str, name: str, sentence: str) -> dict[str, Any]:
 
 def _name(location: Sequence[str | int]) -> str:
     """restreams[0][name]"""
-    first, *rest = location
+    first, *rest = (step for step in location if step not in (WORD, LIST))
     return (str(first) + "".join(f"[{step}]" for step in rest))[:NAME_LIMIT]

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from server.catalog.models import LiveStream
 from server.config import LatencyMode
 from server.web import asset_urls
+from server.web.api.renditions import Rendition, RenditionsChoice, renditions, renditions_column
 from server.web.api.schemas import TAGS_LIMIT, Metadata, MetadataList, pairs
 from server.web.pagination import PageQuery, Pagination
 from server.web.shapes import ABSENT, Answer, Body, Changes, Moment, PlayerId, Tag, Text, Title
@@ -66,6 +67,13 @@ class Retention(Answer):
 
 
 Restreams = Annotated[list[RestreamBody], Field(max_length=RESTREAMS_LIMIT)]
+Renditions = Annotated[
+    RenditionsChoice,
+    Field(
+        description="passthrough: the picture as it comes alone; ladder: with lower renditions as its size suggests; "
+        "or a list of lower renditions."
+    ),
+]
 Tags = Annotated[list[Tag], Field(max_length=TAGS_LIMIT)]
 ReconnectWindow = Annotated[
     int,
@@ -82,12 +90,13 @@ class LiveStreamCreation(Body):
     latency_mode: Annotated[LatencyMode | None, Field(description="By default the server's own.")] = None
     reconnect_window: ReconnectWindow | None = None
     retention: RetentionBody | None = None
+    renditions: Renditions = "passthrough"
     tags: Tags = Field(default_factory=list)
     metadata: MetadataList = Field(default_factory=list)
 
 
 class LiveStreamChanges(Changes):
-    """Changes of record, latencyMode and reconnectWindow take effect with the next broadcast."""
+    """Changes of record, latencyMode, reconnectWindow and renditions take effect with the next broadcast."""
 
     name: Title = ABSENT
     public: bool = ABSENT
@@ -97,6 +106,7 @@ class LiveStreamChanges(Changes):
     latency_mode: LatencyMode = ABSENT
     reconnect_window: ReconnectWindow = ABSENT
     retention: RetentionBody | None = ABSENT
+    renditions: Renditions = ABSENT
     tags: Tags = ABSENT
     metadata: MetadataList = ABSENT
     tokens_valid_after: Annotated[
@@ -142,6 +152,7 @@ class LiveStreamAnswer(Answer):
     latency_mode: str
     reconnect_window: int
     retention: Retention | None
+    renditions: Literal["passthrough", "ladder"] | list[Rendition]
     tags: list[str]
     metadata: list[Metadata]
     rtmp: str | None
@@ -176,6 +187,7 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         latency_mode=row.latency_mode,
         reconnect_window=row.reconnect_window_s,
         retention=Retention.model_validate(row.retention) if row.retention else None,
+        renditions=renditions(row.renditions),
         tags=row.tags,
         metadata=[Metadata(**pair) for pair in row.meta],
         rtmp=_publish_url("rtmp", host, ports.rtmp),
@@ -206,6 +218,8 @@ def columns(body: LiveStreamCreation | LiveStreamChanges, names: set[str]) -> di
     if "retention" in found:
         retention = found["retention"]
         found["retention"] = retention.model_dump(exclude_none=True) if retention else None
+    if "renditions" in found:
+        found["renditions"] = renditions_column(body.renditions)
     if "restreams" in found:
         found["restreams"] = [one.model_dump(by_alias=True) for one in found["restreams"]]
     return found

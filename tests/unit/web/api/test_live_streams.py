@@ -50,6 +50,8 @@ async def test_a_new_live_stream(client: Client) -> None:
         "record": True,
         "latencyMode": "low",
         "reconnectWindow": 60,
+        "renditions": "passthrough",
+        "retention": None,
         "tags": [],
         "metadata": [],
         "rtmp": "rtmp://127.0.0.1:1935/live",
@@ -68,6 +70,10 @@ WHOLE: dict[str, Any] = {
     "record": False,
     "latencyMode": "ultra-low",
     "reconnectWindow": 0,
+    "renditions": [
+        {"height": 720, "width": None, "videoBitrate": None, "fps": None},
+        {"height": 480, "width": 640, "videoBitrate": 900_000, "fps": 15.0},
+    ],
     "tags": ["a"],
     "metadata": [{"key": "k", "value": "v"}],
 }
@@ -79,6 +85,15 @@ async def test_everything_that_can_be_said_is_kept(client: Client) -> None:
 
     for name, value in WHOLE.items():
         assert made[name] == shown[name] == value
+
+
+async def test_renditions_by_a_word_or_a_list(client: Client) -> None:
+    made = await json_of(client, "POST", "/live-streams", 200, {"name": "x", "renditions": "ladder"})
+    assert made["renditions"] == "ladder"
+    path = f"/live-streams/{made['liveStreamId']}"
+    listed = (await json_of(client, "PATCH", path, 200, {"renditions": [{"height": 360}]}))["renditions"]
+    assert listed == [{"height": 360, "width": None, "videoBitrate": None, "fps": None}]
+    assert (await json_of(client, "PATCH", path, 200, {"renditions": "passthrough"}))["renditions"] == "passthrough"
 
 
 async def test_the_servers_defaults(connect: Connect) -> None:
@@ -102,6 +117,19 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"restreams": [YOUTUBE] * 6}, "restreams"),
     ({"restreams": YOUTUBE}, "restreams"),
     ({"restreams": [{**YOUTUBE, "name": ""}]}, "restreams[0][name]"),
+    ({"renditions": "high"}, "renditions"),
+    ({"renditions": None}, "renditions"),
+    ({"renditions": 7}, "renditions"),
+    ({"renditions": []}, "renditions"),
+    ({"renditions": [{"height": 480}] * 2}, "renditions"),
+    ({"renditions": [{"height": 100 * at + 100} for at in range(7)]}, "renditions"),
+    ({"renditions": [{"height": 480}, {"height": 481}]}, "renditions[1][height]"),
+    ({"renditions": [{"height": "480"}]}, "renditions[0][height]"),
+    ({"renditions": [{"height": 20}]}, "renditions[0][height]"),
+    ({"renditions": [{"height": 480, "videoBitrate": 1}]}, "renditions[0][videoBitrate]"),
+    ({"renditions": [{"height": 480, "fps": 0}]}, "renditions[0][fps]"),
+    ({"renditions": [{"height": 480, "width": 0}]}, "renditions[0][width]"),
+    ({"renditions": [{"height": 480, "codec": "av1"}]}, "renditions[0][codec]"),
     ({"restreams": [YOUTUBE, {**YOUTUBE, "streamKey": " "}]}, "restreams[1][streamKey]"),
     ({"restreams": [{**YOUTUBE, "serverUrl": "https://example.com/app"}]}, "restreams[0][serverUrl]"),
     ({"restreams": [{**YOUTUBE, "serverUrl": "rtmp://example.com"}]}, "restreams[0][serverUrl]"),
