@@ -32,8 +32,9 @@ from server.packager.presentation import Span
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations
 from server.playback.tokens import MAX_TTL_S, MIN_SECRET_BYTES, Limits, Tokens, check_limits
-from server.recorder import to_vod
+from server.recorder import edges, to_vod
 from server.recorder.clips import Clips
+from server.recorder.edges import Edges
 from server.recorder.retention import Retention, Rule
 from server.recorder.to_vod import Recorder
 from server.recorder.upkeep import Upkeep
@@ -125,6 +126,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     jobs = Jobs(database, config.jobs.concurrency)
     processing = Pipeline(database, layout, children, posters, config.jobs.probe_timeout_s)
     jobs.register(pipeline.JOB, processing.run, processing.failed)
+    jobs.register(edges.JOB, Edges(database, layout, children).run)
     files = await stack.enter_async_context(UploadFiles.open(layout, config.storage.reserve_bytes))
     uploads = Uploads(database, files, jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s)
     sources = SourceUploads(uploads)
@@ -220,7 +222,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app[WATCHING] = watching
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
-        app[clips.CLIPS] = Clips(database, layout, recorder, upkeep)
+        app[clips.CLIPS] = Clips(database, layout, recorder, upkeep, jobs.enqueue)
         for part in (live, vod, images, embed):
             part.add_routes(app.router)
         app.on_shutdown.append(live.let_go)

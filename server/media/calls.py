@@ -1,4 +1,4 @@
-"""What the server asks of its children: to look at an upload, and to make posters.
+"""What the server asks of its children: to look at an upload, to make posters, to cut segments.
 
 Descriptors come in open and stay the caller's. ChildFailed, of whatever reason, comes out as it is: `problem_of` says
 it to the file's owner.
@@ -14,6 +14,8 @@ from server.media.child import ChildFailed, Children, Limits
 
 PROBE_TIMEOUT_S = 60.0
 POSTER_TIMEOUT_S = 30.0
+CUT_TIMEOUT_S = 60.0
+CUT_LIMITS = Limits(file_bytes=128 << 20, nice=5)
 POSTER_LIMITS = Limits(file_bytes=16 << 20, nice=5)
 
 FAILURES = {
@@ -91,6 +93,39 @@ async def segment_poster(children: Children, init: bytes, segment: bytes) -> byt
         return await _picture(children, {"media": media})
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A segment of pictures that was cut; times in the track's ticks."""
+
+    init: bytes
+    segment: bytes
+    start: int
+    end: int
+
+
+async def cut(
+    children: Children, init: bytes, segment: bytes, start: int, until: int, bitrate: int
+) -> Edge | MediaProblem:
+    """The pictures shown within start..until-1, coded anew: it begins with a key frame. Raises ChildFailed."""
+    events: dict[str, dict[str, Any]] = {}
+    with _memory_file("media", init, segment) as media, _memory_file("init") as new_init, _memory_file("cut") as new:
+        await children.run(
+            "server.media.edges",
+            {"media": media, "init": new_init, "segment": new, "from": start, "until": until, "bitrate": bitrate},
+            [media, new_init, new],
+            limits=CUT_LIMITS,
+            timeout_s=CUT_TIMEOUT_S,
+            on_line=lambda event: events.update({event["event"]: event}),
+        )
+        if (said := events.get("cut")) is None:
+            return _problem(events.get("problem")) or MediaProblem("failed", "nothing was cut")
+        return Edge(_content(new_init), _content(new), said["start"], said["end"])
+
+
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
 async def _picture(children: Children, arguments: dict[str, int]) -> bytes | MediaProblem:
     problems: list[dict[str, Any]] = []
 
@@ -108,7 +143,7 @@ async def _picture(children: Children, arguments: dict[str, int]) -> bytes | Med
             on_line=on_line,
         )
         problem = _problem(problems[0] if problems else None)
-        return problem or os.pread(picture, os.fstat(picture).st_size, 0)
+        return problem or _content(picture)
 
 
 def _probe(event: dict[str, Any] | None) -> Probe | None:

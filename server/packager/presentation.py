@@ -40,6 +40,20 @@ class Span(NamedTuple):
     last: int
 
 
+class Stored(NamedTuple):
+    """What a video is shown from: its own file, or segments of a broadcast."""
+
+    video_id: str
+    broadcast_id: str | None = None
+    span: Span | None = None  # None: all of the broadcast
+    exact: bool = False  # the video has a first and last segment of its own
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Numbers of the segments that may be the video's own."""
+        return tuple(self.span) if self.span and self.exact else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Bytes start..stop-1 of what the plan's read number `read` gave; those of one read follow one another."""

@@ -39,7 +39,8 @@ class Asset:
     revision: int = 1  # of a video's renditions: part of its immutable URLs
     source: str | None = None  # of a video: upload | live, once it is known
     broadcast_id: str | None = None  # of a live stream: the one on air or the last one; of a recording: its origin
-    span: tuple[int, int] | None = None  # of a recording: the first and last segment of the broadcast that it shows
+    segments: tuple[int, int] | None = None  # of a recording: the first and last of its broadcast that it shows
+    exact: bool = False  # of a clip: it has a first and last segment of its own
     duration_s: float | None = None
     tokens_valid_after: float | None = None  # seconds since the epoch
     has_poster: bool = False
@@ -76,6 +77,14 @@ class Assets:
             asset = await self.get(id)
             if asset is not None:
                 return asset
+        return None
+
+    def peek(self, text: str, kind: Kind) -> Asset | None:
+        """As `find`, of what is in memory and fresh; None says nothing about the rest."""
+        for id in spellings(text, kind) if len(text) <= ID_LIMIT else ():
+            entry = self._entries.get(id)
+            if entry is not None and entry.asset is not None and entry.fresh_until > self._monotonic():
+                return entry.asset
         return None
 
     async def get(self, id: str) -> Asset | None:
@@ -135,7 +144,8 @@ def of_video(video: Video) -> Asset:
         revision=video.revision,
         source=video.source,
         broadcast_id=video.broadcast_id,
-        span=(video.segments["first"], video.segments["last"]) if video.segments else None,
+        segments=(video.segments["first"], video.segments["last"]) if video.segments else None,
+        exact=bool(video.segments and video.segments.get("exact")),
         duration_s=video.duration_s,
         tokens_valid_after=video.tokens_valid_after.timestamp() if video.tokens_valid_after else None,
         has_poster=video.poster_at is not None,

@@ -1,10 +1,11 @@
 """Clips: a stretch of a broadcast, running or over, that becomes a video of its own by reference to the segments.
 
-It can be watched at once and is exact to the segment, which begins with a key frame.
+It can be watched at once and is exact to the segment, which begins with a key frame; `edges` makes it exact to the
+picture soon after.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from server import clock
@@ -13,6 +14,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.packager.presentation import AUDIO, VIDEO, Span
 from server.packager.recorded import RecordedVideo
+from server.recorder import edges
 from server.recorder.moments import Choice, Moment, MomentError, NotYetError, choose
 from server.recorder.to_vod import SOURCE, Recorder, facts
 from server.recorder.upkeep import Upkeep
@@ -22,6 +24,9 @@ from server.storage.layout import Layout
 WAIT_MS = 10_000  # what a viewer sees live is no older than this, so its segment is closed by then
 LOOK_S = 0.25
 LAG_SEGMENTS = 3  # how far a transcoded rendition may be behind
+# (transaction, project, kind, object): orders work in the transaction of the fact that asks for it
+Enqueue = Callable[[Transaction, str, str, str], Awaitable[object]]
+
 GONE = "What was recorded then is deleted."
 
 
@@ -47,8 +52,11 @@ class _Origin:
 class Clips:
     """Made under the lock of the upkeep: nothing is deleted between the choice and the clip's row."""
 
-    def __init__(self, database: Database, layout: Layout, recorder: Recorder, upkeep: Upkeep) -> None:
+    def __init__(
+        self, database: Database, layout: Layout, recorder: Recorder, upkeep: Upkeep, enqueue: Enqueue
+    ) -> None:
         self._database = database
+        self._enqueue = enqueue
         self._layout = layout
         self._recorder = recorder
         self._upkeep = upkeep
@@ -90,6 +98,8 @@ class Clips:
             clip = _row(origin, wish, choice, recording)
             async with self._database.write() as transaction:
                 await _add(transaction, clip)
+                if edges.cuts(clip.segments or {}):
+                    await self._enqueue(transaction, clip.project_id, edges.JOB, clip.id)
         return clip
 
     def _load(self, origin: _Origin, span: Span) -> RecordedVideo:

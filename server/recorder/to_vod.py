@@ -1,15 +1,18 @@
 """The end of a broadcast: its video, stated in the same transaction, made of the segments that are there."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from server import clock
 from server.catalog import broadcasts, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream, Video
-from server.packager.presentation import VIDEO, Presentation, Span
+from server.packager.presentation import VIDEO, Presentation, Span, Stored
 from server.packager.recorded import RecordedRendition, RecordedVideo
-from server.storage.journal import Journal, TrackEntry
+from server.storage.journal import Journal, SegmentEntry, TrackEntry
 from server.storage.layout import Layout, RenditionFolder
 
 SOURCE = "live"
@@ -41,30 +44,58 @@ class Recorder:
             await broadcasts.move(transaction, broadcast, "recorded", videoId=video.id)
         return recording
 
-    def load(self, broadcast_id: str, span: Span | None = None) -> RecordedVideo:
-        """All of a broadcast, or a part of it. Blocks on the disk. Raises ValueError when nothing was recorded."""
-        found = {
-            name: _read(self._layout.rendition(broadcast_id, name), span)
-            for name in self._layout.renditions(broadcast_id)
-        }
+    def load(self, broadcast_id: str, span: Span | None = None, clip_id: str | None = None) -> RecordedVideo:
+        """All of a broadcast, or a part of it, with the edges that a clip has of its own.
+
+        Blocks on the disk. Raises ValueError when nothing was recorded.
+        """
+        layout, found = self._layout, {}
+        for name in layout.renditions(broadcast_id):
+            edges = layout.clip_edges(clip_id, name) if clip_id else None
+            found[name] = _read(layout.rendition(broadcast_id, name), span, edges)
         return RecordedVideo({name: rendition for name, rendition in found.items() if rendition is not None})
 
-    def presentation(self, broadcast_id: str, span: Span | None = None) -> Presentation:
+    def presentation(self, stored: Stored) -> Presentation:
         """The loader of `vod.presentations` for videos of this source."""
-        return self.load(broadcast_id, span)
+        if stored.broadcast_id is None:
+            raise ValueError("the video has no broadcast")
+        return self.load(stored.broadcast_id, stored.span, stored.video_id if stored.exact else None)
 
 
-def _read(folder: RenditionFolder, span: Span | None) -> RecordedRendition | None:
+def _read(folder: RenditionFolder, span: Span | None, edges: RenditionFolder | None) -> RecordedRendition | None:
     """None for a rendition that has nothing there."""
     journal = Journal.read(folder.journal)
     segments = [entry for entry in journal.segments if span is None or span.first <= entry.msn <= span.last]
+    inits = _inits(folder, journal)
+    if edges is not None:
+        made = Journal.read(edges.journal)
+        segments = with_edges(segments, made)
+        journal.tracks.update(made.tracks)
+        inits.update(_inits(edges, made))
     present = {entry.generation for entry in segments if not entry.gap}
     tracks = {generation: track for generation, track in journal.tracks.items() if generation in present}
     if not tracks:
         return None
-    inits = {generation: folder.init(generation) for generation in tracks}
-    read = {generation: path.read_bytes() for generation, path in inits.items() if path.exists()}
+    read = {generation: path.read_bytes() for generation, path in inits.items() if generation in tracks}
     return RecordedRendition(tracks, segments, read)
+
+
+def _inits(folder: RenditionFolder, journal: Journal) -> dict[int, Path]:
+    """The init segments that are there, by generation."""
+    paths = {generation: folder.init(generation) for generation in journal.tracks}
+    return {generation: path for generation, path in paths.items() if path.exists()}
+
+
+def with_edges(segments: Sequence[SegmentEntry], edges: Journal) -> list[SegmentEntry]:
+    """The segments of a clip, its own in the places of their originals; a discontinuity parts them."""
+    made = {entry.msn: entry for entry in edges.segments}
+    found: list[SegmentEntry] = []
+    for entry in segments:
+        before = found[-1].generation if found else None
+        entry = made.get(entry.msn, entry)
+        parted = before is not None and before != entry.generation
+        found.append(replace(entry, discontinuity=entry.discontinuity or parted))
+    return found
 
 
 def _video(broadcast: Broadcast, live: LiveStream, recording: RecordedVideo) -> Video:

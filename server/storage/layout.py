@@ -6,6 +6,7 @@
     <root>/videos/<video id>/source            a video's file as it was uploaded
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/poster.jpg
+    <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
     <root>/broadcasts/<broadcast id>/<rendition>/init-<generation>.mp4
                                                 <msn>.m4s, the last one <msn>.m4s.open while it grows
                                                 journal
@@ -64,6 +65,10 @@ class Layout:
 
     def video_poster(self, video_id: str) -> Path:
         return self.video(video_id) / "poster.jpg"
+
+    def clip_edges(self, video_id: str, rendition: str) -> "RenditionFolder":
+        """Segments in the place of some of a broadcast's own."""
+        return RenditionFolder(self.video(video_id) / "edges" / _name(rendition))
 
     @property
     def broadcasts(self) -> Path:

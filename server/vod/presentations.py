@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from server.formats.fmp4.index import MovieIndex
-from server.packager.presentation import Presentation, SegmentPlan, Span
+from server.packager.presentation import Presentation, SegmentPlan, Stored
 from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
 
@@ -18,8 +18,7 @@ KEPT_S = 48 * 3600.0  # of media, together; the index of an hour is about 4 MiB
 LEAST_S = 60.0  # what the shortest counts as
 THREADS = 4
 
-# of the id of what holds the media, the video or its broadcast, and the part of the broadcast (None: all of it)
-Loader = Callable[[str, Span | None], Presentation]
+Loader = Callable[[Stored], Presentation]
 Result = TypeVar("Result")
 Identity = tuple[str, int]  # video id, revision
 
@@ -41,18 +40,16 @@ class Presentations:
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def get(
-        self, video_id: str, revision: int, source: str, broadcast_id: str | None = None, span: Span | None = None
-    ) -> Presentation:
+    async def get(self, stored: Stored, revision: int, source: str) -> Presentation:
         """Raises OSError or ValueError when what is stored can't be presented."""
-        identity = (video_id, revision)
+        identity = (stored.video_id, revision)
         kept = self._kept.get(identity)
         if kept is not None:
             self._kept.move_to_end(identity)
             return kept
         loading = self._loading.get(identity)
         if loading is None:
-            work = self._load(identity, source, broadcast_id or video_id, span)
+            work = self._load(identity, source, stored)
             loading = self._loading[identity] = asyncio.ensure_future(work)
             loading.add_done_callback(lambda done: self._loaded(identity, done))
         return await asyncio.shield(loading)
@@ -74,8 +71,8 @@ class Presentations:
         """Blocking work on the files of a video, in a thread of its own pool."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
-    async def _load(self, identity: Identity, source: str, holder: str, span: Span | None) -> Presentation:
-        presentation = await self.run(self._loaders[source], holder, span)
+    async def _load(self, identity: Identity, source: str, stored: Stored) -> Presentation:
+        presentation = await self.run(self._loaders[source], stored)
         self._keep(identity, presentation)
         return presentation
 
@@ -100,8 +97,8 @@ def _weight_s(presentation: Presentation) -> float:
 def indexed(layout: Layout, target_s: float) -> Loader:
     """The loader of uploads: by the index that the pipeline left beside the source."""
 
-    def load(video_id: str, _: Span | None = None) -> Presentation:
-        return IndexedVideo(MovieIndex.from_bytes(layout.video_index(video_id).read_bytes()), target_s)
+    def load(stored: Stored) -> Presentation:
+        return IndexedVideo(MovieIndex.from_bytes(layout.video_index(stored.video_id).read_bytes()), target_s)
 
     return load
 

@@ -47,7 +47,10 @@ class ClipBody(Body):
     errors=("resource-not-found", "conflict"),
 )
 async def of_live_stream(call: Call, live_stream_id: str, body: ClipBody) -> VideoAnswer:
-    """The clip is a video at once. It consists of whole segments: it may begin and end a little outside."""
+    """The clip is a video at once, of whole segments: it begins and ends a little outside.
+
+    Within seconds it is exact to the picture, and its `duration` that of the clip, where the pictures are H.264.
+    """
     async with call.services.database.read() as transaction:
         row = await live_streams.find(transaction, call, live_stream_id)
     try:

@@ -13,7 +13,8 @@ from aiohttp import hdrs, web
 
 from server import log
 from server.errors import Problem
-from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError, Span
+from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError, Span, Stored
+from server.playback.assets import Asset
 from server.web.hls import files, gate
 from server.web.hls.gate import WATCHING, Watch
 
@@ -87,6 +88,9 @@ async def _segment(
     content_type, cache, etag = described
     if plan.source is not None and watch.asset.broadcast_id:
         folder = watching.layout.rendition(watch.asset.broadcast_id, rendition)
+        if number in _stored(watch.asset).edges:
+            own = watching.layout.clip_edges(watch.asset.id, rendition)
+            folder = own if own.segment(number).exists() else folder
         whole = (folder.segment(number), 0, None)
         return await files.segment_answer(request, whole, content_type, cache, etag)
     return files.body_answer(
@@ -98,11 +102,15 @@ async def _presentation(request: web.Request, watch: Watch) -> Presentation:
     asset = watch.asset
     try:
         return await request.app[WATCHING].presentations.get(
-            asset.id, asset.revision, asset.source or "upload", asset.broadcast_id, asset.span and Span(*asset.span)
+            _stored(asset), asset.revision, asset.source or "upload"
         )
     except (OSError, ValueError, LookupError) as error:
         _log.error("a video can't be read", video=asset.id, reason=str(error))
         raise Problem("resource-not-found", GONE) from error
+
+
+def _stored(asset: Asset) -> Stored:
+    return Stored(asset.id, asset.broadcast_id, asset.segments and Span(*asset.segments), asset.exact)
 
 
 async def source(request: web.Request) -> web.StreamResponse:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.catalog import broadcasts, events, live_streams, videos
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.catalog.models import Broadcast as BroadcastRow
 from server.recorder import clips as module
@@ -26,17 +26,18 @@ class Studio:
 
     def __init__(self, database: Database, layout: Layout) -> None:
         self.database = database
-        self.store = SegmentStore(layout)
-        self.upkeep = Upkeep(database, self.store)
-        self.clips = Clips(database, layout, Recorder(layout), self.upkeep)
-        self.live = LiveStream(
-            project_id=DEFAULT_PROJECT, name="News", stream_key="key", public=False, tags=["a"], broadcast_id="br1"
-        )
-        with self.store:
-            on_air = Broadcast.on(self.store)
+        with SegmentStore(layout) as store:
+            on_air = Broadcast.on(store)
             on_air.publisher().connect().send(11)
             on_air.stream.end()
             on_air.written()
+        self.store = SegmentStore(layout)
+        self.upkeep = Upkeep(database, self.store)
+        self.clips = Clips(database, layout, Recorder(layout), self.upkeep, self._enqueue)
+        self.ordered: list[tuple[str, str]] = []
+        self.live = LiveStream(
+            project_id=DEFAULT_PROJECT, name="News", stream_key="key", public=False, tags=["a"], broadcast_id="br1"
+        )
 
     async def broadcast(self, state: str) -> None:
         async with self.database.write() as transaction:
@@ -46,6 +47,9 @@ class Studio:
                 latency_mode="low", target_duration_s=4, state=state,
             )  # fmt: skip
             await broadcasts.add(transaction, row)
+
+    async def _enqueue(self, transaction: Transaction, project_id: str, kind: str, object_id: str) -> None:
+        self.ordered.append((kind, object_id))
 
     async def clip(self, wish: Wish = ALL) -> Video:
         clip = await self.clips.of_live_stream(DEFAULT_PROJECT, self.live.id, wish)
@@ -73,6 +77,7 @@ async def test_a_clip_is_a_video_at_once(studio: Studio, state: str) -> None:
     assert clip.duration_s == pytest.approx(4, abs=0.1)
     assert (clip.title, clip.public, clip.tags) == ("News (clip)", False, ["a"])
     assert await studio.told(clip.id) == ["video.created", "video.done", "video.clipped"]
+    assert studio.ordered == [("clip", clip.id)]
 
 
 async def test_by_the_wall_clock_and_with_a_title(studio: Studio) -> None:
@@ -82,6 +87,7 @@ async def test_by_the_wall_clock_and_with_a_title(studio: Studio) -> None:
 
     assert clip.title == "The goal"
     assert clip.segments == {"first": 1, "last": 2, "head_ms": 0, "tail_ms": 0}
+    assert studio.ordered == []
 
 
 async def test_a_recording_and_a_clip_can_be_clipped(studio: Studio) -> None:

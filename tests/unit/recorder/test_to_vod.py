@@ -1,6 +1,5 @@
 """A broadcast's end becomes a video row, and its files a presentation."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,23 +8,11 @@ from server.catalog import broadcasts, events, live_streams, videos
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.catalog.models import Broadcast as BroadcastRow
-from server.packager.presentation import NoSuchMediaError, Span
+from server.packager.presentation import NoSuchMediaError, Span, Stored
 from server.recorder.to_vod import Recorder
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
-from tests.harness import catalogue
 from tests.unit.packager.publishing import Broadcast
-
-
-@pytest.fixture
-def catalogue_url(tmp_path: Path) -> str:
-    return catalogue.copy(tmp_path)
-
-
-@pytest.fixture
-async def database(catalogue_url: str) -> AsyncIterator[Database]:
-    async with Database.open(catalogue_url) as database:
-        yield database
 
 
 @pytest.fixture
@@ -111,7 +98,7 @@ async def test_one_kind_of_media_is_enough(database: Database, layout: Layout, k
     assert video
     assert video.media
     assert [stream["kind"] for stream in video.media["streams"]] == [kind]
-    assert Recorder(layout).presentation("br1").renditions == (kind,)
+    assert Recorder(layout).presentation(Stored("vi1", "br1")).renditions == (kind,)
 
 
 async def test_a_broadcast_without_media_leaves_no_video(database: Database, layout: Layout) -> None:
@@ -171,7 +158,7 @@ def test_a_part_without_media_is_none(layout: Layout) -> None:
 
 def test_the_presentation_is_the_files(layout: Layout) -> None:
     broadcast(layout)
-    presentation = Recorder(layout).presentation("br1")
+    presentation = Recorder(layout).presentation(Stored("vi1", "br1"))
 
     plan = presentation.segment("video", 1)
     path = layout.rendition("br1", "video").segment(1)
@@ -179,4 +166,4 @@ def test_the_presentation_is_the_files(layout: Layout) -> None:
     assert plan.size == path.stat().st_size
     assert presentation.init("video") == layout.rendition("br1", "video").init(0).read_bytes()
     with pytest.raises(ValueError, match="no media"):
-        Recorder(layout).presentation("br2")
+        Recorder(layout).presentation(Stored("vi1", "br2"))

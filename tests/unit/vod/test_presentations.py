@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from server.formats.fmp4.movie import read_index
-from server.packager.presentation import Piece, Presentation, SegmentPlan, ShortReadError, Span
+from server.packager.presentation import Piece, Presentation, SegmentPlan, ShortReadError, Span, Stored
 from server.storage.layout import Layout
 from server.vod import presentations as module
 from server.vod.presentations import Presentations, indexed
@@ -33,9 +33,10 @@ class FakeLoader:
     fails: Exception | None = None
     go: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, holder: str, span: Span | None = None) -> Presentation:
+    def __call__(self, stored: Stored) -> Presentation:
+        holder = stored.broadcast_id or stored.video_id
         self.loaded.append(holder)
-        self.spans.append(span)
+        self.spans.append(stored.span)
         self.go.wait(5)
         if self.fails:
             raise self.fails
@@ -57,29 +58,30 @@ def presentations(loader: FakeLoader, tmp_path: Path) -> Iterator[Presentations]
 
 async def test_a_presentation_is_loaded_once(presentations: Presentations, loader: FakeLoader) -> None:
     loader.go.clear()
-    asking = [asyncio.ensure_future(presentations.get("vi1", 1, "upload")) for _ in range(5)]
+    asking = [asyncio.ensure_future(presentations.get(Stored("vi1"), 1, "upload")) for _ in range(5)]
     await asyncio.sleep(0)
     loader.go.set()
 
     found = await asyncio.gather(*asking)
 
     assert all(one is found[0] for one in found)
-    assert await presentations.get("vi1", 1, "upload") is found[0]
+    assert await presentations.get(Stored("vi1"), 1, "upload") is found[0]
     assert loader.loaded == ["vi1"]
 
 
 async def test_a_revision_is_another_one(presentations: Presentations, loader: FakeLoader) -> None:
-    assert await presentations.get("vi1", 1, "upload") is not await presentations.get("vi1", 2, "upload")
+    first, second = [await presentations.get(Stored("vi1"), revision, "upload") for revision in (1, 2)]
+    assert first is not second
 
 
 async def test_a_recording_is_found_by_its_broadcast(presentations: Presentations, loader: FakeLoader) -> None:
-    await presentations.get("vi1", 1, "live", "br1")
+    await presentations.get(Stored("vi1", "br1"), 1, "live")
 
     assert loader.loaded == ["br1"]
 
 
 async def test_a_part_of_a_broadcast_is_asked_for_as_such(presentations: Presentations, loader: FakeLoader) -> None:
-    await presentations.get("vi1", 1, "live", "br1", Span(2, 5))
+    await presentations.get(Stored("vi1", "br1", Span(2, 5)), 1, "live")
 
     assert loader.spans == [Span(2, 5)]
 
@@ -90,31 +92,32 @@ async def test_what_was_made_elsewhere_is_not_loaded(presentations: Presentation
     presentations.put("vi1", 1, made)
     presentations.put("vi1", 1, made)
 
-    assert await presentations.get("vi1", 1, "live", "br1") is made
+    assert await presentations.get(Stored("vi1", "br1"), 1, "live") is made
     assert loader.loaded == []
     assert presentations._kept_s == 90.0
 
 
 async def test_what_was_forgotten_is_loaded_again(presentations: Presentations, loader: FakeLoader) -> None:
     for revision in (1, 2):
-        await presentations.get("vi1", revision, "upload")
-    await presentations.get("vi2", 1, "upload")
+        await presentations.get(Stored("vi1"), revision, "upload")
+    await presentations.get(Stored("vi2"), 1, "upload")
 
     presentations.forget("vi1")
     presentations.forget("vi1")
-    await presentations.get("vi2", 1, "upload")
-    await presentations.get("vi1", 1, "upload")
+    await presentations.get(Stored("vi2"), 1, "upload")
+    await presentations.get(Stored("vi1"), 1, "upload")
 
     assert loader.loaded == ["vi1", "vi1", "vi2", "vi1"]
 
 
 async def test_a_failure_is_told_to_all_and_not_remembered(presentations: Presentations, loader: FakeLoader) -> None:
     loader.fails = FileNotFoundError("no index")
-    found = await asyncio.gather(*(presentations.get("vi1", 1, "upload") for _ in range(2)), return_exceptions=True)
+    asked = [presentations.get(Stored("vi1"), 1, "upload") for _ in range(2)]
+    found = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(one) for one in found] == [FileNotFoundError] * 2
 
     loader.fails = None
-    assert await presentations.get("vi1", 1, "upload")
+    assert await presentations.get(Stored("vi1"), 1, "upload")
 
 
 async def test_a_failure_that_nobody_waits_for_is_no_fault(
@@ -125,7 +128,7 @@ async def test_a_failure_that_nobody_waits_for_is_no_fault(
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     loader.fails = FileNotFoundError("no index")
     loader.go.clear()
-    asking = asyncio.ensure_future(presentations.get("vi1", 1, "upload"))
+    asking = asyncio.ensure_future(presentations.get(Stored("vi1"), 1, "upload"))
     await asyncio.sleep(0.01)
     asking.cancel()
     loader.go.set()
@@ -141,13 +144,13 @@ async def test_the_least_watched_go_when_all_together_are_too_long(
     monkeypatch.setattr(module, "KEPT_S", 3 * 3600.0)
     loader.duration_s = 3600.0
     for number in (1, 2, 3):
-        await presentations.get(f"vi{number}", 1, "upload")
-    await presentations.get("vi1", 1, "upload")
-    await presentations.get("vi4", 1, "upload")
+        await presentations.get(Stored(f"vi{number}"), 1, "upload")
+    await presentations.get(Stored("vi1"), 1, "upload")
+    await presentations.get(Stored("vi4"), 1, "upload")
     assert [id for id, _ in presentations._kept] == ["vi3", "vi1", "vi4"]
 
     loader.duration_s = 10 * 3600.0
-    await presentations.get("vi5", 1, "upload")
+    await presentations.get(Stored("vi5"), 1, "upload")
     assert [id for id, _ in presentations._kept] == ["vi5"]  # one is kept, however long
     presentations.forget("vi5")
     assert presentations._kept_s == 0
@@ -159,7 +162,7 @@ async def test_the_shortest_count_too(
     monkeypatch.setattr(module, "KEPT_S", 3 * module.LEAST_S)
     loader.duration_s = 0.1
     for number in range(5):
-        await presentations.get(f"vi{number}", 1, "upload")
+        await presentations.get(Stored(f"vi{number}"), 1, "upload")
 
     assert len(presentations._kept) == 3
 
@@ -186,7 +189,7 @@ def test_an_upload_is_loaded_by_its_index(tmp_path: Path) -> None:
     index = read_index(lambda offset, size: data[offset : offset + size], len(data))
     layout.video_index("vi1").write_bytes(index.to_bytes())
 
-    presentation = indexed(layout, 2.0)("vi1")
+    presentation = indexed(layout, 2.0)(Stored("vi1"))
 
     assert presentation.duration_s == 10.0
     assert presentation.renditions == ("video",)
