@@ -86,6 +86,11 @@ class AudioSpecificConfig:
 
 
 def _read_config(bits: BitReader) -> AudioSpecificConfig:
+    config = _read_core(bits)
+    return config if config.sbr else _read_sync_extension(bits, config)
+
+
+def _read_core(bits: BitReader) -> AudioSpecificConfig:
     object_type, rate = _read_object_type(bits), _read_rate(bits)
     channel_configuration = bits.u(4)
     extension = object_type if object_type in (AOT_SBR, AOT_PS) else 0
@@ -97,7 +102,19 @@ def _read_config(bits: BitReader) -> AudioSpecificConfig:
     config = AudioSpecificConfig(object_type, rate, channel_configuration, channels, frame_length)
     if extension:
         return replace(config, sbr=True, ps=extension == AOT_PS, extension_rate=extension_rate)
-    return _read_sync_extension(bits, config)
+    return config
+
+
+def read_embedded(bits: BitReader) -> tuple[bytes, AudioSpecificConfig]:
+    """A configuration in the midst of other fields, its bits as bytes of their own. Raises AacError, BitsError.
+
+    Extensions behind the core's are not looked for: other fields follow there.
+    """
+    before = bits.fork()
+    config = _read_core(bits)
+    size = before.left - bits.left
+    asc = before.u(size) << -size % 8
+    return asc.to_bytes(-(-size // 8), "big"), config
 
 
 def _read_object_type(bits: BitReader) -> int:

@@ -3,7 +3,7 @@
 Sources: ISO/IEC 14496-15 (avcC, sample entries), ITU-T H.264 (NAL units 7.3.1, SPS 7.3.2.1.1, VUI annex E).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -21,6 +21,9 @@ MAX_SPS_ID = 31
 
 # Profiles whose SPS has the chroma format and scaling lists (H.264 7.3.2.1.1).
 HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+
+# Those whose record ends in the chroma format and bit depths (ISO/IEC 14496-15 5.3.3.1.2).
+RECORD_EXTENDED = frozenset({100, 110, 122, 144})
 
 # H.264 table E-1, sample aspect ratios by aspect_ratio_idc.
 SAMPLE_ASPECT_RATIOS = (
@@ -66,6 +69,36 @@ class AvcDecoderConfiguration:
     def codec(self) -> str:
         """RFC 6381 3.3: avc1.PPCCLL."""
         return f"avc1.{self.profile:02x}{self.compatibility:02x}{self.level:02x}"
+
+
+def record_of(sps: Sequence[bytes], pps: Sequence[bytes]) -> bytes:
+    """The `avcC` record, with 4-byte lengths, of a raw stream's parameter sets. Raises AvcError."""
+    if not sps or not pps:
+        raise AvcError("a stream without its parameter sets")
+    first = sps[0]
+    if len(first) < 4:
+        raise AvcError("not an SPS")
+    head = b"\x01" + first[1:4] + bytes((0xFF, 0xE0 | len(sps) & 31))
+    pieces = [head, *(len(unit).to_bytes(2, "big") + unit for unit in sps), bytes((len(pps),))]
+    pieces += [len(unit).to_bytes(2, "big") + unit for unit in pps]
+    if first[1] in RECORD_EXTENDED:
+        pieces.append(_chroma_and_depth(first))
+    return b"".join(pieces)
+
+
+def _chroma_and_depth(sps: bytes) -> bytes:
+    """The end of the record of a high profile: chroma format, bit depths, no SPS extension (5.3.3.1.2)."""
+    bits = BitReader(_unescape(sps[1:]))
+    try:
+        bits.skip(24)
+        bits.ue()
+        chroma_format = bits.ue()
+        if chroma_format == 3:
+            bits.skip(1)
+        depths = bits.ue(), bits.ue()
+    except BitsError as error:
+        raise AvcError(f"SPS: {error}") from None
+    return bytes((0xFC | chroma_format & 3, 0xF8 | depths[0] & 7, 0xF8 | depths[1] & 7, 0))
 
 
 def _parameter_sets(data: bytes, position: int, count: int, nal_type: int) -> tuple[tuple[bytes, ...], int]:

@@ -22,6 +22,12 @@ class BitReader:
         """Bits not yet read."""
         return self._end - self._position
 
+    def fork(self) -> "BitReader":
+        """Another cursor at the same place."""
+        other = BitReader(self._data)
+        other._position = self._position
+        return other
+
     def u(self, bits: int) -> int:
         """The next `bits` bits as an unsigned integer."""
         start, stop = self._position, self._position + bits
