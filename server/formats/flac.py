@@ -36,7 +36,7 @@ class StreamInfo:
     rate: int  # hertz
     channels: int
     bits: int  # of a sample
-    block: bytes  # all of it, without its header
+    block: bytes  # all of it, without its header, but for what is known only at the end: sizes, length, checksum
 
     @classmethod
     def parse(cls, data: bytes | memoryview) -> "StreamInfo":
@@ -56,7 +56,8 @@ class StreamInfo:
             raise FlacError(f"blocks of {min_block} to {max_block} samples")
         if not rate:
             raise FlacError("STREAMINFO without a sample rate")
-        return cls(min_block, max_block, rate, channels, depth, data[:STREAMINFO_BYTES])
+        block = data[:4] + bytes(6) + data[10:13] + bytes((data[13] & 0xF0,)) + bytes(20)
+        return cls(min_block, max_block, rate, channels, depth, block)
 
 
 def audio_config(streaminfo: bytes | memoryview, frame_length: int | None = None) -> AudioConfig:

@@ -55,6 +55,17 @@ class OpusHead:
         return cls(channels, pre_skip, input_rate, gain, _mapping(family, channels, data[18:]))
 
     @classmethod
+    def of_dops(cls, data: bytes | memoryview) -> "OpusHead":
+        """Of the payload of a dOps box. Raises OpusError."""
+        data = bytes(data)
+        if len(data) < _DOPS.size:
+            raise OpusError(f"dOps of {len(data)} bytes")
+        version, channels, pre_skip, input_rate, gain, family = _DOPS.unpack_from(data)
+        if version:
+            raise OpusError(f"dOps version {version}")
+        return cls(channels, pre_skip, input_rate, gain, _mapping(family, channels, data[10:]))
+
+    @classmethod
     def of(cls, channels: int, pre_skip: int = 0) -> "OpusHead":
         """Of a stream that has none, as in MPEG-TS; mono or stereo."""
         if channels not in (1, 2):

@@ -119,10 +119,12 @@ class AudioTrack:
             return self.config
         self.plain = False
         try:
-            found = _of_audio_record(tag.codec, tag.record)
+            found, record = _of_audio_record(tag.codec, tag.record)
         except _FAULTS as error:
             raise MediaError(str(error)) from None
-        self.codec, self._record, self._shape = tag.codec, tag.record, b""
+        if tag.codec == self.codec and record == self._record:
+            return self.config
+        self.codec, self._record, self._shape = tag.codec, record, b""
         self.config = found
         self.plain = tag.codec == "mp4a"
         return found
@@ -168,14 +170,15 @@ def _shape(tag: AudioFrame) -> bytes:
     return data[2:7]
 
 
-def _of_audio_record(codec: str, record: bytes) -> AudioConfig | None:
+def _of_audio_record(codec: str, record: bytes) -> tuple[AudioConfig | None, bytes]:
+    """The configuration, None where the first frame completes it, and the record without what doesn't matter."""
     match codec:
         case "mp4a":
-            return aac.audio_config(record)
+            return aac.audio_config(record), record
         case "Opus":
             opus.OpusHead.parse(record)
         case "fLaC":
-            flac.StreamInfo.parse(record)
+            return None, flac.StreamInfo.parse(record).block  # said again at the end, with the length
         case _:
-            pass  # AC-3 has no record
-    return None
+            pass  # AC-3 has none
+    return None, record

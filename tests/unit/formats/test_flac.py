@@ -22,7 +22,10 @@ def test_the_sample_entry_is_that_of_libav(track: Coded, channels: int, length: 
     mp4 = file("mp4", track)
     record = child(sample_entry(mp4), b"dfLa")
     config = audio_config(record[8:])
-    assert child(config.sample_entry, b"dfLa") == record
+    written = child(config.sample_entry, b"dfLa")
+    assert written[:12] == record[:12]
+    assert written[18:21] == record[18:21]
+    assert len(written) == len(record)
     assert config.sample_entry[4:36] == sample_entry(mp4)[4:36]
     assert (config.codec, config.timescale, config.channels, config.frame_length) == (
         "fLaC", track.rate, channels, length,
@@ -34,6 +37,11 @@ def test_marker_and_block_header_may_stand_before_it() -> None:
     config = audio_config(INFO)
     assert config == audio_config(b"\x80\0\0\x22" + INFO) == audio_config(b"fLaC\0\0\0\x22" + INFO + b"more")
     assert StreamInfo.parse(INFO).bits == 16
+
+
+def test_what_is_known_only_at_the_end_makes_no_other_track() -> None:
+    at_the_end = INFO[:4] + b"\0\0\x0e\0\0\x0e" + INFO[10:13] + b"\xf0\0\0\x5a\0" + b"\xb2" * 16
+    assert audio_config(at_the_end) == audio_config(INFO)
 
 
 def test_a_rate_beyond_16_bits_is_left_to_the_record() -> None:

@@ -78,7 +78,7 @@ def test_other_codecs_arrive_whole(
 ) -> None:
     flv = file("flv", Coded(pictures[0], (pictures[1],)), Coded(sound[0], format=sound[1], rate=48_000))
     send(media, flv)
-    assert sorted(sink.configured) == [("audio", codecs[1]), ("video", codecs[0])]
+    assert set(sink.configured) == {("audio", codecs[1]), ("video", codecs[0])}
     assert len(sink.frames["video"]) == 15
     assert sink.frames["video"][0][2]
     assert len(sink.frames["audio"]) >= 5
