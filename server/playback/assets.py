@@ -40,7 +40,7 @@ class Asset:
     source: str | None = None  # of a video: upload | live, once it is known
     broadcast_id: str | None = None  # of a live stream: the one on air or the last one; of a recording: its origin
     segments: tuple[int, int] | None = None  # of a recording: the first and last of its broadcast that it shows
-    exact: bool = False  # of a clip: it has a first and last segment of its own
+    exact: int | None = None  # of a clip: the revision since when it has a first and last segment of its own
     duration_s: float | None = None
     tokens_valid_after: float | None = None  # seconds since the epoch
     has_poster: bool = False
@@ -145,7 +145,7 @@ def of_video(video: Video) -> Asset:
         source=video.source,
         broadcast_id=video.broadcast_id,
         segments=(video.segments["first"], video.segments["last"]) if video.segments else None,
-        exact=bool(video.segments and video.segments.get("exact")),
+        exact=video.segments.get("exact") if video.segments else None,
         duration_s=video.duration_s,
         tokens_valid_after=video.tokens_valid_after.timestamp() if video.tokens_valid_after else None,
         has_poster=video.poster_at is not None,

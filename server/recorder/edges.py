@@ -120,9 +120,9 @@ class Edges:
             if clip is None or not clip.segments or clip.segments.get("exact"):
                 return
             cut_s = (clip.segments["head_ms"] + clip.segments["tail_ms"]) / 1000
-            clip.segments = {**clip.segments, "exact": True}
             clip.duration_s = (clip.duration_s or 0) - cut_s
             clip.revision += 1
+            clip.segments = {**clip.segments, "exact": clip.revision}
             payload = {**videos.links(clip), "changed": ["duration"], "duration": clip.duration_s}
             await events.record(transaction, clip.project_id, clip.id, "video.updated", payload)
 

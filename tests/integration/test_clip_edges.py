@@ -123,8 +123,7 @@ async def test_both_edges_are_exact_to_the_picture(room: Room, b_frames: int) ->
     row = await room.clip(0, 3, 500, 1200)
 
     assert row.segments
-    assert row.segments["exact"] is True
-    assert row.revision == 2
+    assert row.segments["exact"] == row.revision == 2
     assert row.duration_s == pytest.approx(8 - 1.7, abs=0.04)
     pictures, sound = room.times(row, "video"), room.times(row, "audio")
     assert len(pictures) == pytest.approx(6.3 * 30, abs=1)

@@ -7,6 +7,7 @@
 """
 
 import re
+from dataclasses import replace
 
 import orjson
 from aiohttp import hdrs, web
@@ -47,8 +48,7 @@ async def manifest(request: web.Request) -> web.StreamResponse:
 async def media(request: web.Request) -> web.StreamResponse:
     """A playlist, init segment or segment of a revision."""
     watch = await gate.enter(request, "video")
-    if not watch.asset.playable or request.match_info["revision"] != str(watch.asset.revision):
-        raise Problem("resource-not-found")
+    watch = _at_revision(watch, request.match_info["revision"])
     presentation = await _presentation(request, watch)
     rendition, name = request.match_info["rendition"], request.match_info["file"]
     try:
@@ -109,8 +109,21 @@ async def _presentation(request: web.Request, watch: Watch) -> Presentation:
         raise Problem("resource-not-found", GONE) from error
 
 
+def _at_revision(watch: Watch, wanted: str) -> Watch:
+    """What is watched under the revision of a URL. Raises Problem.
+
+    Who began to watch a clip before its edges were made goes on with it as it was.
+    """
+    asset = watch.asset
+    if asset.playable and wanted == str(asset.revision):
+        return watch
+    if asset.playable and asset.exact == asset.revision and wanted == str(asset.revision - 1):
+        return replace(watch, asset=replace(asset, revision=asset.revision - 1, exact=None))
+    raise Problem("resource-not-found")
+
+
 def _stored(asset: Asset) -> Stored:
-    return Stored(asset.id, asset.broadcast_id, asset.segments and Span(*asset.segments), asset.exact)
+    return Stored(asset.id, asset.broadcast_id, asset.segments and Span(*asset.segments), asset.exact is not None)
 
 
 async def source(request: web.Request) -> web.StreamResponse:

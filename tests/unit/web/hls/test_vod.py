@@ -94,8 +94,26 @@ async def test_every_sample_of_an_upload_comes(cinema: Cinema, viewer: Client) -
     assert all(sample in UPLOAD for sample in sent)
 
 
-@pytest.mark.parametrize("name", ["media.m3u8", "init.mp4", "1.m4s"])
+async def test_who_watches_a_clip_goes_on_when_its_edges_are_made(cinema: Cinema, viewer: Client) -> None:
+    id = await cinema.recording(11, segments={"first": 1, "last": 3, "head_ms": 500, "tail_ms": 0})
+    before = await (await viewer.get(media(id, "1.m4s"))).read()
+    edges = cinema.layout.clip_edges(id, "video")
+    edges.path.mkdir(parents=True)
+    edges.segment(1).write_bytes(b"made anew")
+    edges.journal.touch()
+
+    await cinema.change(id, revision=2, segments={"first": 1, "last": 3, "head_ms": 500, "tail_ms": 0, "exact": 2})
+
+    assert await (await viewer.get(media(id, "1.m4s"))).read() == before
+    assert await (await viewer.get(media(id, "1.m4s", revision=2))).read() == b"made anew"
+    assert (await viewer.get(media(id, revision=1))).status == 200
+    assert (await viewer.get(media(id, "0.m4s", revision=2))).status == 404
+    await cinema.change(id, revision=3)
+    assert (await viewer.get(media(id, "1.m4s", revision=2))).status == 404
+
+
 @pytest.mark.parametrize("rendition", ["video", "audio"])
+@pytest.mark.parametrize("name", ["media.m3u8", "init.mp4", "1.m4s"])
 async def test_what_a_revision_names_never_changes(cinema: Cinema, viewer: Client, name: str, rendition: str) -> None:
     id = await cinema.video()
 
