@@ -9,6 +9,9 @@ from server.media.ladder import Wish
 from server.media.wire import Config, Flush, Message, Unit
 from server.stream.reader import VIDEO
 
+# Pictures kept while the first child is being started: a key frame and what follows it, or nothing of it
+MAX_KEPT_BYTES = 8 << 20
+
 
 class Child(Protocol):
     """What takes pictures."""
@@ -31,12 +34,17 @@ class Feed:
         self._generation = 0
         self._told = False  # the child has the configuration
         self._waiting = True  # for a key frame
+        self._kept: list[Sample] | None = []  # until the first child, so that a broadcast's first pictures are in it
+        self._kept_bytes = 0
 
     def connect(self, child: Child | None) -> None:
         """Another child, which knows nothing yet; None: nobody."""
         self._child = child
         self._told = False
         self._waiting = True
+        kept, self._kept = self._kept or [], None
+        for sample in kept:
+            self.write(VIDEO, sample)
 
     # --- the reader of a stream
 
@@ -45,13 +53,17 @@ class Feed:
             self._config, self._generation = config, generation
             self._told = False
             self._waiting = True
+            self._forget()
 
     def anchor(self, generation: int, epoch_ms: int) -> None:
         """Renditions are dated by the packager."""
 
     def write(self, track: str, sample: Sample) -> None:
         child, config = self._child, self._config
-        if track != VIDEO or child is None or config is None:
+        if track != VIDEO or config is None:
+            return
+        if child is None:
+            self._keep(sample)
             return
         if not child.writable or (self._waiting and not sample.key):
             self._waiting = True
@@ -73,6 +85,19 @@ class Feed:
 
     def end(self) -> None:
         self.flush()
+
+    def _keep(self, sample: Sample) -> None:
+        if self._kept is None:
+            return
+        if sample.key or self._kept_bytes + len(sample.data) > MAX_KEPT_BYTES:
+            self._forget()
+        if sample.key or self._kept:
+            self._kept.append(sample)
+            self._kept_bytes += len(sample.data)
+
+    def _forget(self) -> None:
+        if self._kept is not None:
+            self._kept, self._kept_bytes = [], 0
 
     def _facts(self, config: VideoConfig) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ from server.config import LiveConfig
 from server.ladder.live_ladder import LiveLadder, Packager
 from server.media.child import Children
 from server.media.ladder import Wish
-from server.media.transcoding import Settings, usable_encoder
+from server.media.transcoding import Settings, Transcoding, usable_encoder
 
 LADDER, PASSTHROUGH = "ladder", "passthrough"  # values of `renditions`, which may be a list too
 AT_ONCE = "this node transcodes as many live streams as it may: live.max_ladders"
@@ -95,7 +95,6 @@ class Ladders:
             whose.broadcast_id,
             wishes_of(renditions),
             packager,
-            self._children,
             on_wanted=partial(self._start, whose),
             on_event=partial(self._happened, whose),
         )
@@ -117,6 +116,7 @@ class Ladders:
         """There are pictures to transcode."""
         if self.running >= self._config.max_ladders:
             self._happened(whose, "live-stream.ladder.refused", {"reason": AT_ONCE})
+            self._ladders[whose.broadcast_id].connect(None)
             return
         task = self._running[whose.broadcast_id] = asyncio.create_task(self._run(whose))
         task.add_done_callback(partial(self._ended, whose))
@@ -125,7 +125,7 @@ class Ladders:
         assert self._encoder is not None
         encoder = await asyncio.shield(self._encoder)
         settings = Settings(encoder, LOOKAHEAD[whose.latency_mode], self._config.ladder_nice)
-        await self._ladders[whose.broadcast_id].run(settings)
+        await self._ladders[whose.broadcast_id].run(partial(Transcoding, self._children, settings))
 
     def _ended(self, whose: Whose, task: asyncio.Task[None]) -> None:
         del self._running[whose.broadcast_id]

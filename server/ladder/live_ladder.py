@@ -12,10 +12,9 @@ from typing import Any, Protocol
 from server import clock, log
 from server.formats.avc import AvcError, video_config
 from server.formats.sample import Sample, TrackConfig, VideoConfig
-from server.ladder.feed import Feed
-from server.media.child import ChildFailed, Children
+from server.ladder.feed import Child, Feed
+from server.media.child import ChildFailed
 from server.media.ladder import Source, Wish, rungs
-from server.media.transcoding import Settings, Transcoding
 from server.media.wire import Config, Dropped, Flush, Message, Status, Unit
 from server.stream.reader import VIDEO
 
@@ -24,9 +23,15 @@ LONGEST_WAIT_S = 30.0
 STEADY_S = 60.0  # a child that lived so long had nothing wrong with it from the start
 DRAIN_S = 2.0  # for the last pictures at the end of a broadcast; the recording's renditions end with them
 
-OnEvent = Callable[[str, dict[str, Any]], None]  # its type and facts
-
 _log = log.get("ladder")
+
+
+class Transcoder(Child, Protocol):
+    """A child, as `media.transcoding` has it."""
+
+    def finish(self) -> None: ...
+
+    async def run(self) -> None: ...
 
 
 class Packager(Protocol):
@@ -40,6 +45,10 @@ class Packager(Protocol):
         """The rendition ends here."""
 
 
+MakeTranscoder = Callable[[Callable[[Message], None]], Transcoder]  # of what hears it
+OnEvent = Callable[[str, dict[str, Any]], None]  # its type and facts
+
+
 class LiveLadder(Feed):
     """A reader of the stream. `run` from the first configuration of pictures on."""
 
@@ -48,7 +57,6 @@ class LiveLadder(Feed):
         broadcast_id: str,
         wishes: Sequence[Wish] | None,
         packager: Packager,
-        children: Children,
         on_wanted: Callable[[], None],
         on_event: OnEvent,
     ) -> None:
@@ -61,10 +69,9 @@ class LiveLadder(Feed):
         self._broadcast_id = broadcast_id
         self._asked_for = wishes
         self._packager = packager
-        self._children = children
         self._on_event = on_event
         self._on_wanted: Callable[[], None] | None = on_wanted
-        self._transcoding: Transcoding | None = None
+        self._transcoder: Transcoder | None = None
         self._names: dict[int, str] = {}  # of the child's tracks
         self._configs: dict[str, tuple[int, VideoConfig]] = {}  # what viewers were told, and of which generation
         self._flushed = 0
@@ -90,12 +97,12 @@ class LiveLadder(Feed):
 
     # --- the child
 
-    async def run(self, settings: Settings) -> None:
+    async def run(self, make: MakeTranscoder) -> None:
         """Until everything was given up; cancelled at the end of the broadcast."""
         wait_s = FIRST_WAIT_S
         while self._wanted:
             began = clock.monotonic()
-            reason = await self._live(settings)
+            reason = await self._live(make)
             if not self._wanted:
                 return
             if clock.monotonic() - began > STEADY_S:
@@ -108,9 +115,9 @@ class LiveLadder(Feed):
     def _wanted(self) -> bool:
         return bool(self.wishes) or not self.given_up
 
-    async def _live(self, settings: Settings) -> str:
+    async def _live(self, make: MakeTranscoder) -> str:
         """One child, from its start to its end; why it ended."""
-        child = self._transcoding = Transcoding(self._children, settings, self._hear)
+        child = self._transcoder = make(self._hear)
         running = asyncio.ensure_future(child.run())
         self.connect(child)
         try:
@@ -122,7 +129,7 @@ class LiveLadder(Feed):
             return str(failure)
         finally:
             self.connect(None)
-            self._transcoding = None
+            self._transcoder = None
             self._names.clear()
             self._drained.set()
             if not running.done():
@@ -172,8 +179,8 @@ class LiveLadder(Feed):
         self._names = {track: other for track, other in self._names.items() if other != name}
         self._packager.drop(name)
         self._on_event("live-stream.rendition.dropped", {"rendition": name, "reason": reason})
-        if not self.renditions and self._transcoding is not None:
-            self._transcoding.finish()
+        if not self.renditions and self._transcoder is not None:
+            self._transcoder.finish()
 
     # --- the end
 

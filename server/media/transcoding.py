@@ -56,13 +56,17 @@ class Transcoding(asyncio.Protocol):
         self._heard = 0.0
         self._lost = asyncio.Event()
         self._finished_at: float | None = None
-        self.writable = False  # there is a child, and it takes what it is sent
+        self._early: list[bytes | memoryview] = []  # said before the socket was there
+        self.writable = True  # until the child takes no more, or is gone
 
     def send(self, *messages: Message) -> None:
         """Raises WireError at a picture that is too large."""
         pieces = [piece for message in messages for piece in encode(message)]
         if self._transport is not None:
             self._transport.writelines(pieces)
+        elif self.writable:
+            self._early += pieces
+            self.writable = sum(map(len, self._early)) < MAX_UNSENT_BYTES
 
     def finish(self) -> None:
         """Nothing more is sent: the child says what is left, and ends."""
@@ -124,7 +128,11 @@ class Transcoding(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         transport.set_write_buffer_limits(MAX_UNSENT_BYTES, RESUME_BYTES)
         self._transport = transport
-        self.writable = True
+        self.writable = self._finished_at is None
+        early, self._early = self._early, []
+        transport.writelines(early)
+        if self._finished_at is not None:
+            transport.write_eof()
 
     def pause_writing(self) -> None:
         self.writable = False

@@ -2,7 +2,7 @@
 
 from server.formats.aac import audio_config
 from server.formats.sample import Sample, VideoConfig
-from server.ladder.feed import Feed
+from server.ladder.feed import MAX_KEPT_BYTES, Feed
 from server.media.ladder import Wish
 from server.media.wire import Config, Flush, Message, Unit
 
@@ -101,6 +101,31 @@ def test_a_publisher_that_goes_and_comes_back() -> None:
     feed.configure("video", VIDEO, 4)
     feed.write("video", sample(9, key=True))
     assert child.took() == [Config(0, 4, FACTS, b"entry"), unit(9, key=True)]
+
+
+def test_the_first_pictures_are_kept_for_the_first_child() -> None:
+    feed, child = Feed(), FakeChild()
+    feed.configure("video", VIDEO, 3)
+    for number in range(6):
+        feed.write("video", sample(number, key=number in (1, 4)))
+    feed.connect(child)
+    assert child.took()[1:] == [unit(4, key=True), unit(5)]
+    feed.write("video", sample(6))
+    assert child.took() == [unit(6)]
+    feed.connect(None)
+    feed.write("video", sample(7, key=True))
+    feed.connect(child)
+    assert child.took() == []  # a child that is started again begins with what comes then
+
+
+def test_what_is_kept_is_bounded() -> None:
+    feed, child = Feed(), FakeChild()
+    feed.configure("video", VIDEO, 3)
+    feed.write("video", Sample(0, 0, True, bytes(MAX_KEPT_BYTES)))
+    feed.write("video", sample(1))
+    feed.write("video", sample(2))
+    feed.connect(child)
+    assert child.took() == []
 
 
 def test_another_child_begins_anew_and_nobody_takes_nothing() -> None:

@@ -73,8 +73,6 @@ async def transcoded(children: Children, *messages: Message, settings: Settings 
     child = Transcoding(children, settings or Settings(), heard)
     running = asyncio.ensure_future(child.run())
     async with asyncio.timeout(PATIENCE_S):
-        while not child.writable:
-            await asyncio.sleep(0)
         child.send(*messages)
         child.finish()
         await running
@@ -163,8 +161,6 @@ async def test_it_speaks_every_second_and_counts(children: Children) -> None:
     child = Transcoding(children, Settings(), heard)
     running = asyncio.ensure_future(child.run())
     async with asyncio.timeout(PATIENCE_S):
-        while not child.writable:
-            await asyncio.sleep(0)
         child.send(config_of(source), *source.units, Flush(1))
         await heard.until_flushed(1)
         heard.messages.clear()
@@ -183,8 +179,6 @@ async def test_a_child_that_is_killed_says_so(children: Children) -> None:
     child = Transcoding(children, Settings(), heard)
     running = asyncio.ensure_future(child.run())
     async with asyncio.timeout(PATIENCE_S):
-        while not child.writable:
-            await asyncio.sleep(0)
         child.send(Config(0, 0, {}, b""))
         with pytest.raises(ChildFailed, match="crashed"):
             await running
