@@ -16,6 +16,7 @@ from server.catalog.models import LiveStream
 from server.config import LiveConfig
 from server.ingest.beginnings import Began, Beginnings
 from server.ingest.endings import Endings
+from server.ingest.health.episodes import News
 from server.ingest.on_air import Connection, OnAir, Publisher, Refused
 from server.ingest.recordings import Recordings
 from server.ingest.registry import Registry
@@ -129,7 +130,7 @@ class Broadcasts:
             on_air.rearm(None)
             publisher.go_on_air()
         else:
-            on_air.standby = publisher
+            on_air.standby, on_air.paired = publisher, True
             _log.info("standing by", live_stream=live_stream_id, connection=connection.id, ingest=role)
         return publisher
 
@@ -197,6 +198,7 @@ class Broadcasts:
 
     def _interrupt(self, on_air: OnAir, reason: str) -> None:
         on_air.state = "interrupted"
+        on_air.health.fault(clock.wall_ms(), reason)
         _log.info("interrupted", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, reason=reason)
         if not self._registry.closing:
             self._registry.spawn(self._states.interrupted(on_air, reason))
@@ -233,7 +235,18 @@ class Broadcasts:
 
     def rejected(self, publisher: Publisher, reason: str) -> None:
         """An event says why a publisher was sent away."""
+        publisher.stage.health.fault(clock.wall_ms(), reason)
         self._registry.spawn(self._states.rejected(_broadcast_of(publisher), reason))
+
+    def send_away(self, publisher: Publisher, reason: str) -> None:
+        """What it sends can't be shown: it is told, and its broadcast goes on without it or ends."""
+        publisher.rejected(reason)
+        publisher.closed(reason, ended=True)
+        publisher.connection.close(reason)
+
+    def warned(self, on_air: OnAir, news: News) -> None:
+        """A warning about what is on air begins, or is over."""
+        self._registry.spawn(self._states.warned(on_air, news))
 
     # --- the end
 

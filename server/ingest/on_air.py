@@ -1,23 +1,40 @@
 """A broadcast as this process knows it, and the connections that may write into it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from server import clock
 from server.formats.sample import TrackConfig
+from server.ingest.health.health import Health
+from server.ingest.health.reading import Link
 from server.ingest.switch import Chosen, Role, Steadiness
 from server.packager.live import LivePackager
 from server.stream.stream import Stream
 from server.stream.timeline import MPEG_TS_CLOCK, RTMP_CLOCK, PublisherClock
 
 CLOCKS: Mapping[str, PublisherClock] = {"srt": MPEG_TS_CLOCK}  # by protocol; else that of RTMP
+KEY_INTERVALS = 8  # looked at
+MAX_INTERVAL_S = 60.0
 ALONE_S = 2.0  # an encoder beside another that announces no video for so long sends sound only
 
 
 class Refused(Exception):
     """The publisher is not let in; the text is for the broadcaster to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a connection knows of its encoder, for the health of the stream; None where it does not."""
+
+    encoder: str = ""
+    peer: str = ""  # its address
+    frame_rate: float | None = None  # as announced, as the bit rate: bits a second of pictures and sound
+    bitrate: float | None = None
+    link: Link | None = None
+    counters: Mapping[str, float] = field(default_factory=dict)  # the protocol's own, shown as they are
 
 
 class Connection(Protocol):
@@ -32,6 +49,10 @@ class Connection(Protocol):
         """When data last came, on clock.monotonic()."""
         ...
 
+    def facts(self) -> Facts:
+        """Asked once a second at most."""
+        ...
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Stage:
@@ -42,6 +63,8 @@ class Stage:
     stream: Stream
     publisher: "Publisher | None" = None  # whose media is written
     standby: "Publisher | None" = None  # connected under the other key
+    paired: bool = False  # two encoders have been connected at once
+    health: Health = field(default_factory=Health)
 
     @property
     def publishers(self) -> tuple["Publisher", ...]:
@@ -66,6 +89,22 @@ class OnAir(Stage):
         if self.timer:
             self.timer.cancel()
         self.timer = timer
+
+
+class KeyFrames:
+    """When a publisher's key frames came, and how far apart they are."""
+
+    def __init__(self, since: float) -> None:
+        self.last = since  # seconds, monotonic: when the last one came, or the publisher
+        self.intervals: deque[float] = deque(maxlen=KEY_INTERVALS)  # seconds, by timestamp
+        self._timestamp: int | None = None
+
+    def came(self, timestamp: int, clock: PublisherClock, now: float) -> None:
+        if self._timestamp is not None:
+            interval = (timestamp - self._timestamp) % clock.wrap / clock.rate
+            if interval < MAX_INTERVAL_S:  # else the clock has jumped
+                self.intervals.append(interval)
+        self._timestamp, self.last = timestamp, now
 
 
 class LifeCycle(Protocol):
@@ -93,6 +132,7 @@ class Publisher:
         self.role: Role = role
         self.since = clock.monotonic()
         self.steadiness = Steadiness()
+        self.keys = KeyFrames(self.since)
         self._shown = False  # a picture of it, or sound where it sends that only, was written
         self._clock = CLOCKS.get(connection.protocol, RTMP_CLOCK)
         self._configs: dict[str, TrackConfig] = {}
@@ -114,6 +154,20 @@ class Publisher:
         return self.stage.broadcast_id if isinstance(self.stage, OnAir) else ""
 
     @property
+    def video_config(self) -> TrackConfig | None:
+        """What it announced of its main pictures."""
+        return self._configs.get("video")
+
+    @property
+    def configs(self) -> Mapping[str, TrackConfig]:
+        """What it announced, by track."""
+        return self._configs
+
+    @property
+    def has_audio(self) -> bool:
+        return "audio" in self._configs
+
+    @property
     def current(self) -> bool:
         return self.stage.publisher is self
 
@@ -126,8 +180,10 @@ class Publisher:
     def go_on_air(self) -> None:
         """Its media is what is written from now on; what it had announced before is said again."""
         self.stage.publisher = self
+        self.stage.health.connections += 1
         self._shown = False
         self.since = clock.monotonic()
+        self.keys = KeyFrames(self.since)
         now_ms = clock.wall_ms()
         self._stream.begin(now_ms, self._clock)
         for track, config in self._configs.items():
@@ -153,6 +209,7 @@ class Publisher:
                 return
         self._stream.write_video(timestamp, cts, key, data, clock.wall_ms(), track)
         if key and track == "video":
+            self.keys.came(timestamp, self._clock, clock.monotonic())
             self._show()
 
     def audio(self, timestamp: int, data: bytes | memoryview, track: str = "audio") -> None:

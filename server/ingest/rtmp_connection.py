@@ -10,8 +10,9 @@ from collections.abc import Coroutine
 from typing import Any, Protocol, cast
 
 from server import clock, ids, log
+from server.ingest.announced import announced
 from server.ingest.broadcasts import Broadcasts
-from server.ingest.on_air import Publisher, Refused
+from server.ingest.on_air import Facts, Publisher, Refused
 from server.ingest.rtmp_media import Rejected, RtmpMedia
 from server.ingest.ticker import Ticker
 from server.protocols.rtmp.command import PUBLISH_BAD_NAME
@@ -63,6 +64,9 @@ class RtmpConnection(asyncio.Protocol):
 
     def last_heard(self) -> float:
         return self._core.last_received
+
+    def facts(self) -> Facts:
+        return announced(self._media.metadata_sent if self._media else {}, self._core.agent, self._peer)
 
     # --- asyncio.Protocol
 

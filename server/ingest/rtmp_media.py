@@ -74,6 +74,10 @@ class RtmpMedia:
         self._plain_video = self._plain_audio = False  # the main track is AVC or AAC, and configured
         self._metadata: Mapping[str, Value] = {}
 
+    @property
+    def metadata_sent(self) -> Mapping[str, Value]:
+        return self._metadata
+
     def metadata(self, properties: Mapping[str, Value]) -> None:
         """onMetaData: of use for the names of tracks only."""
         self._metadata = properties

@@ -8,6 +8,7 @@ from server.catalog import broadcasts, live_streams
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Broadcast, LiveStream
 from server.ingest import intervals
+from server.ingest.health.episodes import News
 from server.ingest.intervals import Interval
 from server.ingest.on_air import OnAir
 from server.ingest.switch import Role
@@ -47,6 +48,11 @@ class States:
     async def switched(self, on_air: OnAir, role: Role, reason: str) -> None:
         """Another encoder is on air."""
         await self._write(on_air, _told, "ingest.switched", ingest=role, reason=reason)
+
+    async def warned(self, on_air: OnAir, news: News) -> None:
+        """A warning about the health of what is sent begins, or is over."""
+        details = {"code": news.warning.code, "message": news.warning.message, "active": news.active}
+        await self._write(on_air, _told, "health.warning", **details)
 
     async def ended(self, on_air: OnAir, reason: str) -> None:
         """The end and, in the same transaction, the recording; `on_air.kept` says whether there is one."""

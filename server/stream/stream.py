@@ -87,6 +87,11 @@ class Stream:
             return None
         return run.sounds[AUDIO].at_ms - run.video.last_ms
 
+    @property
+    def repaired(self) -> int:
+        """Timestamps of this generation's pictures that were moved to keep their order."""
+        return self._run.video.repaired if self._run and self._run.video else 0
+
     def trouble(self, now_ms: int) -> str | None:
         """Why this publisher can't be shown, for it to be told and sent away; None while all is well."""
         since_ms = self._keyless_ms

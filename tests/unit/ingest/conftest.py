@@ -16,7 +16,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
 from server.config import LiveConfig, RtmpConfig
 from server.ingest.broadcasts import Broadcasts
-from server.ingest.on_air import OnAir, Publisher
+from server.ingest.on_air import Facts, OnAir, Publisher
 from server.ingest.rtmp import Listener
 from server.packager.presentation import Span
 from server.storage.layout import Layout
@@ -36,12 +36,16 @@ class FakeConnection:
     protocol: str = "rtmp"
     closed: list[str] = field(default_factory=list)
     heard: float = field(default_factory=clock.monotonic)
+    known: Facts = field(default_factory=Facts)
 
     def close(self, reason: str) -> None:
         self.closed.append(reason)
 
     def last_heard(self) -> float:
         return self.heard
+
+    def facts(self) -> Facts:
+        return self.known
 
 
 @dataclass(eq=False)
