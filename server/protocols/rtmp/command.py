@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from server.formats import flv
 from server.formats.amf0 import UNDEFINED, AmfError, Value, decode, decode_some, encode
 from server.protocols.rtmp.errors import CommandError
 from server.protocols.rtmp.message import COMMAND, Message, without_amf3_byte
@@ -16,11 +17,12 @@ CONNECTION_CLOSED = "NetConnection.Connect.Closed"
 
 MESSAGE_STREAM = 1  # a publisher needs one; every createStream gets this number
 
-# What we take besides plain AVC and AAC, as Enhanced RTMP v2 asks a server to say. A codec more is a row more.
+# What we take, as Enhanced RTMP v2 asks a server to say: what formats/flv reads.
 _CAN_FORWARD = 4
-VIDEO_FOURCCS: Mapping[str, int] = {"avc1": _CAN_FORWARD}
-AUDIO_FOURCCS: Mapping[str, int] = {"mp4a": _CAN_FORWARD}
-CAPS_EX = 0  # no reconnect request, no multitrack, no ModEx, no nanosecond offsets
+VIDEO_FOURCCS: Mapping[str, int] = dict.fromkeys(flv.VIDEO_FOURCCS.values(), _CAN_FORWARD)
+AUDIO_FOURCCS: Mapping[str, int] = dict.fromkeys(flv.AUDIO_FOURCCS.values(), _CAN_FORWARD)
+_MULTITRACK, _MOD_EX = 2, 4
+CAPS_EX = _MULTITRACK | _MOD_EX  # no reconnect request; of ModEx packets, nanoseconds are read over
 _ENHANCED_KEYS = frozenset(("fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap", "capsEx"))
 
 

@@ -110,10 +110,10 @@ def test_an_enhanced_connect_is_told_what_we_take(key: str) -> None:
     info = decode(commands.connected(_command("connect", 1, {"app": "live", key: None})))[3]
 
     assert isinstance(info, dict)
-    assert info["fourCcList"] == ["avc1", "mp4a"]
-    assert info["videoFourCcInfoMap"] == {"avc1": 4.0}
-    assert info["audioFourCcInfoMap"] == {"mp4a": 4.0}
-    assert info["capsEx"] == 0.0
+    assert info["fourCcList"] == ["avc1", "hvc1", "av01", "vp09", "mp4a", "Opus", "fLaC", "ac-3", "ec-3"]
+    assert info["videoFourCcInfoMap"] == {"avc1": 4.0, "hvc1": 4.0, "av01": 4.0, "vp09": 4.0}
+    assert info["audioFourCcInfoMap"] == {"mp4a": 4.0, "Opus": 4.0, "fLaC": 4.0, "ac-3": 4.0, "ec-3": 4.0}
+    assert info["capsEx"] == 6.0  # multitrack, ModEx
 
 
 def test_answers() -> None:

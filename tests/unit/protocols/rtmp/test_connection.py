@@ -305,7 +305,7 @@ def test_an_enhanced_connect_is_answered_in_kind() -> None:
 
     info = answers[0][3]
     assert isinstance(info, dict)
-    assert info["fourCcList"] == ["avc1", "mp4a"]
+    assert info["fourCcList"] == ["avc1", "hvc1", "av01", "vp09", "mp4a", "Opus", "fLaC", "ac-3", "ec-3"]
 
 
 def test_a_ping_is_answered() -> None:
