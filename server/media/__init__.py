@@ -2,5 +2,6 @@
 
 Bytes that a stranger made are opened by native code in a child with limits only; `child` starts and watches it, `guard`
 is the first thing that runs inside. It knows nothing of rows, paths, jobs or HTTP: open file descriptors come in,
-values and bytes go out. `av` is imported nowhere else, and never by the server itself before a child needs it.
+values and bytes go out. `mpegts` reads what publishers send who proved their key; of it only MP2 comes to libav in the
+server itself. `av` is imported nowhere else, and never by the server itself before that.
 """
