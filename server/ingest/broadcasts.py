@@ -15,7 +15,7 @@ from server.catalog.database import Database
 from server.catalog.models import LiveStream
 from server.config import LiveConfig
 from server.ingest.beginnings import Began, Beginnings
-from server.ingest.endings import Endings
+from server.ingest.endings import Endings, Over
 from server.ingest.health.episodes import News
 from server.ingest.on_air import Connection, OnAir, Publisher, Refused
 from server.ingest.recordings import Recordings
@@ -31,6 +31,10 @@ TAKEN_OVER = "taken over by a new publisher with the same key"
 _log = log.get("live")
 
 
+async def _nothing(on_air: OnAir) -> None:
+    """Nobody has to be waited for at the end."""
+
+
 class Broadcasts:
     """All that is on air in this process. `async with Broadcasts.open(…)`."""
 
@@ -43,7 +47,7 @@ class Broadcasts:
         on_gone: Callable[[str], None],
         on_part: Callable[[int], None],
         on_began: Began,
-        on_over: Callable[[OnAir], None],
+        on_over: Over,
     ) -> None:
         self._database = database
         self._registry = Registry()
@@ -68,12 +72,12 @@ class Broadcasts:
         on_gone: Callable[[str], None],
         on_part: Callable[[int], None] = lambda end_ms: None,
         on_began: Began = lambda live, on_air: None,
-        on_over: Callable[[OnAir], None] = lambda on_air: None,
+        on_over: Over = _nothing,
     ) -> AsyncIterator[Self]:
         """Takes up what a restart left, and leaves what is on air for the next start to take up.
 
         `on_part` is told the wall clock at the end of each part's media, `on_began` of a broadcast before its media,
-        `on_over` when none follows.
+        `on_over`, waited for, when none follows.
         """
         broadcasts = cls(database, store, config, on_recorded, on_gone, on_part, on_began, on_over)
         for broadcast_id in await broadcasts._restart.take_up(database):

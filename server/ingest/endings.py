@@ -1,7 +1,7 @@
 """The end of a broadcast: playlists and files closed, then stated, until the catalogue has it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from server import log
 from server.errors import Problem
@@ -15,6 +15,8 @@ LINGER_S = 60.0  # an ended playlist keeps EXT-X-ENDLIST this long, then the man
 FLUSH_TIMEOUT_S = 10.0  # waiting for the disk at the end of a broadcast
 RETRY_S = 5.0  # an end that the catalogue or the disk refused is stated again after this
 
+Over = Callable[[OnAir], Awaitable[None]]  # no media follows: waited for before the stream's readers are told
+
 _log = log.get("live")
 
 
@@ -27,13 +29,13 @@ class Endings:
         store: SegmentStore,
         states: States,
         on_gone: Callable[[str], None],
-        on_over: Callable[[OnAir], None],
+        on_over: Over,
     ) -> None:
         self._registry = registry
         self._store = store
         self._states = states
         self._on_gone = on_gone  # segments of the broadcast that no video shows are wanted no more
-        self._on_over = on_over  # no media follows: before the stream's readers are told
+        self._on_over = on_over
 
     def soon(self, on_air: OnAir, reason: str) -> None:
         on_air.due = reason  # from now on, whoever comes first
@@ -94,20 +96,22 @@ class Endings:
         reason = on_air.due or ""
         on_air.rearm(None)
         if on_air.state != "ended":
-            self._close(on_air, reason)
+            await self._close(on_air, reason)
         await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._store.flush())), FLUSH_TIMEOUT_S)
         await self._states.ended(on_air, reason)
         on_air.stated = True
         on_air.rearm(asyncio.get_running_loop().call_later(LINGER_S, lambda: self.forget(on_air)))
         _log.info("ended", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, reason=reason)
 
-    def _close(self, on_air: OnAir, reason: str) -> None:
+    async def _close(self, on_air: OnAir, reason: str) -> None:
         publishers, on_air.publisher, on_air.standby = on_air.publishers, None, None
         on_air.state = "ended"
         for publisher in publishers:
             publisher.connection.close(reason)
-        self._on_over(on_air)
-        on_air.stream.end()
+        try:
+            await self._on_over(on_air)
+        finally:
+            on_air.stream.end()
 
     def forget(self, on_air: OnAir) -> None:
         """It is not shown any more."""
