@@ -144,7 +144,7 @@ class Broadcasts:
         if old is None:
             return
         if clock.monotonic() - old.connection.last_heard() < SILENT_S:
-            raise Refused("the stream key is in use by another publisher")
+            raise Refused("the stream key is in use by another publisher", "busy")
         if on_air.publisher is old:
             on_air.publisher = None
             on_air.stream.interrupt()
@@ -279,7 +279,7 @@ def _broadcast_of(publisher: Publisher) -> OnAir:
 
 def _admitted(live: LiveStream | None) -> LiveStream:
     if live is None:
-        raise Refused("unknown stream key")
+        raise Refused("unknown stream key", "unknown")
     if live.state == "disabled":
-        raise Refused("the live stream is disabled")
+        raise Refused("the live stream is disabled", "disabled")
     return live

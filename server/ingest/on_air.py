@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from server import clock
 from server.formats.sample import TrackConfig
@@ -21,8 +21,15 @@ MAX_INTERVAL_S = 60.0
 ALONE_S = 2.0  # an encoder beside another that announces no video for so long sends sound only
 
 
+Cause = Literal["unknown", "disabled", "busy", "unavailable"]
+
+
 class Refused(Exception):
     """The publisher is not let in; the text is for the broadcaster to read."""
+
+    def __init__(self, reason: str, cause: Cause = "unavailable") -> None:
+        super().__init__(reason)
+        self.cause: Cause = cause
 
 
 @dataclass(frozen=True, slots=True)

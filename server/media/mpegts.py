@@ -137,6 +137,8 @@ def _track(stream: ElementaryStream, name: str) -> "_Track | None":
             return _PictureTrack(stream, name, HevcPictures())
         case "mp2":
             return _TranscodedTrack(stream, name)
+        case _:
+            pass
     codec = _sound_codec(stream)
     return _SoundTrack(stream, name, codec) if codec else None
 
@@ -151,7 +153,8 @@ def _sound_codec(stream: ElementaryStream) -> Codec | None:
             return OpusCodec(stream.channel_config)
         case "ac3" | "eac3":
             return Ac3Codec()
-    return None
+        case _:
+            return None
 
 
 class _Track:
