@@ -195,6 +195,21 @@ class Listener:
             return Refusal(error.code, str(error))
         return self._admit(pending, keys, latency_ms, now_us)
 
+    def check(
+        self, request: ConnectionRequested, now_us: int, *, passphrase: str = "", min_key_bits: int = 0
+    ) -> Refusal | None:
+        """Whether accept() would agree on a key, for an owner who has more to do before: the caller still waits. Where
+        it would not, the caller is refused."""
+        pending = self._pending.get((request.address, request.peer_id))
+        if pending is None or pending.request is not request:
+            return Refusal(Code.CLOSE, "the caller no longer waits")
+        try:
+            _agree_keys(pending.extensions.key_material, passphrase, min_key_bits, self._limits)
+        except SrtError as error:
+            self.reject(request, error.code, now_us)
+            return Refusal(error.code, str(error))
+        return None
+
     def reject(self, request: ConnectionRequested, code: int, now_us: int) -> None:
         """Refuse a caller: see reject.py. Nothing happens if it no longer waits."""
         pending = self._take_pending(request)
