@@ -1,7 +1,7 @@
 """Tracks as Enhanced RTMP sends them: from records and coded frames to configurations and samples' bytes.
 
-Some codecs say in their record all that a decoder needs (AVC, HEVC, AAC), some only with their first frame (VP9, Opus,
-AC-3), AV1 either way. All raise MediaError and nothing else.
+Some codecs say in their record all that a decoder needs (AVC, HEVC, AAC), some only with their first frame (VP9,
+AC-3), AV1 either way; of Opus and FLAC the first frame tells how long frames are. MediaError is all that is raised.
 """
 
 from server.formats import aac, ac3, av1, avc, flac, hevc, opus, vp9
@@ -114,7 +114,7 @@ class AudioTrack:
         self._odd = 0
 
     def configure(self, tag: AudioConfigRecord) -> AudioConfig | None:
-        """The configuration that a record makes; None where the first frame completes it."""
+        """The configuration that a record makes, with a guess at the length of frames; None where it says nothing."""
         if tag.codec == self.codec and tag.record == self._record:
             return self.config
         self.plain = False
@@ -144,7 +144,7 @@ class AudioTrack:
         if found is None or found == self.config:
             self._shape, self._odd = shape, 0
             return None
-        if self.config is not None and self._odd < MAX_ODD:
+        if self._shape and self._odd < MAX_ODD:
             self._odd += 1
             raise MediaError("a frame of another length than the ones before")
         self.codec, self.config, self._shape, self._odd = tag.codec, found, shape, 0
@@ -171,14 +171,14 @@ def _shape(tag: AudioFrame) -> bytes:
 
 
 def _of_audio_record(codec: str, record: bytes) -> tuple[AudioConfig | None, bytes]:
-    """The configuration, None where the first frame completes it, and the record without what doesn't matter."""
+    """The configuration, if the record makes one, and the record without what doesn't matter."""
     match codec:
         case "mp4a":
             return aac.audio_config(record), record
         case "Opus":
-            opus.OpusHead.parse(record)
+            return opus.audio_config(record), record
         case "fLaC":
-            return None, flac.StreamInfo.parse(record).block  # said again at the end, with the length
+            record = flac.StreamInfo.parse(record).block  # said again at the end, with the length
+            return flac.audio_config(record), record
         case _:
-            pass  # AC-3 has none
-    return None, record
+            return None, record  # AC-3 has none
