@@ -229,7 +229,7 @@ class Connection:
 
     def give_way(self) -> None:
         """Another connection takes this one's place; the event is in the next flush()."""
-        self._finish("taken over by a new connection from the same address", by_peer=True)
+        self._finish("taken over by a new connection from the same address", by_peer=False)
 
     # -- sending
 
