@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CONFIG := $(wildcard config.toml)
 PLAYER_SOURCES := $(shell find player -path player/node_modules -prune -o -path player/dist -prune -o -path player/tests -prune -o -type f -print)
 
-.PHONY: run setup player test test-fast lint types player-checks unit bench clean debian-packages
+.PHONY: run setup player test test-fast lint types player-checks unit bench soak clean debian-packages
 
 run: setup
 	@exec $(BIN)/sluice serve $(if $(CONFIG),--config $(CONFIG))
@@ -65,6 +65,10 @@ test-fast: $(VENV)/.ready-dev lint types
 # make bench ARGS="density latency --quick"
 bench: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# make soak ARGS="--minutes 5"
+soak: setup $(VENV)/.ready-dev debian-packages
+	$(BIN)/python -m tests.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) player/node_modules player/dist tests/clients/node_modules

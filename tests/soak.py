@@ -1,0 +1,193 @@
+"""A long run, by hand: publishers come and go, players poll, and nothing may grow.
+
+    make soak                       30 minutes
+    make soak ARGS="--minutes 5"
+
+Every ten seconds it prints the server's memory, open files, threads and how late parts came out. At the end it judges
+the run without its first part, in which caches fill: flat means no more than the limits below. Exit status 1 if not.
+"""
+
+import argparse
+import os
+import random
+import re
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+from tests.harness import media
+from tests.harness.publisher import Publisher
+from tests.harness.server import Server, until
+
+SAMPLE_S = 10.0
+WARM_UP = 0.2  # of the run
+MAX_GROWTH_MIB = 16.0  # of resident memory, from the first tenth after the warm-up to the last
+MAX_MORE_FILES = 8
+MAX_LATE_P99_S = 0.2
+UP_S = (40.0, 90.0)  # how long a restless publisher stays
+AWAY_S = (1.0, 5.0)  # within the reconnect window
+DVR_WINDOW_S = 60  # short, so that a full one is part of the warm-up
+
+STREAMS: Sequence[dict[str, Any]] = (
+    {"name": "steady", "latencyMode": "low"},
+    {"name": "restless", "latencyMode": "low"},
+    {"name": "restless", "latencyMode": "standard", "record": False},
+    {"name": "steady", "latencyMode": "ultra-low", "record": False},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The server at one moment."""
+
+    at_s: float
+    memory_mib: float
+    files: int
+    threads: int
+    late_p99_s: float  # of the parts since the sample before
+
+    def line(self) -> str:
+        return (
+            f"{self.at_s:7.0f} s  {self.memory_mib:7.1f} MiB  {self.files:4d} files  {self.threads:3d} threads  "
+            f"parts late p99 <= {self.late_p99_s * 1000:.0f} ms"
+        )
+
+
+class Lateness:
+    """Percentiles of /metrics' histogram between two looks."""
+
+    BUCKET = re.compile(r'^sluice_part_lateness_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.M)
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._before: dict[float, float] = {}
+
+    def p99_s(self) -> float:
+        found = self.BUCKET.findall(self._server.call("GET", "/metrics").text)
+        now = {float(bound): float(count) for bound, count in found}
+        grown = {bound: count - self._before.get(bound, 0.0) for bound, count in sorted(now.items())}
+        self._before = now
+        wanted = 0.99 * max(grown.values(), default=0.0)
+        return next((bound for bound, count in grown.items() if count >= wanted), 0.0)
+
+
+def look(server: Server, at_s: float, lateness: Lateness) -> Sample:
+    process = Path("/proc") / str(server.pid)
+    pages = int((process / "statm").read_text().split()[1])
+    return Sample(
+        at_s=at_s,
+        memory_mib=pages * os.sysconf("SC_PAGESIZE") / 2**20,
+        files=len(os.listdir(process / "fd")),
+        threads=len(os.listdir(process / "task")),
+        late_p99_s=lateness.p99_s(),
+    )
+
+
+def publish(source: Path, url: str, restless: bool, stop: threading.Event, chance: random.Random) -> None:
+    """Publishes until told to stop; a restless publisher breaks off now and then, and comes back."""
+    while not stop.is_set():
+        publisher = Publisher(source, url)
+        stop.wait(chance.uniform(*UP_S) if restless else None)
+        publisher.kill() if restless else publisher.stop()
+        stop.wait(chance.uniform(*AWAY_S))
+
+
+def watch(server: Server, path: str, stop: threading.Event) -> None:
+    """Polls the first media playlist as a player does, and takes the newest segment."""
+    while not stop.is_set():
+        master = server.get(path)
+        listed = [line for line in master.text.splitlines() if line and not line.startswith("#")]
+        if master.status == 200 and listed:
+            url = urljoin(path, listed[0])
+            newest = [line for line in server.get(url).text.splitlines() if line.endswith(".m4s")]
+            if newest:
+                server.get(urljoin(url, newest[-1]))
+        stop.wait(0.5)
+
+
+@contextmanager
+def threads(*works: Callable[[], None]) -> Iterator[None]:
+    running = [threading.Thread(target=work, daemon=True) for work in works]
+    for thread in running:
+        thread.start()
+    try:
+        yield
+    finally:
+        for thread in running:
+            thread.join(30)
+
+
+def run(minutes: float, folder: Path) -> list[Sample]:
+    settings = {"SLUICE_LIVE__DVR_WINDOW_S": str(DVR_WINDOW_S)}
+    server = Server(folder / "data", settings).start()
+    stop, chance = threading.Event(), random.Random(1)
+    works: list[Callable[[], None]] = []
+    for fields in STREAMS:
+        live = server.live_stream(**fields)
+        url, path = server.ingest_url(live), f"/live/{live['liveStreamId']}.m3u8"
+        restless = fields["name"] == "restless"
+        works.append(partial(publish, media.clip(10), url, restless, stop, chance))
+        works += [partial(watch, server, path, stop)] * 2
+    with ExitStack() as stack:
+        stack.callback(lambda: server.stop(20))
+        stack.enter_context(threads(*works))
+        stack.callback(stop.set)
+        return sample(server, minutes)
+
+
+def sample(server: Server, minutes: float) -> list[Sample]:
+    until(lambda: server.call("GET", "/metrics").status == 200)
+    samples, lateness, start = [], Lateness(server), time.monotonic()
+    lateness.p99_s()
+    while (at_s := time.monotonic() - start) < minutes * 60:
+        time.sleep(min(SAMPLE_S, max(0.1, minutes * 60 - at_s)))
+        samples.append(look(server, time.monotonic() - start, lateness))
+        say(samples[-1].line())
+    return samples
+
+
+def faults(samples: Sequence[Sample]) -> list[str]:
+    """What grew; a sentence each."""
+    kept = samples[int(len(samples) * WARM_UP) :]
+    tenth = max(1, len(kept) // 10)
+    first, last = kept[:tenth], kept[-tenth:]
+
+    def grown(read: Callable[[Sample], float]) -> float:
+        return statistics.median(map(read, last)) - statistics.median(map(read, first))
+
+    found = []
+    if (more := grown(lambda each: each.memory_mib)) > MAX_GROWTH_MIB:
+        found.append(f"memory grew by {more:.1f} MiB")
+    if (more := grown(lambda each: each.files)) > MAX_MORE_FILES:
+        found.append(f"{more:.0f} more files are open")
+    if (late := statistics.median(each.late_p99_s for each in kept)) > MAX_LATE_P99_S:
+        found.append(f"parts came up to {late:.2f} s late")
+    return found
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs publishers and players for long, and looks for growth.")
+    parser.add_argument("--minutes", type=float, default=30.0)
+    minutes = parser.parse_args().minutes
+    with tempfile.TemporaryDirectory(prefix="sluice-soak-") as folder:
+        found = faults(run(minutes, Path(folder)))
+    say("\n".join(found) or "flat")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
