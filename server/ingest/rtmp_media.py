@@ -119,7 +119,7 @@ class RtmpMedia:
         if isinstance(tag, flv.VideoFrame):
             if config := track.changed_by(tag):
                 self._configure(name, config, tag.track)
-            if track.config is None:
+            if track.config is None or track.codec != tag.codec:
                 raise MediaError("pictures come without a decoder configuration")
             self._publisher.video(timestamp_ms, tag.cts_ms, tag.key, track.data(tag), name)
             self._good(self._video, tag.track)
@@ -134,7 +134,7 @@ class RtmpMedia:
         if isinstance(tag, flv.AudioFrame):
             if config := track.changed_by(tag):
                 self._configure(name, config, tag.track)
-            if track.config is None:
+            if track.config is None or track.codec != tag.codec:
                 raise MediaError("sound comes without a decoder configuration")
             self._publisher.audio(timestamp_ms, tag.data, name)
             self._good(self._audio, tag.track)

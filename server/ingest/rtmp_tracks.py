@@ -9,9 +9,10 @@ from server.formats.flv import AudioConfigRecord, AudioFrame, VideoConfigRecord,
 from server.formats.hevc_sps import HevcError
 from server.formats.sample import AudioConfig, VideoConfig
 
-# So many frames of another length than the track's, one after the other, are a new configuration: one alone is the
-# end of a file that is being looped.
+# So many frames of AC-3 of another kind, one after the other, are a new configuration: one alone is damaged.
 MAX_ODD = 5
+# Their frames need not be as long as each other: the first one gives the usual length, the timeline looks at each.
+LENGTH_IN_FRAMES = ("Opus", "fLaC")
 
 
 class MediaError(ValueError):
@@ -110,7 +111,7 @@ class AudioTrack:
         self.config: AudioConfig | None = None
         self.plain = False
         self._record = b""
-        self._shape = b""  # the bytes of the last frame that tell its length and layout
+        self._shape = b""  # of the last frame
         self._odd = 0
 
     def configure(self, tag: AudioConfigRecord) -> AudioConfig | None:
@@ -131,10 +132,11 @@ class AudioTrack:
 
     def changed_by(self, tag: AudioFrame) -> AudioConfig | None:
         """The new configuration that a frame brings, if it brings one."""
-        if tag.codec == "mp4a":
+        if tag.codec == "mp4a" or (self._shape and tag.codec in LENGTH_IN_FRAMES):
             return None
-        shape = _shape(tag)
-        if shape == self._shape and self.config is not None:
+        # what tells rate, layout and length of AC-3: while it stays, nothing else has changed
+        shape = tag.data[4:7] if tag.codec == "ac-3" else tag.data[2:6]
+        if shape == self._shape and tag.codec == self.codec:
             self._odd = 0
             return None
         try:
@@ -144,9 +146,9 @@ class AudioTrack:
         if found is None or found == self.config:
             self._shape, self._odd = shape, 0
             return None
-        if self._shape and self._odd < MAX_ODD:
+        if self._shape and tag.codec == self.codec and self._odd < MAX_ODD:
             self._odd += 1
-            raise MediaError("a frame of another length than the ones before")
+            raise MediaError("a frame unlike the ones before")
         self.codec, self.config, self._shape, self._odd = tag.codec, found, shape, 0
         return found
 
@@ -158,16 +160,6 @@ class AudioTrack:
         if tag.codec == "Opus":
             return opus.audio_config(self._record, opus.packet_samples(tag.data))
         return flac.audio_config(self._record, flac.frame_samples(tag.data))
-
-
-def _shape(tag: AudioFrame) -> bytes:
-    """The bytes of a frame that tell its length and layout: while they stay, nothing else has changed."""
-    data = tag.data
-    if tag.codec == "Opus":
-        return data[:2] if data[0] & 3 == 3 else data[:1]
-    if tag.codec == "fLaC":
-        return data[:8]  # with the frame's number: each is looked at
-    return data[2:7]
 
 
 def _of_audio_record(codec: str, record: bytes) -> tuple[AudioConfig | None, bytes]:

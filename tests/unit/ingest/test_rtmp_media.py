@@ -106,6 +106,19 @@ def test_a_new_codec_in_mid_stream_is_configured(media: RtmpMedia, sink: FakeSin
     assert media.dropped == 0
 
 
+def test_frames_of_another_codec_than_the_record_are_dropped(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    media.audio(0, AAC_CONFIG)
+    media.video(0, b"\xa3hvc1" + PICTURE)
+    media.audio(0, b"\x91Opus\xfc\xff\xfe")
+    media.audio(0, b"\x90OpusOpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0")
+    media.audio(0, aac(b"\x21"))
+    assert sink.frames == {}
+    assert media.dropped == 3
+    media.audio(1, b"\x91Opus\xfc\xff\xfe")
+    assert list(sink.frames) == ["audio"]
+
+
 def test_frames_without_a_configuration_are_dropped_until_it_comes(media: RtmpMedia, sink: FakeSink) -> None:
     for at_ms in range(MAX_BROKEN - 1):
         media.video(at_ms, avc(PICTURE))

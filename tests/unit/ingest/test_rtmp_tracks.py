@@ -158,25 +158,28 @@ def opus_packet(configuration: int) -> AudioFrame:
     return AudioFrame(bytes((configuration << 3, 1, 2)), "Opus")
 
 
-def test_frames_of_another_length_are_dropped_until_they_are_the_rule() -> None:
+def ac3_packet(code: int) -> AudioFrame:
+    """A frame of silence of a bit rate by its frame size code."""
+    head = bytes.fromhex("0b770000") + bytes((code,)) + bytes.fromhex("4043e1")
+    return AudioFrame(head.ljust({8: 256, 20: 768}[code], b"\0"), "ac-3")
+
+
+def test_frames_of_another_kind_are_dropped_until_they_are_the_rule() -> None:
     track = AudioTrack()
-    config = track.configure(AudioConfigRecord("Opus", b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0"))
-    assert config
-    assert config.frame_length == 960
-    assert track.changed_by(opus_packet(31)) is None
+    assert track.configure(AudioConfigRecord("ac-3", b"")) is None
+    assert track.changed_by(ac3_packet(20))
     for _ in range(MAX_ODD):
-        with pytest.raises(MediaError, match="another length"):
-            track.changed_by(opus_packet(30))
-    changed = track.changed_by(opus_packet(30))
+        with pytest.raises(MediaError, match="unlike"):
+            track.changed_by(ac3_packet(8))
+    changed = track.changed_by(ac3_packet(8))
     assert changed
-    assert changed.frame_length == 480
-    assert track.changed_by(opus_packet(30)) is None
+    assert track.changed_by(ac3_packet(8)) is None
     with pytest.raises(MediaError):
-        track.changed_by(opus_packet(31))
-    assert track.changed_by(opus_packet(30)) is None  # one alone is forgotten
+        track.changed_by(ac3_packet(20))
+    assert track.changed_by(ac3_packet(8)) is None  # one alone is forgotten
     for _ in range(MAX_ODD):
         with pytest.raises(MediaError):
-            track.changed_by(opus_packet(31))
+            track.changed_by(ac3_packet(20))
 
 
 def test_the_first_frame_corrects_the_guess_at_its_length() -> None:
@@ -186,6 +189,7 @@ def test_the_first_frame_corrects_the_guess_at_its_length() -> None:
     assert config
     assert config.frame_length == 480
     assert track.config == config
+    assert track.changed_by(opus_packet(31)) is None  # each may be as long as it likes
 
 
 def test_flac_says_its_record_again_at_the_end() -> None:
