@@ -60,6 +60,14 @@ async def by_key(transaction: Transaction, stream_key: str) -> LiveStream | None
     return found
 
 
+async def scheduled(transaction: Transaction) -> list[LiveStream]:
+    """Those that begin or end by the clock, of every project."""
+    rows = await transaction.scalars(
+        select(LiveStream).where(or_(LiveStream.starts_at.is_not(None), LiveStream.stops_at.is_not(None)))
+    )
+    return list(rows)
+
+
 async def tell(transaction: Transaction, stream: LiveStream, what: str, **payload: Any) -> None:
     """An event of the live stream, `live-stream.<what>`."""
     await events.record(
@@ -84,6 +92,22 @@ async def move(transaction: Transaction, stream: LiveStream, state: str, **paylo
     await events.record(
         transaction, stream.project_id, stream.id, f"live-stream.{state}", {"liveStreamId": stream.id, **payload}
     )
+
+
+async def enable(transaction: Transaction, stream: LiveStream) -> None:
+    """Lets publishers in again; one that is enabled stays as it is."""
+    if stream.state == "disabled":
+        stream.state = "idle"
+        await tell(transaction, stream, "enabled")
+
+
+async def reset_key(transaction: Transaction, stream: LiveStream, *, backup: bool) -> None:
+    """A new key in place of the primary's or the backup's; the old one opens nothing any more."""
+    if backup:
+        stream.backup_key = new_stream_key()
+    else:
+        stream.stream_key = new_stream_key()
+    await tell(transaction, stream, "key.reset", ingest="backup" if backup else "primary")
 
 
 async def page(

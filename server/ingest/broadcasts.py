@@ -14,19 +14,20 @@ from server.catalog import live_streams
 from server.catalog.database import Database
 from server.catalog.models import LiveStream
 from server.config import LiveConfig
+from server.ingest.admission import admitted, early, make_room, role_of
 from server.ingest.beginnings import Began, Beginnings
 from server.ingest.endings import Endings, Over
 from server.ingest.health.episodes import News
 from server.ingest.on_air import Connection, OnAir, Publisher, Refused
 from server.ingest.recordings import Recordings
 from server.ingest.registry import Registry
+from server.ingest.rehearsals import Rehearsals
 from server.ingest.restart import NOT_BACK, STOPPING, Restart
 from server.ingest.states import Recorded, States
-from server.ingest.switch import SILENT_S, Role, why_switch
+from server.ingest.switch import Role, why_switch
 from server.storage.segments import SegmentStore
 
 SWITCH_S = 4.0  # while the other encoder is connected, viewers wait so long for its key frame uninterrupted
-TAKEN_OVER = "taken over by a new publisher with the same key"
 
 _log = log.get("live")
 
@@ -57,6 +58,9 @@ class Broadcasts:
         self._restart = Restart(
             self._registry, self._beginnings, self._states, self._endings.end, self._wait_for_return
         )
+        self.rehearsals = Rehearsals(
+            lambda live_stream_id, reason: self._registry.spawn(self._states.refused(live_stream_id, reason))
+        )
         self.recordings = Recordings(self._registry, store, self._states)
         self.refused = 0  # publishers not let in
         self.unknown = 0  # of these, with a key that is nobody's
@@ -85,6 +89,7 @@ class Broadcasts:
         try:
             yield broadcasts
         finally:
+            broadcasts.rehearsals.close(STOPPING)
             await broadcasts._restart.leave()
 
     def get(self, live_stream_id: str) -> OnAir | None:
@@ -102,61 +107,52 @@ class Broadcasts:
     async def publish(self, key: str, connection: Connection) -> Publisher:
         """Lets a publisher in by its stream key. Raises Refused with what to tell the broadcaster."""
         try:
-            live, role = await self._known(key)
+            live = await self._known(key)
             async with self._registry.lock(live.id):
-                return await self._admit(live.id, connection, role)
+                return await self._admit(live, connection, role_of(live, key))
         except Refused:
             self.refused += 1
             raise
 
-    async def _known(self, key: str) -> tuple[LiveStream, Role]:
+    async def _known(self, key: str) -> LiveStream:
         async with self._database.read() as transaction:
             live = await live_streams.by_key(transaction, key) if key else None
         if live is None:
             self.unknown += 1
-        return _admitted(live), "backup" if live and key == live.backup_key else "primary"
+        return admitted(live, clock.now())
 
-    async def _admit(self, live_stream_id: str, connection: Connection, role: Role) -> Publisher:
-        on_air = self._registry.get(live_stream_id)
+    async def _admit(self, live: LiveStream, connection: Connection, role: Role) -> Publisher:
+        on_air = self._registry.get(live.id)
         if on_air and on_air.due:  # what is over is stated before what follows
             await self._endings.end_locked(on_air, on_air.due)
             if not on_air.stated:
                 raise Refused("the last broadcast can't be ended yet, try again")
         if self._registry.closing:
             raise Refused(STOPPING)
-        if on_air is None or on_air.state == "ended":
-            on_air = await self._begin(live_stream_id, connection, role)
-        else:
-            self._replace(on_air, connection, role)
+        if on_air is not None and on_air.state != "ended":
+            make_room(on_air, role)
             self._registry.spawn(self._states.connected(on_air, connection.protocol, role))
-        publisher = Publisher(self, on_air, connection, role)
+        elif self.rehearsals.get(live.id) or early(live, clock.now()):
+            return self.rehearsals.admit(live.id, connection, role)
+        else:
+            on_air = await self._begin(live.id, connection, role)
+        return self._enter(on_air, Publisher(self, on_air, connection, role))
+
+    def _enter(self, on_air: OnAir, publisher: Publisher) -> Publisher:
+        """Whoever comes first is on air."""
         if on_air.publisher is None:
             on_air.rearm(None)
             publisher.go_on_air()
         else:
             on_air.standby, on_air.paired = publisher, True
-            _log.info("standing by", live_stream=live_stream_id, connection=connection.id, ingest=role)
+            _log.info("standing by", live_stream=on_air.live_stream_id, ingest=publisher.role)
         return publisher
-
-    def _replace(self, on_air: OnAir, connection: Connection, role: Role) -> None:
-        """Makes room for a publisher with this role. Raises Refused while the one who has it is alive."""
-        old = next((each for each in on_air.publishers if each.role == role), None)
-        if old is None:
-            return
-        if clock.monotonic() - old.connection.last_heard() < SILENT_S:
-            raise Refused("the stream key is in use by another publisher", "busy")
-        if on_air.publisher is old:
-            on_air.publisher = None
-            on_air.stream.interrupt()
-        else:
-            on_air.standby = None
-        old.connection.close(TAKEN_OVER)
-        _log.info("publisher taken over", live_stream=on_air.live_stream_id, connection=connection.id)
 
     async def _begin(self, live_stream_id: str, connection: Connection, role: Role) -> OnAir:
         """A new broadcast, in place of what lingers of the last one."""
         async with self._database.write() as transaction:
-            live = _admitted(await live_streams.find(transaction, live_stream_id))  # it may have changed meanwhile
+            found = await live_streams.find(transaction, live_stream_id)  # it may have changed meanwhile
+            live = admitted(found, clock.now())
             broadcast = await self._beginnings.row(transaction, live, connection.protocol)
             await live_streams.connected(transaction, live, broadcast.id, connection.protocol, role)
         if self._registry.closing:
@@ -166,6 +162,34 @@ class Broadcasts:
         on_air = self._beginnings.make(live, broadcast)
         self._registry.put(on_air)
         return on_air
+
+    async def begin_scheduled(self, live_stream_id: str) -> bool:
+        """Who rehearses before the scheduled start goes on air; False when nobody is there."""
+        async with self._registry.lock(live_stream_id):
+            waiting = self.rehearsals.take(live_stream_id)
+            try:
+                for publisher in waiting:
+                    await self._go_on_air(live_stream_id, publisher)
+            except Refused as refused:
+                for publisher in waiting:
+                    publisher.connection.close(str(refused))
+        return bool(waiting)
+
+    async def _go_on_air(self, live_stream_id: str, publisher: Publisher) -> None:
+        on_air = self._registry.get(live_stream_id)
+        if on_air is None or on_air.state == "ended":
+            on_air = await self._begin(live_stream_id, publisher.connection, publisher.role)
+        publisher.move(self, on_air)
+        self._enter(on_air, publisher)
+
+    async def cut(self, live_stream_id: str, role: Role, reason: str) -> None:
+        """Closes the connection with this key, whose broadcaster may come back with another one."""
+        async with self._registry.lock(live_stream_id):
+            for stage in (self._registry.get(live_stream_id), self.rehearsals.get(live_stream_id)):
+                for publisher in stage.publishers if stage else ():
+                    if publisher.role == role:
+                        publisher.closed(reason, ended=False)
+                        publisher.connection.close(reason)
 
     # --- life on air
 
@@ -275,11 +299,3 @@ def _broadcast_of(publisher: Publisher) -> OnAir:
     if not isinstance(publisher.stage, OnAir):
         raise TypeError("the publisher is not on air")
     return publisher.stage
-
-
-def _admitted(live: LiveStream | None) -> LiveStream:
-    if live is None:
-        raise Refused("unknown stream key", "unknown")
-    if live.state == "disabled":
-        raise Refused("the live stream is disabled", "disabled")
-    return live

@@ -45,6 +45,13 @@ class States:
         """Why a publisher was sent away."""
         await self._write(on_air, _told, "rejected", reason=reason)
 
+    async def refused(self, live_stream_id: str, reason: str) -> None:
+        """The same of one that was not on air."""
+        async with self._database.write() as transaction:
+            live = await live_streams.find(transaction, live_stream_id)
+            if live is not None:
+                await live_streams.tell(transaction, live, "rejected", reason=reason)
+
     async def switched(self, on_air: OnAir, role: Role, reason: str) -> None:
         """Another encoder is on air."""
         await self._write(on_air, _told, "ingest.switched", ingest=role, reason=reason)

@@ -3,6 +3,7 @@
 import pytest
 
 from server.ingest import broadcasts
+from server.ingest.admission import TAKEN_OVER
 from server.ingest.on_air import OnAir, Publisher, Refused
 from server.ingest.switch import SILENT_S, STEADY_S
 from tests.unit.ingest.conftest import FakeConnection, Studio, send, until
@@ -141,7 +142,7 @@ async def test_each_key_lets_in_one(studio: Studio) -> None:
 
     assert on_air.publishers == (primary, next)
     assert isinstance(backup.connection, FakeConnection)
-    assert backup.connection.closed == [broadcasts.TAKEN_OVER]
+    assert backup.connection.closed == [TAKEN_OVER]
 
 
 async def test_the_end_closes_both(studio: Studio) -> None:

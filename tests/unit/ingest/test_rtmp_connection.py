@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from server.ingest import broadcasts, rtmp_connection
+from server.ingest import admission, rtmp_connection
 from server.ingest.rtmp import Listener
 from server.ingest.rtmp_media import MAX_BROKEN
 from server.protocols.rtmp.limits import Limits
@@ -60,7 +60,7 @@ async def test_a_busy_key_is_told_and_the_first_goes_on(studio: Studio, listener
 async def test_a_silent_publisher_is_taken_over(
     studio: Studio, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcasts, "SILENT_S", 0.0)
+    monkeypatch.setattr(admission, "SILENT_S", 0.0)
     live = await studio.live_stream()
     async with Encoder.connect(listener.port) as first, Encoder.connect(listener.port) as second:
         await first.publish()
