@@ -1,10 +1,11 @@
 """Clips: a stretch of a broadcast as a video of its own, while it is on air or afterwards."""
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from aiohttp import web
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, PlainValidator, TypeAdapter, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from server.catalog.models import Video
 from server.errors import Problem
@@ -22,12 +23,32 @@ CLIPS = web.AppKey("clips", Clips)
 operations = Operations("Clips")
 
 LIMIT_S = 365 * 86400
-_Seconds = Annotated[float, Field(ge=-LIMIT_S, le=LIMIT_S)]
+
+
+def _moment(value: Any) -> Moment:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LIMIT_S:
+        return Seconds(value)
+    try:
+        return Wall(round(_DATE_TIME.validate_json(orjson.dumps(value)).timestamp() * 1000))
+    except ValueError:
+        raise PydanticCustomError(
+            "moment", "This attribute must be an ISO-8601 date-time with its offset, or a number of seconds."
+        ) from None
+
+
+_DATE_TIME = TypeAdapter(Annotated[AwareDatetime, Field(strict=True)])
 When = Annotated[
-    AwareDatetime | _Seconds,
-    Field(
-        description="A date-time, as EXT-X-PROGRAM-DATE-TIME and players show it; or seconds of media from the "
-        "beginning, negative ones back from the end."
+    Moment,
+    PlainValidator(_moment),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "number", "minimum": -LIMIT_S, "maximum": LIMIT_S},
+            ],
+            "description": "A date-time, as EXT-X-PROGRAM-DATE-TIME and players show it; or seconds of media from "
+            "the beginning, negative ones back from the end.",
+        }
     ),
 ]
 
@@ -86,8 +107,4 @@ def _made(call: Call, clip: Video | None, why_not: str) -> VideoAnswer:
 
 
 def _wish(body: ClipBody) -> Wish:
-    return Wish(_moment(body.start), _moment(body.end) if body.end is not None else None, body.title)
-
-
-def _moment(given: datetime | float) -> Moment:
-    return Wall(round(given.timestamp() * 1000)) if isinstance(given, datetime) else Seconds(given)
+    return Wish(body.start, body.end, body.title)
