@@ -73,9 +73,10 @@ _log = log.get("server")
 class Running:
     """A server that serves; its addresses for the ready line."""
 
-    def __init__(self, http: str, rtmp: str | None) -> None:
+    def __init__(self, http: str, rtmp: str | None, reload: Callable[[], None]) -> None:
         self.http = http
         self.rtmp = rtmp
+        self.reload = reload  # what may be renewed under a running server: the certificate
 
     def line(self, terminal: bool) -> str:
         """JSON for programs, a sentence for people."""
@@ -93,6 +94,7 @@ async def serve(config: Config) -> int:
     try:
         async with AsyncExitStack() as stack:
             running = await build(config, stack)
+            loop.add_signal_handler(signal.SIGHUP, running.reload)
             _settle()
             sys.stdout.write(running.line(sys.stdout.isatty()) + "\n")
             sys.stdout.flush()
@@ -232,7 +234,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
     rtmp_url = f"rtmp://{_reachable(config.rtmp.host)}:{listener.port}/live" if listener.port else None
-    return Running(config.http.public_url or f"http://{host}:{port}", rtmp_url)
+    return Running(config.http.public_url or f"http://{host}:{port}", rtmp_url, listener.reload)
 
 
 # --- parts

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from server import log
-from server.config import ConfigError, RtmpConfig
+from server.config import RtmpConfig
 from server.ingest.broadcasts import Broadcasts
+from server.ingest.certificate import Certificate
 from server.ingest.rtmp_connection import RtmpConnection
 from server.ingest.ticker import Ticker
 from server.protocols.rtmp.connection import CLOSE_DELAY_S
@@ -34,6 +35,7 @@ class Listener:
         self._connections: set[RtmpConnection] = set()
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._certificate: Certificate | None = None
         self.port: int | None = None
         self.tls_port: int | None = None
 
@@ -45,7 +47,8 @@ class Listener:
             if config.enabled:
                 listener.port = await listener._listen(config.host, config.port)
                 if config.certificate:
-                    listener.tls_port = await listener._listen(config.host, config.tls_port, tls_context(config))
+                    certificate = listener._certificate = Certificate(config)
+                    listener.tls_port = await listener._listen(config.host, config.tls_port, certificate.context)
             yield listener
         finally:
             await listener._close()
@@ -74,6 +77,11 @@ class Listener:
             connection.lost(None)
         await asyncio.sleep(0)  # transports close in the loop's next round
 
+    def reload(self) -> None:
+        """Reads the certificate again, for connections that come from now on."""
+        if self._certificate:
+            self._certificate.reload()
+
     @property
     def connections(self) -> int:
         return len(self._connections)
@@ -99,13 +107,3 @@ class Listener:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("an admission failed", exc_info=error)
-
-
-def tls_context(config: RtmpConfig) -> ssl.SSLContext:
-    """The certificate of RTMPS. Raises ConfigError."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(str(config.certificate), config.key)
-    except OSError as error:  # ssl.SSLError is one, and says little
-        raise ConfigError(f"rtmp.certificate: {config.certificate} can't be used ({error})") from None
-    return context

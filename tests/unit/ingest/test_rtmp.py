@@ -2,14 +2,14 @@
 
 import os
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from server.config import ConfigError, RtmpConfig
+from server.config import RtmpConfig
 from server.ingest import rtmp
 from server.ingest.rtmp import Listener
+from tests.harness.certificates import make_certificate
 from tests.unit.ingest.conftest import KEY, Studio, until
 from tests.unit.ingest.encoder import SORENSON, Encoder
 
@@ -78,15 +78,7 @@ async def test_disabled_it_listens_nowhere(studio: Studio) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Self-signed, for 127.0.0.1."""
-    folder = tmp_path_factory.mktemp("certificate")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True, timeout=30,
-    )  # fmt: skip
-    return certificate, key
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 async def test_a_publisher_over_tls(studio: Studio, certificate: tuple[Path, Path]) -> None:
@@ -113,9 +105,27 @@ async def test_a_tls_handshake_that_never_comes_is_given_up(
         await until(lambda: encoder.ended)
 
 
-def test_a_certificate_that_can_not_be_used_is_named(tmp_path: Path) -> None:
-    (tmp_path / "bad.pem").write_text("no certificate")
-    for name in ("bad.pem", "absent.pem"):
-        config = RtmpConfig(certificate=tmp_path / name)  # type: ignore[call-arg]
-        with pytest.raises(ConfigError, match=f"rtmp.certificate: .*{name}"):
-            rtmp.tls_context(config)
+async def test_connections_after_a_reload_get_the_new_certificate(studio: Studio, tmp_path: Path) -> None:
+    live = await studio.live_stream()
+    certificate, key = make_certificate(tmp_path)
+    before = ssl.create_default_context(cafile=str(certificate))
+    config = RtmpConfig(host="127.0.0.1", port=0, tls_port=0, certificate=certificate, key=key)  # type: ignore[call-arg]
+    opened = Listener.open(studio.broadcasts, config)
+    async with opened as listener, Encoder.connect(listener.tls_port, before) as first:
+        await first.publish()
+        first.media(1)
+        make_certificate(tmp_path)
+        listener.reload()
+
+        with pytest.raises(ssl.SSLCertVerificationError):
+            async with Encoder.connect(listener.tls_port, before):
+                pass
+        async with Encoder.connect(listener.tls_port, ssl.create_default_context(cafile=str(certificate))) as second:
+            assert await second.publish() == "NetStream.Publish.BadName"  # the first one is there still
+        first.media(1, start_ms=1000)
+        await until(lambda: studio.showing(live).stream.statistics.video_frames == 50)
+
+
+async def test_a_reload_without_a_certificate_does_nothing(listener: Listener) -> None:
+    listener.reload()
+    assert listener.tls_port is None
