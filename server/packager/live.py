@@ -1,35 +1,38 @@
 """A live broadcast: samples of its tracks in, renditions with windows and playlists out.
 
-One track is the master, video where there is any. It decides where segments end; the other follows, or has a gap
-where it has nothing, so that all renditions have the same media sequence numbers and discontinuities. Everything
-happens at once on the event loop: no queue lies between a sample and its part.
+One track is the master, `video` where there is any. It decides where segments end; the others follow, or have a gap
+where they have nothing, so that all renditions have the same media sequence numbers and discontinuities. Tracks that
+the publisher sends come along with the master. Renditions that are made of them (`720p`) come later, each at its own
+pace; what of them is not there in time is a gap too. Everything happens at once on the event loop: no queue lies
+between a sample and its part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from server.formats.m3u8.media import RenditionReport
-from server.formats.sample import AudioConfig, Sample, TrackConfig
+from server.formats.sample import AudioConfig, Sample, TrackConfig, VideoConfig
+from server.packager.cutters import Cutters
+from server.packager.followers import Follower
 from server.packager.latency import LATENCY_MODES, LatencyMode, LiveSettings
 from server.packager.live_master import live_master
-from server.packager.part_target import PartTarget, audio_part_target
 from server.packager.rendition import Rendition
-from server.packager.segmenter import AudioFollower, AudioSegmenter, Cut, Lengths, VideoSegmenter
-from server.packager.window import Window
-from server.storage.journal import SegmentEntry, TrackEntry
-from server.storage.segments import Recovered, RecoveredRendition, SegmentStore
+from server.packager.renditions import Renditions
+from server.packager.segmenter import Cut
+from server.packager.timetable import MasterSegment, Timetable
+from server.packager.track import Segmenter, Track, usual_frame
+from server.storage.segments import Recovered, SegmentStore
+from server.stream.reader import AUDIO_TRACKS, TRACKS
 from server.stream.timeline import Position
 
 __all__ = ["LATENCY_MODES", "LatencyMode", "LivePackager", "LiveSettings"]
 
 READY_PARTS = 3
-USUAL_RATES = (15.0, 20.0, 24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 120.0)  # pictures a second
-RATE_ERROR = 0.005  # of a first part; 29.97 counts as 30, which is what it says only roughly
 LONGEST_GOP_S = 10.0  # target durations follow key frames no further: players stay three of them behind
 PATIENCE_SEGMENTS = 3  # a rendition without a part by then is not waited for
+LATE = 2  # target durations until what a track still owes becomes a gap: less than the shortest window
 
 
 class LivePackager:
-    """A reader of a stream. `renditions` by name: "video", "audio"."""
+    """A reader of a stream. `renditions` by name: "video", "audio", "audio2", "720p"."""
 
     def __init__(
         self,
@@ -44,248 +47,270 @@ class LivePackager:
         self.live_stream_id = live_stream_id
         self.broadcast_id = broadcast_id
         self.settings = settings
-        self.renditions: dict[str, Rendition] = {}
+        self.renditions = Renditions(broadcast_id, settings, store)
         self.ended = False
         self.longest_gop_s: float | None = None  # as last seen, for the target duration of the next broadcast
         self.irregular_parts = 0
-        self._store = store
         self._generation = 0
         self._epoch_ms = 0
         self._end_ms = 0  # output time that was reached before a restart
         self._breaks = 0  # discontinuities so far
-        self._configs: dict[str, TrackConfig] = {}
-        self._tracks: dict[str, TrackEntry] = {}  # of this generation
-        self._master: VideoSegmenter | AudioSegmenter | None = None
-        self._follower: AudioFollower | None = None
-        self._early: list[Sample] = []  # sound before its follower begins
-        self._in_time = False  # sound was configured before the generation began, and so begins with it
-        self._video_target: PartTarget | None = None  # in force since the first part
+        self._tracks: dict[str, Track] = {}  # the newest of each name
+        self._master: Track | None = None
+        self._followers: list[Track] = []  # of this generation
+        self._expected: set[str] = set()
+        self._timetable = Timetable()
+        self._cutters = Cutters(settings, self.renditions)
         self._damaged = False  # a restart found segments missing
 
-    # --- the reader of a stream
+    # --- the reader of a stream, and of what is made of it
 
     def configure(self, track: str, config: TrackConfig, generation: int) -> None:
-        """A configuration; sound that joins a running generation begins with its next segment."""
-        if generation != self._generation:
+        """A configuration; what joins a running generation begins with its next segment.
+
+        Of a rendition made from the broadcast, `generation` is the one that its pictures were made from; a further
+        configuration within it must be the same.
+        """
+        known = self._tracks.get(track)
+        if track in TRACKS and generation != self._generation:
             self.flush()
             self._generation = generation
-        self._configs[track] = config
+        elif known is not None and known.generation == generation and known.config == config:
+            return
+        elif known is not None:
+            self._finish(known)
+        self._tracks[track] = Track(track, config, generation)
 
     def anchor(self, generation: int, epoch_ms: int) -> None:
         self._generation, self._epoch_ms = generation, epoch_ms
 
     def write(self, track: str, sample: Sample) -> None:
         """A sample; the first of a generation says which track is its master."""
-        if track not in ("video", "audio"):
+        found = self._tracks.get(track)
+        if found is None:
             return
-        master = self._master or self._begin(track)
-        if track == "video":
-            if isinstance(master, VideoSegmenter) and (cuts := master.push(sample)):
-                self._cut_video(master, cuts)
-        elif isinstance(master, AudioSegmenter):
-            if cuts := master.push(sample):
-                self._cut_audio(cuts)
-        elif self._follower is None:
-            self._early.append(sample)
-        elif cuts := self._follower.push(sample):
-            self._add("audio", cuts)
+        if found.segmenter is not None:
+            if cuts := found.segmenter.push(sample):
+                self._cut_master(found, found.segmenter, cuts)
+        elif found.follower is not None:
+            if cuts := found.follower.push(sample):
+                self._add(found, cuts)
+        elif self._master is None and track in TRACKS:
+            self._begin(found, sample)
+        elif isinstance(found.config, VideoConfig):
+            self._follow(found, sample)
+        else:
+            found.early.append(sample)
 
     def flush(self) -> None:
-        """Closes what is open: the samples in hand become parts, the segments end."""
+        """Closes what is open: the samples in hand become parts, the segments end.
+
+        Of renditions made from the broadcast the rest may still come.
+        """
         master = self._master
-        if isinstance(master, VideoSegmenter):
-            cuts = master.flush()
-            self._cut_video(master, cuts, final=True)
-            self.irregular_parts += master.irregular_parts
-            if self._follower is not None and cuts:
-                self._add("audio", self._follower.flush(self._audio_ticks(self.renditions["video"], cuts[-1].end)))
-        elif isinstance(master, AudioSegmenter):
-            self._cut_audio(master.flush())
+        if master is not None and master.segmenter is not None:
+            cuts = master.segmenter.flush()
+            self._cut_master(master, master.segmenter, cuts, final=True)
+            self.irregular_parts += master.segmenter.irregular_parts
+            self._flush_followers(master, cuts)
+        self._timetable.cancel()
+        self._master = None
+        self._followers.clear()
+        self._tracks = {name: track for name, track in self._tracks.items() if name not in TRACKS}
         self._align()
-        self._master = self._follower = None
-        self._early.clear()
-        self._configs.clear()
-        self._tracks.clear()
 
     def end(self) -> None:
         """Ends the playlists, after what is open is closed."""
         self.flush()
+        for track in self._tracks.values():
+            self._finish(track)
+        self._tracks.clear()
+        self.renditions.align(self.renditions.next_msn, self.renditions)
         self.ended = True
         for rendition in self.renditions.values():
             rendition.window.end()
             rendition.window.publish()
 
+    # --- renditions made from the broadcast
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These will come: the multivariant playlist, which players read once, waits a while for them."""
+        self._expected = set(names)
+
+    def drop(self, name: str) -> None:
+        """Nothing more comes of a rendition: players may not choose it, and who has it finds gaps and changes over."""
+        self._expected.discard(name)
+        track = self._tracks.pop(name, None)
+        if track is not None:
+            self._finish(track)
+            self._followers = [other for other in self._followers if other is not track]
+        if name in self.renditions:
+            self.renditions[name].dropped = True
+            self._align()
+
     # --- a generation
 
-    def _begin(self, kind: str) -> VideoSegmenter | AudioSegmenter:
-        if any(rendition.window.started for rendition in self.renditions.values()):
+    def _begin(self, master: Track, sample: Sample) -> None:
+        """The first sample of a generation: its track decides where segments end."""
+        if self.renditions.started:
             self._breaks += 1
-        config = self._configs[kind]
-        self._in_time = kind == "video" and "audio" in self._configs
-        self._rendition(kind)
-        lengths = self._lengths(config.timescale)
-        if isinstance(config, AudioConfig):
-            self._master = AudioSegmenter(config.frame_length, lengths, self._audio_target(config, lengths.part))
-        else:
-            self._master = VideoSegmenter(config.timescale, lengths, self._video_target)
-        return self._master
-
-    def _lengths(self, timescale: int) -> Lengths:
-        settings = self.settings
-        return Lengths.of(timescale, settings.mode.part_s, settings.segment_s, settings.target_duration_s)
-
-    def _audio_target(self, config: AudioConfig, wanted: int) -> PartTarget:
-        """That of the playlist if there is one, which may not change; in whole frames of this configuration."""
-        target = audio_part_target(wanted, config.frame_length)
-        rendition = self.renditions.get("audio")
-        published_s = rendition.window.part_target_s if rendition else None
-        if published_s is None:
-            return target
-        longest = max(1, int(published_s * config.timescale + 0.5) // config.frame_length) * config.frame_length
-        return PartTarget(min(target.nominal, longest), longest)
-
-    def _rendition(self, name: str) -> Rendition:
-        """The rendition; a new one begins with the segment that the others are at."""
-        rendition = self.renditions.get(name)
+        self._master = master
+        for track in self._tracks.values():
+            track.in_time = track.generation == self._generation
+        rendition = self.renditions.get(master.name)
         if rendition is None:
-            numbers = [other.window.next_msn for other in self.renditions.values()]
-            rendition = self.renditions[name] = self._make_rendition(name, max(numbers, default=0), self._breaks)
-        return rendition
+            rendition = self.renditions.make(master.name, self.renditions.next_msn, self._breaks)
+        master.segmenter = self._cutters.segmenter(master)
+        self._begin_segment(master, sample.dts)
+        master.segmenter.push(sample)
 
-    def _make_rendition(self, name: str, first_msn: int, discontinuity_sequence: int) -> Rendition:
-        settings = self.settings
-        window = Window(
-            settings.target_duration_s,
-            settings.dvr_window_s,
-            low_latency=settings.mode.part_hold_back_s is not None,
-            first_msn=first_msn,
-            discontinuity_sequence=discontinuity_sequence,
+    def _begin_segment(self, master: Track, start: int) -> None:
+        msn = self.renditions[master.name].window.next_msn
+        self._timetable.begin(
+            MasterSegment(msn, self._generation, self._breaks, master.config.timescale, self._epoch_ms, start)
         )
-        writer = self._store.rendition(self.broadcast_id, name)
-        return Rendition(name, window, settings.mode.part_hold_back_s, writer, lambda: self._reports(name))
-
-    def _reports(self, name: str) -> Sequence[RenditionReport]:
-        others = (rendition.report() for rendition in self.renditions.values() if rendition.name != name)
-        return [report for report in others if report is not None]
 
     # --- cuts
 
-    def _cut_video(self, master: VideoSegmenter, cuts: Sequence[Cut], *, final: bool = False) -> None:
-        """Adds pictures and lets sound be cut where they were; the final cut leaves that to the follower's flush."""
-        self._video_target = master.part_target
-        video = self.renditions["video"]
+    def _cut_master(self, master: Track, segmenter: Segmenter, cuts: Sequence[Cut], *, final: bool = False) -> None:
+        """Adds parts of the master and lets the others be cut where they were.
+
+        The final cut leaves that to the flush of those that come along.
+        """
         for cut in cuts:
-            if self._in_time and self._follower is None:
-                self._join(None)
-            self._add("video", (cut,))
-            if self._follower is not None:
-                if not final:
-                    self._add("audio", self._follower.cut(self._audio_ticks(video, cut.end), cut.last))
-            elif cut.last:
+            self._join(master, None)
+            self._add(master, (cut,))
+            if cut.last:
+                self._timetable.close(cut.end)
+            for track in self._followers:
+                if track.follower is not None and not (final and track.name in TRACKS):
+                    at = cut.end * track.config.timescale // master.config.timescale
+                    self._add(track, track.follower.cut(at, cut.last))
+            if cut.last and not final:
+                self._begin_segment(master, cut.end)
+                self._join(master, cut.end)
+                self._wait_no_more()
                 self._align()
-                if not final:
-                    self._join(cut.end)
-        if master.longest_gop and video.track is not None:
-            self.longest_gop_s = min(LONGEST_GOP_S, master.longest_gop / video.track.timescale)
+        if segmenter.longest_gop:
+            self.longest_gop_s = min(LONGEST_GOP_S, segmenter.longest_gop / master.config.timescale)
 
-    def _cut_audio(self, cuts: Sequence[Cut]) -> None:
-        """Adds sound without pictures."""
-        self._add("audio", cuts)
-        if any(cut.last for cut in cuts):
-            self._align()
+    def _join(self, master: Track, after: int | None) -> None:
+        """Sound follows the master from now on: what was there in time all of it, or else what comes `after` a cut."""
+        for track in self._tracks.values():
+            config = track.config
+            if track.segmenter or track.follower or not isinstance(config, AudioConfig):
+                continue
+            if after is None and track.in_time:
+                self._follow_with_sound(master, track, config)
+            elif after is not None:
+                start = after * config.timescale // master.config.timescale - usual_frame(config) // 2
+                track.early = [sample for sample in track.early if sample.dts >= start]
+                if track.early:
+                    self._follow_with_sound(master, track, config)
 
-    def _audio_ticks(self, video: Rendition, ticks: int) -> int:
-        audio, track = self._configs.get("audio"), video.track
-        return ticks * audio.timescale // track.timescale if audio and track else 0
-
-    def _join(self, after: int | None) -> None:
-        """Sound, if there is any, follows the pictures from now on: all of it, or what comes `after` their cut."""
-        config, video = self._configs.get("audio"), self.renditions["video"]
-        if not isinstance(config, AudioConfig):
-            return
-        early, self._early = self._early, []
-        if after is not None:
-            start = self._audio_ticks(video, after) - config.frame_length // 2
-            early = [sample for sample in early if sample.dts >= start]
-            if not early:  # nothing of it has come yet
-                return
-        self._rendition("audio")
-        lengths = self._lengths(config.timescale)
-        self._follower = AudioFollower(
-            config.frame_length, lengths, self._audio_target(config, self._nominal_part(config.timescale))
-        )
+    def _follow_with_sound(self, master: Track, track: Track, config: AudioConfig) -> None:
+        follower = self._cutters.audio_follower(track, config, master)
+        if track.name not in self.renditions:
+            self.renditions.make(track.name, self.renditions[master.name].window.next_msn, self._breaks)
+        self._attach(track, follower)
+        early, track.early = track.early, []
         for sample in early:
-            self._add("audio", self._follower.push(sample))
+            self._add(track, follower.push(sample))
 
-    def _nominal_part(self, timescale: int) -> int:
-        """How long the pictures' parts are, in ticks of the sound."""
-        video = self._configs.get("video")
-        if self._video_target is None or video is None:
-            return self._lengths(timescale).part
-        return self._video_target.nominal * timescale // video.timescale
+    def _attach(self, track: Track, follower: Follower) -> None:
+        track.follower = follower
+        if track.generation == self._generation and self._master is not None:
+            self._followers.append(track)
 
-    def _add(self, name: str, cuts: Sequence[Cut]) -> None:
+    def _follow(self, track: Track, sample: Sample) -> None:
+        """Pictures follow the master, from a key frame on, which says what segment they are at."""
+        timescale = track.config.timescale
+        segments = self._timetable.since(track.generation, sample.pts + timescale // 100, timescale)
+        if not segments or not sample.key:
+            return
+        first, rendition = segments[0], self.renditions.get(track.name)
+        if rendition is None:
+            rendition = self.renditions.make(track.name, first.msn, first.discontinuities)
+        self.renditions.fill(rendition, first.msn, timescale)
+        if rendition.window.next_msn != first.msn:  # the segment has become a gap already
+            return
+        follower = self._cutters.video_follower(track)
+        self._attach(track, follower)
+        for segment in segments:
+            if segment.end is not None:
+                follower.cut(segment.ticks(segment.end, timescale), last=True)
+        self._add(track, follower.push(sample))
+
+    def _flush_followers(self, master: Track, cuts: Sequence[Cut]) -> None:
+        for track in self._followers:
+            follower = track.follower
+            if follower is None or track.name not in TRACKS:
+                continue
+            if cuts:
+                self._add(track, follower.flush(cuts[-1].end * track.config.timescale // master.config.timescale))
+            else:
+                self._finish(track)
+
+    def _finish(self, track: Track) -> None:
+        """Closes what the track still owes, and what is open of it, with what there is."""
+        while track.follower is not None and track.follower.owed_since is not None:
+            self._add(track, track.follower.give_up())
+        rendition = self.renditions.get(track.name)
+        if rendition is not None and rendition.window.open is not None:
+            self._add(track, (Cut((), 0, last=True),))
+
+    def _add(self, track: Track, cuts: Sequence[Cut]) -> None:
         """Adds parts; a segment that ends without any is a gap where the master has a segment."""
         if not cuts:
             return
-        rendition, closed = self.renditions[name], False
+        rendition, closed = self.renditions[track.name], False
         for cut in cuts:
-            entry = rendition.add(cut, self._track(name, cut))
+            if cut.samples:
+                self._describe(track, rendition, cut)
+            if track.entry is not None:
+                entry = rendition.add(cut, track.entry, self._epoch_of(rendition.window.next_msn))
+            else:
+                entry = None
             closed = closed or cut.last
             if cut.last and entry is None:
-                self._fill(rendition, rendition.window.next_msn + 1)
-        self._publish(rendition, closed)
-        if rendition.track is not None:
-            self._on_part(rendition.track.wall_ms(cuts[-1].end))
+                self.renditions.fill(rendition, rendition.window.next_msn + 1, track.config.timescale)
+        self.renditions.publish(rendition, closed=closed)
+        if track.name in TRACKS:
+            self._on_part(self._epoch_ms + cuts[-1].end * 1000 // track.config.timescale)
 
-    def _publish(self, rendition: Rendition, closed: bool) -> None:
-        if closed:
-            rendition.trim(keep_files=self.settings.record)
-        if closed or rendition.window.low_latency:
-            rendition.window.publish()
+    def _describe(self, track: Track, rendition: Rendition, cut: Cut) -> None:
+        if track.entry is None:
+            rendition.configure(track.config)
+            track.describe(cut, self._epoch_of(rendition.window.next_msn))
+            self._cutters.keep_target(track)
 
-    def _track(self, name: str, cut: Cut) -> TrackEntry:
-        track = self._tracks.get(name)
-        if track is None:
-            config = self._configs[name]
-            track = self._tracks[name] = self._make_track(config, cut)
-            self.renditions[name].configure(config)
-        return track
-
-    def _make_track(self, config: TrackConfig, cut: Cut) -> TrackEntry:
-        if isinstance(config, AudioConfig):
-            follower = self._follower or self._master
-            target = follower.part_target if follower else None
-            return TrackEntry.of(config, self._generation, self._epoch_ms, target.longest if target else 0)
-        target = self._video_target
-        samples = cut.samples
-        measured = len(samples) * config.timescale / (cut.end - samples[0].dts) if samples else 0.0
-        return TrackEntry.of(
-            config, self._generation, self._epoch_ms, target.longest if target else 0, usual_rate(measured)
-        )
+    def _epoch_of(self, msn: int) -> int:
+        segment = self._timetable.get(msn)
+        return segment.epoch_ms if segment else self._epoch_ms
 
     # --- the same numbers everywhere
 
+    @property
+    def _patience_s(self) -> float:
+        return LATE * self.settings.target_duration_s
+
+    def _wait_no_more(self) -> None:
+        """What has been owed for too long is closed with what there is of it."""
+        overdue = self._timetable.overdue(self._patience_s)
+        for track in self._tracks.values():
+            follower = track.follower
+            while follower is not None and follower.owed_since is not None:
+                if self.renditions[track.name].window.next_msn >= overdue:
+                    break
+                self._add(track, follower.give_up())
+
     def _align(self) -> None:
-        """Gaps where a rendition has fewer segments than another."""
-        next_msn = max((rendition.window.next_msn for rendition in self.renditions.values()), default=0)
-        for rendition in self.renditions.values():
-            if rendition.window.open is None and rendition.window.next_msn < next_msn:
-                self._fill(rendition, next_msn)
-                self._publish(rendition, closed=True)
-
-    def _fill(self, rendition: Rendition, next_msn: int) -> None:
-        while rendition.window.next_msn < next_msn:
-            like = self._longest_of(rendition.window.next_msn)
-            if like is None:
-                return
-            config = self._configs.get(rendition.name)
-            timescale = rendition.track.timescale if rendition.track else config.timescale if config else like.timescale
-            rendition.add_gap(like, timescale)
-
-    def _longest_of(self, msn: int) -> SegmentEntry | None:
-        segments = (rendition.window.segment(msn) for rendition in self.renditions.values())
-        return max((entry for entry in segments if entry), key=lambda entry: entry.duration_s, default=None)
+        """Gaps where a rendition has fewer segments than the master and nothing of them will come."""
+        next_msn = self.renditions.next_msn
+        owing = {track.name for track in self._tracks.values() if track.follower and track.follower.owed_since}
+        late = {name for name, rendition in self.renditions.items() if name not in TRACKS and not rendition.dropped}
+        self.renditions.align(next_msn, [name for name in self.renditions if name not in owing | late])
+        self.renditions.align(self._timetable.overdue(self._patience_s), late - owing)
 
     # --- what viewers are told
 
@@ -295,22 +320,25 @@ class LivePackager:
 
     def is_ready(self, *, low_latency: bool = True) -> bool:
         """Whether a player can start: with three parts of every rendition, or for plain HLS a whole segment."""
-        renditions = self.renditions.values()
-        if any(len(rendition.window.closed) >= PATIENCE_SEGMENTS for rendition in renditions):
+        listed = self.renditions.listed
+        if any(len(rendition.window.closed) >= PATIENCE_SEGMENTS for rendition in listed):
             return True
-        if not renditions or ("audio" in self._configs and "audio" not in self.renditions):
+        awaited = self._expected | {name for name in AUDIO_TRACKS if name in self._tracks}
+        if not listed or not awaited <= self.renditions.keys():
             return False
+        awaited |= self.renditions.keys() & TRACKS
+        return all(self._can_start(self.renditions[name], low_latency) for name in awaited)
+
+    def _can_start(self, rendition: Rendition, low_latency: bool) -> bool:
         parts = low_latency and self.low_latency
-        return all(
-            rendition.window.closed or (parts and rendition.window.part_count >= READY_PARTS)
-            for rendition in renditions
-        )
+        return bool(rendition.window.closed) or (parts and rendition.window.part_count >= READY_PARTS)
 
     def master(self, *, low_latency: bool = True) -> str | None:
         """The multivariant playlist, relative to the folder above the live stream's; None until a player can start."""
         if not self.is_ready(low_latency=low_latency):
             return None
-        return live_master(self.renditions, f"{self.live_stream_id}/{self.broadcast_id}")
+        listed = [each for each in self.renditions.listed if each.name in TRACKS or self._can_start(each, low_latency)]
+        return live_master(listed, f"{self.live_stream_id}/{self.broadcast_id}")
 
     @property
     def incomplete(self) -> bool:
@@ -326,7 +354,8 @@ class LivePackager:
         if reference is None:
             return
         for name, rendition in found.items():
-            self._restore_rendition(name, rendition, reference)
+            self.renditions.restore(name, rendition, reference)
+            self._cutters.restore_target(self.renditions[name])
         self._damaged = any(rendition.damaged for rendition in found.values())
         self._breaks = sum(entry.discontinuity for entry in reference.segments)
         self._generation = max(entry.generation for entry in reference.segments)
@@ -335,31 +364,12 @@ class LivePackager:
         newest = max(tracks, key=lambda track: track.generation, default=None)
         if newest is not None:
             self._generation, self._epoch_ms = max(self._generation, newest.generation), newest.epoch_ms
-        self._align()
-
-    def _restore_rendition(self, name: str, found: RecoveredRendition, reference: RecoveredRendition) -> None:
-        segments = found.segments
-        shown, total_s = len(segments), 0.0
-        while shown and total_s < max(self.settings.dvr_window_s, 3 * self.settings.target_duration_s):
-            shown -= 1
-            total_s += segments[shown].duration_s
-        first = segments[0].msn
-        breaks = sum(entry.discontinuity for entry in reference.segments if entry.msn <= first)
-        breaks += sum(entry.discontinuity for entry in segments[:shown]) - segments[0].discontinuity
-        rendition = self.renditions[name] = self._make_rendition(name, first, breaks)
-        rendition.restore(segments[shown:], found.tracks, found.inits)
-        video = found.tracks.get(min(found.tracks, default=0))
-        if video is not None and video.kind == "video" and video.part_target:
-            wanted = self._lengths(video.timescale).part
-            self._video_target = PartTarget(min(wanted, video.part_target), video.part_target)
+            last = reference.segments[-1]
+            if last.generation == newest.generation:  # the publisher's clock may have drifted since it began
+                self._epoch_ms = last.wall_ms - last.start * 1000 // last.timescale
+        self.renditions.align(self.renditions.next_msn, self.renditions)
 
     @property
     def position(self) -> Position:
         """Where the broadcast stood before the restart, for the stream to go on from."""
         return Position(self._generation, self._end_ms, self._epoch_ms)
-
-
-def usual_rate(measured: float) -> float:
-    """The rate that was meant: timestamps in milliseconds make 30.03 of 30 over the first part."""
-    nearest = min(USUAL_RATES, key=lambda rate: abs(rate - measured))
-    return nearest if abs(nearest - measured) <= nearest * RATE_ERROR else measured

@@ -1,37 +1,37 @@
 """The multivariant playlist of a broadcast: what its renditions are and how heavy they have been so far."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from server.packager.master import AudioFacts, VideoFacts, master
+from server.packager.presentation import VIDEO
 from server.packager.rendition import Rendition
 from server.storage.journal import TrackEntry
 
 
-def live_master(renditions: Mapping[str, Rendition], folder: str) -> str | None:
+def live_master(renditions: Sequence[Rendition], folder: str) -> str | None:
     """The text, with URIs below `folder`; None while no rendition has a segment of its own."""
-    video, audio = (_with_track(renditions.get(name), folder) for name in ("video", "audio"))
-    if video is None and audio is None:
+    shown = [(rendition, rendition.track) for rendition in renditions if rendition.track is not None]
+    if not shown:
         return None
-    independent = all(rendition.window.independent for rendition in renditions.values())
-    return master(video and _video_facts(*video), audio and _audio_facts(*audio), independent)
+    videos = [_video_facts(each, track, folder) for each, track in shown if track.kind == VIDEO]
+    videos = videos[:1] + sorted(videos[1:], key=lambda facts: -facts.peak)
+    audios = [_audio_facts(each, track, folder) for each, track in shown if track.kind != VIDEO]
+    return master(videos, audios, all(rendition.window.independent for rendition in renditions))
 
 
-_Shown = tuple[Rendition, TrackEntry, str]
-
-
-def _with_track(rendition: Rendition | None, folder: str) -> _Shown | None:
-    if rendition is None or rendition.track is None:
-        return None
-    return rendition, rendition.track, f"{folder}/{rendition.name}/media.m3u8"
-
-
-def _video_facts(video: Rendition, track: TrackEntry, uri: str) -> VideoFacts:
+def _video_facts(video: Rendition, track: TrackEntry, folder: str) -> VideoFacts:
     size = (track.width, track.height)
-    return VideoFacts(uri, track.codec, *_rates(video), size, track.frame_rate or None)
+    return VideoFacts(_uri(video, folder), track.codec, *_rates(video), size, track.frame_rate or None)
 
 
-def _audio_facts(audio: Rendition, track: TrackEntry, uri: str) -> AudioFacts:
-    return AudioFacts(uri, track.codec, *_rates(audio), track.channels)
+def _audio_facts(audio: Rendition, track: TrackEntry, folder: str) -> AudioFacts:
+    return AudioFacts(
+        _uri(audio, folder), track.codec, *_rates(audio), track.channels, track.language or None, track.title or None
+    )
+
+
+def _uri(rendition: Rendition, folder: str) -> str:
+    return f"{folder}/{rendition.name}/media.m3u8"
 
 
 def _rates(rendition: Rendition) -> tuple[int, int]:

@@ -1,5 +1,7 @@
-"""The multivariant playlist of one video rendition, one of sound, or both: live, recorded or uploaded."""
+"""The multivariant playlist of renditions of pictures, of sound, or both: live, recorded or uploaded."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from server.formats.m3u8.multivariant import MultivariantPlaylist, Rendition, Variant
@@ -28,39 +30,85 @@ class AudioFacts:
     average: int | None
     channels: int | None
     language: str | None = None  # BCP 47
+    title: str | None = None  # what viewers read
 
 
-def master(video: VideoFacts | None, audio: AudioFacts | None, independent: bool) -> str:
-    """The text; `independent`: every segment of every rendition can be decoded by itself."""
-    if video is None:
-        if audio is None:
-            raise ValueError("nothing to list")
-        only = Variant(
-            uri=audio.uri, bandwidth=audio.peak, average_bandwidth=audio.average, codecs=(audio.codec,)
-        )
-        return MultivariantPlaylist((only,), (), independent).render()
-    tracks: list[VideoFacts | AudioFacts] = [video, audio] if audio else [video]
-    averages = [facts.average for facts in tracks]
-    variant = Variant(
+def master(videos: Sequence[VideoFacts], audios: Sequence[AudioFacts], independent: bool) -> str:
+    """The text; `independent`: every segment of every rendition can be decoded by itself.
+
+    The first of each kind is the one to begin with. Sound of different codecs is in different groups, and each group
+    goes with all pictures, so that a player can leave out what it can't decode.
+    """
+    groups = _groups(audios)
+    if videos:
+        variants = [_variant(video, name, groups[name]) for name in groups for video in videos]
+        variants = variants or [_variant(video, None, ()) for video in videos]
+    else:
+        variants = [_sound_variant(members, name if len(audios) > 1 else None) for name, members in groups.items()]
+    if not variants:
+        raise ValueError("nothing to list")
+    shared = [] if len(audios) == 1 and not videos else [line for name in groups for line in _group(name, groups[name])]
+    return MultivariantPlaylist(tuple(variants), tuple(shared), independent).render()
+
+
+def _groups(sounds: Iterable[AudioFacts]) -> dict[str, list[AudioFacts]]:
+    """Members by group id: one for each codec, that of the first sound first."""
+    families: dict[str, list[AudioFacts]] = {}
+    for facts in sounds:
+        families.setdefault(facts.codec.partition(".")[0].lower(), []).append(facts)
+    return {
+        f"{AUDIO}-{family}" if number else AUDIO: members for number, (family, members) in enumerate(families.items())
+    }
+
+
+def _variant(video: VideoFacts, group: str | None, sounds: Sequence[AudioFacts]) -> Variant:
+    """Pictures with the heaviest sound of a group."""
+    peak = max((facts.peak for facts in sounds), default=0)
+    averages = [facts.average for facts in sounds] or [0]
+    known = [average for average in (*averages, video.average) if average is not None]
+    average = max(known[:-1]) + known[-1] if len(known) == len(averages) + 1 else None
+    return Variant(
         uri=video.uri,
-        bandwidth=sum(facts.peak for facts in tracks),
-        average_bandwidth=None if None in averages else sum(average or 0 for average in averages),
-        codecs=tuple(facts.codec for facts in tracks),
+        bandwidth=video.peak + peak,
+        average_bandwidth=average,
+        codecs=tuple(dict.fromkeys((video.codec, *(facts.codec for facts in sounds)))),
         resolution=video.resolution,
         frame_rate=video.frame_rate,
-        audio=AUDIO if audio else None,
+        audio=group,
         closed_captions="NONE",
     )
-    return MultivariantPlaylist((variant,), (_sound(audio),) if audio else (), independent).render()
 
 
-def _sound(facts: AudioFacts) -> Rendition:
-    return Rendition(
-        type="AUDIO",
-        group=AUDIO,
-        name=facts.language or "Audio",
-        uri=facts.uri,
-        language=facts.language,
-        default=True,
-        channels=facts.channels,
+def _sound_variant(sounds: Sequence[AudioFacts], group: str | None) -> Variant:
+    first = sounds[0]
+    codecs = tuple(dict.fromkeys(facts.codec for facts in sounds))
+    return Variant(
+        uri=first.uri, bandwidth=first.peak, average_bandwidth=first.average, codecs=codecs, audio=group
     )
+
+
+def _group(name: str, sounds: Sequence[AudioFacts]) -> list[Rendition]:
+    """Its renditions: "All EXT-X-MEDIA tags in the same Group MUST have different NAME attributes"; one is the default,
+    and those whose language is theirs alone may be chosen by it."""
+    languages = Counter(facts.language for facts in sounds)
+    names: list[str] = []
+    for facts in sounds:
+        names.append(_unused(facts.title or facts.language or "Audio", names))
+    return [
+        Rendition(
+            type="AUDIO",
+            group=name,
+            name=label,
+            uri=facts.uri,
+            language=facts.language,
+            default=facts is sounds[0],
+            autoselect=bool(facts.language) and languages[facts.language] == 1,
+            channels=facts.channels,
+        )
+        for facts, label in zip(sounds, names, strict=True)
+    ]
+
+
+def _unused(name: str, used: Sequence[str]) -> str:
+    numbered = (f"{name} {number}" for number in range(2, len(used) + 3))
+    return next(each for each in (name, *numbered) if each not in used)

@@ -35,9 +35,8 @@ class RecordedVideo:
     """Segments keep the media sequence numbers they had live. `source` of a plan is `<rendition>/<number>`."""
 
     def __init__(self, renditions: Mapping[str, RecordedRendition]) -> None:
-        self._renditions = {
-            name: renditions[name] for name in (VIDEO, AUDIO) if name in renditions and renditions[name].tracks
-        }
+        names = [name for name in sorted(renditions, key=_order) if renditions[name].tracks]
+        self._renditions = {name: renditions[name] for name in names}
         if not self._renditions:
             raise ValueError("the recording holds no media")
         self._entries = {
@@ -69,10 +68,10 @@ class RecordedVideo:
         return found.tracks[max(found.tracks)] if found and found.tracks else None
 
     def master(self, prefix: str = "") -> str:
-        video, audio = self.track(VIDEO), self.track(AUDIO)
+        tracks = [(name, self.track(name)) for name in self._renditions]
         return master(
-            self._video_facts(video, prefix) if video else None,
-            self._audio_facts(audio, prefix) if audio else None,
+            [self._video_facts(name, track, prefix) for name, track in tracks if track and track.kind == VIDEO],
+            [self._audio_facts(name, track, prefix) for name, track in tracks if track and track.kind != VIDEO],
             self._independent,
         )
 
@@ -137,10 +136,10 @@ class RecordedVideo:
         longest = min(self._renditions.values(), key=lambda rendition: rendition.segments[0].msn)
         return sum(entry.discontinuity for entry in longest.segments[1:] if entry.msn <= msn)
 
-    def _video_facts(self, track: TrackEntry, prefix: str) -> VideoFacts:
-        peak, average = _rates(self._renditions[VIDEO].segments)
+    def _video_facts(self, name: str, track: TrackEntry, prefix: str) -> VideoFacts:
+        peak, average = _rates(self._renditions[name].segments)
         return VideoFacts(
-            uri=f"{prefix}{VIDEO}/{MEDIA_PLAYLIST}",
+            uri=f"{prefix}{name}/{MEDIA_PLAYLIST}",
             codec=track.codec,
             peak=peak,
             average=average,
@@ -148,19 +147,27 @@ class RecordedVideo:
             frame_rate=track.frame_rate or None,
         )
 
-    def _audio_facts(self, track: TrackEntry, prefix: str) -> AudioFacts:
-        peak, average = _rates(self._renditions[AUDIO].segments)
+    def _audio_facts(self, name: str, track: TrackEntry, prefix: str) -> AudioFacts:
+        peak, average = _rates(self._renditions[name].segments)
         return AudioFacts(
-            uri=f"{prefix}{AUDIO}/{MEDIA_PLAYLIST}",
+            uri=f"{prefix}{name}/{MEDIA_PLAYLIST}",
             codec=track.codec,
             peak=peak,
             average=average,
             channels=track.channels or None,
+            language=track.language or None,
+            title=track.title or None,
         )
 
 
+def _order(name: str) -> tuple[bool, bool, int, str]:
+    """Pictures before sound; the publisher's first track, then its others, then what was made of them."""
+    return name.startswith(AUDIO), name not in (VIDEO, AUDIO), -int("".join(filter(str.isdigit, name)) or 0), name
+
+
 def _rates(segments: Sequence[SegmentEntry]) -> tuple[int, int]:
-    """Bits a second of the heaviest segment and of all; a runt counts as half the longest."""
+    """Bits a second of the heaviest segment and of all that are none gaps; a runt counts as half the longest."""
+    segments = [entry for entry in segments if not entry.gap] or segments
     shortest_s = max(entry.duration_s for entry in segments) / 2
     peak = max(entry.size * 8 / max(entry.duration_s, shortest_s, 1e-3) for entry in segments)
     total_s = sum(entry.duration_s for entry in segments)

@@ -16,6 +16,8 @@ from server.packager.window import Window
 from server.storage.journal import SegmentEntry, TrackEntry
 from server.storage.segments import RenditionWriter, SegmentFile
 
+ABSENT_GAPS = 3  # segments in a row without media: what plays nothing is no choice for who comes now
+
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
@@ -55,6 +57,8 @@ class Rendition:
         self.peak_bitrate = 0  # bits a second of the heaviest segment, or part before there is one
         self.parts_cut = 0
         self.bytes_out = 0
+        self.dropped = False  # nothing comes any more, and nobody is to choose it
+        self._gaps = 0  # at the end of the window
         self._writer = writer
         self._inits: dict[int, bytes] = {}
         self._file: SegmentFile | None = None
@@ -67,6 +71,11 @@ class Rendition:
     def incomplete(self) -> bool:
         """Whether the disk refused a segment."""
         return self._writer.faults > 0
+
+    @property
+    def listed(self) -> bool:
+        """Whether players may choose it: there is something, and lately there was."""
+        return self.track is not None and not self.dropped and self._gaps < ABSENT_GAPS
 
     # --- for viewers
 
@@ -114,25 +123,29 @@ class Rendition:
         """The configuration of the segments that follow."""
         self.config = config
 
-    def add(self, cut: Cut, track: TrackEntry) -> SegmentEntry | None:
-        """Adds a part, and closes the segment if it is the last; the segment closed."""
+    def add(self, cut: Cut, track: TrackEntry, epoch_ms: int) -> SegmentEntry | None:
+        """Adds a part, and closes the segment if it is the last; the segment closed.
+
+        `epoch_ms` is the wall clock at tick zero as of the segment, by which the segment that begins is dated.
+        """
         if cut.samples:
-            self._add_part(cut, track)
+            self._add_part(cut, track, epoch_ms)
         return self._close() if cut.last else None
 
-    def _add_part(self, cut: Cut, track: TrackEntry) -> None:
+    def _add_part(self, cut: Cut, track: TrackEntry, epoch_ms: int) -> None:
         if self.track is None or self.track.generation != track.generation:
             self._begin_generation(track)
         samples = cut.samples
         self._sequence += 1
-        payload = _payload(self._sequence, track, samples, cut.end)
+        payload = _payload(self._sequence, track.kind, samples, cut.end)
         segment = self.window.open
         if segment is None or self._file is None:
             self._file = self._writer.open(self.window.next_msn)
             start = samples[0].dts
             segment = self.window.begin_segment(
-                start, track.timescale, track.wall_ms(start), track.generation, self._file
+                start, track.timescale, epoch_ms + start * 1000 // track.timescale, track.generation, self._file
             )
+        self._gaps, self.dropped = 0, False
         part = segment.add(payload, cut.end, samples[0].key)
         self._file.append(payload)
         self.parts_cut += 1
@@ -167,6 +180,7 @@ class Rendition:
     def add_gap(self, like: SegmentEntry, timescale: int) -> None:
         """A segment that this rendition has nothing of, as long as that of another one."""
         start, duration = (ticks * timescale // like.timescale for ticks in (like.start, like.duration))
+        self._gaps += 1
         self._writer.gap(self.window.add_gap(start, duration, timescale, like.wall_ms, like.generation))
 
     def trim(self, *, keep_files: bool) -> None:
@@ -191,15 +205,27 @@ class Rendition:
             self.peak_bitrate = max(self.peak_bitrate, round(entry.size * 8 / max(entry.duration_s, 0.001)))
 
 
-def _payload(sequence: int, track: TrackEntry, samples: Sequence[Sample], end: int) -> bytes:
+def _payload(sequence: int, kind: str, samples: Sequence[Sample], end: int) -> bytes:
     """The bytes of a part that ends at `end`."""
     base = samples[0].dts
     data = [sample.data for sample in samples]
-    if track.kind == "audio":
-        return audio_part(sequence, base, (end - base) // len(samples), data)
+    if kind == "audio":
+        return audio_part(sequence, base, _durations(samples, end), data)
     times = [sample.dts for sample in samples]
     times.append(end)
     durations = [after - before for before, after in pairwise(times)]
     return video_part(
         sequence, base, durations, [sample.cts for sample in samples], [sample.key for sample in samples], data
     )
+
+
+def _durations(samples: Sequence[Sample], end: int) -> int | list[int]:
+    """Of frames of sound: one number where all are equal, as nearly all are."""
+    base, count = samples[0].dts, len(samples)
+    frame = (end - base) // count
+    if samples[-1].dts == end - frame and all(
+        sample.dts == at for sample, at in zip(samples, range(base, end, frame or 1), strict=False)
+    ):
+        return frame
+    times = [*(sample.dts for sample in samples), end]
+    return [after - before for before, after in pairwise(times)]

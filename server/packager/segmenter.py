@@ -1,8 +1,10 @@
 """Where parts and segments are cut. Samples in, cuts out; integers in the track's ticks; no byte is looked into.
 
-    VideoSegmenter    the master: parts at the frame nearest an even division of the segment, segments at key frames
-    AudioFollower     sound beside pictures: cut where they are cut, at the frame nearest
-    AudioSegmenter    sound alone: the master then
+    VideoSegmenter        the master: parts at the frame nearest an even division of the segment, segments at key frames
+    AudioSegmenter        sound alone: the master then
+    TimedAudioSegmenter   the same, of frames whose length may change
+
+What follows a master is cut in `followers`.
 
 A part needs the time of the sample after it, so a cut comes with the sample that begins the next part.
 """
@@ -52,8 +54,8 @@ class Lengths(NamedTuple):
         )
 
 
-class VideoSegmenter:
-    """Pictures of one generation; the first must be a key frame, decode times must grow."""
+class PictureParts:
+    """Pictures of one generation in parts: those of the open segment divide it evenly. Decode times must grow."""
 
     def __init__(self, timescale: int, lengths: Lengths, part_target: PartTarget | None = None) -> None:
         """Without a part target one is chosen at the first cut, from the pictures seen by then."""
@@ -61,7 +63,6 @@ class VideoSegmenter:
         self.irregular_parts = 0  # longer or shorter than legal, because of pictures left out
         self._timescale = timescale
         self._lengths = lengths
-        self._longest_segment = lengths.target_duration + lengths.slack
         self._samples: list[Sample] = []
         self._step = 0  # duration of the last picture
         self._segment_start = 0
@@ -69,6 +70,71 @@ class VideoSegmenter:
         self._part_bytes = 0
         self._segment_bytes = 0
         self._expected = lengths.segment  # length of a segment as the last one was
+
+    def _ends_part(self, dts: int) -> bool:
+        if self._part_bytes > MAX_PART_BYTES or len(self._samples) >= MAX_PART_SAMPLES:
+            return True
+        length = dts - self._samples[0].dts
+        target = self.part_target
+        if target is None:
+            return length + self._step // 2 >= self._lengths.part
+        if length >= target.shortest and length + self._step // 2 >= self._goal(target):
+            return True
+        excess = length + self._step - target.longest  # if the next picture is taken in
+        if excess <= 0:
+            return False
+        # one is not legal: the lesser evil
+        return length >= target.shortest or self._samples[0].key or excess > target.shortest - length
+
+    def _goal(self, target: PartTarget) -> int:
+        """Parts divide the segment evenly if it is as long as the last one: no runt at its end."""
+        count = max(1, self._expected // target.nominal)
+        if self._expected > count * target.longest:
+            count += 1
+        index = self._part_index + 1
+        if index > count:
+            return target.nominal
+        goal = self._segment_start + self._expected * index // count - self._samples[0].dts
+        return min(max(goal, target.shortest), target.longest)
+
+    def _cut(self, end: int, *, last: bool) -> Cut:
+        samples, self._samples = self._samples, []
+        if samples:
+            if self.part_target is None:
+                self._choose_part_target(samples, end)
+            self._judge(samples, end, last)
+        self._part_index += 1
+        self._segment_bytes += self._part_bytes
+        self._part_bytes = 0
+        if last:
+            self._segment_bytes = 0
+            length = end - self._segment_start
+            if length * 2 >= self._lengths.segment:
+                self._expected = length
+            self._segment_start, self._part_index = end, 0
+        return Cut(samples, end, last)
+
+    def _choose_part_target(self, samples: Sequence[Sample], end: int) -> None:
+        times = [*(sample.dts for sample in samples), end]
+        durations = [after - before for before, after in pairwise(times)]
+        self.part_target = video_part_target(self._lengths.part, self._timescale, durations)
+
+    def _judge(self, samples: Sequence[Sample], end: int, last: bool) -> None:
+        target = self.part_target
+        if target is None:
+            return
+        length = end - samples[0].dts
+        short = length < target.shortest and not last and not samples[0].key
+        if short or length > target.longest:
+            self.irregular_parts += 1
+
+
+class VideoSegmenter(PictureParts):
+    """Pictures that decide where segments end; the first must be a key frame."""
+
+    def __init__(self, timescale: int, lengths: Lengths, part_target: PartTarget | None = None) -> None:
+        super().__init__(timescale, lengths, part_target)
+        self._longest_segment = lengths.target_duration + lengths.slack
         self._key_at: int | None = None
         self._gops: deque[int] = deque(maxlen=RECENT_GOPS)
 
@@ -113,8 +179,6 @@ class VideoSegmenter:
             cuts.append(self._cut(sample.dts, last=False))
         return cuts
 
-    # --- segments
-
     def _ends_segment(self, sample: Sample) -> bool:
         if self._segment_bytes + self._part_bytes > MAX_SEGMENT_BYTES:
             return True
@@ -140,132 +204,6 @@ class VideoSegmenter:
         self._samples.append(kept)
         self._part_bytes = len(kept.data)
         return cut
-
-    # --- parts
-
-    def _ends_part(self, dts: int) -> bool:
-        if self._part_bytes > MAX_PART_BYTES or len(self._samples) >= MAX_PART_SAMPLES:
-            return True
-        length = dts - self._samples[0].dts
-        target = self.part_target
-        if target is None:
-            return length + self._step // 2 >= self._lengths.part
-        if length >= target.shortest and length + self._step // 2 >= self._goal(target):
-            return True
-        excess = length + self._step - target.longest  # if the next picture is taken in
-        if excess <= 0:
-            return False
-        # one is not legal: the lesser evil
-        return length >= target.shortest or self._samples[0].key or excess > target.shortest - length
-
-    def _goal(self, target: PartTarget) -> int:
-        """Parts divide the segment evenly if it is as long as the last one: no runt at its end."""
-        count = max(1, self._expected // target.nominal)
-        if self._expected > count * target.longest:
-            count += 1
-        index = self._part_index + 1
-        if index > count:
-            return target.nominal
-        goal = self._segment_start + self._expected * index // count - self._samples[0].dts
-        return min(max(goal, target.shortest), target.longest)
-
-    def _cut(self, end: int, *, last: bool) -> Cut:
-        samples, self._samples = self._samples, []
-        if self.part_target is None:
-            self._choose_part_target(samples, end)
-        if samples:
-            self._judge(samples, end, last)
-        self._part_index += 1
-        self._segment_bytes += self._part_bytes
-        self._part_bytes = 0
-        if last:
-            self._segment_bytes = 0
-            length = end - self._segment_start
-            if length * 2 >= self._lengths.segment:
-                self._expected = length
-            self._segment_start, self._part_index = end, 0
-        return Cut(samples, end, last)
-
-    def _choose_part_target(self, samples: Sequence[Sample], end: int) -> None:
-        times = [*(sample.dts for sample in samples), end]
-        durations = [after - before for before, after in pairwise(times)]
-        self.part_target = video_part_target(self._lengths.part, self._timescale, durations)
-
-    def _judge(self, samples: Sequence[Sample], end: int, last: bool) -> None:
-        target = self.part_target
-        if target is None:
-            return
-        length = end - samples[0].dts
-        short = length < target.shortest and not last and not samples[0].key
-        if short or length > target.longest:
-            self.irregular_parts += 1
-
-
-class AudioFollower:
-    """Sound of one generation beside pictures. Frames of equal length; `cut` tells where pictures were cut."""
-
-    def __init__(self, frame: int, lengths: Lengths, part_target: PartTarget) -> None:
-        self.part_target = part_target
-        self._frame = frame
-        self._overhang = lengths.slack
-        self._frames_at_most = part_target.longest // frame
-        self._samples: list[Sample] = []
-        self._cuts: deque[tuple[int, bool]] = deque()
-        self._end: int | None = None  # of the last frame taken
-
-    def push(self, sample: Sample) -> Sequence[Cut]:
-        cuts: list[Cut] = []
-        if self._samples and sample.dts != self._end:  # a hole that could not be filled ends the part
-            cuts += self._take(len(self._samples), last=False, all_of_it=True)
-        self._samples.append(sample)
-        self._end = sample.dts + self._frame
-        if self._cuts:
-            cuts += self._due()
-        return cuts
-
-    def cut(self, at: int, last: bool) -> Sequence[Cut]:
-        """Pictures are cut at `at`, in ticks of the sound; answers what can be cut already."""
-        self._cuts.append((at, last))
-        return self._due()
-
-    def flush(self, end: int) -> Sequence[Cut]:
-        """Cuts all that is due and closes the last segment, whose pictures end at `end`, with the frames left over."""
-        cuts: list[Cut] = []
-        while self._cuts:
-            cuts += self._take_until(*self._cuts.popleft())
-        room = (end + self._overhang - self._start_of_rest(end)) // self._frame
-        cuts += self._take(max(0, min(len(self._samples), room)), last=True)
-        self._samples = []
-        return cuts
-
-    def _start_of_rest(self, otherwise: int) -> int:
-        return self._samples[0].dts if self._samples else otherwise
-
-    def _due(self) -> list[Cut]:
-        cuts: list[Cut] = []
-        while self._cuts and self._end is not None and self._end >= self._cuts[0][0] - self._frame // 2:
-            cuts += self._take_until(*self._cuts.popleft())
-        return cuts
-
-    def _take_until(self, at: int, last: bool) -> list[Cut]:
-        count = (at - self._start_of_rest(at) + self._frame // 2) // self._frame
-        return self._take(max(0, min(count, len(self._samples))), last)
-
-    def _take(self, count: int, last: bool, all_of_it: bool = False) -> list[Cut]:
-        """The first `count` frames in parts of legal length; a small rest waits for the next part."""
-        cuts = []
-        while count > self._frames_at_most:
-            cuts.append(self._part(self._frames_at_most, last=False))
-            count -= self._frames_at_most
-        keep = cuts and not last and not all_of_it and count < self._frames_at_most // 2
-        if last or (count and not keep):
-            cuts.append(self._part(count, last))
-        return cuts
-
-    def _part(self, count: int, last: bool) -> Cut:
-        samples, self._samples = self._samples[:count], self._samples[count:]
-        end = samples[-1].dts + self._frame if samples else self._start_of_rest(self._end or 0)
-        return Cut(samples, end, last)
 
 
 class AudioSegmenter:
@@ -306,3 +244,49 @@ class AudioSegmenter:
         if last:
             self._part_index = 0
         return Cut(samples, samples[-1].dts + self._frame if samples else 0, last)
+
+
+class TimedAudioSegmenter:
+    """As AudioSegmenter, of frames that last until the next one: about equal parts and segments."""
+
+    longest_gop = 0
+    irregular_parts = 0
+
+    def __init__(self, frame: int, lengths: Lengths, part_target: PartTarget) -> None:
+        self.part_target = part_target
+        self._frame = frame
+        self._segment = max(1, round(lengths.segment / part_target.nominal)) * part_target.nominal
+        self._samples: list[Sample] = []
+        self._segment_start = 0
+        self._step = frame  # how long the last frame was
+
+    def push(self, sample: Sample) -> Sequence[Cut]:
+        samples, target = self._samples, self.part_target
+        if not samples:
+            self._segment_start = sample.dts
+        cuts: Sequence[Cut] = ()
+        if samples:
+            step = sample.dts - samples[-1].dts
+            length = sample.dts - samples[0].dts
+            if length > target.longest:  # a hole: the frame before it lasts as long as the one before that
+                cuts = (self._cut(min(sample.dts, samples[-1].dts + self._step)),)
+                self._segment_start += sample.dts - cuts[0].end
+            elif length + step // 2 >= target.nominal or length + step > target.longest:
+                cuts = (self._cut(sample.dts),)
+            self._step = min(step, target.nominal)
+        self._samples.append(sample)
+        return cuts
+
+    def flush(self) -> Sequence[Cut]:
+        """Closes the segment, if there is one."""
+        if not self._samples:
+            return ()
+        end = self._samples[-1].dts + self._step
+        return (Cut(self._samples, end, last=True),)
+
+    def _cut(self, end: int) -> Cut:
+        samples, self._samples = self._samples, []
+        last = end - self._segment_start + self.part_target.nominal // 2 >= self._segment
+        if last:
+            self._segment_start = end
+        return Cut(samples, end, last)

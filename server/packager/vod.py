@@ -50,9 +50,9 @@ class IndexedVideo:
         return tuple(self._cut)
 
     def master(self, prefix: str = "") -> str:
-        video = None if self._video is None else replace(self._video, uri=prefix + self._video.uri)
-        audio = None if self._audio is None else replace(self._audio, uri=prefix + self._audio.uri)
-        return master(video, audio, self._independent)
+        videos = [replace(facts, uri=prefix + facts.uri) for facts in (self._video,) if facts]
+        audios = [replace(facts, uri=prefix + facts.uri) for facts in (self._audio,) if facts]
+        return master(videos, audios, self._independent)
 
     def media(self, rendition: str) -> str:
         self._rendition(rendition)

@@ -34,6 +34,8 @@ class TrackEntry:
     height: int = 0
     frame_rate: float = 0.0  # pictures a second as measured when the generation began
     channels: int = 0
+    language: str = ""
+    title: str = ""
 
     def wall_ms(self, ticks: int) -> int:
         return self.epoch_ms + ticks * 1000 // self.timescale
@@ -48,11 +50,12 @@ class TrackEntry:
                 width, height = height, width
             return cls(
                 generation, "video", config.codec, config.timescale, epoch_ms, part_target, width, height,
-                round(frame_rate, 3),
+                round(frame_rate, 3), language=config.language, title=config.title,
             )  # fmt: skip
         return cls(
-            generation, "audio", config.codec, config.timescale, epoch_ms, part_target, channels=config.channels
-        )
+            generation, "audio", config.codec, config.timescale, epoch_ms, part_target, channels=config.channels,
+            language=config.language, title=config.title,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ AUDIO = AudioFacts("r1/audio/media.m3u8", "mp4a.40.2", 130_000, 128_000, 2)
 
 
 def test_pictures_and_sound_are_one_variant() -> None:
-    assert master(VIDEO, AUDIO, True).splitlines() == [
+    assert master([VIDEO], [AUDIO], True).splitlines() == [
         "#EXTM3U",
         "#EXT-X-VERSION:8",
         "#EXT-X-INDEPENDENT-SEGMENTS",
@@ -25,7 +25,7 @@ def test_pictures_and_sound_are_one_variant() -> None:
 
 
 def test_pictures_alone_have_no_audio_group() -> None:
-    text = master(VIDEO, None, True)
+    text = master([VIDEO], [], True)
 
     variant = m3u8.loads(text).playlists[0]
     assert (variant.uri, variant.stream_info.bandwidth, variant.stream_info.audio) == (VIDEO.uri, VIDEO.peak, None)
@@ -33,7 +33,7 @@ def test_pictures_alone_have_no_audio_group() -> None:
 
 
 def test_sound_alone_is_the_variant_itself() -> None:
-    text = master(None, AUDIO, True)
+    text = master([], [AUDIO], True)
 
     variant = m3u8.loads(text).playlists[0]
     assert (variant.uri, variant.stream_info.codecs, variant.stream_info.resolution) == (AUDIO.uri, "mp4a.40.2", None)
@@ -43,24 +43,24 @@ def test_sound_alone_is_the_variant_itself() -> None:
 
 def test_nothing_is_no_playlist() -> None:
     with pytest.raises(ValueError, match="nothing to list"):
-        master(None, None, True)
+        master([], [], True)
 
 
 @pytest.mark.parametrize(
     ("video", "audio"), [(replace(VIDEO, average=None), AUDIO), (VIDEO, replace(AUDIO, average=None))]
 )
 def test_an_average_is_told_only_when_all_are_known(video: VideoFacts, audio: AudioFacts) -> None:
-    assert "AVERAGE-BANDWIDTH" not in master(video, audio, True)
+    assert "AVERAGE-BANDWIDTH" not in master([video], [audio], True)
 
 
 def test_what_is_not_known_is_not_told() -> None:
-    text = master(replace(VIDEO, resolution=None, frame_rate=None), replace(AUDIO, channels=None), False)
+    text = master([replace(VIDEO, resolution=None, frame_rate=None)], [replace(AUDIO, channels=None)], False)
 
     for word in ("RESOLUTION", "FRAME-RATE", "CHANNELS", "INDEPENDENT-SEGMENTS"):
         assert word not in text
 
 
 def test_a_language_names_the_sound() -> None:
-    media = m3u8.loads(master(VIDEO, replace(AUDIO, language="fr"), True)).media[0]
+    media = m3u8.loads(master([VIDEO], [replace(AUDIO, language="fr")], True)).media[0]
 
     assert (media.language, media.name, media.default) == ("fr", "fr", "YES")

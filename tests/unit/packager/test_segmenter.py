@@ -9,7 +9,6 @@ from server.formats.sample import Sample
 from server.packager.part_target import PartTarget
 from server.packager.segmenter import (
     MAX_PART_SAMPLES,
-    AudioFollower,
     AudioSegmenter,
     Cut,
     Lengths,
@@ -165,7 +164,7 @@ def test_the_longest_recent_gop_is_known() -> None:
     assert segmenter.longest_gop == 3000 * 90
 
 
-# --- sound beside pictures
+# --- sound alone
 
 
 def sound(count: int, start: int = 0) -> list[Sample]:
@@ -174,65 +173,6 @@ def sound(count: int, start: int = 0) -> list[Sample]:
 
 def frames_of(cuts: Iterable[Cut]) -> list[tuple[int, bool]]:
     return [(len(one.samples), one.last) for one in cuts]
-
-
-def test_sound_is_cut_at_the_frame_nearest_to_the_pictures_cut() -> None:
-    follower = AudioFollower(FRAME, SOUND, TARGET)
-    cuts = [one for sample in sound(32) for one in follower.push(sample)]
-    cuts += follower.cut(16_000, False)  # 15.6 frames
-    cuts += follower.cut(32_000, True)  # 31.25
-    assert frames_of(cuts) == [(16, False), (15, True)]
-    assert cuts[0].end == 16 * FRAME
-
-
-def test_a_cut_waits_for_its_sound() -> None:
-    follower = AudioFollower(FRAME, SOUND, TARGET)
-    assert not follower.cut(16_000, True)
-    cuts = [follower.push(sample) for sample in sound(16)]
-    assert [len(some) for some in cuts] == [0] * 15 + [1]
-
-
-def test_a_part_of_sound_is_never_longer_than_its_target() -> None:
-    follower = AudioFollower(FRAME, SOUND, TARGET)
-    for sample in sound(100):
-        follower.push(sample)
-    assert frames_of(follower.cut(17 * FRAME, False)) == [(16, False)]  # one frame waits for the next part
-    assert frames_of(follower.cut(30 * FRAME, False)) == [(14, False)]
-    assert frames_of(follower.cut(80 * FRAME, True)) == [(16, False), (16, False), (16, False), (2, True)]
-
-
-def test_a_hole_ends_a_part() -> None:
-    follower = AudioFollower(FRAME, SOUND, TARGET)
-    samples = [*sound(5), *sound(5, 20 * FRAME)]
-    cuts = [one for sample in samples for one in follower.push(sample)]
-    assert frames_of(cuts) == [(5, False)]
-
-
-def test_a_segment_without_sound_is_closed_without_a_part() -> None:
-    follower = AudioFollower(FRAME, SOUND, TARGET)
-    follower.cut(16_000, False)
-    follower.cut(96_000, True)
-    assert frames_of(follower.flush(100_000)) == [(0, True), (0, True)]
-
-
-def test_the_flush_closes_all_that_pictures_closed() -> None:
-    follower = AudioFollower(FRAME, SOUND, TARGET)
-    for sample in sound(20):
-        follower.push(sample)
-    cuts = [*follower.cut(16_000, False), *follower.cut(96_000, True), *follower.flush(100_000)]
-    assert frames_of(cuts) == [(16, False), (4, True), (0, True)]
-
-
-def test_sound_beyond_the_last_picture_is_kept_a_quarter_of_a_second() -> None:
-    follower = AudioFollower(FRAME, SOUND, TARGET)
-    for sample in sound(400):
-        follower.push(sample)
-    cuts = follower.flush(96_000)
-    assert sum(len(one.samples) for one in cuts) == (96_000 + 12_000) // FRAME
-    assert [one.last for one in cuts] == [False] * (len(cuts) - 1) + [True]
-
-
-# --- sound alone
 
 
 def test_sound_alone_makes_equal_parts_and_segments() -> None:
