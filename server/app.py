@@ -23,15 +23,17 @@ from server.catalog import keys, live_streams, videos
 from server.catalog.database import Database, Transaction, sqlite_url
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
 from server.config import Config, ConfigError
-from server.ingest import rtmp
+from server.ingest import rtmp, srt
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir
 from server.jobs.jobs import Jobs
 from server.media.child import Children
 from server.packager.presentation import Span
+from server.playback import policy
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations
-from server.playback.tokens import MAX_TTL_S, MIN_SECRET_BYTES, Limits, Tokens, check_limits
+from server.playback.policy import Facts
+from server.playback.tokens import MAX_TTL_S, MIN_SECRET_BYTES, PLAYBACK, Limits, Tokens, check_limits
 from server.recorder import edges, to_vod
 from server.recorder.clips import Clips
 from server.recorder.edges import Edges
@@ -73,16 +75,18 @@ _log = log.get("server")
 class Running:
     """A server that serves; its addresses for the ready line."""
 
-    def __init__(self, http: str, rtmp: str | None, reload: Callable[[], None]) -> None:
+    def __init__(self, http: str, rtmp: str | None, srt: str | None, reload: Callable[[], None]) -> None:
         self.http = http
         self.rtmp = rtmp
+        self.srt = srt
         self.reload = reload  # what may be renewed under a running server: the certificate
 
     def line(self, terminal: bool) -> str:
         """JSON for programs, a sentence for people."""
         if terminal:
-            return f"Sluice is ready at {self.http}" + (f", publish to {self.rtmp}" if self.rtmp else "")
-        return orjson.dumps({"event": "ready", "http": self.http, "rtmp": self.rtmp, "srt": None}).decode()
+            targets = " or ".join(url for url in (self.rtmp, self.srt) if url)
+            return f"Sluice is ready at {self.http}" + (f", publish to {targets}" if targets else "")
+        return orjson.dumps({"event": "ready", "http": self.http, "rtmp": self.rtmp, "srt": self.srt}).decode()
 
 
 async def serve(config: Config) -> int:
@@ -172,6 +176,16 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     )
     listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp))
 
+    async def may_read(text: str, token: str, ip: str) -> str | None:
+        asset = await assets.find(text, "live")
+        grant = tokens.verify(token, asset.id, (PLAYBACK,)) if asset else None
+        if asset is None or grant is None:
+            return None
+        decision = policy.decide(asset, grant, Facts(ip), revocations)
+        return asset.id if isinstance(decision, policy.Allow) else None
+
+    srt_listener = await stack.enter_async_context(srt.SrtListener.open(broadcasts, database, config.srt, may_read))
+
     def video_deleted(video: Video) -> None:
         watched.forget(video.id)
         _in_background(asyncio.to_thread(shutil.rmtree, layout.video(video.id), ignore_errors=True))
@@ -201,6 +215,8 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     async def listening() -> None:
         if config.rtmp.enabled and listener.port is None:
             raise OSError("RTMP is not listening")
+        if config.srt.enabled and not srt_listener.alive:
+            raise OSError("SRT is not listening")
 
     services = Services(
         database=database,
@@ -212,7 +228,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         revocations=revocations,
         metrics=metrics,
         rates=Rates(per_minute(config.http)),
-        ingest=IngestPorts(rtmp=listener.port, rtmps=listener.tls_port),
+        ingest=IngestPorts(rtmp=listener.port, rtmps=listener.tls_port, srt=srt_listener.port),
         ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
         on_video_deleted=video_deleted,
         on_live_stream_deleted=live_stream_deleted,
@@ -229,12 +245,13 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
             part.add_routes(app.router)
         app.on_shutdown.append(live.let_go)
 
-    _watch(metrics, broadcasts, listener, store, jobs, uploads, database)
+    _watch(metrics, broadcasts, listener, srt_listener, store, jobs, uploads, database)
     app = application.build(services, [source_uploads.operations, clips.operations], [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
     rtmp_url = f"rtmp://{_reachable(config.rtmp.host)}:{listener.port}/live" if listener.port else None
-    return Running(config.http.public_url or f"http://{host}:{port}", rtmp_url, listener.reload)
+    srt_url = f"srt://{_reachable(config.srt.host)}:{srt_listener.port}" if srt_listener.port else None
+    return Running(config.http.public_url or f"http://{host}:{port}", rtmp_url, srt_url, listener.reload)
 
 
 # --- parts
@@ -342,6 +359,7 @@ def _watch(
     metrics: Metrics,
     broadcasts: Broadcasts,
     listener: rtmp.Listener,
+    srt_listener: srt.SrtListener,
     store: SegmentStore,
     jobs: Jobs,
     uploads: Uploads,
@@ -356,7 +374,15 @@ def _watch(
     watch("gauge", "sluice_publishers", "Publishers connected.", broadcasts.publishers)
     watch("gauge", "sluice_rtmp_connections", "RTMP connections.", lambda: listener.connections)
     watch("counter", "sluice_rtmp_refused", "RTMP connections over the limit.", lambda: listener.refused)
-    watch("counter", "sluice_ingest_bytes", "Bytes taken from publishers.", lambda: listener.received)
+    watch("counter", "sluice_ingest_bytes", "Bytes taken from publishers.",
+          lambda: listener.received + srt_listener.received)  # fmt: skip
+    watch("gauge", "sluice_srt_connections", "SRT publishers and readers.", lambda: srt_listener.connections)
+    watch("gauge", "sluice_srt_half_open", "SRT callers that wait for an answer.", lambda: srt_listener.half_open)
+    watch("gauge", "sluice_srt_receive_buffer_bytes", "What the kernel gives the SRT port.",
+          lambda: srt_listener.receive_buffer)  # fmt: skip
+    watch("counter", "sluice_srt_refused", "SRT callers refused.", lambda: srt_listener.refused, "reason")
+    watch("counter", "sluice_srt_ignored", "SRT datagrams that led to nothing.", srt_listener.ignored, "reason")
+    watch("counter", "sluice_srt_packets", "SRT packets of media.", srt_listener.packets, "fate")
     watch("gauge", "sluice_parts_cut", "Parts cut of what is on air.", lambda: renditions(lambda r: r.parts_cut))
     watch("gauge", "sluice_playlist_waiters", "Requests that wait for a part.",
           lambda: renditions(lambda r: r.window.waiters))  # fmt: skip
