@@ -70,8 +70,16 @@ class RtmpConfig(Section):
 
 
 class SrtConfig(Section):
-    host: str = Field("0.0.0.0", description="Address that SRT will listen on; SRT is not served yet.")
-    port: Port = Field(6200, description="UDP port that SRT will listen on; SRT is not served yet.")
+    enabled: bool = Field(True, description="Whether SRT publishers and readers are taken.")
+    host: str = Field("0.0.0.0", description="Address that SRT listens on.")
+    port: Port = Field(6200, description="UDP port of SRT; 0 picks a free one.")
+    latency_ms: int = Field(
+        200, ge=20, le=8000, description="Least time that a lost packet is waited for; an encoder may ask for more."
+    )
+    max_connections: int = Field(500, ge=1, description="Publishers and readers held at once; more are refused.")
+    min_key_bits: Literal[0, 128, 192, 256] = Field(
+        0, description="Least length of an encryption key, bits; with it every publisher needs a passphrase."
+    )
 
 
 class StorageConfig(Section):

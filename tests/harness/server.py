@@ -61,6 +61,8 @@ class Server:
             **os.environ,
             "SLUICE_HTTP__PORT": "0",
             "SLUICE_RTMP__PORT": "0",
+            "SLUICE_SRT__PORT": "0",
+            "SLUICE_SRT__HOST": "127.0.0.1",
             "SLUICE_RTMP__HOST": "127.0.0.1",
             "SLUICE_STORAGE__PATH": str(self.data),
             "SLUICE_STORAGE__RESERVE_BYTES": "0",
@@ -82,6 +84,8 @@ class Server:
             "SLUICE_HTTP__PORT": str(urlsplit(self.ready["http"]).port),
             "SLUICE_RTMP__PORT": str(urlsplit(self.ready["rtmp"]).port),
         }
+        if self.ready["srt"]:
+            self._ports["SLUICE_SRT__PORT"] = str(urlsplit(self.ready["srt"]).port)
         return self
 
     def _wait_ready(self) -> dict[str, Any]:

@@ -34,7 +34,8 @@ def environment(data: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
     return {
         **kept, "SLUICE_STORAGE__PATH": str(data), "SLUICE_STORAGE__RESERVE_BYTES": "0", "SLUICE_HTTP__PORT": "0",
-        "SLUICE_RTMP__PORT": "0", "SLUICE_RTMP__HOST": "127.0.0.1", **more,
+        "SLUICE_RTMP__PORT": "0", "SLUICE_RTMP__HOST": "127.0.0.1",
+        "SLUICE_SRT__PORT": "0", "SLUICE_SRT__HOST": "127.0.0.1", **more,
     }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def test_a_first_start_makes_a_key_says_where_it_is_and_stops_on_sigterm(data: P
     assert ready["event"] == "ready"
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", ready["http"])
     assert re.fullmatch(r"rtmp://127\.0\.0\.1:\d+/live", ready["rtmp"])
-    assert ready["srt"] is None
+    assert re.fullmatch(r"srt://127\.0\.0\.1:\d+", ready["srt"])
 
     key = data / "owner.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -110,6 +111,17 @@ def test_a_port_in_use_is_said_in_a_sentence(data: Path, name: str) -> None:
     assert event["event"] == "can't serve"
     assert str(port) in event["reason"]
     assert "address already in use" in event["reason"]
+
+
+def test_a_udp_port_in_use_is_said_in_a_sentence(data: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        done = sluice(data, "serve", SLUICE_SRT__PORT=str(port))
+
+    assert done.returncode == 1
+    (event,) = [event for event in events(done.stderr) if event["level"] == "error"]
+    assert event["reason"] == f"SRT can't listen on UDP 127.0.0.1:{port}: Address already in use"
 
 
 @pytest.mark.parametrize(
