@@ -75,6 +75,14 @@ Renditions = Annotated[
     ),
 ]
 Tags = Annotated[list[Tag], Field(max_length=TAGS_LIMIT)]
+SrtPassphrase = Annotated[
+    str,
+    StringConstraints(min_length=10, max_length=79, pattern=r"^[\x20-\x7e]+$"),
+    Field(description="Publishers and readers over SRT need it; null or none: they send in plain."),
+]
+SrtMinKeyBits = Annotated[
+    Literal[0, 128, 192, 256], Field(description="Least length of the key that an SRT caller encrypts with.")
+]
 ReconnectWindow = Annotated[
     int,
     Field(ge=0, le=RECONNECT_LIMIT_S, description="Seconds in which a lost broadcaster goes on in the same broadcast."),
@@ -89,6 +97,8 @@ class LiveStreamCreation(Body):
     record: bool = True
     latency_mode: Annotated[LatencyMode | None, Field(description="By default the server's own.")] = None
     reconnect_window: ReconnectWindow | None = None
+    srt_passphrase: SrtPassphrase | None = None
+    srt_min_key_bits: SrtMinKeyBits = 0
     retention: RetentionBody | None = None
     renditions: Renditions = "passthrough"
     tags: Tags = Field(default_factory=list)
@@ -105,6 +115,8 @@ class LiveStreamChanges(Changes):
     record: bool = ABSENT
     latency_mode: LatencyMode = ABSENT
     reconnect_window: ReconnectWindow = ABSENT
+    srt_passphrase: SrtPassphrase | None = ABSENT
+    srt_min_key_bits: SrtMinKeyBits = ABSENT
     retention: RetentionBody | None = ABSENT
     renditions: Renditions = ABSENT
     tags: Tags = ABSENT
@@ -135,7 +147,8 @@ class LiveStreamLinks(Answer):
 
 
 class LiveStreamAnswer(Answer):
-    """A live stream. `rtmp` and `rtmps` are the server URLs for an encoder, beside the `streamKey`."""
+    """A live stream. `rtmp` and `rtmps` are the server URLs for an encoder, beside the `streamKey`; `srt` holds
+    the key already, and wants `srtPassphrase` beside it where there is one."""
 
     live_stream_id: str
     name: str
@@ -158,6 +171,8 @@ class LiveStreamAnswer(Answer):
     rtmp: str | None
     rtmps: str | None
     srt: str | None
+    srt_passphrase: str | None
+    srt_min_key_bits: int
     tokens_valid_after: Moment | None
     links: LiveStreamLinks
 
@@ -193,6 +208,8 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         rtmp=_publish_url("rtmp", host, ports.rtmp),
         rtmps=_publish_url("rtmps", host, ports.rtmps),
         srt=f"srt://{_authority(host)}:{ports.srt}?streamid={row.stream_key}" if ports.srt else None,
+        srt_passphrase=row.srt_passphrase,
+        srt_min_key_bits=row.srt_min_key_bits,
         tokens_valid_after=row.tokens_valid_after,
         links=LiveStreamLinks(broadcast_id=row.broadcast_id, recordings=f"/videos?liveStreamId={row.id}"),
     )

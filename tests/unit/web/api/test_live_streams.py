@@ -57,6 +57,8 @@ async def test_a_new_live_stream(client: Client) -> None:
         "rtmp": "rtmp://127.0.0.1:1935/live",
         "rtmps": None,
         "srt": None,
+        "srtPassphrase": None,
+        "srtMinKeyBits": 0,
         "tokensValidAfter": None,
         "links": {"broadcastId": None, "recordings": f"/videos?liveStreamId={id}"},
     }
@@ -68,6 +70,8 @@ WHOLE: dict[str, Any] = {
     "playerId": "pl1",
     "restreams": [YOUTUBE, {"name": "Twitch", "serverUrl": "rtmps://live.twitch.example:443/app", "streamKey": "k2"}],
     "record": False,
+    "srtPassphrase": "a passphrase",
+    "srtMinKeyBits": 256,
     "latencyMode": "ultra-low",
     "reconnectWindow": 0,
     "renditions": [
