@@ -25,6 +25,7 @@ from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
 from server.config import Config, ConfigError
 from server.ingest import rtmp, srt
 from server.ingest.broadcasts import Broadcasts
+from server.ingest.certificate import Certificate
 from server.ingest.on_air import OnAir
 from server.jobs.jobs import Jobs
 from server.media.child import Children
@@ -434,7 +435,7 @@ async def check(config: Config) -> list[str]:
 
 def _certificate(config: Config) -> None:
     if config.rtmp.certificate:
-        rtmp.tls_context(config.rtmp)
+        Certificate(config.rtmp)
 
 
 def _missing_codecs() -> list[str]:
