@@ -18,9 +18,6 @@ from server.media.transcoding import Settings, Transcoding, usable_encoder
 
 LADDER, PASSTHROUGH = "ladder", "passthrough"  # values of `renditions`, which may be a list too
 AT_ONCE = "this node transcodes as many live streams as it may: live.max_ladders"
-# Pictures that an encoder may hold back, by latency mode: they nearly halve the bits that the same looks take, and come
-# a third of a second late, which is nothing where viewers are seconds behind, and too much where they are one.
-LOOKAHEAD = {"ultra-low": 0, "low": 0, "reduced": 10, "standard": 10}
 
 _log = log.get("ladder")
 
@@ -32,7 +29,6 @@ class Whose:
     project_id: str
     live_stream_id: str
     broadcast_id: str
-    latency_mode: str
 
 
 class Ladders:
@@ -124,7 +120,7 @@ class Ladders:
     async def _run(self, whose: Whose) -> None:
         assert self._encoder is not None
         encoder = await asyncio.shield(self._encoder)
-        settings = Settings(encoder, LOOKAHEAD[whose.latency_mode], self._config.ladder_nice)
+        settings = Settings(encoder, self._config.ladder_nice)
         await self._ladders[whose.broadcast_id].run(partial(Transcoding, self._children, settings))
 
     def _ended(self, whose: Whose, task: asyncio.Task[None]) -> None:

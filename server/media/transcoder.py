@@ -1,6 +1,6 @@
 """The child that makes a live stream's lower renditions: coded pictures in, coded pictures out, over one socket.
 
-    arguments  {"link": fd, "encoder": name, "lookahead": pictures}
+    arguments  {"link": fd, "encoder": name}
     socket     `wire`: in a config for each generation, its units, flushes; out a config and units for each rendition
 
     receiver ── inbox ──▶ main: decode, scale ──▶ a lane for each rendition: encode ──▶ socket
@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from server import clock
 from server.media import guard, measure
 from server.media.decoding import Decoder, DecoderError
-from server.media.encoders import Coded, Settings, pixel_format
+from server.media.encoders import Coded, pixel_format
 from server.media.inbox import Inbox
 from server.media.ladder import Rung, Source, Wish, least_valuable, limit, rungs
 from server.media.lanes import Lane
@@ -74,7 +74,7 @@ def wishes(facts: dict[str, Any]) -> list[Wish] | None:
 class Generation:
     """One configuration of the source, and the renditions made of it."""
 
-    def __init__(self, config: Config, encoder: str, lookahead: int, given_up: set[str], link: Link) -> None:
+    def __init__(self, config: Config, encoder: str, given_up: set[str], link: Link) -> None:
         """Raises DecoderError."""
         facts = config.facts
         self.number = config.generation
@@ -85,7 +85,6 @@ class Generation:
         self._size = int(facts["width"]), int(facts["height"]), (int(facts["sar"][0]), int(facts["sar"][1]))
         self._wishes = wishes(facts)
         self._decoder = Decoder(config.extradata, self.timescale)
-        self._settings = Settings(self.timescale, lookahead)
         self._encoder = encoder
         self._given_up = given_up
         self._link = link
@@ -142,7 +141,7 @@ class Generation:
             self._given_up.add(rung.name)
             self._link.send(Dropped(rung.name, reason))
 
-        return Lane(rung, self._encoder, self._settings, start, opened, coded, failed)
+        return Lane(rung, self._encoder, self.timescale, start, opened, coded, failed)
 
     def _decode(self, unit: Unit) -> None:
         if unit.key:
@@ -200,10 +199,9 @@ class Generation:
 class Transcoder:
     """All that is sent, in order."""
 
-    def __init__(self, link: Link, encoder: str, lookahead: int) -> None:
+    def __init__(self, link: Link, encoder: str) -> None:
         self._link = link
         self._encoder = encoder
-        self._lookahead = lookahead
         self._inbox = Inbox()
         self._given_up: set[str] = set()
         self._generation: Generation | None = None
@@ -233,7 +231,7 @@ class Transcoder:
 
     def _begin(self, config: Config) -> None:
         try:
-            self._generation = Generation(config, self._encoder, self._lookahead, self._given_up, self._link)
+            self._generation = Generation(config, self._encoder, self._given_up, self._link)
         except DecoderError as error:
             facts = config.facts
             for rung in rungs(Source(facts["width"], facts["height"]), wishes(facts)):
@@ -291,7 +289,7 @@ class Transcoder:
 def work(arguments: dict[str, Any], say: guard.Say) -> None:
     say({"event": "started"})
     av.logging.set_level(None)  # strangers' streams are full of what it would say
-    Transcoder(Link(arguments["link"]), arguments["encoder"], arguments["lookahead"]).run()
+    Transcoder(Link(arguments["link"]), arguments["encoder"]).run()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from server import clock
 from server.media.child import ChildFailed, Children, Limits
@@ -32,7 +33,6 @@ HARDWARE_MEMORY_BYTES = 1 << 46  # drivers reserve as much as a graphics card co
 @dataclass(frozen=True, slots=True)
 class Settings:
     encoder: str = SOFTWARE
-    lookahead: int = 0  # pictures that an encoder may hold back
     nice: int = 5
 
     @property
@@ -93,7 +93,7 @@ class Transcoding(asyncio.Protocol):
             raise ChildFailed("protocol", self._fault)
 
     async def _live(self, link: int) -> None:
-        arguments = {"link": link, "encoder": self._settings.encoder, "lookahead": self._settings.lookahead}
+        arguments = {"link": link, "encoder": self._settings.encoder}
         limits = self._settings.limits
         child = asyncio.ensure_future(
             self._children.run(MODULE, arguments, [link], limits, FOREVER_S, on_line=lambda _: self._let_go())
@@ -125,9 +125,8 @@ class Transcoding(asyncio.Protocol):
     # --- the socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = self._transport = cast(asyncio.Transport, transport)  # uvloop's are not derived from it
         transport.set_write_buffer_limits(MAX_UNSENT_BYTES, RESUME_BYTES)
-        self._transport = transport
         self.writable = self._finished_at is None
         early, self._early = self._early, []
         transport.writelines(early)

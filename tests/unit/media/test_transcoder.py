@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+import uvloop
 
 from server.formats.avc import has_idr, video_config
 from server.media.child import ChildFailed, Children
@@ -183,3 +184,14 @@ async def test_a_child_that_is_killed_says_so(children: Children) -> None:
         with pytest.raises(ChildFailed, match="crashed"):
             await running
     assert not child.writable
+
+
+def test_with_the_servers_own_event_loop() -> None:
+    """Its transports are of other classes."""
+    source = coded(clip(2, size="320x180"))
+
+    async def main() -> Heard:
+        async with Children(1) as children:
+            return await transcoded(children, config_of(source, wishes=[Wish(90)]), *source.units)
+
+    assert len(uvloop.run(main()).units[0]) == 60
