@@ -10,7 +10,7 @@ thread that waits for input, and says what became of late tracks and changed PID
 Nothing that a publisher sends raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -22,6 +22,8 @@ from server.media.mpegts_pictures import AvcPictures, HevcPictures, Pictures
 from server.media.mpegts_sounds import Ac3Codec, AdtsCodec, Codec, Framer, LatmCodec, MpegAudioCodec, OpusCodec
 
 MAX_TRACKS = 8  # of a kind, as a stream takes
+OPENING_TICKS = 45_000  # half a second: so long the first media waits for the configurations of all tracks
+OPENING_BYTES = 4 << 20
 MAX_CTS = 10 * 90_000  # ticks: pictures are shown within ten seconds of their decoding
 
 
@@ -65,10 +67,39 @@ class Counters:
     unread: int = 0  # of streams that are not taken
 
 
+class _Opening:
+    """The first items, held until every track has told its configuration: who listens knows all tracks from the start.
+
+    A track that is in the program map and sends nothing is not waited for beyond OPENING_TICKS.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Item] = []
+        self._size = 0
+        self._first: dict[str, int] = {}
+
+    def take(self, items: list[Item], tracks: Iterable["_Track"]) -> list[Item] | None:
+        """All that was held, configurations first; None while it is to be held on."""
+        self._held += items
+        enough = False
+        for item in items:
+            if isinstance(item, Picture | Sound):
+                self._size += len(item.data)
+                since = (item.timestamp - self._first.setdefault(item.track, item.timestamp)) % WRAP
+                enough = enough or since >= OPENING_TICKS or self._size >= OPENING_BYTES
+        if not enough and not all(track.configured for track in tracks):
+            return None
+        return self.release()
+
+    def release(self) -> list[Item]:
+        return sorted(self._held, key=lambda item: not isinstance(item, Configured))
+
+
 class TsInput:
     """`feed` it batches; a unit's items come when the next unit of its stream begins, or it says its length."""
 
     def __init__(self) -> None:
+        self._opening: _Opening | None = _Opening()
         self.demuxer = Demuxer()
         self.counters = Counters()
         self._tracks: dict[int, _Track] = {}
@@ -79,9 +110,20 @@ class TsInput:
 
     def finish(self) -> list[Item]:
         """What is under way when the publisher ends."""
-        return self._items(self.demuxer.finish())
+        items = self._items(self.demuxer.finish())
+        return items if self._opening is None else self._opening.release()
 
     def _items(self, events: Sequence[ProgramMap | Unit]) -> list[Item]:
+        items = self._read(events)
+        if self._opening is None:
+            return items
+        opened = self._opening.take(items, self._tracks.values())
+        if opened is None:
+            return []
+        self._opening = None
+        return opened
+
+    def _read(self, events: Sequence[ProgramMap | Unit]) -> list[Item]:
         items: list[Item] = []
         for event in events:
             if event.__class__ is Unit:
@@ -164,6 +206,10 @@ class _Track:
         self.stream = stream
         self.name = name
         self._config: TrackConfig | None = None
+
+    @property
+    def configured(self) -> bool:
+        return self._config is not None
 
     def read(self, unit: Unit, counters: Counters) -> list[Item]:
         raise NotImplementedError
