@@ -26,6 +26,7 @@ from server.config import Config, ConfigError
 from server.ingest import rtmp, srt
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.certificate import Certificate
+from server.ingest.control import controlled
 from server.ingest.on_air import OnAir
 from server.jobs.jobs import Jobs
 from server.media.child import Children
@@ -54,7 +55,7 @@ from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.web import application, embed, tus
-from server.web.api import clips
+from server.web.api import clips, live_stream_control, live_stream_health
 from server.web.api import sources as source_uploads
 from server.web.application import Application
 from server.web.auth import Credentials
@@ -175,6 +176,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
             database, store, config.live, recorded, gone, lambda end_ms: late(max(0, clock.wall_ms() - end_ms) / 1000)
         )
     )
+    schedules = await stack.enter_async_context(controlled(database, broadcasts))
     listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp))
 
     async def may_read(text: str, token: str, ip: str) -> str | None:
@@ -201,6 +203,8 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await stack.enter_async_context(retention.running())
 
     def live_stream_deleted(stream: LiveStream) -> None:
+        schedules.deleted(stream.id)
+        broadcasts.rehearsals.end(stream.id)
         _in_background(broadcasts.deleted(stream.id))
 
     async def complete(live_stream_id: str) -> None:
@@ -233,12 +237,14 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
         on_video_deleted=video_deleted,
         on_live_stream_deleted=live_stream_deleted,
+        on_live_stream_changed=schedules.changed,
         complete_live_stream=complete,
     )
     watching = Watching(assets, tokens, revocations, broadcasts, watched, posters, layout, PLAYER)
 
     def mount(app: Application) -> None:
         app[WATCHING] = watching
+        app[live_stream_control.BROADCASTS] = broadcasts
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
         app[clips.CLIPS] = Clips(database, layout, recorder, upkeep, jobs.enqueue)
@@ -247,7 +253,8 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app.on_shutdown.append(live.let_go)
 
     _watch(metrics, broadcasts, listener, srt_listener, store, jobs, uploads, database)
-    app = application.build(services, [source_uploads.operations, clips.operations], [mount, tus.mount])
+    more = [one.operations for one in (source_uploads, clips, live_stream_control, live_stream_health)]
+    app = application.build(services, more, [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
     rtmp_url = f"rtmp://{_reachable(config.rtmp.host)}:{listener.port}/live" if listener.port else None
@@ -373,6 +380,11 @@ def _watch(
 
     watch = metrics.watch
     watch("gauge", "sluice_publishers", "Publishers connected.", broadcasts.publishers)
+    watch("counter", "sluice_publishers_refused", "Publishers not let in.", lambda: broadcasts.refused)
+    watch("counter", "sluice_publishers_unknown", "Publishers with a key that is nobody's.",
+          lambda: broadcasts.unknown)  # fmt: skip
+    watch("gauge", "sluice_health_warnings", "Warnings that hold about what is on air.",
+          lambda: sum(len(on_air.health.episodes.active) for on_air in broadcasts.all()))  # fmt: skip
     watch("gauge", "sluice_rtmp_connections", "RTMP connections.", lambda: listener.connections)
     watch("counter", "sluice_rtmp_refused", "RTMP connections over the limit.", lambda: listener.refused)
     watch("counter", "sluice_ingest_bytes", "Bytes taken from publishers.",

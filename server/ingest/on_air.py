@@ -137,7 +137,7 @@ class Publisher:
     def __init__(self, life_cycle: LifeCycle, stage: Stage, connection: Connection, role: Role = "primary") -> None:
         self.connection = connection
         self.role: Role = role
-        self.since = clock.monotonic()
+        self.connected_at = self.since = clock.monotonic()
         self.steadiness = Steadiness()
         self.keys = KeyFrames(self.since)
         self._shown = False  # a picture of it, or sound where it sends that only, was written

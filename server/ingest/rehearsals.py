@@ -37,6 +37,13 @@ class Findings:
     faults: tuple[Fault, ...] = ()
 
     @property
+    def left_s(self) -> float | None:
+        """Seconds until it ends by itself."""
+        if self.ends_at_ms is None:
+            return None
+        return max(0.0, round((self.ends_at_ms - clock.wall_ms()) / 1000, 1))
+
+    @property
     def verdict(self) -> str | None:
         """ok | warnings; None before anything was measured."""
         if self.measures is None:

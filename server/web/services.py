@@ -53,6 +53,7 @@ class Services:
     ready_checks: Mapping[str, Check] = field(default_factory=dict)
     on_video_deleted: Callable[[Video], None] = _ignore  # deletes its bytes
     on_live_stream_deleted: Callable[[LiveStream], None] = _ignore  # closes its publisher, deletes its bytes
+    on_live_stream_changed: Callable[[LiveStream], None] = _ignore  # made or changed: its schedule is taken up
     complete_live_stream: Callable[[str], Awaitable[None]] = _nothing  # ends the broadcast on air, if there is one
 
 

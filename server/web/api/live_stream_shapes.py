@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from server.catalog.models import LiveStream
@@ -66,6 +66,30 @@ class Retention(Answer):
     bytes: int | None = None
 
 
+class ScheduleBody(Body):
+    """When a live stream is on air; either time may be left out."""
+
+    starts_at: Annotated[
+        AwareDatetime | None,
+        Field(description="Publishers who come before are measured and not shown; they go on air at this time."),
+    ] = None
+    stops_at: Annotated[
+        AwareDatetime | None,
+        Field(description="The broadcast completes at this time, and nobody is let in until the schedule is changed."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ScheduleBody":
+        if self.starts_at and self.stops_at and self.stops_at <= self.starts_at:
+            raise PydanticCustomError("schedule_order", "stopsAt should be later than startsAt.")
+        return self
+
+
+class Schedule(Answer):
+    starts_at: Moment | None
+    stops_at: Moment | None
+
+
 Restreams = Annotated[list[RestreamBody], Field(max_length=RESTREAMS_LIMIT)]
 Renditions = Annotated[
     RenditionsChoice,
@@ -99,6 +123,7 @@ class LiveStreamCreation(Body):
     reconnect_window: ReconnectWindow | None = None
     srt_passphrase: SrtPassphrase | None = None
     srt_min_key_bits: SrtMinKeyBits = 0
+    schedule: ScheduleBody | None = None
     retention: RetentionBody | None = None
     renditions: Renditions = "passthrough"
     tags: Tags = Field(default_factory=list)
@@ -106,7 +131,11 @@ class LiveStreamCreation(Body):
 
 
 class LiveStreamChanges(Changes):
-    """Changes of record, latencyMode, reconnectWindow and renditions take effect with the next broadcast."""
+    """Changes of record, latencyMode, reconnectWindow and renditions take effect with the next broadcast.
+
+    Those of the schedule count at once: a broadcast on air completes at the new end, and goes on where the new start
+    lies ahead.
+    """
 
     name: Title = ABSENT
     public: bool = ABSENT
@@ -117,6 +146,7 @@ class LiveStreamChanges(Changes):
     reconnect_window: ReconnectWindow = ABSENT
     srt_passphrase: SrtPassphrase | None = ABSENT
     srt_min_key_bits: SrtMinKeyBits = ABSENT
+    schedule: ScheduleBody | None = ABSENT
     retention: RetentionBody | None = ABSENT
     renditions: Renditions = ABSENT
     tags: Tags = ABSENT
@@ -148,11 +178,15 @@ class LiveStreamLinks(Answer):
 
 class LiveStreamAnswer(Answer):
     """A live stream. `rtmp` and `rtmps` are the server URLs for an encoder, beside the `streamKey`; `srt` holds
-    the key already, and wants `srtPassphrase` beside it where there is one."""
+    the key already, and wants `srtPassphrase` beside it where there is one.
+
+    A second encoder publishes with the `backupStreamKey`, once there is one, and takes over when the first is lost.
+    """
 
     live_stream_id: str
     name: str
     stream_key: str
+    backup_stream_key: str | None
     public: bool
     player_id: str | None
     broadcasting: bool
@@ -164,6 +198,7 @@ class LiveStreamAnswer(Answer):
     record: bool
     latency_mode: str
     reconnect_window: int
+    schedule: Schedule | None
     retention: Retention | None
     renditions: Literal["passthrough", "ladder"] | list[Rendition]
     tags: list[str]
@@ -190,6 +225,7 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         live_stream_id=row.id,
         name=row.name,
         stream_key=row.stream_key,
+        backup_stream_key=row.backup_key,
         public=row.public,
         player_id=row.player_id,
         broadcasting=row.state == "broadcasting",
@@ -201,6 +237,7 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         record=row.record,
         latency_mode=row.latency_mode,
         reconnect_window=row.reconnect_window_s,
+        schedule=Schedule(starts_at=row.starts_at, stops_at=row.stops_at) if row.starts_at or row.stops_at else None,
         retention=Retention.model_validate(row.retention) if row.retention else None,
         renditions=renditions(row.renditions),
         tags=row.tags,
@@ -232,6 +269,9 @@ def columns(body: LiveStreamCreation | LiveStreamChanges, names: set[str]) -> di
         window = found.pop("reconnect_window")
         if window is not None:
             found["reconnect_window_s"] = window
+    if "schedule" in found:
+        schedule = found.pop("schedule")
+        found["starts_at"], found["stops_at"] = (schedule.starts_at, schedule.stops_at) if schedule else (None, None)
     if "retention" in found:
         retention = found["retention"]
         found["retention"] = retention.model_dump(exclude_none=True) if retention else None

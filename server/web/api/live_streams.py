@@ -32,6 +32,7 @@ async def create(call: Call, body: LiveStreamCreation) -> LiveStreamAnswer:
     row = LiveStream(project_id=call.project_id, stream_key=live_streams.new_stream_key(), **values)
     async with call.services.database.write() as transaction:
         await live_streams.add(transaction, row)
+    call.services.on_live_stream_changed(row)
     return answer(call, row)
 
 
@@ -61,6 +62,7 @@ async def change(call: Call, live_stream_id: str, body: LiveStreamChanges) -> Li
             setattr(row, name, value)
         payload = {"liveStreamId": row.id, "changed": sorted(values)}
         await events.record(transaction, row.project_id, row.id, "live-stream.updated", payload)
+    call.services.on_live_stream_changed(row)
     return answer(call, row)
 
 

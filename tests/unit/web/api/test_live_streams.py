@@ -50,6 +50,8 @@ async def test_a_new_live_stream(client: Client) -> None:
         "record": True,
         "latencyMode": "low",
         "reconnectWindow": 60,
+        "schedule": None,
+        "backupStreamKey": None,
         "renditions": "passthrough",
         "retention": None,
         "tags": [],
