@@ -59,7 +59,7 @@ from server.web.api import clips, live_stream_control, live_stream_health
 from server.web.api import sources as source_uploads
 from server.web.application import Application
 from server.web.auth import Credentials
-from server.web.hls import images, live, vod
+from server.web.hls import images, live, quick, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.metrics import Metrics
 from server.web.rates import Rates, per_minute
@@ -250,6 +250,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app[clips.CLIPS] = Clips(database, layout, recorder, upkeep, jobs.enqueue)
         for part in (live, vod, images, embed):
             part.add_routes(app.router)
+        quick.mount(app)
         app.on_shutdown.append(live.let_go)
 
     _watch(metrics, broadcasts, listener, srt_listener, store, jobs, uploads, database)

@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import orjson
 import structlog
@@ -32,7 +32,10 @@ _SECRET_TEXT = re.compile(
 _HINTS = ("eyJ", "token", "avh=", "streamKey=", "/tus/")
 MASK = "***"
 
+KEPT_AT_MOST = 64 << 10  # bytes of lines that wait to be written together: some 200 lines
+
 Logger = structlog.stdlib.BoundLogger
+Later = Callable[[Callable[[], None]], object]  # calls its argument, somewhat later
 
 
 def get(name: str) -> Logger:
@@ -51,10 +54,14 @@ def mask(text: str) -> str:
 class Lines:
     """A part's lines at INFO that come with every request: where logs are JSON, written without the long way round.
 
-    One costs 10 µs instead of 80. Names and values must hold no secret; a text that may is passed through `mask` first.
+    One costs 5 µs instead of 80. Names and values must hold no secret; a text that may is passed through `mask` first.
+    What is bound to the context is not looked for: the caller names it.
     """
 
     _stream: TextIO | None = None  # set by `configure` where logs are JSON
+    _later: ClassVar[Later | None] = None
+    _kept: ClassVar[list[bytes]] = []
+    _kept_bytes: ClassVar[int] = 0
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -65,10 +72,31 @@ class Lines:
         if Lines._stream is None:
             self._logger.info(event, **values)
         elif self._standard.isEnabledFor(logging.INFO):
-            known = structlog.contextvars.get_contextvars()
-            at = clock.now().isoformat().replace("+00:00", "Z")
-            line = {"event": event, **values, **known, "logger": self._name, "level": "info", "timestamp": at}
-            Lines._stream.write(_dumps(line) + "\n")
+            line = {"event": event, **values, "logger": self._name, "level": "info", "timestamp": clock.now()}
+            Lines._put(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+
+    @classmethod
+    def gather(cls, later: Later | None) -> None:
+        """Keeps lines until `later` calls what it is given, which it does soon: one write for many lines costs what
+        one line does, half of all that a line costs. None: each is written at once again."""
+        cls._later = later
+        cls.flush()
+
+    @classmethod
+    def _put(cls, line: bytes) -> None:
+        cls._kept.append(line)
+        cls._kept_bytes += len(line)
+        if cls._later is None or cls._kept_bytes > KEPT_AT_MOST:
+            cls.flush()
+        elif len(cls._kept) == 1:
+            cls._later(cls.flush)
+
+    @classmethod
+    def flush(cls) -> None:
+        """Writes what is kept."""
+        lines, cls._kept, cls._kept_bytes = cls._kept, [], 0
+        if lines and cls._stream is not None:
+            cls._stream.write(b"".join(lines).decode())
 
 
 def configure(level: str, style: str, stream: TextIO | None = None) -> None:

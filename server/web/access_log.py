@@ -1,20 +1,37 @@
 """One canonical line for each request, written when the last byte of its answer is gone; and its metrics."""
 
+from typing import NamedTuple
+
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from server.log import Lines, get, mask
 from server.web.addresses import ADDRESSES
+from server.web.metrics import Metrics
 from server.web.middleware import REQUEST_ID
 from server.web.services import SERVICES
 
 PATH_LIMIT = 300  # characters of a URL that a log line holds
+MASKED_LIMIT = 1500  # and that are looked at for what must not stand there: most tokens are shorter
 UNROUTED = "(none)"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # answers that only say that all is well, asked for by machines every few seconds
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _lines, _log = Lines("http"), get("http")
+
+
+class Done(NamedTuple):
+    """An answer whose last byte is written."""
+
+    method: str
+    route: str
+    url: str  # without what opens anything
+    status: int
+    sent: int  # bytes, with the headers
+    seconds: float  # from the request on
+    ip: str
+    request_id: str
 
 
 class AccessLog(AbstractAccessLogger):
@@ -25,20 +42,35 @@ class AccessLog(AbstractAccessLogger):
         if not isinstance(request, web.Request) or REQUEST_ID not in request:
             return  # it was not even HTTP: `protocol` has said so
         app = request.app
-        route = template(request)
         method = request.method if request.method in METHODS else "OTHER"  # a client can make up any number of them
-        app[SERVICES].metrics.request_finished(method, route, response.status, time, sent)
-        write = _log.debug if route in QUIET_ROUTES and response.status < 400 else _lines.info
-        write(
-            "request",
-            method=method,
-            route=route,
-            url=mask(request.raw_path[:PATH_LIMIT]),
-            status=response.status,
-            bytes=sent,
-            ms=round(time * 1000, 1),
-            ip=app[ADDRESSES].client_ip(request),
+        done = Done(
+            method,
+            template(request),
+            mask(request.raw_path[:MASKED_LIMIT])[:PATH_LIMIT],
+            response.status,
+            sent,
+            time,
+            app[ADDRESSES].client_ip(request),
+            request[REQUEST_ID],
         )
+        note(app[SERVICES].metrics, done)
+
+
+def note(metrics: Metrics, done: Done) -> None:
+    """Counts an answer and writes its line."""
+    metrics.request_finished(done.method, done.route, done.status, done.seconds, done.sent)
+    write = _log.debug if done.route in QUIET_ROUTES and done.status < 400 else _lines.info
+    write(
+        "request",
+        method=done.method,
+        route=done.route,
+        url=done.url,
+        status=done.status,
+        bytes=done.sent,
+        ms=round(done.seconds * 1000, 1),
+        ip=done.ip,
+        request=done.request_id,
+    )
 
 
 def _sent(request: web.BaseRequest, response: web.StreamResponse) -> int:

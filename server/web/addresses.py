@@ -5,6 +5,7 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from aiohttp import web
@@ -26,10 +27,16 @@ class Addresses:
     def client_ip(self, request: web.BaseRequest) -> str:
         """The address of the client; "" on a socket that has none."""
         peer = request.remote or ""
+        if not self._networks:
+            return peer
+        return self.behind(peer, request.headers.getall("X-Forwarded-For", []))
+
+    def behind(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Whom the connection from `peer` stands for, with the lines of X-Forwarded-For that came over it."""
         if not self._networks or not self._trusts(peer):
             return peer
         # each proxy appends who asked it: from the right, the first that is no proxy of ours
-        hops = [hop.strip() for hop in ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")]
+        hops = [hop.strip() for hop in ",".join(forwarded).split(",")]
         for hop in reversed(hops):
             if not _is_address(hop):
                 break

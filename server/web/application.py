@@ -7,6 +7,7 @@
 it gets the application, adds its routes to `app.router`, and may call `expose` for its answer headers.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from importlib.metadata import version
 
 from aiohttp import web
 
+from server.log import Lines
 from server.web import access_log, api, docs, health, middleware, typed
 from server.web.addresses import ADDRESSES, Addresses
 from server.web.cors import CORS, Cors
@@ -26,6 +28,7 @@ DISTRIBUTION = "sluice"
 KEEPALIVE_S = 75.0  # above a proxy's own 60 s, so that it is the proxy that closes idle connections
 
 DRAIN_S = 3.0  # requests in flight may finish; those that wait for live parts are cut off
+LINES_S = 0.1  # that the lines of requests are gathered before they are written
 BACKLOG = 1024  # a stream that begins brings its viewers at once
 
 Application = web.Application
@@ -74,8 +77,11 @@ async def serving(app: Application, host: str, port: int) -> AsyncIterator[int]:
     """Answers requests while the context lasts; the port. Raises OSError when it can't be had."""
     runner = Runner(app, handle_signals=False, shutdown_timeout=DRAIN_S)
     await runner.setup()
+    loop = asyncio.get_running_loop()
+    Lines.gather(lambda write: loop.call_later(LINES_S, write))
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+        Lines.gather(None)

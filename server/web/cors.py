@@ -1,7 +1,7 @@
 """Cross-origin access (Fetch Standard, section 3.2): pages elsewhere call the API, upload and play."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -47,18 +47,29 @@ class Cors:
         self._exposed = ", ".join(known + [name for name in headers if name not in known])
 
     def add_to(self, request: web.Request, headers: CIMultiDict[str]) -> None:
-        origin = request.headers.get("Origin")
-        if self._any:
-            headers["Access-Control-Allow-Origin"] = "*"  # also without Origin: caches keep one answer for all
-        else:
+        allowed = self.headers_for(request.headers.get("Origin"))
+        if self.varies:
             headers.add("Vary", "Origin")
-            if origin is None or origin.lower() not in self._origins:
-                return
-            headers["Access-Control-Allow-Origin"] = origin
-        if origin is not None:
-            headers["Access-Control-Expose-Headers"] = self._exposed
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        headers.update(allowed)
+        if allowed and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             self._add_preflight(request, headers)
+
+    @property
+    def varies(self) -> bool:
+        """Whether answers depend on who asks: then they say `Vary: Origin`."""
+        return not self._any
+
+    def headers_for(self, origin: str | None) -> Mapping[str, str]:
+        """What lets a page of that origin read the answer; nothing where it may not."""
+        if self._any:
+            allowed = "*"  # also without Origin: caches keep one answer for all
+        elif origin is not None and origin.lower() in self._origins:
+            allowed = origin
+        else:
+            return {}
+        if origin is None:
+            return {"Access-Control-Allow-Origin": allowed}
+        return {"Access-Control-Allow-Origin": allowed, "Access-Control-Expose-Headers": self._exposed}
 
     def _add_preflight(self, request: web.Request, headers: CIMultiDict[str]) -> None:
         asked = request.headers.get("Access-Control-Request-Headers", "")

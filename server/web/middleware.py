@@ -3,9 +3,10 @@
 One middleware and one signal, not a chain of them: each segment passes through here.
 """
 
+import itertools
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from aiohttp import web
@@ -20,6 +21,11 @@ EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])  # to go out wit
 
 CLIENT_GONE = 499  # as nginx logs it
 
+COMMON_HEADERS: Mapping[str, str] = {"Server": "Sluice", "X-Content-Type-Options": "nosniff"}
+
+# Ids name requests in logs and need not be secret: this process and a number, no system call for each.
+_PROCESS = secrets.token_hex(5)
+_numbers = itertools.count(1)
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _log = log.get("web")
 
@@ -29,8 +35,7 @@ async def outermost(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Names the request and turns whatever goes wrong into an answer."""
-    given = request.headers.get("X-Request-ID")
-    request_id = given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    request_id = name_request(request.headers.get("X-Request-ID"))
     request[REQUEST_ID] = request_id
     structlog.contextvars.bind_contextvars(request=request_id)  # each request is a task with a context of its own
     try:
@@ -54,6 +59,11 @@ async def outermost(
         return _refuse(request, Problem("internal-error"))
 
 
+def name_request(given: str | None) -> str:
+    """The id that the client gave, or a new one."""
+    return given if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_numbers):06x}"
+
+
 def _refuse(request: web.Request, problem: Problem) -> web.StreamResponse:
     if request.writer.output_size > 0:
         # the answer has begun; a broken connection is the only way left to say that it is not whole
@@ -64,8 +74,7 @@ def _refuse(request: web.Request, problem: Problem) -> web.StreamResponse:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """on_response_prepare: headers of every answer, however it is made."""
     headers = response.headers
-    headers["Server"] = "Sluice"
-    headers["X-Content-Type-Options"] = "nosniff"
+    headers.update(COMMON_HEADERS)
     headers["X-Request-ID"] = request.get(REQUEST_ID, "")
     extra = request.get(EXTRA_HEADERS)
     if extra:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
 import structlog
@@ -76,7 +77,7 @@ def test_lines_of_every_request_look_like_the_others(level: str) -> None:
     structlog.contextvars.bind_contextvars(request="r1")
     try:
         log.get("http").info("request", status=200)
-        log.Lines("http").info("request", status=200)
+        log.Lines("http").info("request", status=200, request="r1")
     finally:
         structlog.contextvars.clear_contextvars()
 
@@ -85,6 +86,26 @@ def test_lines_of_every_request_look_like_the_others(level: str) -> None:
         assert line.pop("timestamp").endswith("Z")
     assert len(lines) == (2 if level == "info" else 0)
     assert lines[:1] == lines[1:]
+
+
+def test_lines_may_be_gathered(out: io.StringIO) -> None:
+    waiting: list[Callable[[], None]] = []
+    log.Lines.gather(waiting.append)
+    try:
+        log.Lines("http").info("one")
+        log.Lines("http").info("two")
+        assert (out.getvalue(), len(waiting)) == ("", 1)
+        waiting.pop()()
+        assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["one", "two"]
+
+        log.Lines("http").info("three", text="x" * log.KEPT_AT_MOST)
+        assert len(out.getvalue().splitlines()) == 3
+        log.Lines("http").info("four")
+    finally:
+        log.Lines.gather(None)
+    assert len(out.getvalue().splitlines()) == 4
+    log.Lines("http").info("five")
+    assert len(out.getvalue().splitlines()) == 5
 
 
 def test_lines_are_pretty_where_the_others_are() -> None:

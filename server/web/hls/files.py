@@ -14,8 +14,8 @@ from server.errors import Problem
 from server.web.hls.gate import WATCHING, Watch
 
 PLAYLIST = "application/vnd.apple.mpegurl"
-SEGMENT_TYPES = {"video": "video/mp4", "audio": "audio/mp4"}
 JPEG = "image/jpeg"
+SEGMENT_TYPES = {"video": "video/mp4", "audio": "audio/mp4"}
 
 Bytes = bytes | bytearray
 
@@ -23,6 +23,11 @@ YEAR_S = 31_536_000
 SMALL = 16 << 10  # bytes that are cheaper to copy than to send by themselves
 REVALIDATED = "no-cache"
 NEVER = "no-store"
+
+
+def segment_type(rendition: str) -> str:
+    """The content type of a rendition's segments, by its name: audio, audio2, …; all others are pictures."""
+    return "audio/mp4" if rendition.startswith("audio") else "video/mp4"
 
 
 def immutable(watch: Watch) -> str:

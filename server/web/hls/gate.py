@@ -89,10 +89,13 @@ def given_token(request: web.Request) -> str | None:
 
 def facts(request: web.Request) -> Facts:
     headers = request.headers
-    origin = headers.get(hdrs.ORIGIN)
-    if origin in (None, "null"):
-        origin = headers.get(hdrs.REFERER)
-    return Facts(client_ip(request), origin, headers.get("Sec-Fetch-Site") == "same-origin")
+    site = headers.get("Sec-Fetch-Site")
+    return said(client_ip(request), headers.get(hdrs.ORIGIN), headers.get(hdrs.REFERER), site)
+
+
+def said(ip: str, origin: str | None, referer: str | None, site: str | None) -> Facts:
+    """Facts from the values of headers: Origin, Referer, Sec-Fetch-Site."""
+    return Facts(ip, referer if origin in (None, "null") else origin, site == "same-origin")
 
 
 def redirect_to_session(request: web.Request, watch: Watch, tail: str) -> web.Response | None:

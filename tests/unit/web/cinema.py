@@ -25,7 +25,7 @@ from server.stream.stream import Stream
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations, indexed
 from server.web import embed
-from server.web.hls import images, live, vod
+from server.web.hls import images, live, quick, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.services import Services
 from tests.harness.mp4 import FakeTrack, mp4
@@ -212,6 +212,7 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
             app[WATCHING] = watching
             for part in (live, vod, images, embed):
                 part.add_routes(app.router)
+            quick.mount(app)
             app.on_shutdown.append(live.let_go)
 
         yield await connect(key=None, mounts=[mount])
