@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from server.packager.master import AudioFacts, VideoFacts, master
+from server.packager.master import AudioFacts, VideoFacts, master, order
 from server.packager.presentation import VIDEO
 from server.packager.rendition import Rendition
 from server.storage.journal import TrackEntry
@@ -10,11 +10,11 @@ from server.storage.journal import TrackEntry
 
 def live_master(renditions: Sequence[Rendition], folder: str) -> str | None:
     """The text, with URIs below `folder`; None while no rendition has a segment of its own."""
-    shown = [(rendition, rendition.track) for rendition in renditions if rendition.track is not None]
+    ordered = sorted(renditions, key=lambda rendition: order(rendition.name))
+    shown = [(rendition, rendition.track) for rendition in ordered if rendition.track is not None]
     if not shown:
         return None
     videos = [_video_facts(each, track, folder) for each, track in shown if track.kind == VIDEO]
-    videos = videos[:1] + sorted(videos[1:], key=lambda facts: -facts.peak)
     audios = [_audio_facts(each, track, folder) for each, track in shown if track.kind != VIDEO]
     return master(videos, audios, all(rendition.window.independent for rendition in renditions))
 

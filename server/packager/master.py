@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from server.formats.m3u8.multivariant import MultivariantPlaylist, Rendition, Variant
-from server.packager.presentation import AUDIO
+from server.packager.presentation import AUDIO, VIDEO
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,12 @@ def master(videos: Sequence[VideoFacts], audios: Sequence[AudioFacts], independe
         raise ValueError("nothing to list")
     shared = [] if len(audios) == 1 and not videos else [line for name in groups for line in _group(name, groups[name])]
     return MultivariantPlaylist(tuple(variants), tuple(shared), independent).render()
+
+
+def order(name: str) -> tuple[bool, bool, int, str]:
+    """A key to sort renditions by: pictures before sound; "video", what was made of it by size, further tracks."""
+    made_size = int(name[:-1]) if name[:-1].isdigit() else 0  # 720p
+    return name.startswith(AUDIO), name not in (VIDEO, AUDIO), -made_size, name
 
 
 def _groups(sounds: Iterable[AudioFacts]) -> dict[str, list[AudioFacts]]:

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
-from server.packager.master import AudioFacts, VideoFacts, master
+from server.packager.master import AudioFacts, VideoFacts, master, order
 from server.packager.presentation import (
-    AUDIO,
     MEDIA_PLAYLIST,
     VIDEO,
     NoSuchMediaError,
@@ -35,7 +34,7 @@ class RecordedVideo:
     """Segments keep the media sequence numbers they had live. `source` of a plan is `<rendition>/<number>`."""
 
     def __init__(self, renditions: Mapping[str, RecordedRendition]) -> None:
-        names = [name for name in sorted(renditions, key=_order) if renditions[name].tracks]
+        names = [name for name in sorted(renditions, key=order) if renditions[name].tracks]
         self._renditions = {name: renditions[name] for name in names}
         if not self._renditions:
             raise ValueError("the recording holds no media")
@@ -158,11 +157,6 @@ class RecordedVideo:
             language=track.language or None,
             title=track.title or None,
         )
-
-
-def _order(name: str) -> tuple[bool, bool, int, str]:
-    """Pictures before sound; the publisher's first track, then its others, then what was made of them."""
-    return name.startswith(AUDIO), name not in (VIDEO, AUDIO), -int("".join(filter(str.isdigit, name)) or 0), name
 
 
 def _rates(segments: Sequence[SegmentEntry]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """A track of pictures beside the master, on the same clock: another camera, another quality."""
 
-from server.formats.sample import VideoConfig
+from server.formats.sample import Sample, VideoConfig
 from server.stream.audience import Audience
 from server.stream.sound import MAX_STRAYS, STRAY_MS
 from server.stream.timeline import PublisherClock, VideoClock
@@ -31,27 +31,25 @@ class Pictures:
         if not last_ms - STRAY_MS <= at_ms <= last_ms + STRAY_MS:
             self._stray(timestamp, cts, last_ms)
             return
-        if self._video is None and not self._begin(cts, key, at_ms):
+        sample = self._place(timestamp, cts, key, data, at_ms)
+        if sample is None:
             self._audience.statistics.dropped += 1
-            return
-        sample = self._video.place(timestamp, cts, key, data) if self._video else None
-        if sample is None:  # a step too far: it begins again with a key frame
-            self._end(last_ms)
             return
         self._strays = 0
         self._audience.write(self.track, sample)
 
-    def _begin(self, cts: int, key: bool, at_ms: int) -> bool:
-        if not key or at_ms < self._start_ms - EARLY_MS:
-            return False
-        self._video = VideoClock(self._config, self._clock, self._start_ms, self.offset, cts)
-        return True
-
-    def _end(self, last_ms: int) -> None:
-        self._audience.statistics.dropped += 1
+    def _place(self, timestamp: int, cts: int, key: bool, data: bytes | memoryview, at_ms: int) -> Sample | None:
+        """None for a picture before the first key frame, or after a step too far: it begins again with the next."""
+        sample = self._video.place(timestamp, cts, key, data) if self._video else None
+        if sample is not None:
+            return sample
         if self._video is not None:
             self._start_ms = max(self._start_ms, self._video.last_ms + 1)
             self._video = None
+        if not key or at_ms < self._start_ms - EARLY_MS:
+            return None
+        self._video = VideoClock(self._config, self._clock, max(self._start_ms, at_ms), self.offset, cts)
+        return self._video.place(timestamp, cts, key, data)
 
     def _stray(self, timestamp: int, cts: int, last_ms: int) -> None:
         """Many in a row are a clock of their own, which is laid along the master's."""
@@ -60,4 +58,4 @@ class Pictures:
         if self._strays >= MAX_STRAYS:
             self._strays = 0
             self.offset = last_ms * self._clock.rate // 1000 - timestamp - cts
-            self._end(last_ms)
+            self._video = None

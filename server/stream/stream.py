@@ -19,7 +19,7 @@ from server.formats.sample import TrackConfig, VideoConfig
 from server.stream.audience import Audience
 from server.stream.drift import WallClock
 from server.stream.held import Early, Held
-from server.stream.reader import AUDIO, TRACKS, VIDEO, Reader
+from server.stream.reader import AUDIO, AUDIO_TRACKS, TRACKS, VIDEO, Reader
 from server.stream.run import Run
 from server.stream.statistics import Statistics
 from server.stream.timeline import MAX_CTS_MS, RTMP_CLOCK, Position, PublisherClock, Unwrapper, VideoClock
@@ -328,9 +328,10 @@ class Stream:
             return
         self._alone = not self.has_video
         start_ms, wall = self._start(now_ms - min(span_ms, KEY_PATIENCE_MS))
-        offset = start_ms * self._clock.rate // 1000 - held.samples[0].timestamp
-        run = self._begin_run(Run(self._audience, self._clock, wall, start_ms, offset, alone=track))
-        self._held = {track: held} | self._held  # the master first
+        self._held = dict(sorted(self._held.items()))  # "audio" first: the master
+        alone = next(name for name in self._held if name in AUDIO_TRACKS)
+        offset = start_ms * self._clock.rate // 1000 - self._held[alone].samples[0].timestamp
+        run = self._begin_run(Run(self._audience, self._clock, wall, start_ms, offset, alone=alone))
         self._release(run, now_ms)
 
     @property
