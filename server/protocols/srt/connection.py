@@ -105,6 +105,8 @@ class Connection:
         self.last_received_us = now_us
         """When the last packet of any kind came: a publisher silent for long may be taken over."""
         self.closed = False
+        self.closed_by_us = False
+        """By close(): the peer may not have heard of it."""
         self._limits = limits
         self._out = out
         self._start_us = agreement.start_us
@@ -131,7 +133,7 @@ class Connection:
         self._ack_received = 0  # packets received by then
         self._acks: dict[int, tuple[int, int]] = {}  # number → when sent, sequence
         self._announced_us = 0  # when our next key was last announced
-        self._key_message = b""  # the last of the peer's that we could read
+        self._key_message: bytes | None = None  # the last of the peer's that we could read
         self._derived_us = -1_000_000_000
         self._end: Closed | None = None  # to be given away as the last event
 
@@ -153,7 +155,7 @@ class Connection:
         """End it from our side: a shutdown goes out. No event: the caller knows. Twice is once."""
         if not self.closed:
             self._control(SHUTDOWN, now_us)
-            self.closed = True
+            self.closed = self.closed_by_us = True
 
     def statistics(self, now_us: int) -> Statistics:
         received, sent = self.receiver, self._sender

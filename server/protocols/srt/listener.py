@@ -24,9 +24,21 @@ from server.protocols.srt.events import ConnectionRequested, Event
 from server.protocols.srt.handshake import Extensions, Handshake
 from server.protocols.srt.key_material import Keyring
 from server.protocols.srt.limits import DEFAULT_LIMITS, Limits
-from server.protocols.srt.packet import CONTROL, EVEN, HANDSHAKE, HEADER, HEADER_SIZE, ODD, Address, control
+from server.protocols.srt.packet import (
+    CONTROL,
+    EVEN,
+    HANDSHAKE,
+    HEADER,
+    HEADER_SIZE,
+    ODD,
+    SHUTDOWN,
+    Address,
+    control,
+)
 from server.protocols.srt.reject import Code
 from server.protocols.srt.send_keys import SendKeys
+
+_SHUTDOWN_AGAIN_US = 100_000
 
 _Key = tuple[Address, int]  # a peer: its address and its socket id
 
@@ -49,6 +61,8 @@ class Counters:
     """Requests that nobody answered in time."""
     repeated: int = 0
     """Handshakes that came again while their request waits, or after it was answered."""
+    throttled: int = 0
+    """Handshakes from hosts with too many refusals: not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,16 @@ class _Refused:
     expires_us: int
 
 
+@dataclass(slots=True)
+class _Gone:
+    """A connection that we have closed: its peer may not have heard."""
+
+    address: Address
+    peer_id: int
+    expires_us: int
+    again_us: int
+
+
 class Listener:
     def __init__(
         self, limits: Limits = DEFAULT_LIMITS, *, secret: bytes | None = None, offered_key_bits: int = 0
@@ -98,6 +122,7 @@ class Listener:
         self._pending: dict[_Key, _Pending] = {}  # in the order of their coming
         self._admitted: dict[_Key, _Admitted] = {}
         self._refused: dict[_Key, _Refused] = {}  # in the order of their refusal
+        self._gone: dict[int, _Gone] = {}  # by our socket id, in the order of their end
         self._pending_of_host: Counter[str] = Counter()
         self._out: list[tuple[bytes, Address]] = []
         self._ticked_us: int | None = None
@@ -131,7 +156,10 @@ class Listener:
             first, second, _, destination = unpack(datagram)
             connection = connections.get(destination)
             if connection is None:
-                events += self._receive_unconnected(first, destination, datagram, address, now_us)
+                if destination:
+                    self._receive_unknown(destination, address, now_us)
+                else:
+                    events += self._receive_handshake(first, datagram, address, now_us)
             elif connection.address != address:
                 self.counters.spoofed += 1
             else:
@@ -141,8 +169,12 @@ class Listener:
                     connection.receiver.take(first, second, datagram, now_us)
                 else:
                     connection.receive_control(first, second, datagram, now_us)
+        ended = False
         for connection in touched:
             events += connection.flush(now_us)
+            ended |= connection.closed
+        if ended:
+            self._forget_closed(now_us)
         return events
 
     def handle_timeout(self, now_us: int) -> list[Event]:
@@ -155,7 +187,7 @@ class Listener:
         events: list[Event] = []
         for connection in self._connections.values():
             events += connection.tick(now_us)
-        self._forget_closed()
+        self._forget_closed(now_us)
         return events
 
     def next_timeout(self) -> int | None:
@@ -163,6 +195,7 @@ class Listener:
         if self._connections:
             return (self._ticked_us or 0) + self._limits.ack_interval_us
         oldest = [pending.expires_us for pending in islice(self._pending.values(), 1)]
+        oldest += [gone.expires_us for gone in islice(self._gone.values(), 1)]
         oldest += [refused.expires_us for refused in islice(self._refused.values(), 1)]
         return min(oldest, default=None)
 
@@ -222,14 +255,20 @@ class Listener:
             self.reject(pending.request, Code.CLOSE, now_us)
         for connection in self._connections.values():
             connection.close(now_us)
-        self._forget_closed()
+        self._forget_closed(now_us)
 
     # -- handshakes
 
-    def _receive_unconnected(
-        self, first: int, destination: int, datagram: bytes, address: Address, now_us: int
-    ) -> list[Event]:
-        if destination or first != CONTROL | HANDSHAKE:
+    def _receive_unknown(self, destination: int, address: Address, now_us: int) -> None:
+        """A peer that goes on after our shutdown has not got it: it is told again, now and then."""
+        self.counters.unknown += 1
+        gone = self._gone.get(destination)
+        if gone is not None and gone.address == address and gone.again_us <= now_us:
+            gone.again_us = now_us + _SHUTDOWN_AGAIN_US
+            self._out.append((control(SHUTDOWN, gone.peer_id, 0), address))
+
+    def _receive_handshake(self, first: int, datagram: bytes, address: Address, now_us: int) -> list[Event]:
+        if first != CONTROL | HANDSHAKE:
             self.counters.unknown += 1
             return []
         try:
@@ -265,9 +304,14 @@ class Listener:
         if not self._cookies.good(handshake.cookie, address, now_us):
             self.counters.bad_cookie += 1
             return []
+        self._forget_closed(now_us)
         events = self._make_way(handshake, address, now_us)
         if self._repeat(handshake, address, now_us):
             self.counters.repeated += 1
+            return events
+        host = address[0]
+        if sum(key[0][0] == host for key in self._refused) >= self._limits.refused_per_host:
+            self.counters.throttled += 1
             return events
         try:
             events.append(self._request(handshake, address, now_us))
@@ -285,7 +329,7 @@ class Listener:
                 admitted.connection.give_way()
                 events += admitted.connection.flush(now_us)
         if events:
-            self._forget_closed()
+            self._forget_closed(now_us)
         return events
 
     def _repeat(self, handshake: Handshake, address: Address, now_us: int) -> bool:
@@ -386,11 +430,18 @@ class Listener:
             self.counters.expired += 1
         for key in [key for key, refused in self._refused.items() if refused.expires_us <= now_us]:
             del self._refused[key]
+        for number in [number for number, gone in self._gone.items() if gone.expires_us <= now_us]:
+            del self._gone[number]
 
-    def _forget_closed(self) -> None:
+    def _forget_closed(self, now_us: int) -> None:
         for connection in [connection for connection in self._connections.values() if connection.closed]:
             del self._connections[connection.id]
             del self._admitted[connection.address, connection.peer_id]
+            if connection.closed_by_us:
+                expires_us = now_us + self._limits.idle_timeout_us
+                self._gone[connection.id] = _Gone(connection.address, connection.peer_id, expires_us, now_us)
+        while len(self._gone) > self._limits.connections:
+            del self._gone[next(iter(self._gone))]
 
 
 def _read_stream_id(raw: bytes, limits: Limits) -> str:

@@ -220,5 +220,6 @@ class Receiver:
         return ranges
 
     def relax(self) -> None:
-        """Once a second: forget half of the tolerance for reordering."""
+        """Once a second: forget half of the tolerance for reordering, and a stray packet from afar."""
         self._tolerance_us //= 2
+        self._far = None

@@ -50,7 +50,7 @@ class SendKeys:
         # Without a confirmation the old key goes on, but not for ever.
         due = limits.key_refresh_packets * (1 if self._confirmed else 2)
         if self._packets > due and other in self._ciphers:
-            self._active, self._packets, self._confirmed, self.announcement = other, 0, False, b""
+            self._active, self._packets, self._confirmed, self.announcement = other, 1, False, b""
 
     def _announce(self, other: int) -> None:
         current = self._ciphers[self._active]
