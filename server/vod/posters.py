@@ -15,6 +15,7 @@ from server.media.child import ChildFailed, Children
 from server.storage.layout import Layout
 
 LIVE_S = 10.0  # a live poster is this fresh
+LIVE_AT_ONCE = 2  # children for live posters; while they work, who has a picture shows that
 LIVE_KEPT = 256  # posters, some 100 KiB each
 
 _log = log.get("vod")
@@ -35,6 +36,7 @@ class Posters:
         self._children = children
         self._live: OrderedDict[str, _Live] = OrderedDict()
         self._making: dict[str, asyncio.Task[bytes | None]] = {}
+        self._turn = asyncio.Semaphore(LIVE_AT_ONCE)
 
     async def of_upload(self, video_id: str) -> None:
         """Makes the poster of an indexed upload. Raises ChildFailed, OSError."""
@@ -56,10 +58,11 @@ class Posters:
     async def live(self, broadcast_id: str, init: bytes, read: Callable[[], Awaitable[bytes]]) -> bytes | None:
         """A recent picture of a broadcast, None if none can be made; one child every LIVE_S, whoever asks.
 
-        `read` gives the newest segment; it may raise OSError.
+        Where the children are busy it is an older one, or the request waits for its turn. `read` gives the newest
+        key frame's part or segment; it may raise OSError.
         """
         kept = self._live.get(broadcast_id)
-        if kept and clock.monotonic() - kept.made_at < LIVE_S:
+        if kept and (clock.monotonic() - kept.made_at < LIVE_S or (kept.picture and self._busy)):
             return kept.picture
         making = self._making.get(broadcast_id)
         if making is None:
@@ -67,11 +70,16 @@ class Posters:
             making.add_done_callback(lambda _: self._making.pop(broadcast_id, None))
         return await asyncio.shield(making)
 
+    @property
+    def _busy(self) -> bool:
+        return len(self._making) >= LIVE_AT_ONCE or self._children.waiting > 0
+
     async def _make_live(
         self, broadcast_id: str, init: bytes, read: Callable[[], Awaitable[bytes]]
     ) -> bytes | None:
         try:
-            made = await calls.segment_poster(self._children, init, await read())
+            async with self._turn:
+                made = await calls.segment_poster(self._children, init, await read())
         except (ChildFailed, OSError) as error:
             _log.warning("no live poster", broadcast=broadcast_id, error=str(error))
             made = None

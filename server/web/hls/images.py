@@ -40,23 +40,30 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 
 def newest(on_air: OnAir) -> tuple[bytes, Media] | None:
-    """The init segment and bytes of the newest closed segment that begins with a key frame."""
+    """The init segment and bytes of the newest key frame: the part that begins with it, else its whole segment."""
     rendition: Rendition | None = on_air.packager.renditions.get(VIDEO)
     if rendition is None:
         return None
+    segment = rendition.window.open
+    if segment is not None and segment.parts and segment.parts[0].independent:
+        init = rendition.init(segment.generation)
+        if init:
+            return init, InMemory(segment.payloads[:1])
     for entry in reversed(rendition.window.closed):
-        init, media = rendition.init(entry.generation), rendition.segment(entry.msn)
+        init = rendition.init(entry.generation)
+        media = rendition.part(entry.msn, 0) or rendition.segment(entry.msn)
         if entry.independent and init and media:
             return init, media
     return None
 
 
 async def read(media: Media) -> bytes:
-    """The bytes of a segment, from memory or its file."""
+    """The bytes, from memory or their file."""
     if isinstance(media, InMemory):
         return b"".join(media.data)
     async with aiofiles.open(media.path, "rb") as file:
-        return await file.read()
+        await file.seek(media.offset)
+        return await file.read(media.size if media.size is not None else -1)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

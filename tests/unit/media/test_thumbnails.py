@@ -89,6 +89,19 @@ async def test_a_poster_of_a_segment(children: Children) -> None:
     assert isinstance(broken, MediaProblem)
 
 
+@pytest.mark.parametrize("encoder", [("libx265", "-preset", "ultrafast"), ("libaom-av1", "-cpu-used", "8")])
+async def test_a_poster_of_other_codecs(children: Children, tmp_path: Path, encoder: tuple[str, ...]) -> None:
+    path = tmp_path / "fragments.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=0.5", "-pix_fmt", "yuv420p", "-c:v", *encoder,
+           "-movflags", "empty_moov+default_base_moof+frag_keyframe", path)  # fmt: skip
+    data = path.read_bytes()
+    cut = data.index(b"moof") - 4
+
+    shown = picture(await segment_poster(children, data[:cut], data[cut:]))
+
+    assert (shown.width, shown.height) == (320, 180)
+
+
 def quarters(width: int = 64, height: int = 32) -> av.VideoFrame:
     """White in the upper left quarter, black elsewhere."""
     frame = av.VideoFrame(width, height, "gray")

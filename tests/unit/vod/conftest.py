@@ -34,6 +34,7 @@ class FakeChildren:
     failure: ChildFailed | None = None
     meanwhile: Callable[[], Any] | None = None  # happens while the child runs
     runs: list[str] = field(default_factory=list)
+    waiting: int = 0
 
     async def run(
         self,

@@ -95,6 +95,24 @@ async def test_a_live_poster_gets_old(
     assert archive.children.runs == ["thumbnails"] * 2
 
 
+@pytest.mark.parametrize("busy", ["waiting", "at once"])
+async def test_under_load_an_old_live_poster_does(
+    archive: Archive, posters: Posters, monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    now = clock.monotonic()
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    await posters.live("br1", INIT, segment)
+    now += module.LIVE_S
+    if busy == "waiting":
+        archive.children.waiting = 1
+    else:
+        monkeypatch.setattr(module, "LIVE_AT_ONCE", 0)
+
+    assert await posters.live("br1", INIT, segment) == JPEG
+
+    assert archive.children.runs == ["thumbnails"]
+
+
 @pytest.mark.parametrize("fault", ["child", "picture", "segment"])
 async def test_a_live_poster_that_fails_is_not_tried_again_at_once(
     archive: Archive, posters: Posters, fault: str
