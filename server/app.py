@@ -29,7 +29,9 @@ from server.ingest.certificate import Certificate
 from server.ingest.control import controlled
 from server.ingest.on_air import OnAir
 from server.jobs.jobs import Jobs
+from server.ladder.ladders import Ladders, Whose
 from server.media.child import Children
+from server.media.transcoding import usable_encoder
 from server.packager.presentation import Span
 from server.playback import policy
 from server.playback.assets import Assets
@@ -171,10 +173,21 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     lateness = "From the end of a part's media to its publication."
     late = metrics.histogram("sluice_part_lateness_seconds", lateness, LATE_S)
+    ladders = await stack.enter_async_context(Ladders(database, config.live))
+
+    def part_out(end_ms: int) -> None:
+        late(max(0, clock.wall_ms() - end_ms) / 1000)
+
+    def began(stream: LiveStream, on_air: OnAir) -> None:
+        whose = Whose(stream.project_id, stream.id, on_air.broadcast_id)
+        if ladder := ladders.begin(stream.renditions, whose, on_air.packager):
+            on_air.stream.attach(ladder)
+
+    async def over(on_air: OnAir) -> None:
+        await ladders.finish(on_air.broadcast_id)
+
     broadcasts = await stack.enter_async_context(
-        Broadcasts.open(
-            database, store, config.live, recorded, gone, lambda end_ms: late(max(0, clock.wall_ms() - end_ms) / 1000)
-        )
+        Broadcasts.open(database, store, config.live, recorded, gone, part_out, began, over)
     )
     schedules = await stack.enter_async_context(controlled(database, broadcasts))
     listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp))
@@ -255,6 +268,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     _watch(metrics, broadcasts, listener, srt_listener, store, jobs, uploads, database)
     more = [one.operations for one in (source_uploads, clips, live_stream_control, live_stream_health)]
+    _watch_ladders(metrics, ladders)
     app = application.build(services, more, [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
@@ -417,6 +431,17 @@ def _watch(
     watch("gauge", "sluice_jobs_oldest_seconds", "Age of the oldest of them.", lambda: waiting["age"])
 
 
+def _watch_ladders(metrics: Metrics, ladders: Ladders) -> None:
+    watch = metrics.watch
+    watch("gauge", "sluice_ladders", "Live streams that are transcoded.", lambda: ladders.running)
+    watch("counter", "sluice_ladders_refused", "Broadcasts without one, for want of room.", lambda: ladders.refused)
+    watch("counter", "sluice_ladder_restarts", "Transcoders that failed.", lambda: ladders.restarts)
+    watch("counter", "sluice_renditions_dropped", "Live renditions given up.", lambda: ladders.given_up)
+    watch("counter", "sluice_ladder_pictures_dropped", "Pictures that transcoders had no room for.",
+          lambda: ladders.dropped)  # fmt: skip
+    watch("gauge", "sluice_ladder_behind_seconds", "Of the slowest live rendition.", lambda: ladders.behind_s)
+
+
 # --- commands beside the server
 
 
@@ -443,7 +468,12 @@ async def check(config: Config) -> list[str]:
             faults.append(str(error))
     if not (PLAYER / "index.html").is_file():
         faults.append("player: it is not built; run `make player`")
-    return faults + await asyncio.to_thread(_missing_codecs)
+    faults += await asyncio.to_thread(_missing_codecs)
+    if config.live.encoder != "auto":  # which is content with whatever there is
+        async with Children(1) as children:
+            _, unusable = await usable_encoder(children, config.live.encoder)
+        faults += [f"live.encoder: {sentence}; libx264 takes its place" for sentence in unusable]
+    return faults
 
 
 def _certificate(config: Config) -> None:

@@ -6,11 +6,12 @@ from typing import Any, Protocol
 
 from server.formats.sample import Sample, TrackConfig, VideoConfig
 from server.media.ladder import Wish
-from server.media.wire import Config, Flush, Message, Unit
+from server.media.wire import MAX_BYTES, Config, Flush, Message, Unit
 from server.stream.reader import VIDEO
 
 # Pictures kept while the first child is being started: a key frame and what follows it, or nothing of it
 MAX_KEPT_BYTES = 8 << 20
+MAX_PICTURE_BYTES = MAX_BYTES - 1024  # beside what is said of it
 
 
 class Child(Protocol):
@@ -46,6 +47,11 @@ class Feed:
         for sample in kept:
             self.write(VIDEO, sample)
 
+    @property
+    def waiting_for_child(self) -> bool:
+        """Whether pictures are kept for the first one."""
+        return bool(self._kept)
+
     # --- the reader of a stream
 
     def configure(self, track: str, config: TrackConfig, generation: int) -> None:
@@ -65,7 +71,7 @@ class Feed:
         if child is None:
             self._keep(sample)
             return
-        if not child.writable or (self._waiting and not sample.key):
+        if not child.writable or (self._waiting and not sample.key) or len(sample.data) > MAX_PICTURE_BYTES:
             self._waiting = True
             self.dropped += 1
             return

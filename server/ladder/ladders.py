@@ -112,7 +112,7 @@ class Ladders:
         """There are pictures to transcode."""
         if self.running >= self._config.max_ladders:
             self._happened(whose, "live-stream.ladder.refused", {"reason": AT_ONCE})
-            self._ladders[whose.broadcast_id].connect(None)
+            self._ladders[whose.broadcast_id].refuse()
             return
         task = self._running[whose.broadcast_id] = asyncio.create_task(self._run(whose))
         task.add_done_callback(partial(self._ended, whose))

@@ -6,7 +6,7 @@ A rendition that was given up does not come back in this broadcast: its playlist
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from server import clock, log
@@ -41,8 +41,11 @@ class Packager(Protocol):
 
     def write(self, track: str, sample: Sample) -> None: ...
 
+    def expect(self, names: Iterable[str]) -> None:
+        """These will come; players are not told of the broadcast before, or not much later."""
+
     def drop(self, name: str) -> None:
-        """The rendition ends here."""
+        """Nothing more comes of the rendition."""
 
 
 MakeTranscoder = Callable[[Callable[[Message], None]], Transcoder]  # of what hears it
@@ -75,7 +78,12 @@ class LiveLadder(Feed):
         self._names: dict[int, str] = {}  # of the child's tracks
         self._configs: dict[str, tuple[int, VideoConfig]] = {}  # what viewers were told, and of which generation
         self._flushed = 0
-        self._drained = asyncio.Event()
+        self._news = asyncio.Event()
+
+    @property
+    def transcoding(self) -> bool:
+        """Whether there is a child now."""
+        return self._child is not None
 
     # --- the reader of a stream
 
@@ -94,6 +102,7 @@ class LiveLadder(Feed):
         self.renditions = tuple(name for name in names if name not in self.given_up)
         asked_for = {f"{wish.height}p": wish for wish in reversed(self._asked_for or ())}
         self.wishes = [asked_for.get(name) or Wish(int(name.removesuffix("p"))) for name in self.renditions]
+        self._packager.expect(self.renditions)
 
     # --- the child
 
@@ -120,6 +129,7 @@ class LiveLadder(Feed):
         child = self._transcoder = make(self._hear)
         running = asyncio.ensure_future(child.run())
         self.connect(child)
+        self._news.set()
         try:
             await running
             return "it ended by itself"
@@ -131,7 +141,7 @@ class LiveLadder(Feed):
             self.connect(None)
             self._transcoder = None
             self._names.clear()
-            self._drained.set()
+            self._news.set()
             if not running.done():
                 running.cancel()
                 await asyncio.wait([running])
@@ -150,7 +160,7 @@ class LiveLadder(Feed):
                 self._give_up(name, reason)
             case Flush(number):
                 self._flushed = number
-                self._drained.set()
+                self._news.set()
 
     def _begin(self, config: Config) -> None:
         """Pictures of a rendition follow."""
@@ -184,16 +194,28 @@ class LiveLadder(Feed):
 
     # --- the end
 
+    def refuse(self) -> None:
+        """There will be no child."""
+        self.renditions, self.wishes = (), []
+        self._asked_for = []
+        self._packager.expect(())
+        self.connect(None)
+
     async def drain(self) -> None:
         """Waits until what was sent so far has come back, for a while."""
-        self.flush()
         try:
             async with asyncio.timeout(DRAIN_S):
+                while self.waiting_for_child:
+                    await self._next()
+                self.flush()
                 while self._child is not None and self._flushed < self.flushes:
-                    self._drained.clear()
-                    await self._drained.wait()
+                    await self._next()
         except TimeoutError:
             _log.warning("a transcoder did not finish in time", broadcast=self._broadcast_id)
+
+    async def _next(self) -> None:
+        self._news.clear()
+        await self._news.wait()
 
 
 def _number(value: object) -> float:

@@ -130,6 +130,7 @@ class Children:
         except asyncio.CancelledError:
             child.kill()
             await asyncio.wait([future])
+            future.exception()  # that it was killed is no news
             raise
         finally:
             self._running.discard(child)

@@ -3,7 +3,7 @@
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 
-NEEDED = (("h264", "r"), ("aac", "r"), ("mjpeg", "w"))
+NEEDED = (("h264", "r"), ("aac", "r"), ("mjpeg", "w"), ("libx264", "w"))
 
 
 def missing() -> list[str]:

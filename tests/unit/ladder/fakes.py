@@ -1,7 +1,7 @@
 """A child and a packager that only remember."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from server.formats.sample import Sample, TrackConfig
 from server.media.child import ChildFailed
@@ -38,6 +38,7 @@ class FakeTranscoder:
 
 class FakePackager:
     def __init__(self) -> None:
+        self.expected: list[str] = []
         self.calls: list[tuple[str, str]] = []
         self.configs: dict[str, TrackConfig] = {}
         self.samples: dict[str, list[Sample]] = {}
@@ -48,6 +49,9 @@ class FakePackager:
 
     def write(self, track: str, sample: Sample) -> None:
         self.samples.setdefault(track, []).append(sample)
+
+    def expect(self, names: Iterable[str]) -> None:
+        self.expected = list(names)
 
     def drop(self, name: str) -> None:
         self.calls.append(("drop", name))

@@ -2,9 +2,9 @@
 
 from server.formats.aac import audio_config
 from server.formats.sample import Sample, VideoConfig
-from server.ladder.feed import MAX_KEPT_BYTES, Feed
+from server.ladder.feed import MAX_KEPT_BYTES, MAX_PICTURE_BYTES, Feed
 from server.media.ladder import Wish
-from server.media.wire import Config, Flush, Message, Unit
+from server.media.wire import Config, Flush, Message, Unit, encode
 
 VIDEO = VideoConfig("avc1.64001f", 90_000, 1280, 720, b"entry")
 AUDIO = audio_config(bytes.fromhex("1190"))
@@ -77,6 +77,18 @@ def test_without_room_pictures_are_left_out_up_to_a_key_frame() -> None:
     feed.write("video", sample(6))
     assert child.took() == [unit(5, key=True), unit(6)]
     assert feed.dropped == 4
+
+
+def test_a_picture_larger_than_a_message_is_left_out_as_if_there_were_no_room() -> None:
+    feed, child = fed()
+    feed.write("video", sample(0, key=True))
+    child.took()
+    feed.write("video", Sample(3000, 0, False, bytes(MAX_PICTURE_BYTES + 1)))
+    feed.write("video", sample(2))
+    feed.write("video", Sample(9000, 0, True, bytes(MAX_PICTURE_BYTES)))
+    assert len(child.sent) == 1
+    assert encode(child.sent[0])
+    assert feed.dropped == 2
 
 
 def test_another_generation_is_told_and_begins_with_a_key_frame() -> None:

@@ -86,7 +86,7 @@ async def test_what_comes_back_is_packaged(make: Make) -> None:
     config, unit = child.took()
     assert wishes_of(config) == [720, 480, 360]
     assert unit == Unit(0, 0, 0, True, b"picture")
-    assert kit.ladder.renditions == ("720p", "480p", "360p")
+    assert kit.packager.expected == ["720p", "480p", "360p"]
     child.hear(opened(1, "480p"))
     child.hear(Unit(1, 300, 100, True, b"coded"))
     assert kit.packager.calls == [("configure 0", "480p")]

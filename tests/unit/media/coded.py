@@ -1,7 +1,7 @@
 """Coded pictures of real files, as samples of a stream."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -38,7 +38,7 @@ def coded(path: Path, timescale: int = 90_000) -> Coded:
         times = samples.pts(number), samples.dts[number]
         pts, dts = ((time - first) * timescale // config.timescale for time in times)
         units.append(Unit(0, pts, dts, number in keys, data[offset : offset + size]))
-    return Coded(config, units)
+    return Coded(replace(config, timescale=timescale), units)
 
 
 def decoded(record: bytes, units: Iterable[Unit]) -> list[VideoFrame]:
