@@ -28,6 +28,7 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.certificate import Certificate
 from server.ingest.control import controlled
 from server.ingest.on_air import OnAir
+from server.ingest.reading import Reading
 from server.jobs.jobs import Jobs
 from server.ladder.ladders import Ladders, Whose
 from server.media.child import Children
@@ -190,7 +191,6 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         Broadcasts.open(database, store, config.live, recorded, gone, part_out, began, over)
     )
     schedules = await stack.enter_async_context(controlled(database, broadcasts))
-    listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp))
 
     async def may_read(text: str, token: str, ip: str) -> str | None:
         asset = await assets.find(text, "live")
@@ -200,6 +200,8 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         decision = policy.decide(asset, grant, Facts(ip), revocations)
         return asset.id if isinstance(decision, policy.Allow) else None
 
+    reading = Reading(database, broadcasts, may_read)
+    listener = await stack.enter_async_context(rtmp.Listener.open(broadcasts, config.rtmp, reading))
     srt_listener = await stack.enter_async_context(srt.SrtListener.open(broadcasts, database, config.srt, may_read))
 
     def video_deleted(video: Video) -> None:

@@ -1,4 +1,4 @@
-"""The RTMP listener: the ports that publishers connect to, their number, their certificate."""
+"""The RTMP listener: the ports that publishers and players connect to, their number, their certificate."""
 
 import asyncio
 import ssl
@@ -10,6 +10,7 @@ from server import log
 from server.config import RtmpConfig
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.certificate import Certificate
+from server.ingest.reading import Reading
 from server.ingest.rtmp_connection import RtmpConnection
 from server.ingest.ticker import Ticker
 from server.protocols.rtmp.connection import CLOSE_DELAY_S
@@ -25,8 +26,9 @@ _log = log.get("rtmp")
 class Listener:
     """The ports that publishers connect to. `async with Listener.open(…)`."""
 
-    def __init__(self, broadcasts: Broadcasts, config: RtmpConfig) -> None:
+    def __init__(self, broadcasts: Broadcasts, config: RtmpConfig, reading: Reading | None) -> None:
         self.broadcasts = broadcasts
+        self.reading = reading
         self.ticker = Ticker()
         self.limits = Limits(idle_timeout_s=config.idle_timeout_s)
         self.refused = 0  # connections over the limit
@@ -41,8 +43,11 @@ class Listener:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, broadcasts: Broadcasts, config: RtmpConfig) -> AsyncIterator[Self]:
-        listener = cls(broadcasts, config)
+    async def open(
+        cls, broadcasts: Broadcasts, config: RtmpConfig, reading: Reading | None = None
+    ) -> AsyncIterator[Self]:
+        """Players are let in where `reading` says who may be."""
+        listener = cls(broadcasts, config, reading)
         try:
             if config.enabled:
                 listener.port = await listener._listen(config.host, config.port)

@@ -1,4 +1,4 @@
-"""One RTMP publisher's socket: bytes and timers around `protocols.rtmp`, media to `rtmp_media`.
+"""One RTMP socket: bytes and timers around `protocols.rtmp`; media to `rtmp_media`, or to a player by `rtmp_reader`.
 
 Until `publish` is accepted the transport reads; then it is paused, and the ticker reads every publisher's socket (TLS
 excepted, whose bytes only the transport can read).
@@ -8,17 +8,29 @@ import asyncio
 import socket
 from collections.abc import Coroutine
 from typing import Any, Protocol, cast
+from urllib.parse import parse_qs
 
 from server import clock, ids, log
 from server.ingest.announced import announced
 from server.ingest.broadcasts import Broadcasts
-from server.ingest.on_air import Facts, Publisher, Refused
+from server.ingest.on_air import Facts, OnAir, Publisher, Refused
+from server.ingest.reading import Reading
 from server.ingest.rtmp_media import Rejected, RtmpMedia
+from server.ingest.rtmp_reader import PlayerOutput, RtmpReader
 from server.ingest.ticker import Ticker
 from server.protocols.rtmp.command import PUBLISH_BAD_NAME
 from server.protocols.rtmp.connection import CLOSE_DELAY_S
 from server.protocols.rtmp.connection import Connection as Core
-from server.protocols.rtmp.events import VIDEO, Closed, Event, Media, Metadata, PublishEnded, PublishRequested
+from server.protocols.rtmp.events import (
+    VIDEO,
+    Closed,
+    Event,
+    Media,
+    Metadata,
+    PlayRequested,
+    PublishEnded,
+    PublishRequested,
+)
 from server.protocols.rtmp.limits import Limits
 
 WATCH_S = 1.0  # how often a connection that the ticker doesn't read is looked after
@@ -30,6 +42,7 @@ class Owner(Protocol):
     """What a connection needs of its listener."""
 
     broadcasts: Broadcasts
+    reading: Reading | None  # None: nothing is played
     ticker: Ticker
     limits: Limits
     received: int
@@ -44,7 +57,7 @@ class Owner(Protocol):
 
 
 class RtmpConnection(asyncio.Protocol):
-    """One publisher's socket. Logs two lines: opened when it publishes, closed with the reason."""
+    """A publisher's or a player's socket. Logs two lines: opened when it publishes or plays, closed with the reason."""
 
     protocol = "rtmp"
 
@@ -57,6 +70,9 @@ class RtmpConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._peer = ""
         self._media: RtmpMedia | None = None
+        self._reader: RtmpReader | None = None
+        self._read: OnAir | None = None
+        self._sent = 0  # bytes
         self._reason = "the connection was lost"
         self._ended = False
         self.over = False
@@ -140,9 +156,11 @@ class RtmpConnection(asyncio.Protocol):
         match event:
             case PublishRequested(key=key):
                 self._listener.spawn(self._admit(key))
+            case PlayRequested(name=name, query=query):
+                self._listener.spawn(self._admit_player(name, query))
             case PublishEnded(reason=reason):
                 self._ended = True
-                self._reason = f"ended by the publisher ({reason})"
+                self._reason = f"ended by the {'player' if self._reader else 'publisher'} ({reason})"
             case Closed(reason=reason):
                 self._reason = reason if not self._ended else self._reason
             case Metadata(properties=properties):
@@ -157,6 +175,7 @@ class RtmpConnection(asyncio.Protocol):
         if transport is None or self.over:
             return
         if (out := self._core.data_to_send()) and not transport.is_closing():
+            self._sent += len(out)
             transport.write(out)
         if self._ended:
             self._release()
@@ -238,9 +257,49 @@ class RtmpConnection(asyncio.Protocol):
             self._publisher.closed(reason, ended=True)
         self.close(reason)
 
+    # --- playing
+
+    async def _admit_player(self, name: str, query: str) -> None:
+        given = parse_qs(query)
+        token = (given.get("token") or given.get("avh") or [""])[0]
+        try:
+            if self._listener.reading is None:
+                raise Refused("streams are watched over HTTP, not RTMP")
+            on_air = await self._listener.reading.find(name, token, self._peer)
+        except Refused as refused:
+            self._refuse_player(str(refused))
+            return
+        except Exception as error:
+            self._log.error("an admission failed", exc_info=error)
+            self._refuse_player("the server can't answer now, try again")
+            return
+        if self.over or self._transport is None or not self._core.accept_play():
+            return
+        self._log = self._log.bind(live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id)
+        self._log.info("player opened", peer=self._peer)
+        output = PlayerOutput(self._core, self._transport, self._flush, self._player_over)
+        self._reader, self._read = RtmpReader(output), on_air
+        on_air.stream.attach(self._reader)
+        self._flush()
+
+    def _refuse_player(self, reason: str) -> None:
+        if not self.over:
+            self._reason = f"refused: {reason}"
+            self._core.reject_play(reason)
+            self._flush()
+
+    def _player_over(self, reason: str) -> None:
+        """It gets no more."""
+        self._reason = reason
+        self._core.end_play(reason)
+        self._flush()
+
     # --- the end
 
     def _release(self) -> None:
+        if self._read and self._reader:
+            self._read.stream.detach(self._reader)
+            self._read = None
         publisher, self._publisher = self._publisher, None
         if publisher:
             publisher.closed(self._reason, ended=self._ended)
@@ -256,4 +315,7 @@ class RtmpConnection(asyncio.Protocol):
         self._listener.leave(self)
         self._release()
         dropped = self._core.dropped + (self._media.dropped if self._media else 0)
+        if self._reader:
+            self._log.info("player closed", reason=self._reason, bytes=self._sent, dropped=self._reader.dropped)
+            return
         self._log.info("closed", reason=self._reason, bytes=self._core.received, dropped=dropped)

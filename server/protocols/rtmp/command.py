@@ -10,6 +10,9 @@ from server.protocols.rtmp.message import COMMAND, Message, without_amf3_byte
 
 PUBLISH_START = "NetStream.Publish.Start"
 PUBLISH_BAD_NAME = "NetStream.Publish.BadName"  # ffmpeg prints the description, OBS stops trying
+PLAY_RESET = "NetStream.Play.Reset"
+PLAY_START = "NetStream.Play.Start"
+PLAY_STOP = "NetStream.Play.Stop"
 PLAY_NOT_FOUND = "NetStream.Play.StreamNotFound"
 UNPUBLISHED = "NetStream.Unpublish.Success"
 CALL_FAILED = "NetConnection.Call.Failed"
@@ -138,6 +141,11 @@ def status(level: str, code: str, description: str) -> bytes:
 def fc_published(key: str) -> bytes:
     """What Flash Media Live Encoder and its heirs wait for after FCPublish; the code is that of success."""
     return encode("onFCPublish", 0, None, _info("status", PUBLISH_START, key))
+
+
+def on_metadata(properties: Mapping[str, Value]) -> bytes:
+    """The data message that tells a player of the tracks."""
+    return encode("onMetaData", dict(properties))
 
 
 def command_message(payload: bytes, stream_id: int = 0) -> Message:

@@ -1,4 +1,4 @@
-"""One publisher's connection: bytes and the time in, events and answers out; state.py says what may come when.
+"""A publisher's or player's connection: bytes and the time in, events and answers out; state.py says what comes when.
 
 The caller feeds receive_data(), sends data_to_send() after every call of anything, wakes it at next_timeout(),
 and closes the socket once `closed` is true: CLOSE_DELAY_S later if `close_after_flush`, else at once.
@@ -6,11 +6,20 @@ and closes the socket once `closed` is true: CLOSE_DELAY_S later if `close_after
 
 from collections.abc import Callable, Mapping
 
+from server.formats.amf0 import Value
 from server.protocols.rtmp import command as commands
 from server.protocols.rtmp.chunk import ChunkReader, ChunkWriter
 from server.protocols.rtmp.command import Command
 from server.protocols.rtmp.errors import LimitError, RtmpError
-from server.protocols.rtmp.events import Closed, Event, Media, Metadata, PublishEnded, PublishRequested
+from server.protocols.rtmp.events import (
+    Closed,
+    Event,
+    Media,
+    Metadata,
+    PlayRequested,
+    PublishEnded,
+    PublishRequested,
+)
 from server.protocols.rtmp.handshake import Handshake
 from server.protocols.rtmp.limits import DEFAULT_LIMITS, Limits
 from server.protocols.rtmp.message import (
@@ -52,6 +61,7 @@ MIN_WINDOW = 8192
 _PUBLISHING, _CLOSED = State.PUBLISHING, State.CLOSED  # the path of media: State.X is a slow look-up
 
 _CONTROL_CHUNKS, _COMMAND_CHUNKS, _STATUS_CHUNKS = 2, 3, 5  # the chunk streams that servers use
+_MEDIA_CHUNKS = {AUDIO: 4, VIDEO: 6, DATA: 4}
 
 
 class Connection:
@@ -119,8 +129,8 @@ class Connection:
     def next_timeout(self) -> float | None:
         """When to call handle_timeout; ask again after every other call. None: never."""
         match self.state:
-            case State.CLOSED:
-                return None
+            case State.CLOSED | State.PLAYING:
+                return None  # players have nothing to say; whether they read is seen where it is written
             case State.PUBLISHING:
                 return self.last_received + self._limits.idle_timeout_s
             case _:
@@ -154,6 +164,41 @@ class Connection:
         self._status("error", code, description)
         self._enter_closed(flush=True)
         return True
+
+    def accept_play(self) -> bool:
+        """Tell the player that media follows. False: it no longer waits for an answer."""
+        if self.state is not State.PLAY_ASKED:
+            return False
+        self.state = State.PLAYING
+        self._send(_CONTROL_CHUNKS, user_control(UserControl.STREAM_BEGIN, self._stream_id))
+        self._status("status", commands.PLAY_RESET, "Playing and resetting.")
+        self._status("status", commands.PLAY_START, "Playing.")
+        return True
+
+    def reject_play(self, description: str) -> bool:
+        """Refuse and close. False: it no longer waits for an answer."""
+        if self.state is not State.PLAY_ASKED:
+            return False
+        self._status("error", commands.PLAY_NOT_FOUND, description)
+        self._enter_closed(flush=True)
+        return True
+
+    def send_metadata(self, properties: Mapping[str, Value]) -> None:
+        """onMetaData for the player, before the media it tells of."""
+        self.send_media(DATA, 0, commands.on_metadata(properties))
+
+    def send_media(self, kind: int, timestamp: int, payload: bytes) -> None:
+        """AUDIO or VIDEO for the player; nothing to anybody else."""
+        if self.state is State.PLAYING:
+            message = Message(kind, self._stream_id, timestamp & TIMESTAMP_MASK, payload)
+            self._send(_MEDIA_CHUNKS[kind], message)
+
+    def end_play(self, description: str) -> None:
+        """Tell the player that the stream is over, and close. No event: the caller knows."""
+        if self.state is State.PLAYING:
+            self._send(_CONTROL_CHUNKS, user_control(UserControl.STREAM_EOF, self._stream_id))
+            self._status("status", commands.PLAY_STOP, description)
+            self._enter_closed(flush=True)
 
     def close(self, description: str) -> None:
         """End it from our side, saying why. No event: the caller knows."""
@@ -277,21 +322,36 @@ class Connection:
         return None
 
     def _end_publication(self, command: Command) -> None:
+        playing = self.state in (State.PLAY_ASKED, State.PLAYING)
         self.state = State.ENDED
         self._since = self.last_received
         self._reader.limit_media(0)
         self._early.clear()
-        self._status("status", commands.UNPUBLISHED, "The stream has ended.")
+        self._status("status", commands.PLAY_STOP if playing else commands.UNPUBLISHED, "The stream has ended.")
         self._events.append(PublishEnded(command.name))
 
-    def _refuse_play(self, command: Command) -> None:
+    def _ask_to_play(self, command: Command) -> None:
         self._stream_id = command.stream_id or commands.MESSAGE_STREAM
-        description = "streams are watched over HTTP, not RTMP"
-        self._status("error", commands.PLAY_NOT_FOUND, description)
-        self._close(f"refused {command.name}: {description}", flush=True)
+        name = command.text(0)
+        target = commands.stream_name(self._app, name)
+        self.state = State.PLAY_ASKED
+        self._since = self.last_received
+        if len(self._app) + len(name) > self._limits.name:
+            return self._refuse_to_play("the name is too long")
+        if not target.key:
+            return self._refuse_to_play("no name given")
+        self._events.append(PlayRequested(target.app, target.key, target.query))
+        return None
+
+    def _refuse_to_play(self, description: str) -> None:
+        self.reject_play(description)
+        self._events.append(Closed(f"refused play: {description}", True))
+
+    def _answer_length(self, command: Command) -> None:
+        self._command(commands.result(command, 0.0))
 
     def _refuse_second(self, command: Command) -> None:
-        self._refuse_publish("a connection publishes one stream, once")
+        self._refuse_publish("a connection carries one stream, once")
 
     def _refuse(self, command: Command) -> None:
         description = f"{command.name[:40]!r} is not expected while {self.state.value}"
@@ -332,6 +392,8 @@ class Connection:
                 self._close(f"silent for {self._limits.idle_timeout_s:g} s", flush=False)
             case State.ASKED:
                 self._refuse_publish("the server did not answer in time")
+            case State.PLAY_ASKED:
+                self._refuse_to_play("the server did not answer in time")
             case State.ENDED:
                 self._close("the peer stayed after its stream had ended", flush=False)
             case _:
@@ -369,7 +431,8 @@ _ACTIONS: Mapping[Action, Callable[[Connection, Command], None]] = {
     Action.STREAM: Connection._create_stream,
     Action.ASK: Connection._ask,
     Action.END: Connection._end_publication,
-    Action.PLAY: Connection._refuse_play,
+    Action.LENGTH: Connection._answer_length,
+    Action.PLAY: Connection._ask_to_play,
     Action.TWICE: Connection._refuse_second,
     Action.REFUSE: Connection._refuse,
     Action.UNKNOWN: Connection._answer_unknown,

@@ -1,4 +1,4 @@
-"""What a publisher did, as values."""
+"""What a peer did, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import NamedTuple
 from server.formats.amf0 import Value
 from server.protocols.rtmp.message import AUDIO, VIDEO
 
-__all__ = ["AUDIO", "VIDEO", "Closed", "Event", "Media", "Metadata", "PublishEnded", "PublishRequested"]
+__all__ = [
+    "AUDIO", "VIDEO", "Closed", "Event", "Media", "Metadata", "PlayRequested", "PublishEnded", "PublishRequested",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,19 @@ class PublishRequested:
 
     def __repr__(self) -> str:
         return f"PublishRequested(app={self.app!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRequested:
+    """Answer it with accept_play() or reject_play(), at once or later. `name` and `query` may be secrets."""
+
+    app: str
+    name: str
+    query: str
+    """What followed the "?" of the name (or of the app), not decoded."""
+
+    def __repr__(self) -> str:
+        return f"PlayRequested(app={self.app!r})"
 
 
 class Media(NamedTuple):
@@ -43,7 +58,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class PublishEnded:
-    """The publisher said that it is done; a connection that ends without this was lost."""
+    """The publisher, or the player, said that it is done; a connection that ends without this was lost."""
 
     reason: str
     """The command that said so: FCUnpublish, deleteStream or closeStream."""
@@ -59,4 +74,4 @@ class Closed:
     """A refusal is on its way: close CLOSE_DELAY_S later, so that the peer reads it before the end."""
 
 
-Event = PublishRequested | Media | Metadata | PublishEnded | Closed
+Event = PublishRequested | PlayRequested | Media | Metadata | PublishEnded | Closed

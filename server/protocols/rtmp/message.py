@@ -32,6 +32,7 @@ class UserControl(IntEnum):
     """Event types of message 4; the rest concern players."""
 
     STREAM_BEGIN = 0
+    STREAM_EOF = 1
     PING_REQUEST = 6
     PING_RESPONSE = 7
 

@@ -1,10 +1,11 @@
-"""What a publisher may say when: the states of a connection, and what each command leads to in each.
+"""What a peer may say when: the states of a connection, and what each command leads to in each.
 
     HANDSHAKE ─► CONNECTING ─connect─► CONNECTED ─publish─► ASKED ─accept_publish()─► PUBLISHING
-                                                              │                           │
-                                                              └─► ENDED ◄─────────────────┘
-                                                    FCUnpublish, deleteStream, closeStream
-    from anywhere: a refused command, reject_publish(), close(), an error, silence ─► CLOSED
+                                           │                  │                           │
+                                           │                  └─► ENDED ◄─────────────────┤
+                                           │               FCUnpublish, deleteStream, closeStream
+                                           └─play─► PLAY_ASKED ─accept_play()─► PLAYING ──┘
+    from anywhere: a refused command, reject_publish(), reject_play(), close(), an error, silence ─► CLOSED
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ class State(Enum):
     CONNECTED = "connected"
     ASKED = "asked"
     PUBLISHING = "publishing"
+    PLAY_ASKED = "asked to play"
+    PLAYING = "playing"
     ENDED = "ended"
     CLOSED = "closed"
 
@@ -32,8 +35,9 @@ class Action(Enum):
     STREAM = "answer with the number of the message stream"
     ASK = "ask the caller whether this may be published"
     END = "end the publication"
-    PLAY = "refuse: players use HTTP"
-    TWICE = "refuse: one publication a connection"
+    LENGTH = "answer that it has no length"
+    PLAY = "ask the caller whether this may be played"
+    TWICE = "refuse: one stream a connection"
     REFUSE = "refuse: not now"
     UNKNOWN = "answer that there is no such call"
     IGNORE = "do nothing"
@@ -45,23 +49,29 @@ OTHER = ""
 
 def _table() -> Mapping[str, Mapping[State, Action]]:
     a = Action
-    columns = (State.CONNECTING, State.CONNECTED, State.ASKED, State.PUBLISHING, State.ENDED)
+    columns = (
+        State.CONNECTING, State.CONNECTED, State.ASKED, State.PUBLISHING, State.PLAY_ASKED, State.PLAYING, State.ENDED,
+    )  # fmt: skip
     rows = {
-        "connect":       (a.CONNECT, a.REFUSE,  a.REFUSE,  a.REFUSE,  a.REFUSE),
-        "releaseStream": (a.REFUSE,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT),
-        "FCPublish":     (a.REFUSE,  a.PREPARE, a.PREPARE, a.RESULT,  a.RESULT),
-        "createStream":  (a.REFUSE,  a.STREAM,  a.STREAM,  a.STREAM,  a.STREAM),
-        "publish":       (a.REFUSE,  a.ASK,     a.TWICE,   a.TWICE,   a.TWICE),
-        "FCUnpublish":   (a.REFUSE,  a.RESULT,  a.END,     a.END,     a.IGNORE),
-        "deleteStream":  (a.REFUSE,  a.IGNORE,  a.END,     a.END,     a.IGNORE),
-        "closeStream":   (a.REFUSE,  a.IGNORE,  a.END,     a.END,     a.IGNORE),
-        "play":          (a.REFUSE,  a.PLAY,    a.PLAY,    a.PLAY,    a.PLAY),
-        "play2":         (a.REFUSE,  a.PLAY,    a.PLAY,    a.PLAY,    a.PLAY),
-        "_checkbw":      (a.IGNORE,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT),
-        "_result":       (a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE),
-        "_error":        (a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE),
-        "onStatus":      (a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE),
-        OTHER:           (a.REFUSE,  a.UNKNOWN, a.UNKNOWN, a.UNKNOWN, a.UNKNOWN),
+        "connect":         (a.CONNECT, a.REFUSE,  a.REFUSE,  a.REFUSE,  a.REFUSE,  a.REFUSE,  a.REFUSE),
+        "releaseStream":   (a.REFUSE,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT),
+        "FCPublish":       (a.REFUSE,  a.PREPARE, a.PREPARE, a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT),
+        "createStream":    (a.REFUSE,  a.STREAM,  a.STREAM,  a.STREAM,  a.STREAM,  a.STREAM,  a.STREAM),
+        "publish":         (a.REFUSE,  a.ASK,     a.TWICE,   a.TWICE,   a.TWICE,   a.TWICE,   a.TWICE),
+        "FCUnpublish":     (a.REFUSE,  a.RESULT,  a.END,     a.END,     a.RESULT,  a.RESULT,  a.IGNORE),
+        "deleteStream":    (a.REFUSE,  a.IGNORE,  a.END,     a.END,     a.END,     a.END,     a.IGNORE),
+        "closeStream":     (a.REFUSE,  a.IGNORE,  a.END,     a.END,     a.END,     a.END,     a.IGNORE),
+        "FCSubscribe":     (a.REFUSE,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT),
+        "getStreamLength": (a.REFUSE,  a.LENGTH,  a.LENGTH,  a.LENGTH,  a.LENGTH,  a.LENGTH,  a.LENGTH),
+        "play":            (a.REFUSE,  a.PLAY,    a.TWICE,   a.TWICE,   a.TWICE,   a.TWICE,   a.TWICE),
+        "pause":           (a.REFUSE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE),
+        "receiveAudio":    (a.REFUSE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE),
+        "receiveVideo":    (a.REFUSE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE,  a.IGNORE),
+        "_checkbw":        (a.IGNORE,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT,  a.RESULT),
+        "_result":         (a.IGNORE,) * 7,
+        "_error":          (a.IGNORE,) * 7,
+        "onStatus":        (a.IGNORE,) * 7,
+        OTHER:             (a.REFUSE,) + (a.UNKNOWN,) * 6,
     }
     return {name: dict(zip(columns, row, strict=True)) for name, row in rows.items()}
 

@@ -6,7 +6,8 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from server.formats.amf0 import Value
+from server.formats.amf0 import Value, decode
+from server.protocols.rtmp.message import COMMAND, MEDIA_TYPES, Message
 from tests.unit.ingest.conftest import KEY, until
 from tests.unit.protocols.rtmp.client import AAC_CONFIG, AVC_CONFIG, Client, aac, avc
 
@@ -15,11 +16,12 @@ PICTURE = (30).to_bytes(4, "big") + b"\x65" + bytes(29)
 
 
 class Encoder:
-    """A publisher over a socket; `said` holds the server's commands as they come."""
+    """A publisher or a player over a socket; `said` holds the server's commands as they come, `seen` its media."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.client = Client()
         self.said: list[list[Value]] = []
+        self.seen: list[Message] = []
         self.ended = False
         self.reset = False
         self.writer = writer
@@ -41,7 +43,11 @@ class Encoder:
     async def _read(self) -> None:
         try:
             while data := await self._reader.read(65536):
-                self.said += self.client.answers(data)
+                for message in self.client.receive(data):
+                    if message.type == COMMAND:
+                        self.said.append(decode(message.payload))
+                    elif message.type in MEDIA_TYPES:
+                        self.seen.append(message)
             self.ended = True
         except ConnectionError:
             self.ended = self.reset = True
@@ -53,6 +59,14 @@ class Encoder:
         """Up to the server's word on it: its code."""
         self.send(self.client.until_publish(key))
         return await self.status()
+
+    async def play(self, name: str) -> str:
+        """As a player asks: the server's last word on it."""
+        client = self.client
+        self.send(client.hello() + client.connect() + client.command("createStream", None))
+        self.send(client.command("play", None, name, stream_id=1))
+        await until(lambda: any(status["code"] != "NetStream.Play.Reset" for status in self.statuses))
+        return str(self.statuses[-1]["code"])
 
     async def status(self) -> str:
         await until(lambda: self.statuses)

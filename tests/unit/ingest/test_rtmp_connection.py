@@ -1,13 +1,18 @@
 """RTMP connections on a real loopback socket: publishers as encoders send, and everything that is none."""
 
 import os
+from collections.abc import AsyncIterator
 
 import pytest
 
+from server.config import RtmpConfig
+from server.formats import flv
 from server.ingest import admission, rtmp_connection
+from server.ingest.reading import Reading
 from server.ingest.rtmp import Listener
 from server.ingest.rtmp_media import MAX_BROKEN
 from server.protocols.rtmp.limits import Limits
+from server.protocols.rtmp.message import VIDEO
 from tests.unit.ingest.conftest import KEY, Studio, until
 from tests.unit.ingest.encoder import PICTURE, SORENSON, Encoder
 from tests.unit.protocols.rtmp.client import avc
@@ -249,3 +254,99 @@ async def test_who_stays_after_the_end_is_sent_away(
         encoder.send(encoder.client.end(KEY))
 
         await until(lambda: encoder.ended)
+
+
+# --- players
+
+
+@pytest.fixture
+async def playing(studio: Studio) -> AsyncIterator[Listener]:
+    """A listener that lets players in, by key or by the token `good`."""
+
+    async def may_watch(name: str, token: str, address: str) -> str | None:
+        return name if (token, address) == ("good", "127.0.0.1") else None
+
+    reading = Reading(studio.database, studio.broadcasts, may_watch)
+    config = RtmpConfig(host="127.0.0.1", port=0)  # type: ignore[call-arg]
+    async with Listener.open(studio.broadcasts, config, reading) as listener:
+        yield listener
+
+
+async def test_players_get_the_stream_as_it_was_sent(studio: Studio, playing: Listener) -> None:
+    live = await studio.live_stream()
+    async with (
+        Encoder.connect(playing.port) as encoder,
+        Encoder.connect(playing.port) as by_key,
+        Encoder.connect(playing.port) as by_token,
+    ):
+        await encoder.publish()
+        encoder.media(1)
+        await until(lambda: studio.showing(live).state == "live")
+        assert await by_key.play(KEY) == "NetStream.Play.Start"
+        assert await by_token.play(f"{live}?token=good") == "NetStream.Play.Start"
+        encoder.media(2, start_ms=1000)
+
+        for player in (by_key, by_token):
+            await until(lambda player=player: len(player.seen) >= 2 + 50 + 40)  # type: ignore[misc]
+            video = [flv.parse_video(message.payload) for message in player.seen if message.type == VIDEO]
+            assert isinstance(video[0], list)
+            first = video[1]
+            assert isinstance(first, flv.VideoFrame)
+            assert (first.key, bytes(first.data)) == (True, PICTURE)
+            times = [message.timestamp for message in player.seen if message.type == VIDEO][1:]
+            assert times[:3] == [1000, 1040, 1080]
+
+        by_key.send(by_key.client.command("deleteStream", None, 1.0))
+        encoder.send(encoder.client.end(KEY))
+        await until(lambda: by_token.ended)
+        assert by_token.told == "the broadcast has ended"
+        await until(lambda: by_key.statuses[-1]["code"] == "NetStream.Play.Stop")
+    await until(lambda: playing.connections == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("no-such-key", "unknown stream key"),
+        ("li1?token=bad", "the token does not open this"),
+        (KEY, "the live stream is not on air"),
+    ],
+)
+async def test_a_player_who_may_not_is_told(studio: Studio, playing: Listener, name: str, reason: str) -> None:
+    await studio.live_stream()
+    async with Encoder.connect(playing.port) as player:
+        assert await player.play(name) == "NetStream.Play.StreamNotFound"
+        assert player.told == reason
+        await until(lambda: player.ended)
+    await until(lambda: playing.connections == 0)
+
+
+async def test_without_a_door_nothing_is_played(listener: Listener) -> None:
+    async with Encoder.connect(listener.port) as player:
+        assert await player.play(KEY) == "NetStream.Play.StreamNotFound"
+        assert player.told == "streams are watched over HTTP, not RTMP"
+
+
+async def test_a_player_whose_door_fails_is_told(studio: Studio, playing: Listener) -> None:
+    assert playing.reading
+    playing.reading.find = _fail  # type: ignore[method-assign, assignment]
+    async with Encoder.connect(playing.port) as player:
+        assert await player.play(KEY) == "NetStream.Play.StreamNotFound"
+        assert player.told == "the server can't answer now, try again"
+
+
+async def test_a_player_that_goes_costs_the_publisher_nothing(studio: Studio, playing: Listener) -> None:
+    live = await studio.live_stream()
+    async with Encoder.connect(playing.port) as encoder:
+        await encoder.publish()
+        encoder.media(1)
+        await until(lambda: studio.showing(live).state == "live")
+        async with Encoder.connect(playing.port) as player:
+            await player.play(KEY)
+            encoder.media(1, start_ms=1000)
+            await until(lambda: player.seen)
+            player.abort()
+        await until(lambda: playing.connections == 1)
+        encoder.media(1, start_ms=2000)
+        await until(lambda: studio.showing(live).stream.statistics.video_frames == 75)
+        assert not encoder.ended

@@ -220,17 +220,18 @@ def _call_failed(transaction: float, description: str) -> list[Value]:
     return ["_error", transaction, None, _info("error", "NetConnection.Call.Failed", description)]
 
 
-NO_PLAY = "streams are watched over HTTP, not RTMP"
-NOT_FOUND = _status("NetStream.Play.StreamNotFound", NO_PLAY)
-ONCE = "a connection publishes one stream, once"
+NOT_FOUND = _status("NetStream.Play.StreamNotFound", "no name given")
+TOO_LONG = _status("NetStream.Play.StreamNotFound", "the name is too long")
+ONCE = "a connection carries one stream, once"
 SECOND = _status("NetStream.Publish.BadName", ONCE)
 NO_KEY = _status("NetStream.Publish.BadName", "no stream key given")
 LONG = f"'{'x' * 40}' is not expected while connecting"
 
 # A state, a command in it, the reason of Closed, the answer.
 REFUSALS: list[tuple[State, list[Value], str, list[Value]]] = [
-    (State.CONNECTED, ["play", None, "KEY"], f"refused play: {NO_PLAY}", NOT_FOUND),
-    (State.PUBLISHING, ["play2", None, {}], f"refused play2: {NO_PLAY}", NOT_FOUND),
+    (State.CONNECTED, ["play", None, ""], "refused play: no name given", NOT_FOUND),
+    (State.CONNECTED, ["play", None, "x" * 1024], "refused play: the name is too long", TOO_LONG),
+    (State.PUBLISHING, ["play", None, "OTHER"], f"refused publish: {ONCE}", SECOND),
     (State.ASKED, ["publish", None, "OTHER", "live"], f"refused publish: {ONCE}", SECOND),
     (State.PUBLISHING, ["publish", None, "OTHER", "live"], f"refused publish: {ONCE}", SECOND),
     (State.ENDED, ["publish", None, "OTHER", "live"], f"refused publish: {ONCE}", SECOND),
@@ -273,7 +274,7 @@ def test_unknown_calls_get_an_error_and_no_more(state: State) -> None:
     pair = Pair().up_to(state)
     transaction = pair.client._transaction + 1.0
 
-    events, answers = pair.say(pair.client.command("getStreamLength", None) + pair.client.command("onStatus", None))
+    events, answers = pair.say(pair.client.command("play2", None) + pair.client.command("onStatus", None))
 
     assert events == []
     assert answers == [["_error", transaction, None, _info("error", "NetConnection.Call.Failed", "no such call")]]
