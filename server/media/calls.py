@@ -122,6 +122,23 @@ async def cut(
         return Edge(_content(new_init), _content(new), said["start"], said["end"])
 
 
+async def slate(children: Children, media: bytes, width: int, height: int) -> bytes | MediaProblem:
+    """An MP4 of some seconds of H.264 made of a picture or a clip, to be shown in a loop. Raises ChildFailed."""
+    events: dict[str, dict[str, Any]] = {}
+    with _memory_file("media", media) as source, _memory_file("slate") as made:
+        await children.run(
+            "server.media.slate",
+            {"media": source, "slate": made, "width": width, "height": height},
+            [source, made],
+            limits=CUT_LIMITS,
+            timeout_s=CUT_TIMEOUT_S,
+            on_line=lambda event: events.update({event["event"]: event}),
+        )
+        if "slate" in events:
+            return _content(made)
+        return _problem(events.get("problem")) or MediaProblem("failed", "nothing was made")
+
+
 def _content(descriptor: int) -> bytes:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 

@@ -40,14 +40,19 @@ def open_container(fd: int, container: Container) -> InputContainer:
 
     Nothing else is opened: there is no protocol to open it with, and a demuxer that asks for one is refused.
     """
+    return open_as(fd, container.demuxer, container.demuxer)
+
+
+def open_as(fd: int, demuxer: str | None, allowed: str) -> InputContainer:
+    """The same with libav's own choice, for None, among the `allowed` demuxers."""
     return av.open(
         Descriptor(fd),
         "r",
-        format=container.demuxer,
+        format=demuxer,
         container_options={
             "probesize": str(PROBE_BYTES),
             "analyzeduration": str(PROBE_US),
-            "format_whitelist": container.demuxer,
+            "format_whitelist": allowed,
             "protocol_whitelist": "none",
         },
         metadata_errors="replace",
