@@ -143,6 +143,7 @@ class Receiver:
         hole = self._lost.pop(sequence)
         if not flags & RETRANSMITTED:
             self.reordered += 1
+            self.lost -= 1
             self._tolerance_us = max(self._tolerance_us, min(now_us - hole.found_us, self._limits.reorder_us))
         self._held[sequence] = self._decrypt(sequence, flags, datagram)
         if sequence == self.expected:

@@ -18,7 +18,7 @@ class Statistics:
     received_bytes: int
     """Of payload, delivered."""
     lost: int
-    """Packets found missing, whether or not they came in the end."""
+    """Packets found missing, whether or not they were retransmitted in the end; without `reordered` ones."""
     retransmitted: int
     """Packets that came with the mark of a retransmission."""
     dropped: int
@@ -28,7 +28,7 @@ class Statistics:
     duplicate: int
     """Packets that came a second time while the first was still held."""
     reordered: int
-    """Packets that came out of order of themselves."""
+    """Packets that were overtaken, and came of themselves."""
     undecryptable: int
     """Packets with a key that we don't have, or in plain where a key was agreed; not delivered."""
     out_of_window: int

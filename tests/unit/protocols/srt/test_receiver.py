@@ -161,6 +161,7 @@ def test_overtaking_is_learnt_and_forgotten() -> None:
     take(target, 11, now=0)
     assert target.loss_report(0) == [(10, 10)]
     take(target, 10, now=4_000)
+    assert (target.lost, target.reordered) == (0, 1)
     take(target, 13, now=5_000)
     assert target.loss_report(5_000) == []
     assert target.loss_report(9_000) == [(12, 12)]
