@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from server.formats.sample import AudioConfig, Sample, TrackConfig, VideoConfig
 from server.packager.cutters import Cutters
+from server.packager.dash import live_mpd
 from server.packager.followers import Follower
 from server.packager.latency import LATENCY_MODES, LatencyMode, LiveSettings
 from server.packager.live_master import live_master
@@ -339,6 +340,13 @@ class LivePackager:
             return None
         listed = [each for each in self.renditions.listed if each.name in TRACKS or self._can_start(each, low_latency)]
         return live_master(listed, f"{self.live_stream_id}/{self.broadcast_id}")
+
+    def mpd(self, now_ms: int) -> str | None:
+        """The DASH manifest, relative to the folder above the live stream's; None until a player can start."""
+        listed = [each for each in self.renditions.listed if each.window.started]
+        if not self.is_ready() or not listed:
+            return None
+        return live_mpd(listed, self.settings, f"{self.live_stream_id}/{self.broadcast_id}/", now_ms)
 
     @property
     def incomplete(self) -> bool:

@@ -1,6 +1,7 @@
 """What is watched on demand, whatever it is made of: an uploaded file's index, or a recording's segments.
 
     {manifest}                             Presentation.master(prefix)
+    {dash manifest}                        Presentation.mpd(base)
     {prefix}{rendition}/media.m3u8         Presentation.media(rendition)
     {prefix}{rendition}/init.mp4           Presentation.init(rendition)
     {prefix}{rendition}/{number}.m4s       Presentation.segment(rendition, number), a SegmentPlan
@@ -138,6 +139,10 @@ class Presentation(Protocol):
 
     def master(self, prefix: str = "") -> str:
         """The multivariant playlist; `prefix` goes before every rendition's folder, such as `r3/`."""
+        ...
+
+    def mpd(self, base: str) -> str:
+        """The DASH manifest; URLs of renditions' folders are relative to `base`."""
         ...
 
     def media(self, rendition: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
+from server.packager.dash import Listed, recorded_mpd
 from server.packager.master import AudioFacts, VideoFacts, master, order
 from server.packager.presentation import (
     MEDIA_PLAYLIST,
@@ -72,6 +73,15 @@ class RecordedVideo:
             [self._video_facts(name, track, prefix) for name, track in tracks if track and track.kind == VIDEO],
             [self._audio_facts(name, track, prefix) for name, track in tracks if track and track.kind != VIDEO],
             self._independent,
+        )
+
+    def mpd(self, base: str) -> str:
+        return recorded_mpd(
+            [
+                Listed(name, dict(each.tracks), each.segments, _rates(each.segments)[0])
+                for name, each in self._renditions.items()
+            ],
+            base,
         )
 
     def media(self, rendition: str) -> str:

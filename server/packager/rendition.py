@@ -54,6 +54,7 @@ class Rendition:
         self.playlist = Playlist(window, part_hold_back_s, reports)
         self.config: TrackConfig | None = None
         self.track: TrackEntry | None = None  # of the newest generation that has segments
+        self.tracks: dict[int, TrackEntry] = {}  # of every generation
         self.peak_bitrate = 0  # bits a second of the heaviest segment, or part before there is one
         self.parts_cut = 0
         self.bytes_out = 0
@@ -159,6 +160,7 @@ class Rendition:
         init = init_segment(self.config)
         self.track = track
         self._inits[track.generation] = init
+        self.tracks[track.generation] = track
         self._writer.track(track, init)
         if self.window.part_target_s is None:
             self.window.part_target_s = track.part_target / track.timescale
@@ -195,6 +197,7 @@ class Rendition:
         """Takes up what was on disk; the segments are those of the window."""
         self.window.restore(segments)
         self._inits.update(inits)
+        self.tracks.update(tracks)
         self.track = tracks[max(tracks)] if tracks else None
         if self.track is not None:
             first = tracks[min(tracks)]

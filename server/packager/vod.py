@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 from server.formats.fmp4.index import MovieIndex
 from server.formats.fmp4.init import init_segment
 from server.formats.fmp4.samples import NOWHERE
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
 from server.formats.sample import AudioConfig, VideoConfig
+from server.packager.dash import Listed, recorded_mpd
 from server.packager.master import AudioFacts, VideoFacts, master
 from server.packager.presentation import (
     AUDIO,
@@ -20,6 +22,7 @@ from server.packager.presentation import (
     segment_name,
 )
 from server.packager.vod_track import CutTrack, cut_tracks
+from server.storage.journal import SegmentEntry, TrackEntry
 
 TARGET_S = 4.0
 # Two samples nearer than this in the file are read in one go: a read costs about as much as copying this.
@@ -53,6 +56,9 @@ class IndexedVideo:
         videos = [replace(facts, uri=prefix + facts.uri) for facts in (self._video,) if facts]
         audios = [replace(facts, uri=prefix + facts.uri) for facts in (self._audio,) if facts]
         return master(videos, audios, self._independent)
+
+    def mpd(self, base: str) -> str:
+        return recorded_mpd([_listed(name, cut) for name, cut in self._cut.items()], base)
 
     def media(self, rendition: str) -> str:
         self._rendition(rendition)
@@ -137,6 +143,19 @@ def _audio_facts(cut: CutTrack, sizes: list[int]) -> AudioFacts:
         channels=config.channels if isinstance(config, AudioConfig) else None,
         language=None if language == "und" else language,
     )
+
+
+def _listed(name: str, cut: CutTrack) -> Listed:
+    """Segments as a broadcast's journal would have them."""
+    config, sizes, language = cut.config, cut.sizes, cut.track.language
+    if language != "und":
+        config = replace(config, language=language)
+    entries = [
+        SegmentEntry(number, start, stop - start, config.timescale, 0, 0, False, True, size)
+        for number, ((start, stop), size) in enumerate(zip(pairwise(cut.times), sizes, strict=True))
+    ]
+    rate = _frame_rate(cut) if isinstance(config, VideoConfig) else 0.0
+    return Listed(name, {0: TrackEntry.of(config, 0, 0, 0, rate)}, entries, _peak(cut, sizes))
 
 
 def _peak(cut: CutTrack, sizes: list[int]) -> int:

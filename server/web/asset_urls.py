@@ -10,6 +10,7 @@ from html import escape
 @dataclass(frozen=True, slots=True)
 class AssetUrls:
     hls: str
+    dash: str
     player: str
     thumbnail: str
     mp4: str | None = None  # of a video
@@ -27,6 +28,7 @@ def of_video(base_url: str, video_id: str, token: str | None = None) -> AssetUrl
     root = f"{base_url}/vod/{video_id}" + (f"/token/{token}" if token else "")
     return AssetUrls(
         hls=f"{root}/hls/manifest.m3u8",
+        dash=f"{root}/dash/manifest.mpd",
         player=_embed(base_url, video_id, token),
         thumbnail=f"{root}/thumbnail.jpg",
         mp4=f"{root}/mp4/source.mp4",
@@ -36,8 +38,10 @@ def of_video(base_url: str, video_id: str, token: str | None = None) -> AssetUrl
 def of_live_stream(base_url: str, stream_id: str, token: str | None = None) -> AssetUrls:
     live = f"{base_url}/live"
     root = f"{live}/{stream_id}" + (f"/token/{token}" if token else "")
+    manifest = f"{root}/{stream_id}" if token else f"{live}/{stream_id}"
     return AssetUrls(
-        hls=f"{root}/{stream_id}.m3u8" if token else f"{live}/{stream_id}.m3u8",
+        hls=f"{manifest}.m3u8",
+        dash=f"{manifest}.mpd",
         player=_embed(base_url, stream_id, token),
         thumbnail=f"{root}/thumbnail.jpg",
     )

@@ -164,6 +164,7 @@ class LiveStreamQuery(PageQuery):
 
 class LiveStreamAssets(Answer):
     hls: str
+    dash: str
     iframe: str
     player: str
     thumbnail: str
@@ -230,7 +231,9 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         player_id=row.player_id,
         broadcasting=row.state == "broadcasting",
         restreams=[Restream.model_validate(one) for one in row.restreams],
-        assets=LiveStreamAssets(hls=urls.hls, iframe=urls.iframe, player=urls.player, thumbnail=urls.thumbnail),
+        assets=LiveStreamAssets(
+            hls=urls.hls, dash=urls.dash, iframe=urls.iframe, player=urls.player, thumbnail=urls.thumbnail
+        ),
         created_at=row.created_at,
         updated_at=row.updated_at,
         state=row.state,

@@ -51,7 +51,7 @@ class PlaybackToken(Answer):
     token_id: str = Field(description="To revoke it by.")
     expires_at: Moment
     hls: str
-    dash: str | None = Field(default=None, description="Null: DASH is not served yet.")
+    dash: str
     embed: str
     thumbnail: str
 
@@ -86,6 +86,7 @@ def answer(minted: tuple[str, str, datetime], urls: AssetUrls) -> PlaybackToken:
         token_id=token_id,
         expires_at=expires_at,
         hls=urls.hls,
+        dash=urls.dash,
         embed=urls.player,
         thumbnail=urls.thumbnail,
     )

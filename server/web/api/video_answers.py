@@ -25,6 +25,7 @@ class VideoSource(Answer):
 
 class VideoAssets(Answer):
     hls: str
+    dash: str
     iframe: str
     player: str
     thumbnail: str
@@ -131,6 +132,7 @@ def _source(row: Video) -> VideoSource:
 def _assets(row: Video, found: AssetUrls) -> VideoAssets:
     return VideoAssets(
         hls=found.hls,
+        dash=found.dash,
         iframe=found.iframe,
         player=found.player,
         thumbnail=found.thumbnail,

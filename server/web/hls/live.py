@@ -12,10 +12,11 @@ from aiohttp import hdrs, web
 
 from server import clock
 from server.errors import Problem
+from server.packager.playlist import BLOCKED
 from server.packager.window import Window
 from server.web.hls import files, gate, live_media
 from server.web.hls.gate import WATCHING, Watching
-from server.web.hls.live_media import Ask, Later, Stored
+from server.web.hls.live_media import Ask, Growing, Later, Stored
 
 _NEVER = re.compile(r"\s*q=0(\.0*)?\s*", re.IGNORECASE)
 
@@ -50,11 +51,37 @@ async def media(request: web.Request) -> web.StreamResponse:
     if isinstance(found, Stored):
         where = found.path, found.offset, found.size
         return await files.segment_answer(request, where, found.content_type, found.cache, found.etag)
+    if isinstance(found, Growing):
+        return await _as_it_grows(request, found)
     response = files.body_answer(request, found.body, found.content_type, found.cache, found.etag)
     if found.encoding:
         response.headers[hdrs.CONTENT_ENCODING] = found.encoding
     if found.varies:
         response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+    return response
+
+
+async def _as_it_grows(request: web.Request, growing: Growing) -> web.StreamResponse:
+    """Each part as it is made, up to the segment's end; cut off, and so seen as incomplete, when none comes."""
+    watching, window, segment = request.app[WATCHING], growing.window, growing.segment
+    headers = {hdrs.CACHE_CONTROL: growing.cache, hdrs.CONTENT_TYPE: growing.content_type}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    sent = 0
+    while request.method != hdrs.METH_HEAD:
+        deadline = clock.monotonic() + BLOCKED * window.target_duration_s
+        while sent < len(segment.payloads):
+            await response.write(segment.payloads[sent])
+            sent += 1
+        if window.open is not segment:
+            break
+        try:
+            await _next_version(watching, window, deadline)
+        except Problem:
+            if request.transport is not None:
+                request.transport.abort()
+            break
+    await response.write_eof()
     return response
 
 

@@ -2,6 +2,7 @@
 
     find(broadcasts, watch, ask)  ->  Reply     bytes in memory
                                       Stored    bytes of a file
+                                      Growing   bytes in memory, and more to come
                                       Later     not yet: ask again with the window's next version
                                       Problem   raised
 """
@@ -17,7 +18,7 @@ from server.packager import playlist
 from server.packager.playlist import Refuse, Wait
 from server.packager.presentation import MEDIA_PLAYLIST
 from server.packager.rendition import InMemory, Media, Rendition
-from server.packager.window import Window
+from server.packager.window import OpenSegment, Window
 from server.web.hls import files
 from server.web.hls.files import Bytes
 from server.web.hls.gate import Watch
@@ -70,6 +71,15 @@ class Stored(NamedTuple):
     etag: str
 
 
+class Growing(NamedTuple):
+    """A segment that is not whole yet, which players of DASH take as it is made."""
+
+    window: Window
+    segment: OpenSegment
+    content_type: str
+    cache: str
+
+
 class Later(NamedTuple):
     """It comes with a later version of the window, or does not within `timeout_s`: then the answer is 503."""
 
@@ -77,7 +87,7 @@ class Later(NamedTuple):
     timeout_s: float
 
 
-Found = Reply | Stored | Later
+Found = Reply | Stored | Growing | Later
 
 
 def find(broadcasts: Broadcasts, watch: Watch, ask: Ask) -> Found:
@@ -129,7 +139,10 @@ def _media(watch: Watch, rendition: Rendition, ask: Ask) -> Found:
             return Later(window, playlist.BLOCKED * window.target_duration_s)
         return _described(rendition.part(msn, part), watch, ask)
     if found := _SEGMENT.fullmatch(name):
-        return _described(rendition.segment(int(found[1])), watch, ask)
+        msn = int(found[1])
+        if window.low_latency and window.open is not None and window.open.msn == msn:
+            return Growing(window, window.open, files.segment_type(ask.rendition), files.immutable(watch))
+        return _described(rendition.segment(msn), watch, ask)
     if found := _INIT.fullmatch(name):
         init = rendition.init(int(found[1]))
         return _described(InMemory([init]) if init else None, watch, ask)

@@ -35,14 +35,20 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     redirect = gate.redirect_to_session(request, watch, "hls/manifest.m3u8")
     if redirect is not None:
         return redirect
-    asset = watch.asset
-    if not asset.playable:
-        if asset.state in ENDED_BADLY:
-            raise Problem("resource-not-found", "The video could not be made watchable.")
+    asset, presentation = watch.asset, await presentation_of(request, watch)
+    if presentation is None:
         return files.not_ready()
-    presentation = await _presentation(request, watch)
     prefix = f"r{asset.revision}/"
     return files.playlist(request, presentation.master(prefix), files.REVALIDATED, f"{asset.id}-{asset.revision}")
+
+
+async def presentation_of(request: web.Request, watch: Watch) -> Presentation | None:
+    """What a manifest describes; None while there is nothing to watch yet. Raises Problem."""
+    if watch.asset.playable:
+        return await _presentation(request, watch)
+    if watch.asset.state in ENDED_BADLY:
+        raise Problem("resource-not-found", "The video could not be made watchable.")
+    return None
 
 
 async def media(request: web.Request) -> web.StreamResponse:

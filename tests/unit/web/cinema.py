@@ -24,7 +24,7 @@ from server.storage.segments import SegmentStore
 from server.stream.stream import Stream
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations, indexed
-from server.web import embed
+from server.web import dash, embed
 from server.web.hls import images, live, quick, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.services import Services
@@ -210,7 +210,7 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
 
         def mount(app: web.Application) -> None:
             app[WATCHING] = watching
-            for part in (live, vod, images, embed):
+            for part in (live, vod, images, embed, dash):
                 part.add_routes(app.router)
             quick.mount(app)
             app.on_shutdown.append(live.let_go)

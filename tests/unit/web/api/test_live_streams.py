@@ -41,6 +41,7 @@ async def test_a_new_live_stream(client: Client) -> None:
         "restreams": [],
         "assets": {
             "hls": f"{base}/live/{id}.m3u8",
+            "dash": f"{base}/live/{id}.mpd",
             "iframe": f'<iframe src="{base}/embed/{id}" width="100%" height="100%" frameborder="0" scrolling="no" '
             'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen=""></iframe>',
             "player": f"{base}/embed/{id}",

@@ -50,6 +50,7 @@ async def test_a_new_video(client: Client) -> None:
         "source": {"uri": f"/videos/{id}/source", "type": None, "liveStream": None},
         "assets": {
             "hls": f"{base}/vod/{id}/hls/manifest.m3u8",
+            "dash": f"{base}/vod/{id}/dash/manifest.mpd",
             "iframe": f'<iframe src="{base}/embed/{id}" width="100%" height="100%" frameborder="0" scrolling="no" '
             'allow="autoplay; fullscreen; picture-in-picture" allowfullscreen=""></iframe>',
             "player": f"{base}/embed/{id}",

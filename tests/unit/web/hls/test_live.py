@@ -288,7 +288,7 @@ async def test_no_other_part_is_waited_for(cinema: Cinema, viewer: Client) -> No
     air = await cinema.on_air()
     msn, part = hint(await (await viewer.get(air.path())).text())
 
-    for name in (f"{msn}.{part + 1}.m4s", f"{msn + 1}.0.m4s", f"{msn}.m4s"):
+    for name in (f"{msn}.{part + 1}.m4s", f"{msn + 1}.0.m4s", f"{msn + 1}.m4s"):
         await problem(await viewer.get(air.path(name)), 404, "resource-not-found")
 
 

@@ -1,0 +1,52 @@
+"""DASH manifests, over the media that HLS is served from.
+
+    /live/{id}.mpd                  /live/{id}/token/{jwt}/{id}.mpd
+    /vod/{id}/dash/manifest.mpd     /vod/{id}/token/{jwt}/dash/manifest.mpd
+"""
+
+from aiohttp import web
+
+from server import clock
+from server.errors import Problem
+from server.web.hls import files, gate, vod
+from server.web.hls.gate import WATCHING
+
+CONTENT_TYPE = "application/dash+xml"
+
+
+async def live_manifest(request: web.Request) -> web.StreamResponse:
+    """202 while nothing is on air or too little of it; after the end the recording is to be watched."""
+    watch = await gate.enter(request, "live")
+    redirect = gate.redirect_to_session(request, watch, f"{request.match_info['id']}.mpd")
+    if redirect is not None:
+        return redirect
+    on_air = request.app[WATCHING].broadcasts.get(watch.asset.id)
+    text = on_air.packager.mpd(clock.wall_ms()) if on_air else None
+    if text is None:
+        return files.not_ready()
+    return files.body_answer(request, text.encode(), CONTENT_TYPE, files.REVALIDATED)
+
+
+async def vod_manifest(request: web.Request) -> web.StreamResponse:
+    """202 while there is nothing to watch yet."""
+    watch = await gate.enter(request, "video")
+    redirect = gate.redirect_to_session(request, watch, "dash/manifest.mpd")
+    if redirect is not None:
+        return redirect
+    asset = watch.asset
+    presentation = await vod.presentation_of(request, watch)
+    if presentation is None:
+        return files.not_ready()
+    try:
+        text = presentation.mpd(f"../hls/r{asset.revision}/")
+    except ValueError as error:
+        raise Problem("resource-not-found", str(error)) from None
+    etag = f"{asset.id}-{asset.revision}-dash"
+    return files.body_answer(request, text.encode(), CONTENT_TYPE, files.REVALIDATED, etag)
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    router.add_get(r"/live/{id:[^./]+}.mpd", live_manifest)
+    router.add_get(r"/live/{id:[^./]+}/token/{token}/{again:[^./]+}.mpd", live_manifest)
+    router.add_get("/vod/{id}/dash/manifest.mpd", vod_manifest)
+    router.add_get("/vod/{id}/token/{token}/dash/manifest.mpd", vod_manifest)
