@@ -57,7 +57,7 @@ from server.vod import pipeline, presentations
 from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
-from server.web import application, embed, tus
+from server.web import application, dash, embed, tus
 from server.web.api import clips, live_stream_control, live_stream_health
 from server.web.api import sources as source_uploads
 from server.web.application import Application
@@ -263,7 +263,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
         app[clips.CLIPS] = Clips(database, layout, recorder, upkeep, jobs.enqueue)
-        for part in (live, vod, images, embed):
+        for part in (live, vod, images, embed, dash):
             part.add_routes(app.router)
         quick.mount(app)
         app.on_shutdown.append(live.let_go)
