@@ -23,6 +23,7 @@ from server.ingest.recordings import Recordings
 from server.ingest.registry import Registry
 from server.ingest.rehearsals import Rehearsals
 from server.ingest.restart import NOT_BACK, STOPPING, Restart
+from server.ingest.slates import Slates
 from server.ingest.states import Recorded, States
 from server.ingest.switch import Role, why_switch
 from server.storage.segments import SegmentStore
@@ -49,6 +50,7 @@ class Broadcasts:
         on_part: Callable[[int], None],
         on_began: Began,
         on_over: Over,
+        slates: Slates | None,
     ) -> None:
         self._database = database
         self._registry = Registry()
@@ -62,6 +64,7 @@ class Broadcasts:
             lambda live_stream_id, reason: self._registry.spawn(self._states.refused(live_stream_id, reason))
         )
         self.recordings = Recordings(self._registry, store, self._states)
+        self._slates = slates
         self.refused = 0  # publishers not let in
         self.unknown = 0  # of these, with a key that is nobody's
 
@@ -77,13 +80,14 @@ class Broadcasts:
         on_part: Callable[[int], None] = lambda end_ms: None,
         on_began: Began = lambda live, on_air: None,
         on_over: Over = _nothing,
+        slates: Slates | None = None,
     ) -> AsyncIterator[Self]:
         """Takes up what a restart left, and leaves what is on air for the next start to take up.
 
         `on_part` is told the wall clock at the end of each part's media, `on_began` of a broadcast before its media,
-        `on_over`, waited for, when none follows.
+        `on_over`, waited for, when none follows. `slates` fill the reconnect window.
         """
-        broadcasts = cls(database, store, config, on_recorded, on_gone, on_part, on_began, on_over)
+        broadcasts = cls(database, store, config, on_recorded, on_gone, on_part, on_began, on_over, slates)
         for broadcast_id in await broadcasts._restart.take_up(database):
             on_gone(broadcast_id)
         try:
@@ -203,6 +207,7 @@ class Broadcasts:
     def lost(self, publisher: Publisher, reason: str, ended: bool) -> None:
         """The publisher is gone: to come back within the window, or for good; the other one goes on without it."""
         on_air = _broadcast_of(publisher)
+        on_air.sound = publisher.configs.get("audio")
         if on_air.standby is publisher:
             on_air.standby = None
             if on_air.publisher is not None:
@@ -222,7 +227,7 @@ class Broadcasts:
             return
         if on_air.state == "live":
             self._interrupt(on_air, reason)
-        self._wait_for_return(on_air, on_air.reconnect_window_s)
+        self._fill_window(on_air)
 
     def _interrupt(self, on_air: OnAir, reason: str) -> None:
         on_air.state = "interrupted"
@@ -238,9 +243,14 @@ class Broadcasts:
             if on_air.publisher is None:
                 if on_air.state == "live":
                     self._interrupt(on_air, reason)
-                self._wait_for_return(on_air, on_air.reconnect_window_s)
+                self._fill_window(on_air)
 
         on_air.rearm(asyncio.get_running_loop().call_later(SWITCH_S, missed))
+
+    def _fill_window(self, on_air: OnAir) -> None:
+        self._wait_for_return(on_air, on_air.reconnect_window_s)
+        if self._slates is not None and on_air.state == "interrupted":
+            self._registry.spawn(self._slates.fill(on_air, lambda: self._registry.closing))
 
     def _wait_for_return(self, on_air: OnAir, window_s: float) -> None:
         loop = asyncio.get_running_loop()

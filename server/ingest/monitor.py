@@ -75,7 +75,7 @@ def read(stage: Stage, publisher: Publisher, now: float) -> Reading:
         dropped=statistics.dropped,
         late_audio=statistics.late_audio,
         repaired=stage.stream.repaired,
-        jumps=max(0, statistics.generations - stage.health.connections),
+        jumps=max(0, statistics.generations - stage.health.connections - stage.health.fillers),
         silence_ms=statistics.silent_frames * SILENT_FRAME_MS,
         stand_ins=statistics.stand_ins,
         connections=stage.health.connections,

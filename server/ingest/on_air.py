@@ -89,6 +89,8 @@ class OnAir(Stage):
     stated: bool = False  # the end is in the catalogue
     kept: bool = False  # a video has its segments
     timer: asyncio.TimerHandle | None = None
+    filler: object | None = None  # who shows a slate
+    sound: TrackConfig | None = None  # of the last publisher, for the slate
     intervals: list[dict[str, Any]] = field(default_factory=list)  # what is recorded of it, as `intervals` has it
 
     def rearm(self, timer: asyncio.TimerHandle | None) -> None:

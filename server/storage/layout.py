@@ -7,6 +7,7 @@
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/poster.jpg
     <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
+    <root>/live-streams/<live stream id>/slate   what fills the reconnect window
     <root>/broadcasts/<broadcast id>/<rendition>/init-<generation>.mp4
                                                 <msn>.m4s, the last one <msn>.m4s.open while it grows
                                                 journal
@@ -69,6 +70,10 @@ class Layout:
     def clip_edges(self, video_id: str, rendition: str) -> "RenditionFolder":
         """Segments in the place of some of a broadcast's own."""
         return RenditionFolder(self.video(video_id) / "edges" / _name(rendition))
+
+    def slate(self, live_stream_id: str) -> Path:
+        """The only file in its folder."""
+        return self.root / "live-streams" / _name(live_stream_id) / "slate"
 
     @property
     def broadcasts(self) -> Path:

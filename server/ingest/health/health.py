@@ -32,6 +32,7 @@ class Health:
     faults: deque[Fault] = field(default_factory=lambda: deque(maxlen=ERRORS_KEPT))
     measures: Measures | None = None  # None while nobody publishes
     connections: int = 0  # publishers that have been on air
+    fillers: int = 0  # times that a slate stood in for them
 
     def feed(self, reading: Reading | None, now: float, wall_ms: int) -> list[News]:
         """What was read of the publisher, None where there is none; warnings that begin or end with it."""
