@@ -23,6 +23,7 @@ from server.catalog import keys, live_streams, videos
 from server.catalog.database import Database, Transaction, sqlite_url
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Video
 from server.config import Config, ConfigError
+from server.errors import Problem
 from server.ingest import rtmp, srt
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.certificate import Certificate
@@ -194,8 +195,11 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     async def may_read(text: str, token: str, ip: str) -> str | None:
         asset = await assets.find(text, "live")
-        grant = tokens.verify(token, asset.id, (PLAYBACK,)) if asset else None
-        if asset is None or grant is None:
+        if asset is None:
+            return None
+        try:
+            grant = tokens.verify(token, asset.id, (PLAYBACK,))
+        except Problem:
             return None
         decision = policy.decide(asset, grant, Facts(ip), revocations)
         return asset.id if isinstance(decision, policy.Allow) else None
