@@ -196,16 +196,20 @@ class LivePackager:
             self.longest_gop_s = min(LONGEST_GOP_S, segmenter.longest_gop / master.config.timescale)
 
     def _join(self, master: Track, after: int | None) -> None:
-        """Sound follows the master from now on: what was there in time all of it, or else what comes `after` a cut."""
+        """Sound follows the master from now on: what was there in time all of it, or else what comes `after` a cut.
+
+        Its first frame behind the cut may come only when the segment's first part is done.
+        """
         for track in self._tracks.values():
             config = track.config
             if track.segmenter or track.follower or not isinstance(config, AudioConfig):
                 continue
-            if after is None and track.in_time:
+            if after is None and (track.in_time or track.may_join()):
                 self._follow_with_sound(master, track, config)
             elif after is not None:
                 start = after * config.timescale // master.config.timescale - usual_frame(config) // 2
                 track.early = [sample for sample in track.early if sample.dts >= start]
+                track.joins_at = start
                 if track.early:
                     self._follow_with_sound(master, track, config)
 

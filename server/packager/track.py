@@ -25,10 +25,18 @@ class Track:
     config: TrackConfig
     generation: int
     in_time: bool = False  # it was there before the generation's first sample, so it begins with the first segment
+    joins_at: int | None = None  # the start of the segment that is open, with which it may begin
     segmenter: Segmenter | None = None  # of the master
     follower: Follower | None = None  # of any other
     early: list[Sample] = field(default_factory=list)
     entry: TrackEntry | None = None  # from the first part on
+
+    def may_join(self) -> bool:
+        """Whether samples of the open segment have begun to come; those from before it are dropped."""
+        if self.joins_at is None:
+            return False
+        self.early = [sample for sample in self.early if sample.dts >= self.joins_at]
+        return bool(self.early)
 
     @property
     def part_target(self) -> PartTarget | None:

@@ -221,6 +221,22 @@ def test_sound_that_joins_begins_with_the_next_segment(broadcast: Broadcast) -> 
     assert broadcast.audio.window.closed[0].start / 48_000 == pytest.approx(4, abs=0.011)
 
 
+def test_sound_that_joins_may_come_later_than_its_pictures(broadcast: Broadcast) -> None:
+    publisher = broadcast.publisher(audio=False).connect().send(3)
+    publisher.audio = True
+    broadcast.stream.configure(AUDIO, START_MS + 3000)
+    for at_ms in range(3000, 8000, 100):
+        publisher.sent_ms = at_ms
+        publisher.send(0.1, mute=True)
+        publisher.sent_ms = at_ms - 100
+        publisher.send(0.1, blind=True)
+    broadcast.stream.end()
+    check(broadcast)
+
+    assert broadcast.audio.window.first_msn == 2
+    assert broadcast.audio.window.closed[0].start / 48_000 == pytest.approx(4, abs=0.011)
+
+
 def test_video_that_joins_sound_begins_a_generation(broadcast: Broadcast) -> None:
     publisher = broadcast.publisher(video=False).connect().send(5)
     broadcast.stream.configure(OTHER_VIDEO, START_MS + 5000)
