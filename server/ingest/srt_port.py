@@ -40,6 +40,7 @@ MAX_QUEUE = 4 << 20  # bytes that wait to be sent to one reader
 RECEIVE_BUFFER = 4 << 20  # bytes asked of the kernel: 100 ms of 300 Mbit/s
 SEND_BUFFER = 1 << 20
 SO_RCVBUFFORCE = 33  # Linux: beyond net.core.rmem_max, for those who may
+TELL_S = 10.0  # between two log lines about faults of ours
 STOP_S = 2.0  # the thread ends within a tick or two
 
 T = TypeVar("T")
@@ -108,6 +109,7 @@ class Port:
         self._commands: deque[Callable[[int], None]] = deque()
         self._notes: list[Note] = []
         self._flushed_us = self._measured_us = 0
+        self._told_us: int | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="srt", daemon=True)
 
@@ -203,11 +205,18 @@ class Port:
             try:
                 self._turn(_now_us())
             except Exception as error:  # one peer's packets must not end all the others
-                self.faults += 1
-                _log.error("SRT failed for a moment", exc_info=error)
+                self._fault("SRT failed for a moment", error)
         now_us = _now_us()
         self.core.close(now_us)
         self._send_datagrams()
+
+    def _fault(self, what: str, error: Exception) -> None:
+        """Ours, not a peer's. Told now and then: it may come again at every tick."""
+        self.faults += 1
+        now_us = _now_us()
+        if self._told_us is None or now_us - self._told_us >= TELL_S * 1_000_000:
+            self._told_us = now_us
+            _log.error(what, exc_info=error)
 
     def _wait(self) -> None:
         if self._peers:
@@ -292,8 +301,7 @@ class Port:
         try:
             items = peer.media.feed(data)
         except Exception as error:  # it promises not to
-            self.faults += 1
-            _log.error("MPEG-TS could not be read", exc_info=error)
+            self._fault("MPEG-TS could not be read", error)
             return
         if items and not peer.ending:
             peer.handed += size
