@@ -9,9 +9,10 @@ from pathlib import Path
 from server.formats.fmp4.init import init_segment
 from server.formats.fmp4.part import audio_part, video_part
 from server.formats.m3u8.media import RenditionReport
-from server.formats.sample import Sample, TrackConfig
+from server.formats.sample import AudioConfig, Sample, TrackConfig
 from server.packager.playlist import Playlist
 from server.packager.segmenter import Cut
+from server.packager.track import is_timed
 from server.packager.window import Window
 from server.storage.journal import SegmentEntry, TrackEntry
 from server.storage.segments import RenditionWriter, SegmentFile
@@ -59,6 +60,7 @@ class Rendition:
         self.parts_cut = 0
         self.bytes_out = 0
         self.dropped = False  # nothing comes any more, and nobody is to choose it
+        self._timed = False  # sound whose frames need not be equal
         self._gaps = 0  # at the end of the window
         self._writer = writer
         self._inits: dict[int, bytes] = {}
@@ -138,7 +140,7 @@ class Rendition:
             self._begin_generation(track)
         samples = cut.samples
         self._sequence += 1
-        payload = _payload(self._sequence, track.kind, samples, cut.end)
+        payload = _payload(self._sequence, track.kind, samples, cut.end, self._timed)
         segment = self.window.open
         if segment is None or self._file is None:
             self._file = self._writer.open(self.window.next_msn)
@@ -158,6 +160,7 @@ class Rendition:
         if self.config is None:
             return
         init = init_segment(self.config)
+        self._timed = isinstance(self.config, AudioConfig) and is_timed(self.config)
         self.track = track
         self._inits[track.generation] = init
         self.tracks[track.generation] = track
@@ -208,27 +211,17 @@ class Rendition:
             self.peak_bitrate = max(self.peak_bitrate, round(entry.size * 8 / max(entry.duration_s, 0.001)))
 
 
-def _payload(sequence: int, kind: str, samples: Sequence[Sample], end: int) -> bytes:
+def _payload(sequence: int, kind: str, samples: Sequence[Sample], end: int, timed: bool) -> bytes:
     """The bytes of a part that ends at `end`."""
     base = samples[0].dts
     data = [sample.data for sample in samples]
-    if kind == "audio":
-        return audio_part(sequence, base, _durations(samples, end), data)
+    if kind == "audio" and not timed:
+        return audio_part(sequence, base, (end - base) // len(samples), data)
     times = [sample.dts for sample in samples]
     times.append(end)
     durations = [after - before for before, after in pairwise(times)]
+    if kind == "audio":
+        return audio_part(sequence, base, durations, data)
     return video_part(
         sequence, base, durations, [sample.cts for sample in samples], [sample.key for sample in samples], data
     )
-
-
-def _durations(samples: Sequence[Sample], end: int) -> int | list[int]:
-    """Of frames of sound: one number where all are equal, as nearly all are."""
-    base, count = samples[0].dts, len(samples)
-    frame = (end - base) // count
-    if samples[-1].dts == end - frame and all(
-        sample.dts == at for sample, at in zip(samples, range(base, end, frame or 1), strict=False)
-    ):
-        return frame
-    times = [*(sample.dts for sample in samples), end]
-    return [after - before for before, after in pairwise(times)]

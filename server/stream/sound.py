@@ -40,7 +40,9 @@ class Sound:
                 return
             self.offset = last_ms * self._rate // 1000 - timestamp
             at_ms = last_ms
-        self._strays = 0
+            self._strays = 0
+        elif self._strays:
+            self._strays = 0
         self.at_ms = at_ms
         self.lay(timestamp, data, last_ms)
 

@@ -20,7 +20,7 @@ from server.stream.audience import Audience
 from server.stream.drift import WallClock
 from server.stream.held import Early, Held
 from server.stream.reader import AUDIO, AUDIO_TRACKS, TRACKS, VIDEO, Reader
-from server.stream.run import Run
+from server.stream.run import STAND_IN_MS, Run
 from server.stream.statistics import Statistics
 from server.stream.timeline import MAX_CTS_MS, RTMP_CLOCK, Position, PublisherClock, Unwrapper, VideoClock
 
@@ -215,7 +215,9 @@ class Stream:
         statistics.video_frames += 1
         statistics.last_video_ms = now_ms
         statistics.count(len(data), now_ms)
-        run = self._run_of(timestamp, cts, key, now_ms)
+        run = self._run
+        if run is None or run.video is None or run.standing_in:
+            run = self._run_of(timestamp, cts, key, now_ms)
         if run is None or run.video is None:
             self._drop_picture(now_ms)
             return
@@ -230,16 +232,16 @@ class Stream:
             reader.write(VIDEO, sample)
         if self._held:
             self._release(run, now_ms)
-        else:
-            run.cover(run.video.last_ms)
+            return
+        last_ms = run.video.last_ms
+        for sound in run.sounds.values():
+            sound.cover(last_ms)
 
     def _run_of(self, timestamp: int, cts: int, key: bool, now_ms: int) -> Run | None:
         """The generation that a picture belongs to, which may begin with it; None where it can't be shown."""
         run = self._run
         if run is None or run.video is None:
             return self._run_from(timestamp, cts, now_ms) if key else None
-        if not run.standing_in:
-            return run
         seen = run.sees_again(timestamp, key)
         if seen is None:
             self._next_generation()
@@ -292,9 +294,18 @@ class Stream:
         statistics.last_audio_ms = now_ms
         statistics.count(len(data), now_ms)
         timestamp = self._unwrap(timestamp)
-        run, config = self._run, self._configs.get(track)
+        run = self._run
+        if run is not None and run.video is not None and now_ms - run.shown_ms <= STAND_IN_MS and track in run.sounds:
+            run.sounds[track].write(timestamp, data, run.video.last_ms)  # as nearly always
+        else:
+            self._write_sound(run, track, timestamp, data, now_ms)
+
+    def _write_sound(
+        self, run: Run | None, track: str, timestamp: int, data: bytes | memoryview, now_ms: int
+    ) -> None:
+        config = self._configs.get(track)
         if config is None:
-            statistics.dropped += 1
+            self.statistics.dropped += 1
         elif run is None:
             self._hold(track, Early(timestamp, 0, True, data), now_ms)
         elif not run.hear(track, config, timestamp, data, now_ms):
