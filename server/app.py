@@ -30,6 +30,7 @@ from server.ingest.certificate import Certificate
 from server.ingest.control import controlled
 from server.ingest.on_air import OnAir
 from server.ingest.reading import Reading
+from server.ingest.slates import Slates
 from server.jobs.jobs import Jobs
 from server.ladder.ladders import Ladders, Whose
 from server.media.child import Children
@@ -37,8 +38,8 @@ from server.media.transcoding import usable_encoder
 from server.packager.presentation import Span
 from server.playback import policy
 from server.playback.assets import Assets
-from server.playback.revocations import Revocations
 from server.playback.policy import Facts
+from server.playback.revocations import Revocations
 from server.playback.tokens import MAX_TTL_S, MIN_SECRET_BYTES, PLAYBACK, Limits, Tokens, check_limits
 from server.recorder import edges, to_vod
 from server.recorder.clips import Clips
@@ -59,7 +60,7 @@ from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.web import application, dash, embed, tus
-from server.web.api import clips, live_stream_control, live_stream_health
+from server.web.api import clips, live_stream_control, live_stream_health, live_stream_slate
 from server.web.api import sources as source_uploads
 from server.web.application import Application
 from server.web.auth import Credentials
@@ -188,8 +189,9 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     async def over(on_air: OnAir) -> None:
         await ladders.finish(on_air.broadcast_id)
 
+    slates = Slates(layout, children)
     broadcasts = await stack.enter_async_context(
-        Broadcasts.open(database, store, config.live, recorded, gone, part_out, began, over)
+        Broadcasts.open(database, store, config.live, recorded, gone, part_out, began, over, slates)
     )
     schedules = await stack.enter_async_context(controlled(database, broadcasts))
 
@@ -224,6 +226,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     def live_stream_deleted(stream: LiveStream) -> None:
         schedules.deleted(stream.id)
         broadcasts.rehearsals.end(stream.id)
+        _in_background(slates.remove(stream.id))
         _in_background(broadcasts.deleted(stream.id))
 
     async def complete(live_stream_id: str) -> None:
@@ -264,6 +267,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     def mount(app: Application) -> None:
         app[WATCHING] = watching
         app[live_stream_control.BROADCASTS] = broadcasts
+        app[live_stream_slate.SLATES] = slates
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
         app[clips.CLIPS] = Clips(database, layout, recorder, upkeep, jobs.enqueue)
@@ -273,7 +277,8 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app.on_shutdown.append(live.let_go)
 
     _watch(metrics, broadcasts, listener, srt_listener, store, jobs, uploads, database)
-    more = [one.operations for one in (source_uploads, clips, live_stream_control, live_stream_health)]
+    beside = (source_uploads, clips, live_stream_control, live_stream_health, live_stream_slate)
+    more = [one.operations for one in beside]
     _watch_ladders(metrics, ladders)
     app = application.build(services, more, [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))

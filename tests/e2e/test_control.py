@@ -1,5 +1,6 @@
 """Control and health of live streams, with real encoders."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,3 +87,37 @@ def test_a_rehearsal_is_heard_by_nobody(server: Server) -> None:
 
 def _heard(found: Any) -> Any:
     return found if found["frameRate"] and found["keyFrameInterval"] else None
+
+
+def test_a_slate_fills_the_window_until_the_publisher_is_back(server: Server, tmp_path: Path) -> None:
+    live = server.live_stream()
+    path = f"/live-streams/{live['liveStreamId']}"
+    picture = tmp_path / "slate.png"
+    media.ffmpeg("-f", "lavfi", "-i", "color=red:size=640x360", "-frames:v", "1", picture)
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="slate.png"\r\n\r\n'
+    body = head + picture.read_bytes() + b"\r\n--b--\r\n"
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = server.call("POST", f"{path}/slate", body, headers=form)
+    assert answer.status == 201, answer.body
+
+    def breaks() -> int:
+        return server.get(_playlist(live, health)).text.count("#EXT-X-DISCONTINUITY\n")
+
+    publisher = Publisher(media.clip(10, gop_s=1), server.ingest_url(live))
+    try:
+        health = until(lambda: _live(server.api("GET", f"{path}/health")))
+        until(lambda: server.get(_playlist(live, health)).status == 200)
+    finally:
+        publisher.kill()
+    until(lambda: breaks() == 1)
+    assert server.api("GET", f"{path}/health")["state"] == "interrupted"
+    with publishing(media.clip(10, gop_s=1), server.ingest_url(live)):
+        until(lambda: breaks() == 2)
+        assert server.api("GET", f"{path}/health")["state"] == "live"
+    until(lambda: "#EXT-X-ENDLIST" in server.get(_playlist(live, health)).text)
+    shown = media.frame_hashes(f"{server.http}/live/{live['liveStreamId']}.m3u8")
+    assert len(shown) > 60
+
+
+def _live(found: Any) -> Any:
+    return found if found["state"] == "live" else None

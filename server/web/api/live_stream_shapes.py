@@ -85,6 +85,14 @@ class ScheduleBody(Body):
         return self
 
 
+class Slate(Answer):
+    """What viewers see while a lost broadcaster may come back."""
+
+    width: int
+    height: int
+    duration: float
+
+
 class Schedule(Answer):
     starts_at: Moment | None
     stops_at: Moment | None
@@ -200,6 +208,7 @@ class LiveStreamAnswer(Answer):
     latency_mode: str
     reconnect_window: int
     schedule: Schedule | None
+    slate: Slate | None
     retention: Retention | None
     renditions: Literal["passthrough", "ladder"] | list[Rendition]
     tags: list[str]
@@ -240,6 +249,7 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         record=row.record,
         latency_mode=row.latency_mode,
         reconnect_window=row.reconnect_window_s,
+        slate=Slate.model_validate(row.slate) if row.slate else None,
         schedule=Schedule(starts_at=row.starts_at, stops_at=row.stops_at) if row.starts_at or row.stops_at else None,
         retention=Retention.model_validate(row.retention) if row.retention else None,
         renditions=renditions(row.renditions),

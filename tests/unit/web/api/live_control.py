@@ -3,20 +3,42 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
 from server.catalog.database import Database
 from server.catalog.models import Video
 from server.config import LiveConfig
+from server.errors import Problem
 from server.ingest.broadcasts import Broadcasts
+from server.ingest.slates import Slates
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
-from server.web.api import live_stream_control, live_stream_health
+from server.web.api import live_stream_control, live_stream_health, live_stream_slate
 from server.web.api.live_stream_control import BROADCASTS
+from server.web.api.live_stream_slate import SLATES
 from tests.unit.ingest.conftest import FakeConnection, send
 from tests.unit.web.kit import Client, Connect
+
+
+class FakeSlates:
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[bytes, tuple[int, int]]] = []
+        self.removed: list[str] = []
+        self.refuses = False
+
+    async def make(self, live_stream_id: str, media: bytes, size: tuple[int, int]) -> dict[str, float]:
+        if self.refuses:
+            raise Problem("uploaded-file-invalid-file", "No slate can be made of the file.")
+        self.made.append((media, size))
+        return {"width": size[0], "height": size[1], "duration": 2.0}
+
+    async def remove(self, live_stream_id: str) -> None:
+        self.removed.append(live_stream_id)
 
 
 @dataclass
@@ -25,6 +47,7 @@ class Desk:
 
     client: Client
     broadcasts: Broadcasts
+    slates: FakeSlates
 
     async def call(self, method: str, path: str, status: int = 200, body: Any = None) -> Any:
         async with self.client.request(method, path, json=body) as response:
@@ -54,11 +77,16 @@ async def desk(connect: Connect, database: Database, tmp_path: Path) -> AsyncIte
         SegmentStore(Layout(tmp_path / "live")) as store,
         Broadcasts.open(database, store, LiveConfig(), record, lambda _: None) as broadcasts,  # type: ignore[call-arg]
     ):
-        yield Desk(
-            await connect(
-                {"complete_live_stream": broadcasts.complete},
-                operations=[live_stream_control.operations, live_stream_health.operations],
-                mounts=[lambda app: app.__setitem__(BROADCASTS, broadcasts)],
-            ),
-            broadcasts,
+        slates = FakeSlates()
+
+        def mount(app: web.Application) -> None:
+            app[BROADCASTS] = broadcasts
+            app[SLATES] = cast(Slates, slates)
+
+        parts = (live_stream_control, live_stream_health, live_stream_slate)
+        client = await connect(
+            {"complete_live_stream": broadcasts.complete},
+            operations=[part.operations for part in parts],
+            mounts=[mount],
         )
+        yield Desk(client, broadcasts, slates)

@@ -52,6 +52,7 @@ async def test_a_new_live_stream(client: Client) -> None:
         "latencyMode": "low",
         "reconnectWindow": 60,
         "schedule": None,
+        "slate": None,
         "backupStreamKey": None,
         "renditions": "passthrough",
         "retention": None,
