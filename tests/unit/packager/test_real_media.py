@@ -33,11 +33,16 @@ def flv_tags(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         position += 11 + size + 4
 
 
-def publish(stream: Stream, data: bytes, *, now_ms: int = START_MS, until_ms: int = 1 << 40) -> None:
+def publish(
+    stream: Stream, data: bytes, *, now_ms: int = START_MS, until_ms: int = 1 << 40, blind: range = range(0)
+) -> None:
+    """All of a file; without the pictures at the milliseconds of `blind`."""
     stream.begin(now_ms)
     for kind, timestamp, body in flv_tags(data):
         if timestamp > until_ms:
             return
+        if kind == VIDEO_TAG and timestamp in blind:
+            continue
         if kind in (VIDEO_TAG, AUDIO_TAG):
             tags = flv.parse_video(body) if kind == VIDEO_TAG else flv.parse_audio(body)
             for tag in tags if isinstance(tags, list) else [tags]:
@@ -105,6 +110,25 @@ def test_pictures_and_sound_are_those_of_the_file(broadcast: Broadcast, fps: int
     assert sent[-len(came) :] == came
     assert len(sent) - len(came) <= 4 * (b_frames > 0) + 1  # what was heard before the first picture was seen
     assert broadcast.packager.irregular_parts == 0
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_a_key_frame_that_stands_in_is_decoded_again_and_again(broadcast: Broadcast, b_frames: int) -> None:
+    source = clip(14, fps=25, b_frames=b_frames, extension="flv")
+    publish(broadcast.stream, source.read_bytes(), blind=range(4000, 9000))
+    broadcast.stream.end()
+    check(broadcast)
+
+    sent, came = pictures(source), pictures(track(broadcast, "video"))
+    before = next(index for index, (old, new) in enumerate(zip(sent, came, strict=False)) if old != new)
+    assert before >= 4000 // 40 - 3
+    stood_in = broadcast.stream.statistics.stand_ins
+    assert 20 <= stood_in <= 32
+    key_frame = came[before + 3]
+    assert came[before : before + stood_in].count(key_frame) >= stood_in - 3
+    after = len(came) - before - stood_in
+    assert came[-after + 3 :] == sent[-after + 3 :]
+    assert after >= 3 * 25
 
 
 def test_times_are_those_of_the_file(broadcast: Broadcast) -> None:
