@@ -3,8 +3,8 @@
 Runs in children only: it imports av.
 
 Every encoder is asked for the same: key frames where a picture is marked as one and nowhere else, no B-frames, bits a
-second under a ceiling, and nothing held back: each picture comes out before the next goes in. (Looking ten pictures
-ahead made libx264 no better at the same bits, by SSIM, and a third of a second later.)
+second under a ceiling, and one picture held back at most. (Looking ten pictures ahead made libx264 no better at the
+same bits, by SSIM, and a third of a second later.)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 
 from server.formats import annexb
 from server.formats.avc import NAL_PPS, NAL_SPS, VIDEO_TIMESCALE
-from server.media.ladder import Rung
+from server.media.ladder import FAST_FROM, Rung
 from server.media.transcoding import SOFTWARE
 
 QUALITY = "25"  # of libx264: easy pictures take less than the ceiling
@@ -32,6 +32,13 @@ VBV_S = Fraction(3, 2)  # seconds of the ceiling that may come at once: a key fr
 NEVER = "100000"  # pictures until a key frame of the encoder's own
 PIXELS_PER_THREAD = 40_000_000  # a second that libx264 veryfast does with some room on one core
 MAX_THREADS = 4
+
+# H.264 table A-1: level, macroblocks of a picture, and in a second; below 3 there is no device any more
+LEVELS = (
+    ("30", 1620, 40_500), ("31", 3600, 108_000), ("32", 5120, 216_000), ("40", 8192, 245_760), ("42", 8704, 522_240),
+    ("51", 36_864, 983_040),
+)  # fmt: skip
+USUAL_RATE = 30
 
 # Lengths in place of start codes, so that nothing is converted
 X264 = "annexb=0:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite"
@@ -170,10 +177,18 @@ def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -
     }
     if name == SOFTWARE:
         context.bit_rate = 0  # by quality, under the ceiling
+        context.options |= {"level": _level(rung)}
         context.options |= {"x264-params": X264.format(settings.lookahead, int(settings.lookahead > 0))}
         context.thread_count = _threads(rung)
     context.open()
     return context
+
+
+def _level(rung: Rung) -> str:
+    """By size and a usual rate: what was measured may differ a little next time, and viewers were told a level."""
+    blocks = -(-rung.width // 16) * -(-rung.height // 16)
+    rate = USUAL_RATE if (rung.frame_rate or USUAL_RATE) <= FAST_FROM else 2 * USUAL_RATE
+    return next((level for level, most, a_second in LEVELS if blocks <= most and blocks * rate <= a_second), "52")
 
 
 def _threads(rung: Rung) -> int:
