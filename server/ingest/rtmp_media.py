@@ -14,10 +14,15 @@ from server.formats import flv
 from server.formats.amf0 import Value
 from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 from server.ingest.rtmp_tracks import AudioTrack, MediaError, VideoTrack
+from server.protocols.rtmp.message import TIMESTAMP_MASK
 from server.stream.reader import AUDIO_TRACKS, VIDEO_TRACKS
 
 # Tags of the main track in a row that can't be taken, before the publisher is told: some three seconds of pictures.
 MAX_BROKEN = 100
+# Sound of AC-3 is announced by a record that tells nothing, and known with its first frame: for so long, in time and
+# size, pictures wait for it.
+HOLD_MS = 1_000
+HOLD_BYTES = 4 << 20
 MAX_NAME = 100  # characters of a track's title, which ends in a playlist
 MAX_LANGUAGE = 35  # what RFC 5646 4.4.1 asks implementations to take
 
@@ -73,6 +78,8 @@ class RtmpMedia:
         self._audio: _Tracks[AudioTrack] = _Tracks(AUDIO_TRACKS, AudioTrack)
         self._plain_video = self._plain_audio = False  # the main track is AVC or AAC, and configured
         self._metadata: Mapping[str, Value] = {}
+        self._begun = False  # a picture was passed on
+        self._held: list[tuple[int, bytes]] | None = None  # pictures that wait for sound, None: they need not
 
     @property
     def metadata_sent(self) -> Mapping[str, Value]:
@@ -83,6 +90,9 @@ class RtmpMedia:
         self._metadata = properties
 
     def video(self, timestamp_ms: int, payload: bytes) -> None:
+        if self._held is not None:
+            self._hold(self._held, timestamp_ms, payload)
+            return
         try:
             tags = flv.parse_video(payload)
         except flv.FlvError as error:
@@ -90,6 +100,7 @@ class RtmpMedia:
             return
         if self._plain_video and tags.__class__ is flv.VideoFrame:
             self._publisher.video(timestamp_ms, tags.cts_ms, tags.key, tags.data)
+            self._begun = True
             self._video.broken = 0
             return
         for tag in tags if isinstance(tags, list) else [tags]:
@@ -122,6 +133,7 @@ class RtmpMedia:
             if track.config is None or track.codec != tag.codec:
                 raise MediaError("pictures come without a decoder configuration")
             self._publisher.video(timestamp_ms, tag.cts_ms, tag.key, track.data(tag), name)
+            self._begun = True
             self._good(self._video, tag.track)
         elif isinstance(tag, flv.VideoConfigRecord):
             self._plain_video = self._plain_video and tag.track != 0
@@ -138,11 +150,27 @@ class RtmpMedia:
                 raise MediaError("sound comes without a decoder configuration")
             self._publisher.audio(timestamp_ms, tag.data, name)
             self._good(self._audio, tag.track)
+            self._release()
         elif isinstance(tag, flv.AudioConfigRecord):
             self._plain_audio = self._plain_audio and tag.track != 0
             if config := track.configure(tag):
                 self._configure(name, config, tag.track)
+            elif not self._begun and self._held is None:
+                self._held = []
             self._plain_audio = self._plain_audio or (tag.track == 0 and track.plain)
+
+    # --- pictures that wait: what is there before the first picture, players are told of from the beginning
+
+    def _hold(self, held: list[tuple[int, bytes]], timestamp_ms: int, payload: bytes) -> None:
+        held.append((timestamp_ms, payload))
+        span_ms = (timestamp_ms - held[0][0]) & TIMESTAMP_MASK
+        if span_ms > HOLD_MS or sum(len(tag) for _, tag in held) > HOLD_BYTES:
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        for timestamp_ms, payload in held or ():
+            self.video(timestamp_ms, payload)
 
     def _found(self, tracks: _Tracks[Track], tag: flv.VideoTag | flv.AudioTag) -> tuple[str, Track]:
         if isinstance(tag, flv.Unsupported):

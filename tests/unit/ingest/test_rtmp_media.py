@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from server.formats.sample import TrackConfig
-from server.ingest.rtmp_media import MAX_BROKEN, Rejected, RtmpMedia
+from server.ingest.rtmp_media import HOLD_BYTES, HOLD_MS, MAX_BROKEN, Rejected, RtmpMedia
 from tests.unit.formats.encoded import Coded, file, flv_tags
 from tests.unit.protocols.rtmp.client import AAC_CONFIG, AVC_CONFIG, aac, avc
 
@@ -181,6 +181,54 @@ def test_a_codec_that_is_not_taken_is_told_at_once(media: RtmpMedia, kind: str, 
     with pytest.raises(Rejected) as rejected:
         media.video(0, payload) if kind == "video" else media.audio(0, payload)
     assert str(rejected.value) == reason
+
+
+# --- sound that is known only with its first frame
+
+
+def ac3_frames() -> list[bytes]:
+    flv = file("flv", Coded("ac3", format="fltp", rate=48_000))
+    return [body for kind, _, body in flv_tags(flv) if kind == 8 and body[:1] == b"\x91"]
+
+
+def test_pictures_wait_for_the_sound_that_is_announced(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    media.audio(0, b"\x90ac-3")
+    media.video(0, avc(PICTURE, key=True))
+    media.video(40, avc(PICTURE))
+    assert sink.frames == {}
+    media.audio(62, ac3_frames()[0])
+    assert [name for name, _ in sink.configured] == ["video", "audio"]
+    assert [at for at, *_ in sink.frames["video"]] == [0, 40]
+    assert [at for at, *_ in sink.frames["audio"]] == [62]
+    media.audio(94, b"\x90ac-3")
+    media.video(80, avc(PICTURE))
+    assert len(sink.frames["video"]) == 3
+
+
+def test_pictures_do_not_wait_for_ever(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    media.audio(0, b"\x90ac-3")
+    for at_ms in (0, 500, HOLD_MS):
+        media.video(at_ms, avc(PICTURE, key=True))
+    assert sink.frames == {}
+    media.video(HOLD_MS + 1, avc(PICTURE))
+    assert len(sink.frames["video"]) == 4
+
+
+def test_large_pictures_wait_less(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    media.audio(0, b"\x90ac-3")
+    media.video(0, avc(bytes(HOLD_BYTES), key=True))
+    assert len(sink.frames["video"]) == 1
+
+
+def test_pictures_under_way_do_not_wait(media: RtmpMedia, sink: FakeSink) -> None:
+    media.video(0, AVC_CONFIG)
+    media.video(0, avc(PICTURE, key=True))
+    media.audio(0, b"\x90ac-3")
+    media.video(40, avc(PICTURE))
+    assert len(sink.frames["video"]) == 2
 
 
 # --- several tracks
