@@ -1,10 +1,7 @@
 """A real transcoding child, fed with the pictures of small files."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 import uvloop
@@ -15,57 +12,14 @@ from server.media.ladder import Wish
 from server.media.transcoding import Settings, Transcoding
 from server.media.wire import Config, Dropped, Flush, Message, Status, Unit
 from tests.harness.media import clip
-from tests.unit.media.coded import Coded, coded, decoded
-
-WISHES = (Wish(144), Wish(90, bitrate=80_000, frame_rate=15.0))
-PATIENCE_S = 20
-
-
-class Heard:
-    """What a child has said, by rendition."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.configs: dict[int, list[Config]] = defaultdict(list)
-        self.units: dict[int, list[Unit]] = defaultdict(list)
-        self.flushed: list[int] = []
-        self._news = asyncio.Event()
-
-    def __call__(self, message: Message) -> None:
-        self.messages.append(message)
-        match message:
-            case Config(track):
-                self.configs[track].append(message)
-            case Unit(track):
-                self.units[track].append(message)
-            case Flush(number):
-                self.flushed.append(number)
-            case _:
-                pass
-        self._news.set()
-
-    async def until_flushed(self, number: int) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while number not in self.flushed:
-                self._news.clear()
-                await self._news.wait()
-
-    @property
-    def dropped(self) -> list[Dropped]:
-        return [message for message in self.messages if isinstance(message, Dropped)]
+from tests.unit.media.coded import coded, decoded
+from tests.unit.media.heard import PATIENCE_S, Heard, config_of
 
 
 @pytest.fixture
 async def children() -> AsyncIterator[Children]:
     async with Children(2) as running:
         yield running
-
-
-def config_of(source: Coded, generation: int = 0, wishes: Sequence[Wish] | None = WISHES) -> Config:
-    config = source.config
-    facts: dict[str, Any] = {"timescale": 90_000, "width": config.width, "height": config.height, "sar": config.sar}
-    facts["wishes"] = None if wishes is None else [asdict(wish) for wish in wishes]
-    return Config(0, generation, facts, config.sample_entry)
 
 
 async def transcoded(children: Children, *messages: Message, settings: Settings | None = None) -> Heard:
