@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from server.formats.languages import bcp47
 from server.formats.sample import TrackConfig, VideoConfig
 
 
@@ -34,7 +35,7 @@ class TrackEntry:
     height: int = 0
     frame_rate: float = 0.0  # pictures a second as measured when the generation began
     channels: int = 0
-    language: str = ""
+    language: str = ""  # BCP 47
     title: str = ""
 
     def wall_ms(self, ticks: int) -> int:
@@ -50,11 +51,11 @@ class TrackEntry:
                 width, height = height, width
             return cls(
                 generation, "video", config.codec, config.timescale, epoch_ms, part_target, width, height,
-                round(frame_rate, 3), language=config.language, title=config.title,
+                round(frame_rate, 3), language=bcp47(config.language) or "", title=config.title,
             )  # fmt: skip
         return cls(
             generation, "audio", config.codec, config.timescale, epoch_ms, part_target, channels=config.channels,
-            language=config.language, title=config.title,
+            language=bcp47(config.language) or "", title=config.title,
         )  # fmt: skip
 
 

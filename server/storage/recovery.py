@@ -88,12 +88,19 @@ def _finish(folder: RenditionFolder, track: TrackEntry, last: SegmentEntry | Non
         start=parts[0].base,
         duration=parts[-1].base + parts[-1].duration - parts[0].base,
         timescale=track.timescale,
-        wall_ms=track.wall_ms(parts[0].base),
+        wall_ms=_wall_ms(track, last, parts[0].base),
         generation=track.generation,
         discontinuity=last is not None and last.generation != track.generation,
         independent=parts[0].independent,
         size=size,
     )
+
+
+def _wall_ms(track: TrackEntry, last: SegmentEntry | None, start: int) -> int:
+    """By the segment before, which was dated by the publisher's clock as it ran then."""
+    if last is None or last.generation != track.generation:
+        return track.wall_ms(start)
+    return last.wall_ms + (start - last.start) * 1000 // track.timescale
 
 
 def _first_msn(folder: RenditionFolder) -> int:

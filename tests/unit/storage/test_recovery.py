@@ -78,6 +78,14 @@ def test_an_open_segment_is_closed_after_its_last_complete_part(
     assert len(read_parts(folder.segment(2).read_bytes())) == 1
 
 
+def test_what_is_found_is_dated_by_the_segment_before(layout: Layout, folder: RenditionFolder) -> None:
+    """The publisher's clock has drifted since its generation began."""
+    late = entry(1, wall_ms=1_700_000_008_200)
+    folder.journal.write_bytes(line(TRACK) + line(entry(0)) + line(late))
+    folder.open_segment(2).write_bytes(segment(2))
+    check(layout, folder, entry(0), late, entry(2, wall_ms=1_700_000_008_400))
+
+
 def test_an_open_segment_without_a_complete_part_is_gone(layout: Layout, folder: RenditionFolder) -> None:
     folder.open_segment(2).write_bytes(part(36_000)[:50])
     check(layout, folder, entry(0), entry(1))

@@ -50,6 +50,12 @@ def test_one_track_and_its_sample_entry(config: TrackConfig) -> None:
     assert handler == {"video": b"vide", "audio": b"soun"}[config.kind]
 
 
+@pytest.mark.parametrize(("code", "packed"), [("eng", 0x15C7), ("ENG", 0x15C7), ("", 0x55C4), ("pt-BR", 0x55C4)])
+def test_a_language_of_three_letters_is_named(code: str, packed: int) -> None:
+    mdhd = payload(init_segment(replace(AUDIO, language=code)), b"moov", b"trak", b"mdia", b"mdhd")
+    assert unpack_from(">H", mdhd, 20)[0] == packed
+
+
 def test_equal_configurations_make_equal_bytes() -> None:
     assert init_segment(video()) == init_segment(video())
 
