@@ -14,6 +14,7 @@ from server import clock
 from server.errors import Problem
 from server.packager.playlist import BLOCKED
 from server.packager.window import Window
+from server.web.addresses import client_ip
 from server.web.hls import files, gate, live_media
 from server.web.hls.gate import WATCHING, Watching
 from server.web.hls.live_media import Ask, Growing, Later, Stored
@@ -43,7 +44,8 @@ async def media(request: web.Request) -> web.StreamResponse:
     watch = await gate.enter(request, "live")
     watching, match = request.app[WATCHING], request.match_info
     gzip = takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
-    ask = Ask(match["broadcast"], match["rendition"], match["file"], request.query, gzip)
+    who = live_media.player(client_ip(request), request.headers.get(hdrs.USER_AGENT, ""), watch.token)
+    ask = Ask(match["broadcast"], match["rendition"], match["file"], request.query, gzip, who)
     deadline: float | None = None
     while isinstance(found := live_media.find(watching.broadcasts, watch, ask), Later):
         deadline = deadline or clock.monotonic() + found.timeout_s

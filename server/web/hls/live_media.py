@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from server import clock
 from server.errors import Problem
 from server.ingest.on_air import OnAir
 from server.packager import playlist
@@ -47,6 +48,12 @@ class Ask(NamedTuple):
     file: str
     query: Mapping[str, str]
     gzip: bool
+    who: int = 0  # tells players apart, see `player`
+
+
+def player(ip: str, agent: str, token: str | None) -> int:
+    """Those with the same address, browser and token are one."""
+    return hash((ip, agent, token))
 
 
 class Reply(NamedTuple):
@@ -99,6 +106,7 @@ def find(broadcasts: Broadcasts, watch: Watch, ask: Ask) -> Found:
     if rendition is None:
         raise Problem("resource-not-found")
     if ask.file == MEDIA_PLAYLIST:
+        on_air.health.pollers.seen(ask.who, clock.monotonic())
         return _playlist(watch, rendition, ask)
     return _media(watch, rendition, ask)
 

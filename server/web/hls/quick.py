@@ -68,6 +68,7 @@ class Client(NamedTuple):
     """What the headers of a request say."""
 
     facts: Facts
+    agent: str
     gzip: bool
     request_id: str | None
     answer_headers: str  # that depend on it
@@ -116,6 +117,7 @@ class Desk:
         origin = named.get("origin")
         return Client(
             gate.said(ip, origin, named.get("referer"), named.get("sec-fetch-site")),
+            named.get("user-agent", ""),
             live.takes_gzip(named.get("accept-encoding", "")),
             named.get("x-request-id"),
             self._common + self._of_origin(origin),
@@ -184,7 +186,9 @@ class Guest:
         given = dict(pairs)
         if len(given) < len(pairs):
             return None
-        return _Request(place, client, query, Ask(place.broadcast, place.rendition, name, given, client.gzip))
+        who = live_media.player(client.facts.ip, client.agent, place.token)
+        ask = Ask(place.broadcast, place.rendition, name, given, client.gzip, who)
+        return _Request(place, client, query, ask)
 
     def _answer(self, pending: "_Pending") -> bool:
         """False: it is not for us."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from server import clock
 from server.catalog import live_streams
 from server.packager import playlist
 from server.packager.rendition import InMemory, OnDisk
@@ -382,3 +383,13 @@ async def test_a_stream_that_is_gone_is_unknown(
         await live_streams.remove(transaction, row)
 
     await problem(await viewer.get(find(air)), 404, "resource-not-found")
+
+
+async def test_players_are_counted_by_their_playlists(cinema: Cinema, viewer: Client) -> None:
+    air = await cinema.on_air()
+    for agent in ("one", "another", "one"):
+        for file in ("media.m3u8", "0.m4s"):
+            async with viewer.get(air.path(file), headers={"User-Agent": agent}) as response:
+                assert response.status == 200
+
+    assert air.on_air.health.pollers.count(clock.monotonic()) == 2
