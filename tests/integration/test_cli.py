@@ -183,12 +183,13 @@ def test_check_finds_nothing_wrong_beside_a_server(data: Path) -> None:
 def test_check_says_a_sentence_for_each_fault(data: Path) -> None:
     data.write_text("a file is in the way")
 
-    done = sluice(data, "check", SLUICE_AUTH__TOKEN_SECRET="short")
+    done = sluice(data, "check", SLUICE_AUTH__TOKEN_SECRET="short", SLUICE_LIVE__ENCODER="h264_videotoolbox")
 
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["storage", "database", "auth.token_secret"]
+    assert [line.split(":")[0] for line in lines] == ["storage", "database", "auth.token_secret", "live.encoder"]
     assert f"{data} can't be written" in lines[0]
+    assert lines[3].endswith("libav was built without it; libx264 takes its place")
 
 
 def test_check_sees_that_the_disk_is_full(data: Path) -> None:
