@@ -9,13 +9,14 @@ from typing import Any
 
 
 class Publisher:
-    """An ffmpeg that publishes a file to an RTMP URL in real time."""
+    """An ffmpeg that publishes a file to an RTMP or SRT URL in real time."""
 
-    def __init__(self, source: Path, url: str, *options: str, loop: bool = True) -> None:
+    def __init__(self, source: Path, url: str, *options: str, loop: bool = True, program: str = "ffmpeg") -> None:
+        container = "mpegts" if url.startswith("srt:") else "flv"
         self.process = subprocess.Popen(
-            ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning", "-re",
+            [program, "-nostdin", "-hide_banner", "-loglevel", "warning", "-re",
              *(["-stream_loop", "-1"] if loop else []), "-i", str(source),
-             *(options or ("-c", "copy")), "-f", "flv", url],
+             *(options or ("-c", "copy")), "-f", container, url],
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 

@@ -48,7 +48,7 @@ class _Stream:
     """The unit under way on one PID."""
 
     __slots__ = (
-        "codec", "continuity", "damaged", "dts", "match", "open", "parts", "pid", "pts", "size", "video", "wanted",
+        "codec", "continuity", "damaged", "dts", "match", "open", "parts", "pid", "pts", "size", "stuffed", "video", "wanted",
     )  # fmt: skip
 
     def __init__(self, described: ElementaryStream) -> None:
@@ -63,6 +63,7 @@ class _Stream:
         self.pts: int | None = None
         self.dts: int | None = None
         self.damaged = False
+        self.stuffed = False  # the last packet was filled up, as the last one of a unit is
 
     def begin(self, header: pes.Header, payload: bytes) -> None:
         self.open, self.damaged = True, False
@@ -136,8 +137,10 @@ class Demuxer:
         return self._taken()
 
     def finish(self) -> list[Event]:
-        """The end of the input: the units under way, which nothing ends but this."""
+        """The end of the input: the units under way, which nothing ends but this. A picture whose last packet is full
+        may have been cut off."""
         for stream in self._streams.values():
+            stream.damaged = stream.damaged or not stream.stuffed
             self._end(stream)
         self._rest = b""
         return self._taken()
@@ -169,6 +172,7 @@ class Demuxer:
                 self._packet(stream, data, packet)
             return
         stream.continuity = found[-1] & 15
+        stream.stuffed = False
         if stream.open:
             self._append(stream, b"".join(_payloads(count).unpack_from(data, at)))
 
@@ -191,6 +195,7 @@ class Demuxer:
         if not self._continues(stream, flags & 15, jump):
             return
         payload = data[body : at + PACKET]
+        stream.stuffed = flags & 0x20 != 0
         if first & 0x40:
             self._begin(stream, payload)
         elif stream.open:
