@@ -11,6 +11,7 @@ from server.formats.amf0 import Value
 from server.formats.fmp4.box import BoxError, find
 from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 
+AUDIO, VIDEO = 8, 9  # types of tags, and of RTMP messages
 VIDEO_CODECS = frozenset(("avc1", "hvc1", "av01", "vp09"))
 AUDIO_CODECS = frozenset(("mp4a", "Opus", "fLaC", "ac-3", "ec-3"))
 

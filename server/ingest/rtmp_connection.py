@@ -1,4 +1,4 @@
-"""One RTMP socket: bytes and timers around `protocols.rtmp`; media to `rtmp_media`, or to a player by `rtmp_reader`.
+"""One RTMP socket: bytes and timers around `protocols.rtmp`; media to `rtmp_media`, or from a stream to a player.
 
 Until `publish` is accepted the transport reads; then it is paused, and the ticker reads every publisher's socket (TLS
 excepted, whose bytes only the transport can read).
@@ -16,7 +16,7 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import Facts, OnAir, Publisher, Refused
 from server.ingest.reading import Reading
 from server.ingest.rtmp_media import Rejected, RtmpMedia
-from server.ingest.rtmp_reader import PlayerOutput, RtmpReader
+from server.ingest.rtmp_player import PlayerOutput
 from server.ingest.ticker import Ticker
 from server.protocols.rtmp.command import PUBLISH_BAD_NAME
 from server.protocols.rtmp.connection import CLOSE_DELAY_S
@@ -32,6 +32,7 @@ from server.protocols.rtmp.events import (
     PublishRequested,
 )
 from server.protocols.rtmp.limits import Limits
+from server.stream.flv_reader import FlvReader
 
 WATCH_S = 1.0  # how often a connection that the ticker doesn't read is looked after
 
@@ -70,7 +71,7 @@ class RtmpConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._peer = ""
         self._media: RtmpMedia | None = None
-        self._reader: RtmpReader | None = None
+        self._reader: FlvReader | None = None
         self._read: OnAir | None = None
         self._sent = 0  # bytes
         self._reason = "the connection was lost"
@@ -278,7 +279,7 @@ class RtmpConnection(asyncio.Protocol):
         self._log = self._log.bind(live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id)
         self._log.info("player opened", peer=self._peer)
         output = PlayerOutput(self._core, self._transport, self._flush, self._player_over)
-        self._reader, self._read = RtmpReader(output), on_air
+        self._reader, self._read = FlvReader(output), on_air
         on_air.stream.attach(self._reader)
         self._flush()
 

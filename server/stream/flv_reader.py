@@ -1,15 +1,24 @@
-"""A broadcast to one RTMP player: samples to FLV tags, from a key frame on; a slow one is dropped to the next."""
+"""A broadcast as FLV tags, which are what RTMP carries: for one player or one target, from a key frame on.
 
-import asyncio
+One that is slow is dropped to a later key frame.
+"""
+
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from server import clock
 from server.formats.amf0 import Value
-from server.formats.flv_tags import FlvTagError, audio_tag, fourcc, metadata, sequence_header, video_tag
+from server.formats.flv_tags import (
+    AUDIO,
+    VIDEO,
+    FlvTagError,
+    audio_tag,
+    fourcc,
+    metadata,
+    sequence_header,
+    video_tag,
+)
 from server.formats.sample import Sample, TrackConfig
-from server.protocols.rtmp.connection import Connection as Core
-from server.protocols.rtmp.message import AUDIO, VIDEO
 
 # Bytes that a player may be behind: some six seconds of 5 Mbit/s. Beyond, it is dropped to a key frame that comes when
 # it has read nearly all of them.
@@ -22,7 +31,7 @@ TRACKS = ("video", "audio")  # players know no others
 
 
 class Output(Protocol):
-    """The player's connection."""
+    """Who takes the tags: a connection."""
 
     @property
     def behind(self) -> Callable[[], int]:
@@ -39,27 +48,7 @@ class Output(Protocol):
     def media(self, kind: int, timestamp_ms: int, payload: bytes) -> None: ...
 
 
-class PlayerOutput:
-    """An RTMP connection as Output; every message goes out at once."""
-
-    def __init__(
-        self, core: Core, transport: asyncio.Transport, flush: Callable[[], None], over: Callable[[str], None]
-    ) -> None:
-        self._core = core
-        self._flush = flush
-        self.behind = transport.get_write_buffer_size
-        self.over = over
-
-    def metadata(self, properties: Mapping[str, Value]) -> None:
-        self._core.send_metadata(properties)
-        self._flush()
-
-    def media(self, kind: int, timestamp_ms: int, payload: bytes) -> None:
-        self._core.send_media(kind, timestamp_ms, payload)
-        self._flush()
-
-
-class RtmpReader:
+class FlvReader:
     """One reader of a stream."""
 
     def __init__(self, output: Output) -> None:

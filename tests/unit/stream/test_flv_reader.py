@@ -8,11 +8,11 @@ import pytest
 from server.formats.amf0 import Value
 from server.formats.avc import video_config
 from server.formats.flv import AudioConfigRecord, AudioFrame, VideoConfigRecord, VideoFrame, parse_audio, parse_video
+from server.formats.flv_tags import AUDIO, VIDEO
 from server.formats.hevc import video_config as hevc_config
 from server.formats.sample import Sample, VideoConfig
-from server.ingest import rtmp_reader
-from server.ingest.rtmp_reader import CAUGHT_UP, LEAD_MS, MOST_BEHIND, STALLED_S, RtmpReader
-from server.protocols.rtmp.message import AUDIO, VIDEO
+from server.stream import flv_reader
+from server.stream.flv_reader import CAUGHT_UP, LEAD_MS, MOST_BEHIND, STALLED_S, FlvReader
 from tests.unit.formats.encoded import Coded, child, file, h264, sample_entry
 from tests.unit.formats.encoded import aac as encoded_aac
 from tests.unit.ingest.conftest import AUDIO as AUDIO_CONFIG
@@ -54,8 +54,8 @@ def player() -> FakePlayer:
 
 
 @pytest.fixture
-def reader(player: FakePlayer) -> RtmpReader:
-    reader = RtmpReader(player)
+def reader(player: FakePlayer) -> FlvReader:
+    reader = FlvReader(player)
     reader.configure("video", VIDEO_CONFIG, 0)
     reader.configure("audio", AUDIO_CONFIG, 0)
     reader.anchor(0, 0)
@@ -70,7 +70,7 @@ def sound(index: int) -> Sample:
     return Sample(index * 1024, 0, True, b"\x21")
 
 
-def test_it_begins_with_headers_and_a_key_frame(reader: RtmpReader, player: FakePlayer) -> None:
+def test_it_begins_with_headers_and_a_key_frame(reader: FlvReader, player: FakePlayer) -> None:
     reader.write("audio", sound(0))
     reader.write("video", picture(29))
     assert player.sent == []
@@ -84,7 +84,7 @@ def test_it_begins_with_headers_and_a_key_frame(reader: RtmpReader, player: Fake
     assert reader.dropped == 0
 
 
-def test_composition_offsets_are_turned_round(reader: RtmpReader, player: FakePlayer) -> None:
+def test_composition_offsets_are_turned_round(reader: FlvReader, player: FakePlayer) -> None:
     for index, cts in enumerate([0, 2, -1, -1, 2, -1, -1, 0]):
         reader.write("video", picture(index, key=index == 0, cts=cts * FRAME))
     shown = [at + tag.cts_ms for at, tag in player.pictures]
@@ -94,7 +94,7 @@ def test_composition_offsets_are_turned_round(reader: RtmpReader, player: FakePl
     assert all(tag.cts_ms >= 0 for _, tag in player.pictures[3:])
 
 
-def test_other_tracks_are_left_out(reader: RtmpReader, player: FakePlayer) -> None:
+def test_other_tracks_are_left_out(reader: FlvReader, player: FakePlayer) -> None:
     reader.configure("video2", VIDEO_CONFIG, 0)
     reader.write("video", picture(0, key=True))
     reader.write("video2", picture(0, key=True))
@@ -102,7 +102,7 @@ def test_other_tracks_are_left_out(reader: RtmpReader, player: FakePlayer) -> No
 
 
 def test_a_codec_that_flv_can_not_carry_is_left_out(player: FakePlayer) -> None:
-    reader = RtmpReader(player)
+    reader = FlvReader(player)
     reader.configure("video", VideoConfig("vp8", 90_000, 8, 8, b"\0\0\0\x08vp08"), 0)
     reader.configure("audio", AUDIO_CONFIG, 0)
     reader.write("video", picture(0, key=True))
@@ -111,13 +111,13 @@ def test_a_codec_that_flv_can_not_carry_is_left_out(player: FakePlayer) -> None:
 
 
 def test_sound_alone_begins_at_once(player: FakePlayer) -> None:
-    reader = RtmpReader(player)
+    reader = FlvReader(player)
     reader.configure("audio", AUDIO_CONFIG, 0)
     reader.write("audio", sound(0))
     assert [type(tag) for _, _, tag in player.sent] == [AudioConfigRecord, AudioFrame]
 
 
-def test_a_new_configuration_is_sent_before_the_next_key_frame(reader: RtmpReader, player: FakePlayer) -> None:
+def test_a_new_configuration_is_sent_before_the_next_key_frame(reader: FlvReader, player: FakePlayer) -> None:
     reader.write("video", picture(0, key=True))
     entry = sample_entry(file("mp4", Coded("libx265", (("x265-params", "log-level=none"),))))
     reader.configure("video", hevc_config(child(entry, b"hvcC")), 1)
@@ -129,7 +129,7 @@ def test_a_new_configuration_is_sent_before_the_next_key_frame(reader: RtmpReade
     assert [(at, tag.codec) for at, tag in player.pictures] == [(LEAD_MS, "avc1"), (LEAD_MS + 66, "hvc1")]
 
 
-def test_a_slow_player_is_dropped_to_a_key_frame(reader: RtmpReader, player: FakePlayer) -> None:
+def test_a_slow_player_is_dropped_to_a_key_frame(reader: FlvReader, player: FakePlayer) -> None:
     reader.write("video", picture(0, key=True))
     player.size = MOST_BEHIND + 1
     reader.write("video", picture(1))
@@ -146,10 +146,10 @@ def test_a_slow_player_is_dropped_to_a_key_frame(reader: RtmpReader, player: Fak
 
 
 def test_one_that_reads_nothing_is_let_go(
-    reader: RtmpReader, player: FakePlayer, monkeypatch: pytest.MonkeyPatch
+    reader: FlvReader, player: FakePlayer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(rtmp_reader.clock, "monotonic", lambda: now[0])
+    monkeypatch.setattr(flv_reader.clock, "monotonic", lambda: now[0])
     reader.write("video", picture(0, key=True))
     player.size = MOST_BEHIND + 1
     for index in range(1, 4):
@@ -160,7 +160,7 @@ def test_one_that_reads_nothing_is_let_go(
     assert player.ended == ["it did not read for 20 s"]
 
 
-def test_after_an_interruption_it_goes_on_with_a_key_frame(reader: RtmpReader, player: FakePlayer) -> None:
+def test_after_an_interruption_it_goes_on_with_a_key_frame(reader: FlvReader, player: FakePlayer) -> None:
     reader.write("video", picture(0, key=True))
     reader.flush()
     reader.write("video", picture(1))
@@ -170,13 +170,13 @@ def test_after_an_interruption_it_goes_on_with_a_key_frame(reader: RtmpReader, p
     assert player.ended == ["the broadcast has ended"]
 
 
-def test_sound_from_long_before_the_first_picture_is_not_before_zero(reader: RtmpReader, player: FakePlayer) -> None:
+def test_sound_from_long_before_the_first_picture_is_not_before_zero(reader: FlvReader, player: FakePlayer) -> None:
     reader.write("video", picture(90, key=True))
     reader.write("audio", sound(0))
     assert player.sent[-1][:2] == (AUDIO, 0)
 
 
-def test_real_coded_media_passes_unchanged(reader: RtmpReader, player: FakePlayer) -> None:
+def test_real_coded_media_passes_unchanged(reader: FlvReader, player: FakePlayer) -> None:
     for sample in h264().samples:
         reader.write("video", sample)
     assert [bytes(tag.data) for _, tag in player.pictures] == [bytes(sample.data) for sample in h264().samples]
