@@ -1,6 +1,9 @@
 """What waits for a generation to begin: samples that came before the picture or the sound that begins it."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from server.stream.reader import AUDIO_TRACKS
 
 MAX_HELD = 1_024  # samples of a track; 10 s of sound at 96 kHz
 MAX_HELD_BYTES = 8 << 20  # of a track: a group of pictures of 2 s at 32 Mbit/s
@@ -58,3 +61,35 @@ class Held:
     @property
     def full(self) -> bool:
         return len(self.samples) >= MAX_HELD
+
+
+class Waiting:
+    """What is held of all tracks."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[str, Held] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._tracks)
+
+    def add(self, track: str, sample: Early, jump: int, *, pictures: bool) -> Held:
+        held = self._tracks.get(track)
+        if held is None:
+            held = self._tracks[track] = Held(pictures=pictures)
+        held.add(sample, jump)
+        return held
+
+    def first_sound(self) -> tuple[str, int] | None:
+        """The track that leads where there are no pictures, and its first timestamp."""
+        names = (name for name in AUDIO_TRACKS if name in self._tracks and self._tracks[name].samples)
+        return next(((name, self._tracks[name].samples[0].timestamp) for name in names), None)
+
+    def take(self, first: str = "") -> Iterator[tuple[str, Early]]:
+        """All of it, the track `first` first; nothing waits any more."""
+        tracks, self._tracks = self._tracks, {}
+        for track in sorted(tracks, key=lambda name: name != first):
+            for sample in tracks[track].samples:
+                yield track, sample
+
+    def clear(self) -> None:
+        self._tracks.clear()

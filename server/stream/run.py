@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 from server.stream.audience import Audience
-from server.stream.drift import WallClock
 from server.stream.held import Early
 from server.stream.pictures import Pictures
 from server.stream.reader import VIDEO
@@ -23,7 +22,6 @@ class Run:
 
     audience: Audience
     clock: PublisherClock
-    wall: WallClock
     start_ms: int
     offset: int  # from timestamps to output time, in ticks of the publisher's clock
     video: VideoClock | None = None

@@ -17,9 +17,9 @@ from collections.abc import Iterable
 
 from server.formats.sample import TrackConfig, VideoConfig
 from server.stream.audience import Audience
-from server.stream.drift import WallClock
-from server.stream.held import Early, Held
-from server.stream.reader import AUDIO, AUDIO_TRACKS, TRACKS, VIDEO, Reader
+from server.stream.held import Early, Waiting
+from server.stream.output import OutputClock
+from server.stream.reader import AUDIO, TRACKS, VIDEO, Reader
 from server.stream.run import STAND_IN_MS, Run
 from server.stream.statistics import Statistics
 from server.stream.timeline import MAX_CTS_MS, RTMP_CLOCK, Position, PublisherClock, Unwrapper, VideoClock
@@ -44,13 +44,10 @@ class Stream:
         self._configs: dict[str, TrackConfig] = {}
         self._clock = RTMP_CLOCK
         self._max_cts = MAX_CTS_MS
-        self._generation = -1
-        self._origin_ms: int | None = None  # wall clock at output time zero, of the first generation
-        self._epoch_ms = 0  # the same, of this one
-        self._end_ms = 0  # output time that the last generation reached
+        self._output = OutputClock()
         self._unwrap = Unwrapper()
         self._run: Run | None = None
-        self._held: dict[str, Held] = {}  # by track, what came before its generation
+        self._held = Waiting()
         self._alone = False  # this publisher sends sound only
         self._keyless_ms: int | None = None  # wall clock when pictures came for which a key frame is missing
 
@@ -60,9 +57,9 @@ class Stream:
         """A reader that comes later is told the configurations in force; its first picture may be no key frame."""
         self._audience.readers = (*self._audience.readers, reader)
         for track, config in self._configs.items():
-            reader.configure(track, config, self._generation)
+            reader.configure(track, config, self._output.generation)
         if self._run is not None:
-            reader.anchor(self._generation, self._epoch_ms)
+            reader.anchor(self._output.generation, self._output.epoch_ms)
 
     def detach(self, reader: Reader) -> None:
         self._audience.readers = tuple(other for other in self._audience.readers if other is not reader)
@@ -76,8 +73,9 @@ class Stream:
 
     @property
     def position(self) -> Position:
-        end_ms = max(self._end_ms, self._run.end_ms) if self._run else self._end_ms
-        return Position(self._generation, end_ms, self._epoch_ms)
+        output = self._output
+        end_ms = max(output.end_ms, self._run.end_ms) if self._run else output.end_ms
+        return Position(output.generation, end_ms, output.epoch_ms)
 
     @property
     def skew_ms(self) -> int | None:
@@ -103,10 +101,7 @@ class Stream:
 
     def restore(self, position: Position) -> None:
         """Goes on where a broadcast stood before a restart."""
-        self._generation = position.generation
-        if position.epoch_ms:
-            self._origin_ms = self._epoch_ms = position.epoch_ms
-        self._end_ms = position.end_ms
+        self._output.restore(position)
 
     def begin(self, now_ms: int, clock: PublisherClock = RTMP_CLOCK) -> None:
         """A publisher connects, or comes back; its first media sets the output clock, not `now_ms`.
@@ -118,7 +113,7 @@ class Stream:
         self._clock = clock
         self._max_cts = MAX_CTS_MS * clock.rate // 1000
         self._forget_publisher()
-        self._generation += 1
+        self._output.generation += 1
 
     def interrupt(self) -> None:
         """The publisher is gone; another may begin."""
@@ -141,7 +136,7 @@ class Stream:
 
     def _stop(self) -> None:
         if self._run is not None:
-            self._end_ms = max(self._end_ms, self._run.end_ms)
+            self._output.stop(self._run.end_ms)
             self._run = None
 
     # --- generations
@@ -164,7 +159,7 @@ class Stream:
 
     def _next_generation(self) -> None:
         self._stop()
-        self._generation += 1
+        self._output.generation += 1
         self._held.clear()
         self._alone = self._alone and not self.has_video
         self._announce(self._configs.items())
@@ -172,32 +167,18 @@ class Stream:
     def _announce(self, configs: Iterable[tuple[str, TrackConfig]]) -> None:
         for track, config in configs:
             for reader in self._audience.readers:
-                reader.configure(track, config, self._generation)
+                reader.configure(track, config, self._output.generation)
 
-    def _start(self, now_ms: int) -> tuple[int, WallClock]:
-        """Sets the clock of a generation whose first sample comes now: its output time in milliseconds.
-
-        The output clock follows the wall clock over an interruption, so that one epoch dates the whole broadcast,
-        unless the media is ahead of it.
-        """
-        if self._origin_ms is None:
-            self._origin_ms = now_ms
-        start_ms = max(self._end_ms, now_ms - self._origin_ms)
-        self._epoch_ms = now_ms - start_ms
+    def _start(self, now_ms: int) -> int:
+        """Sets the clock of a generation whose first sample comes now: its output time in milliseconds."""
+        start_ms = self._output.start(now_ms)
         self.statistics.generations += 1
-        for reader in self._audience.readers:
-            reader.anchor(self._generation, self._epoch_ms)
-        return start_ms, WallClock(self._epoch_ms, start_ms)
+        self._anchor()
+        return start_ms
 
-    def _observe(self, run: Run, at_ms: int, now_ms: int) -> None:
-        """Follows a publisher's clock that runs fast or slow."""
-        if not run.wall.observe(at_ms, now_ms):
-            return
-        moved_ms = run.wall.epoch_ms - self._epoch_ms
-        self._epoch_ms += moved_ms
-        self._origin_ms = (self._origin_ms or 0) + moved_ms
+    def _anchor(self) -> None:
         for reader in self._audience.readers:
-            reader.anchor(self._generation, self._epoch_ms)
+            reader.anchor(self._output.generation, self._output.epoch_ms)
 
     # --- pictures
 
@@ -255,9 +236,9 @@ class Stream:
             return None
         if self._run is not None:  # sound was running without pictures
             self._next_generation()
-        start_ms, wall = self._start(now_ms)
+        start_ms = self._start(now_ms)
         video = VideoClock.master(config, self._clock, start_ms, timestamp, cts)
-        return self._begin_run(Run(self._audience, self._clock, wall, start_ms, video.offset, video))
+        return self._begin_run(Run(self._audience, self._clock, start_ms, video.offset, video))
 
     def _begin_run(self, run: Run) -> Run:
         for track, config in self._configs.items():
@@ -267,7 +248,8 @@ class Stream:
 
     def _key_frame(self, run: Run, video: VideoClock, data: bytes | memoryview, now_ms: int) -> None:
         run.key_frame, self._keyless_ms = data, None
-        self._observe(run, video.last_ms, now_ms)
+        if self._output.observe(video.last_ms, now_ms):
+            self._anchor()
 
     def _jumped(self, timestamp: int, cts: int, key: bool, data: bytes | memoryview, now_ms: int) -> None:
         self._next_generation()
@@ -311,8 +293,8 @@ class Stream:
         elif not run.hear(track, config, timestamp, data, now_ms):
             self._next_generation()
             self._hold(track, Early(timestamp, 0, True, data), now_ms)
-        elif run.video is None and track == run.alone:
-            self._observe(run, run.last_ms, now_ms)
+        elif run.video is None and track == run.alone and self._output.observe(run.last_ms, now_ms):
+            self._anchor()
 
     def _write_other(self, track: str, sample: Early, now_ms: int) -> None:
         """A picture of another track than the master."""
@@ -327,23 +309,17 @@ class Stream:
 
     def _hold(self, track: str, sample: Early, now_ms: int) -> None:
         """Keeps a sample until its generation begins, which sound does itself where no pictures come."""
+        rate = self._clock.rate
         pictures = isinstance(self._configs[track], VideoConfig)
-        held = self._held.get(track)
-        if held is None:
-            held = self._held[track] = Held(pictures=pictures)
-        held.add(sample, HELD_JUMP_MS * self._clock.rate // 1000)
-        if pictures:
+        held = self._held.add(track, sample, HELD_JUMP_MS * rate // 1000, pictures=pictures)
+        span_ms = held.span * 1000 // rate
+        if pictures or (span_ms < self._wait_ms and not held.full) or (first := self._held.first_sound()) is None:
             return
-        span_ms = held.span * 1000 // self._clock.rate
-        if span_ms < self._wait_ms and not held.full:
-            return
+        alone, timestamp = first
         self._alone = not self.has_video
-        start_ms, wall = self._start(now_ms - min(span_ms, KEY_PATIENCE_MS))
-        self._held = dict(sorted(self._held.items()))  # "audio" first: the master
-        alone = next(name for name in self._held if name in AUDIO_TRACKS)
-        offset = start_ms * self._clock.rate // 1000 - self._held[alone].samples[0].timestamp
-        run = self._begin_run(Run(self._audience, self._clock, wall, start_ms, offset, alone=alone))
-        self._release(run, now_ms)
+        start_ms = self._start(now_ms - min(span_ms, KEY_PATIENCE_MS))
+        run = Run(self._audience, self._clock, start_ms, start_ms * rate // 1000 - timestamp, alone=alone)
+        self._release(self._begin_run(run), now_ms)
 
     @property
     def _wait_ms(self) -> int:
@@ -353,7 +329,5 @@ class Stream:
         return AGAIN_PATIENCE_MS if self.statistics.generations else KEY_PATIENCE_MS
 
     def _release(self, run: Run, now_ms: int) -> None:
-        held, self._held = self._held, {}
-        for track, samples in held.items():
-            for sample in samples.samples:
-                run.follow(track, self._configs[track], sample, now_ms)
+        for track, sample in self._held.take(run.alone):
+            run.follow(track, self._configs[track], sample, now_ms)
