@@ -1,7 +1,7 @@
 """When a transcoder can't keep up, and a rendition has to go so that the others are in time. Pure: time is told."""
 
 BEHIND_S = 1.0  # of media between what came and what has gone out: more, and players of the renditions run dry
-PATIENCE_S = 3.0  # a machine that was busy for a moment catches up in this time, at least by
+PATIENCE_S = 5.0  # a machine that was busy for a moment catches up in this time, at least by
 RECOVERING = 0.75  # of what it was behind
 
 

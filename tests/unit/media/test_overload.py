@@ -16,13 +16,13 @@ def test_in_time() -> None:
 
 
 def test_a_machine_too_slow_gives_one_up_after_its_patience() -> None:
-    growing = [0.0625 * number for number in range(80)]  # half of real time
+    growing = [0.0625 * number for number in range(110)]  # half of real time
     patience = round(PATIENCE_S / STEP_S)
     assert given_up(growing) == [17 + patience, 17 + 2 * patience]
 
 
 def test_behind_by_the_same_for_ever_is_too_slow() -> None:
-    assert len(given_up([3.0] * 65)) == 2
+    assert len(given_up([3.0] * 85)) == 2
 
 
 def test_a_hiccup_is_caught_up_with() -> None:
@@ -31,9 +31,9 @@ def test_a_hiccup_is_caught_up_with() -> None:
 
 
 def test_short_ones_do_not_add_up() -> None:
-    assert given_up(([2.0] * 24 + [0.5]) * 10) == []
+    assert given_up(([2.0] * 40 + [0.5]) * 10) == []
 
 
 def test_what_was_given_up_gets_its_time_to_show() -> None:
-    lags = [3.0] * 25 + [3.0 - 0.04 * number for number in range(50)]
-    assert given_up(lags) == [24]
+    lags = [3.0] * 41 + [3.0 - 0.04 * number for number in range(50)]
+    assert given_up(lags) == [40]
