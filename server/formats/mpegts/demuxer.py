@@ -48,7 +48,8 @@ class _Stream:
     """The unit under way on one PID."""
 
     __slots__ = (
-        "codec", "continuity", "damaged", "dts", "match", "open", "parts", "pid", "pts", "size", "stuffed", "video", "wanted",
+        "codec", "continuity", "damaged", "dts", "match", "open", "parts", "pid", "pts", "size", "stuffed", "video",
+        "wanted",
     )  # fmt: skip
 
     def __init__(self, described: ElementaryStream) -> None:
