@@ -1,249 +1,235 @@
-"""Our client against our own server core: bytes carried by hand, time told."""
+"""Our client and our server, joined by a function; and what other servers say."""
+
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.formats.amf0 import decode, encode
+from server.formats.amf0 import Value, encode
 from server.protocols.rtmp import command as commands
-from server.protocols.rtmp.chunk import ChunkReader
-from server.protocols.rtmp.client import STEP_TIMEOUT_S, Client, ClientEvent, Started, State, Target
+from server.protocols.rtmp.chunk import ChunkWriter
+from server.protocols.rtmp.client import Client, ClientEvent, Fault, Over, Purpose, Running, State
 from server.protocols.rtmp.connection import Connection
-from server.protocols.rtmp.events import (
-    AUDIO,
-    VIDEO,
-    Closed,
-    Event,
-    Media,
-    Metadata,
-    PlayRequested,
-    PublishEnded,
-    PublishRequested,
-)
-from server.protocols.rtmp.handshake import PACKET
-from server.protocols.rtmp.limits import Limits
-from server.protocols.rtmp.message import COMMAND
-from tests.unit.protocols.rtmp.client import AVC_CONFIG, aac, avc
+from server.protocols.rtmp.events import Event, Media, Metadata, PlayRequested, PublishEnded, PublishRequested
+from server.protocols.rtmp.message import AUDIO, USER_CONTROL, VIDEO, Message, control
+from server.protocols.rtmp.url import RtmpUrl
 
-TARGET = Target("rtmp", "host.example", 1935, "live", "secret-key")
+URL = RtmpUrl("example.com", 1935, False, "live", "KEY?a=1")
+PICTURE = b"\x17\x01\0\0\0" + bytes(range(256)) * 40  # three chunks of 4096
 
 
-class Line:
-    """A client and a server joined."""
+@dataclass
+class Pair:
+    """A client and a server core, and what each was told."""
 
-    def __init__(self, purpose: str = "publish", target: Target = TARGET) -> None:
-        self.client = Client(target, purpose, 0.0)  # type: ignore[arg-type]
-        self.server = Connection(0.0)
-        self.now = 0.0
-        self.ours: list[ClientEvent] = []
-        self.theirs: list[Event] = []
+    client: Client
+    server: Connection = field(default_factory=lambda: Connection(0.0))
+    told: list[ClientEvent] = field(default_factory=list)
+    asked: list[Event] = field(default_factory=list)
 
-    def carry(self, piece: int = 1 << 20) -> "Line":
-        """What both have to say, until both are silent; at most `piece` bytes at once."""
-        for _ in range(1000):
-            up, down = self.client.data_to_send(), self.server.data_to_send()
-            if not up and not down:
-                return self
-            for at in range(0, len(up), piece):
-                self.theirs += self.server.receive_data(up[at : at + piece], self.now)
-            for at in range(0, len(down), piece):
-                self.ours += self.client.receive_data(down[at : at + piece], self.now)
-        raise AssertionError("they talk for ever")
-
-    def started(self) -> "Line":
-        self.carry()
-        assert self.server.accept_publish() or self.server.accept_play()
-        self.carry()
-        assert self.ours == [Started()]
-        self.ours.clear()
-        return self
+    def talk(self) -> None:
+        while True:
+            there = self.client.data_to_send()
+            if there:
+                self.asked += self.server.receive_data(there, 0.0)
+            back = self.server.data_to_send()
+            if back:
+                self.told += self.client.receive_data(back, 0.0)
+            if not there and not back:
+                return
 
 
-@pytest.mark.parametrize(
-    ("url", "name", "expected"),
-    [
-        ("rtmp://a.example/live", "key", Target("rtmp", "a.example", 1935, "live", "key")),
-        ("rtmps://a.example:4433/app/instance", "k", Target("rtmps", "a.example", 4433, "app/instance", "k")),
-        ("rtmp://a.example/app?auth=1", "key?x=2", Target("rtmp", "a.example", 1935, "app?auth=1", "key?x=2")),
-        ("rtmp://a.example/app/stream", None, Target("rtmp", "a.example", 1935, "app", "stream")),
-        ("rtmp://[::1]:19/app/in/stream?t=1", None, Target("rtmp", "::1", 19, "app/in", "stream?t=1")),
-        ("rtmps://a.example/app/", "k%y", Target("rtmps", "a.example", 443, "app", "k%y")),
-    ],
-)
-def test_targets(url: str, name: str | None, expected: Target) -> None:
-    assert Target.of(url, name) == expected
-    assert expected.name not in repr(expected)
+def pair(purpose: Purpose, *fourccs: str) -> Pair:
+    made = Pair(Client(URL, purpose, 0.0, fourccs))
+    made.talk()
+    return made
 
 
-@pytest.mark.parametrize("url", ["http://a.example/live/x", "rtmp:///live/x", "rtmp://a.example/", "rtmp://a.example/x"])
-def test_what_is_no_target(url: str) -> None:
-    with pytest.raises(ValueError, match="RTMP"):
-        Target.of(url)
-
-
-@pytest.mark.parametrize("piece", [1, 97, 1 << 20])
-def test_publishing(piece: int) -> None:
-    line = Line().carry(piece)
-    (asked,) = line.theirs
-    assert isinstance(asked, PublishRequested)
-    assert (asked.app, asked.key) == ("live", "secret-key")
-    assert line.client.state is State.ASKED
-
-    line.theirs.clear()
-    line.started()
-    line.client.send_metadata({"width": 1280.0})
-    line.client.send_media(VIDEO, 0, AVC_CONFIG)
-    line.client.send_media(VIDEO, 40, avc(bytes(20_000), key=True))
-    line.client.send_media(AUDIO, 41, aac(b"sound"))
-    line.carry(piece)
-    assert line.theirs == [
-        Metadata({"width": 1280.0}),
-        Media(VIDEO, 0, AVC_CONFIG),
-        Media(VIDEO, 40, avc(bytes(20_000), key=True)),
-        Media(AUDIO, 41, aac(b"sound")),
-    ]
-
-    line.theirs.clear()
-    line.client.close()
-    line.carry(piece)
-    assert isinstance(line.theirs[0], PublishEnded)
-    assert line.client.closed
-
-
-def test_times_beyond_24_bits() -> None:
-    line = Line().started()
-    line.theirs.clear()
-    for at in (0xFFFFFE, 0xFFFFFF, 0x1000000, 0xFFFFFFFF, 1 << 32):
-        line.client.send_media(VIDEO, at, avc(bytes(9000)))
-    line.carry()
-
-    assert [event.timestamp for event in line.theirs if isinstance(event, Media)] == [
-        0xFFFFFE, 0xFFFFFF, 0x1000000, 0xFFFFFFFF, 0
+def test_publishing() -> None:
+    joined = pair(Purpose.PUBLISH)
+    assert joined.asked == [PublishRequested("live", "KEY", "a=1")]
+    assert joined.client.state is State.STARTING
+    assert joined.server.accept_publish()
+    joined.talk()
+    assert joined.told == [Running()]
+    joined.client.send_metadata({"width": 640.0})
+    joined.client.send_media(VIDEO, 0x1000020, PICTURE)
+    joined.client.send_media(AUDIO, 40, b"\xaf\x01x")
+    joined.asked.clear()
+    joined.talk()
+    assert joined.asked == [
+        Metadata({"width": 640.0}), Media(VIDEO, 0x1000020, PICTURE), Media(AUDIO, 40, b"\xaf\x01x"),
     ]  # fmt: skip
-
-
-def test_nothing_is_sent_before_the_word() -> None:
-    line = Line().carry()
-    line.theirs.clear()
-    line.client.send_media(VIDEO, 0, AVC_CONFIG)
-    line.carry()
-
-    assert line.theirs == []
+    joined.asked.clear()
+    joined.client.close()
+    joined.talk()
+    assert joined.asked == [PublishEnded("FCUnpublish")]
+    assert joined.client.closed
 
 
 def test_playing() -> None:
-    line = Line("play").carry()
-    (asked,) = line.theirs
-    assert isinstance(asked, PlayRequested)
-    assert (asked.app, asked.name) == ("live", "secret-key")
-    line.started()
-    line.server.send_metadata({"width": 640.0})
-    line.server.send_media(VIDEO, 7, avc(bytes(9000), key=True))
-    line.carry()
-    assert line.ours == [Metadata({"width": 640.0}), Media(VIDEO, 7, avc(bytes(9000), key=True))]
-
-    line.ours.clear()
-    line.server.end_play("over")
-    line.carry()
-    assert [type(event) for event in line.ours] == [Closed]
-    assert not line.client.refused
+    joined = pair(Purpose.PLAY)
+    assert joined.asked == [PlayRequested("live", "KEY", "a=1")]
+    assert joined.server.accept_play()
+    joined.server.send_metadata({"width": 640.0})
+    joined.server.send_media(VIDEO, 7, PICTURE)
+    joined.talk()
+    assert joined.told == [Running(), Metadata({"width": 640.0}), Media(VIDEO, 7, PICTURE)]
+    joined.server.end_play("over")
+    joined.talk()
+    assert isinstance(joined.told[-1], Over)
+    assert joined.told[-1].fault is Fault.ENDED
 
 
-def test_a_refusal_says_why_without_the_key() -> None:
-    line = Line().carry()
-    line.server.reject_publish(commands.PUBLISH_BAD_NAME, "no stream secret-key here")
-    line.carry()
-
-    assert line.client.refused
-    (closed,) = line.ours
-    assert isinstance(closed, Closed)
-    assert closed.reason == "the server refused: no stream … here"
-
-
-def test_the_end_from_the_other_side_is_no_refusal_of_the_stream() -> None:
-    line = Line().started()
-    line.server.close("the server is stopping")
-    line.carry()
-
-    (closed,) = line.ours
-    assert isinstance(closed, Closed)
-    assert "the server is stopping" in closed.reason
+def test_capabilities_are_told_where_the_media_needs_them() -> None:
+    sent = Client(URL, Purpose.PUBLISH, 0.0, ("hvc1",))
+    sent.receive_data(b"\x03" + bytes(3072), 0.0)
+    assert b"fourCcList" in (out := sent.data_to_send())
+    assert b"hvc1" in out
+    plain = Client(URL, Purpose.PUBLISH, 0.0)
+    plain.receive_data(b"\x03" + bytes(3072), 0.0)
+    assert b"fourCcList" not in plain.data_to_send()
 
 
-def test_a_long_message_is_acknowledged() -> None:
-    """A server that waits for acknowledgements goes on."""
-    line = Line("play").started()
-    for number in range(50):
-        line.server.send_media(VIDEO, number, bytes(60_000))
-        line.carry()
-
-    assert line.server.received > 0
-    assert line.client.received > 2_500_000
-    assert sum(isinstance(event, Media) for event in line.ours) == 50
+def test_a_refusal_is_told_without_the_key() -> None:
+    joined = pair(Purpose.PUBLISH)
+    joined.server.reject_publish(commands.PUBLISH_BAD_NAME, "no stream KEY here")
+    joined.talk()
+    (over,) = joined.told
+    assert over == Over("NetStream.Publish.BadName: no stream *** here", Fault.REFUSED)
+    assert joined.client.receive_data(b"more", 0.0) == []
 
 
-@pytest.mark.parametrize("steps", [0, 1])
-def test_silence_ends_it(steps: int) -> None:
-    line = Line()
-    if steps:
-        line.carry()  # now publish is not answered
-    deadline = line.client.next_timeout()
-    assert deadline == STEP_TIMEOUT_S
+class Peer:
+    """A server that says what it is told to."""
 
-    assert line.client.handle_timeout(deadline - 0.1) == []
-    (closed,) = line.client.handle_timeout(deadline)
+    def __init__(self, purpose: Purpose = Purpose.PUBLISH) -> None:
+        self.client = Client(URL, purpose, 0.0)
+        self._writer = ChunkWriter()
+        self.client.receive_data(b"\x03" + bytes(3072), 0.0)
 
-    assert isinstance(closed, Closed)
-    assert "silent" in closed.reason
-    assert line.client.closed
+    def say(self, name: str, transaction: float, *values: Value) -> list[ClientEvent]:
+        return self.send(commands.command_message(encode(name, transaction, *values)))
 
+    def send(self, message: Message) -> list[ClientEvent]:
+        return self.client.receive_data(self._writer.write(3, message), 1.0)
 
-def test_a_silent_source_is_given_up_and_a_silent_target_is_not() -> None:
-    assert Line().started().client.next_timeout() is None
-    assert Line("play").started().client.next_timeout() == pytest.approx(Limits().idle_timeout_s)
-
-
-def test_what_is_no_rtmp_server_is_said() -> None:
-    client = Client(TARGET, "publish", 0.0)
-    (closed,) = client.receive_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", 1.0)
-
-    assert closed == Closed("the server does not speak RTMP", False)
-    assert client.receive_data(b"more", 2.0) == []
+    def started(self) -> "Peer":
+        self.say("_result", 1, {}, {"code": "NetConnection.Connect.Success"})
+        self.say("onBWDone", 0, None, 8192.0)
+        self.say("_error", 2, None, {"code": "NetConnection.Call.Failed"})  # to releaseStream: many servers
+        self.say("_result", 4, None, 1.0)
+        return self
 
 
-def test_servers_that_know_no_fcpublish_are_fine() -> None:
-    """Their _error to releaseStream and FCPublish does not matter; one to connect does."""
-    line = Line()
-    line.client.data_to_send()
-    line.client.receive_data(bytes((3,)) + bytes(2 * PACKET), 0.0)
-    reader = ChunkReader(Limits())
-    sent = line.client.data_to_send()[PACKET:]
-    assert next(iter(decode(next(iter(reader.receive(sent))).payload))) == "connect"
-
-    def said(name: str, transaction: float, info: object = None) -> list[ClientEvent]:
-        payload = encode(name, transaction, None, info)  # type: ignore[arg-type]
-        head = bytes((3, 0, 0, 0)) + len(payload).to_bytes(3, "big") + bytes((COMMAND, 0, 0, 0, 0))
-        return line.client.receive_data(head + payload, 0.0)
-
-    assert said("_result", 1.0) == []
-    assert said("_error", 2.0, {"code": "NetConnection.Call.Failed"}) == []
-    assert said("_error", 3.0) == []
-    assert line.client.state is State.PREPARE
-    (closed,) = said("_error", 4.0, {"description": "no more streams"})
-    assert closed == Closed("the server refused: no more streams", False)
-    assert line.client.refused
+def info(code: str, level: str = "status", **more: Value) -> dict[str, Value]:
+    return {"code": code, "level": level, **more}
 
 
-@given(st.binary(max_size=400), st.integers(0, 3))
-def test_nothing_that_a_server_sends_raises(data: bytes, steps: int) -> None:
-    line = Line("play")
-    if steps:
-        line.carry()
-    if steps > 1:
-        line.server.accept_play()
-        line.carry()
-    for at in range(0, len(data), 1 + steps * 50):
-        line.client.receive_data(data[at : at + 1 + steps * 50], 1.0)
-    if not line.client.closed:
-        line.client.handle_timeout(1000.0)
-    assert line.client.closed
+def test_answers_that_do_not_matter_are_passed_over() -> None:
+    peer = Peer().started()
+    assert peer.client.state is State.STARTING
+    assert peer.say("onFCPublish", 0, None, info("NetStream.Publish.Start")) == []
+    assert peer.say("onStatus", 0, None, info("NetStream.Some.Thing")) == []
+    assert peer.say("onStatus", 0, None, "no object") == []
+    assert peer.say("onStatus", 0, None, info("NetStream.Publish.Start")) == [Running()]
+    assert peer.client.next_timeout() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "fault"),
+    [
+        (("_error", 1, None, info("NetConnection.Connect.Rejected", "error", description="authmod=adobe")),
+         "the peer wants a user name and password (authmod), which is not supported", Fault.REFUSED),
+        (("_error", 1, None), "the peer refused connect", Fault.REFUSED),
+        (("close", 0, None), "the peer closed the connection", Fault.BROKEN),
+        (("onStatus", 0, None, info("X", "error")), "X", Fault.REFUSED),
+    ],
+)  # fmt: skip
+def test_refused_before_it_began(
+    said: tuple[str, float, *tuple[Value, ...]], reason: str, fault: Fault
+) -> None:
+    peer = Peer()
+    assert peer.say(*said) == [Over(reason, fault)]
+    assert peer.client.closed
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "fault"),
+    [
+        ("NetStream.Unpublish.Success", "status", Fault.ENDED),
+        ("NetConnection.Connect.Closed", "error", Fault.REFUSED),
+    ],
+)
+def test_ended_in_the_middle(code: str, level: str, fault: Fault) -> None:
+    peer = Peer().started()
+    peer.say("onStatus", 0, None, info("NetStream.Publish.Start"))
+    (over,) = peer.say("onStatus", 0, None, info(code, level))
+    assert isinstance(over, Over)
+    assert over.fault is fault
+
+
+def test_every_step_has_its_time() -> None:
+    client = Client(URL, Purpose.PUBLISH, 0.0)
+    assert client.next_timeout() == 5.0
+    assert client.handle_timeout(4.9) == []
+    assert client.handle_timeout(5.0) == [
+        Over("nothing came for 5 s: waited for the handshake", Fault.BROKEN)
+    ]
+    peer = Peer(Purpose.PLAY)
+    peer.say("_result", 1, {}, {})
+    assert peer.client.next_timeout() == 6.0
+    peer.say("_result", 4, None, 1.0)
+    peer.say("onStatus", 0, None, info("NetStream.Play.Start"))
+    assert peer.client.next_timeout() == 11.0  # a source that sends nothing
+
+
+def test_pings_and_windows_are_answered() -> None:
+    peer = Peer().started()
+    peer.client.data_to_send()
+    peer.send(Message(USER_CONTROL, 0, 0, b"\0\x06\0\0\0\x2a"))
+    assert b"\0\x07\0\0\0\x2a" in peer.client.data_to_send()
+    peer.send(control(5, 100_000))
+    peer.send(control(3, 77))
+    assert peer.client.acknowledged == 77
+    for _ in range(20):
+        peer.send(Message(18, 1, 0, bytes(10_000)))
+    assert b"\x03\0\0\0\0" in peer.client.data_to_send()
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (commands.command_message(b"\xff"), "a command that does not parse"),
+        (control(5, 1)._replace(payload=b""), "control message 5 of 0 bytes"),
+        (commands.command_message(encode("_result", 4, None, "x")), "has no number"),
+    ],
+)
+def test_what_is_no_rtmp_ends_it(message: Message, reason: str) -> None:
+    peer = Peer()
+    peer.say("_result", 1, {}, {})
+    (over,) = peer.send(message)
+    assert isinstance(over, Over)
+    assert reason in over.reason
+    assert over.fault is Fault.BROKEN
+
+
+def test_http_is_no_rtmp() -> None:
+    (over,) = Client(URL, Purpose.PUBLISH, 0.0).receive_data(b"HTTP/1.1 400", 0.0)
+    assert over == Over("the peer does not answer as an RTMP server", Fault.BROKEN)
+
+
+def test_a_flood_of_commands_ends_it() -> None:
+    peer = Peer()
+    told: list[ClientEvent] = []
+    for _ in range(70):
+        told += peer.say("onBWDone", 0, None)
+    assert isinstance(told[-1], Over)
+
+
+@given(st.binary(max_size=4000), st.sampled_from(Purpose))
+def test_nothing_a_peer_sends_raises(data: bytes, purpose: Purpose) -> None:
+    client = Client(URL, purpose, 0.0)
+    client.receive_data(b"\x03" + bytes(3072) + data, 0.0)
+    client.receive_data(data, 0.0)
