@@ -1,5 +1,6 @@
 """Who may publish: the rows' say, in words for the broadcaster."""
 
+from collections import OrderedDict
 from datetime import datetime
 
 from server import clock, log
@@ -8,6 +9,9 @@ from server.ingest.on_air import Refused, Stage
 from server.ingest.switch import SILENT_S, Role
 
 TAKEN_OVER = "taken over by a new publisher with the same key"
+
+TOLD_AGAIN_S = 60.0  # the same refusal is an event so often at most
+REMEMBERED = 1_000  # refusals
 
 _log = log.get("live")
 
@@ -30,6 +34,23 @@ def role_of(live: LiveStream, key: str) -> Role:
 def early(live: LiveStream, now: datetime) -> bool:
     """Whether its schedule begins later: publishers are heard, and not shown yet."""
     return live.starts_at is not None and now < live.starts_at
+
+
+class Refusals:
+    """Which refusals are news: encoders try again every few seconds, and are refused for the same reason."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[tuple[str, str], float] = OrderedDict()  # when, by live stream and reason
+
+    def worth_telling(self, live_stream_id: str, reason: str, now: float) -> bool:
+        known = (live_stream_id, reason)
+        if now - self._told.get(known, -TOLD_AGAIN_S) < TOLD_AGAIN_S:
+            return False
+        self._told[known] = now
+        self._told.move_to_end(known)
+        if len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        return True
 
 
 def make_room(stage: Stage, role: Role) -> None:

@@ -1,10 +1,9 @@
-"""Broadcasts on air: admission, the change between encoders, interruption and return.
+"""Broadcasts on air: who is let in, and what all the parts of their lives are made of.
 
 One `OnAir` per live stream that is publishing, interrupted, or ended lately. Media goes straight from the connection
 through `Publisher` into the stream; state changes go to the catalogue behind it, in order.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Self
@@ -14,21 +13,20 @@ from server.catalog import live_streams
 from server.catalog.database import Database
 from server.catalog.models import LiveStream
 from server.config import LiveConfig
-from server.ingest.admission import admitted, early, make_room, role_of
+from server.ingest.admission import Refusals, admitted, early, make_room, role_of
 from server.ingest.beginnings import Began, Beginnings
 from server.ingest.endings import Endings, Over
 from server.ingest.health.episodes import News
+from server.ingest.life import Life
 from server.ingest.on_air import Connection, OnAir, Publisher, Refused
 from server.ingest.recordings import Recordings
 from server.ingest.registry import Registry
 from server.ingest.rehearsals import Rehearsals
-from server.ingest.restart import NOT_BACK, STOPPING, Restart
+from server.ingest.restart import STOPPING, Restart
 from server.ingest.slates import Slates
 from server.ingest.states import Recorded, States
-from server.ingest.switch import Role, why_switch
+from server.ingest.switch import Role
 from server.storage.segments import SegmentStore
-
-SWITCH_S = 4.0  # while the other encoder is connected, viewers wait so long for its key frame uninterrupted
 
 _log = log.get("live")
 
@@ -57,14 +55,15 @@ class Broadcasts:
         self._states = States(database, on_recorded)
         self._beginnings = Beginnings(store, config, on_part, on_began)
         self._endings = Endings(self._registry, store, self._states, on_gone, on_over)
+        self._life = Life(self._registry, self._endings, self._states, slates)
         self._restart = Restart(
-            self._registry, self._beginnings, self._states, self._endings.end, self._wait_for_return
+            self._registry, self._beginnings, self._states, self._endings.end, self._life.wait_for_return
         )
         self.rehearsals = Rehearsals(
             lambda live_stream_id, reason: self._registry.spawn(self._states.refused(live_stream_id, reason))
         )
         self.recordings = Recordings(self._registry, store, self._states)
-        self._slates = slates
+        self._refusals = Refusals()
         self.refused = 0  # publishers not let in
         self.unknown = 0  # of these, with a key that is nobody's
 
@@ -111,19 +110,26 @@ class Broadcasts:
     async def publish(self, key: str, connection: Connection) -> Publisher:
         """Lets a publisher in by its stream key. Raises Refused with what to tell the broadcaster."""
         try:
-            live = await self._known(key)
-            async with self._registry.lock(live.id):
-                return await self._admit(live, connection, role_of(live, key))
+            return await self._publish(key, connection)
         except Refused:
             self.refused += 1
             raise
 
-    async def _known(self, key: str) -> LiveStream:
+    async def _publish(self, key: str, connection: Connection) -> Publisher:
         async with self._database.read() as transaction:
             live = await live_streams.by_key(transaction, key) if key else None
         if live is None:
             self.unknown += 1
-        return admitted(live, clock.now())
+            raise Refused("unknown stream key", "unknown")
+        try:
+            admitted(live, clock.now())
+            async with self._registry.lock(live.id):
+                return await self._admit(live, connection, role_of(live, key))
+        except Refused as refused:
+            news = self._refusals.worth_telling(live.id, str(refused), clock.monotonic())
+            if news and not self._registry.closing:
+                self._registry.spawn(self._states.refused(live.id, str(refused)))
+            raise
 
     async def _admit(self, live: LiveStream, connection: Connection, role: Role) -> Publisher:
         on_air = self._registry.get(live.id)
@@ -140,7 +146,7 @@ class Broadcasts:
             return self.rehearsals.admit(live.id, connection, role)
         else:
             on_air = await self._begin(live.id, connection, role)
-        return self._enter(on_air, Publisher(self, on_air, connection, role))
+        return self._enter(on_air, Publisher(self._life, on_air, connection, role))
 
     def _enter(self, on_air: OnAir, publisher: Publisher) -> Publisher:
         """Whoever comes first is on air."""
@@ -183,7 +189,7 @@ class Broadcasts:
         on_air = self._registry.get(live_stream_id)
         if on_air is None or on_air.state == "ended":
             on_air = await self._begin(live_stream_id, publisher.connection, publisher.role)
-        publisher.move(self, on_air)
+        publisher.move(self._life, on_air)
         self._enter(on_air, publisher)
 
     async def cut(self, live_stream_id: str, role: Role, reason: str) -> None:
@@ -196,85 +202,6 @@ class Broadcasts:
                         publisher.connection.close(reason)
 
     # --- life on air
-
-    def went_live(self, publisher: Publisher) -> None:
-        """Media flows, for the first time or again."""
-        on_air = _broadcast_of(publisher)
-        resumed, on_air.state = on_air.state == "interrupted", "live"
-        _log.info("live", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, resumed=resumed)
-        self._registry.spawn(self._states.live(on_air, resumed))
-
-    def lost(self, publisher: Publisher, reason: str, ended: bool) -> None:
-        """The publisher is gone: to come back within the window, or for good; the other one goes on without it."""
-        on_air = _broadcast_of(publisher)
-        on_air.sound = publisher.configs.get("audio")
-        if on_air.standby is publisher:
-            on_air.standby = None
-            if on_air.publisher is not None:
-                self._registry.spawn(self._states.disconnected(on_air, publisher.role, reason))
-                return
-        else:
-            on_air.publisher = None
-            on_air.stream.interrupt()
-            if on_air.standby is not None:
-                self._wait_for_standby(on_air, reason)
-                return
-        self._without_publisher(on_air, reason, ended)
-
-    def _without_publisher(self, on_air: OnAir, reason: str, ended: bool) -> None:
-        if ended or on_air.state == "connecting" or on_air.reconnect_window_s == 0:
-            self._endings.soon(on_air, reason)
-            return
-        if on_air.state == "live":
-            self._interrupt(on_air, reason)
-        self._fill_window(on_air)
-
-    def _interrupt(self, on_air: OnAir, reason: str) -> None:
-        on_air.state = "interrupted"
-        on_air.health.fault(clock.wall_ms(), reason)
-        _log.info("interrupted", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, reason=reason)
-        if not self._registry.closing:
-            self._registry.spawn(self._states.interrupted(on_air, reason))
-
-    def _wait_for_standby(self, on_air: OnAir, reason: str) -> None:
-        """The other encoder's key frame is near; if it is not, that is an interruption too."""
-
-        def missed() -> None:
-            if on_air.publisher is None:
-                if on_air.state == "live":
-                    self._interrupt(on_air, reason)
-                self._fill_window(on_air)
-
-        on_air.rearm(asyncio.get_running_loop().call_later(SWITCH_S, missed))
-
-    def _fill_window(self, on_air: OnAir) -> None:
-        self._wait_for_return(on_air, on_air.reconnect_window_s)
-        if self._slates is not None and on_air.state == "interrupted":
-            self._registry.spawn(self._slates.fill(on_air, lambda: self._registry.closing))
-
-    def _wait_for_return(self, on_air: OnAir, window_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        on_air.rearm(loop.call_later(window_s, lambda: self._endings.soon(on_air, NOT_BACK)))
-
-    def may_take_over(self, publisher: Publisher) -> bool:
-        """Puts the one that stands by on air where it is better than what is there."""
-        on_air = _broadcast_of(publisher)
-        old = on_air.publisher
-        steady_s = publisher.steadiness.lasts_s(clock.monotonic())
-        reason = why_switch(old.chosen if old else None, publisher.role, steady_s)
-        if reason is None or on_air.due:
-            return False
-        on_air.rearm(None)
-        on_air.standby = old
-        publisher.go_on_air()
-        _log.info("ingest switched", live_stream=on_air.live_stream_id, to=publisher.role, reason=reason)
-        self._registry.spawn(self._states.switched(on_air, publisher.role, reason))
-        return True
-
-    def rejected(self, publisher: Publisher, reason: str) -> None:
-        """An event says why a publisher was sent away."""
-        publisher.stage.health.fault(clock.wall_ms(), reason)
-        self._registry.spawn(self._states.rejected(_broadcast_of(publisher), reason))
 
     def send_away(self, publisher: Publisher, reason: str) -> None:
         """What it sends can't be shown: it is told, and its broadcast goes on without it or ends."""
@@ -304,8 +231,3 @@ class Broadcasts:
         """The video of a broadcast is deleted: it is not shown as the stream's last one any more."""
         self._endings.withdraw(broadcast_id)
 
-
-def _broadcast_of(publisher: Publisher) -> OnAir:
-    if not isinstance(publisher.stage, OnAir):
-        raise TypeError("the publisher is not on air")
-    return publisher.stage

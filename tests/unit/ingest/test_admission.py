@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from server.catalog.models import LiveStream
-from server.ingest.admission import admitted, early, role_of
+from server.ingest import admission
+from server.ingest.admission import Refusals, admitted, early, role_of
 from server.ingest.on_air import Refused
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -41,6 +42,18 @@ def test_nobodys_key() -> None:
 @pytest.mark.parametrize(("starts_at", "expected"), [(None, False), (NOON, False), (NOON + HOUR, True)])
 def test_early(starts_at: datetime | None, expected: bool) -> None:
     assert early(LiveStream(starts_at=starts_at), NOON) is expected
+
+
+def test_the_same_refusal_is_news_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "REMEMBERED", 2)
+    refusals = Refusals()
+
+    assert [refusals.worth_telling("li1", "disabled", at) for at in (0, 3, 59, 60, 61)] == [
+        True, False, False, True, False
+    ]  # fmt: skip
+    assert refusals.worth_telling("li2", "disabled", 61)
+    assert refusals.worth_telling("li1", "in use", 61)
+    assert refusals.worth_telling("li1", "disabled", 62)  # forgotten: there are too many others
 
 
 def test_roles() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.ingest import broadcasts
+from server.ingest import life
 from server.ingest.admission import TAKEN_OVER
 from server.ingest.on_air import OnAir, Publisher, Refused
 from server.ingest.switch import SILENT_S, STEADY_S
@@ -108,7 +108,7 @@ async def test_the_primary_takes_back_once_it_is_steady(studio: Studio) -> None:
 async def test_a_switch_that_does_not_come_is_an_interruption(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcasts, "SWITCH_S", 0.01)
+    monkeypatch.setattr(life, "SWITCH_S", 0.01)
     on_air, primary, backup = await both(studio)
 
     primary.closed("the connection was lost", ended=False)

@@ -28,11 +28,16 @@ async def test_a_wrong_key_is_refused(studio: Studio, key: str) -> None:
         await studio.publish(key=key)
 
 
-async def test_a_disabled_stream_is_refused(studio: Studio) -> None:
-    await studio.live_stream(state="disabled")
+async def test_a_disabled_stream_is_refused_and_says_so_once(studio: Studio) -> None:
+    live = await studio.live_stream(state="disabled")
 
-    with pytest.raises(Refused, match="the live stream is disabled"):
-        await studio.publish()
+    for _ in range(3):
+        with pytest.raises(Refused, match="the live stream is disabled"):
+            await studio.publish()
+
+    await studio.broadcasts._registry.settle()
+    assert await studio.event_types(live) == ["live-stream.created", "live-stream.rejected"]
+    assert (studio.broadcasts.refused, studio.broadcasts.unknown) == (3, 0)
 
 
 async def test_a_stream_disabled_on_air_goes_on_and_stays_disabled(studio: Studio) -> None:
