@@ -60,7 +60,9 @@ class Transcoding(asyncio.Protocol):
         self.writable = True  # until the child takes no more, or is gone
 
     def send(self, *messages: Message) -> None:
-        """Raises WireError at a picture that is too large."""
+        """After `finish` nothing is sent. Raises WireError at a picture that is too large."""
+        if self._finished_at is not None:
+            return
         pieces = [piece for message in messages for piece in encode(message)]
         if self._transport is not None:
             self._transport.writelines(pieces)

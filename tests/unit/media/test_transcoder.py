@@ -30,7 +30,9 @@ async def transcoded(children: Children, *messages: Message, settings: Settings 
     async with asyncio.timeout(PATIENCE_S):
         child.send(*messages)
         child.finish()
+        child.send(Flush(99))  # too late
         await running
+    assert 99 not in heard.flushed
     return heard
 
 
