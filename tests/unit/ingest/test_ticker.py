@@ -39,7 +39,7 @@ class FakeTicked:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "QUICK_TICK_S", 0.001)
+    monkeypatch.setattr(module, "SHORTEST_S", 0.001)
 
 
 @pytest.fixture
@@ -62,6 +62,38 @@ async def test_what_comes_is_passed_on_and_silence_is_told(pair: tuple[socket.so
     theirs.send(b" again")
     await until(lambda: connection.data == b"hello again")
     ticker.remove(connection)
+
+
+async def test_many_are_looked_at_less_often_and_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(module, "WAIT_S", 0.01)
+    ticker, seen = Ticker(), []
+    pairs = [socket.socketpair() for _ in range(5)]
+
+    class Seen(FakeTicked):
+        def received(self, data: bytes, now: float) -> None:
+            seen.append(self)
+
+    connections = [Seen() for _ in pairs]
+    waits = []
+    for connection, (ours, theirs) in zip(connections, pairs, strict=True):
+        ours.setblocking(False)
+        ticker.add(connection, ours)
+        theirs.send(b"data")
+        waits.append(round(ticker.wait_s, 3))
+    assert waits == [0.01, 0.02, 0.03, 0.04, 0.05]
+
+    ticker._tick()
+    assert seen == connections[:2]
+    ticker.remove(connections[3])
+    await until(lambda: len(seen) == 4)
+
+    assert seen == [*connections[:3], connections[4]]
+    for connection, (_, theirs) in zip(connections, pairs, strict=True):
+        ticker.remove(connection)
+        theirs.close()
+    monkeypatch.setattr(module, "LONGEST_S", 0.0005)
+    assert ticker.wait_s == 0.0005
 
 
 async def test_a_flood_does_not_take_the_loop(
