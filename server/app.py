@@ -183,7 +183,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     def began(stream: LiveStream, on_air: OnAir) -> None:
         whose = Whose(stream.project_id, stream.id, on_air.broadcast_id)
-        if ladder := ladders.begin(stream.renditions, whose, on_air.packager):
+        if ladder := ladders.begin(on_air.renditions, whose, on_air.packager):
             on_air.stream.attach(ladder)
 
     async def over(on_air: OnAir) -> None:

@@ -64,6 +64,7 @@ class Beginnings:
             reconnect_window_s=live.reconnect_window_s,
             stream=stream,
             packager=packager,
+            renditions=broadcast.renditions,
             intervals=_intervals(broadcast),
         )
         intervals.spare(self.store, broadcast.id, on_air.intervals)

@@ -85,6 +85,7 @@ class OnAir(Stage):
     broadcast_id: str
     reconnect_window_s: float
     packager: LivePackager
+    renditions: Any = "passthrough"  # as the live stream had them when it began
     due: str | None = None  # why it is to end: decided, so that no publisher can go on with it
     stated: bool = False  # the end is in the catalogue
     kept: bool = False  # a video has its segments

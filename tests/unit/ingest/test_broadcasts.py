@@ -12,7 +12,7 @@ from server.catalog.models import DEFAULT_PROJECT, Broadcast, Video
 from server.errors import Problem
 from server.ingest import endings
 from server.ingest.beginnings import target_duration_s
-from server.ingest.on_air import Refused
+from server.ingest.on_air import OnAir, Refused
 from server.ingest.restart import NOT_BACK
 from server.ingest.switch import SILENT_S
 from tests.unit.ingest.conftest import KEY, FakeConnection, Studio, new_broadcast_id, send, until
@@ -613,3 +613,33 @@ async def test_bytes_that_nobody_needs_go_at_the_start(studio: Studio) -> None:
     await studio.restart()
 
     assert studio.gone == [unrecorded]
+
+
+# --- what is made of a broadcast beside it
+
+
+async def test_renditions_stay_those_that_the_broadcast_began_with(studio: Studio) -> None:
+    live, _ = await studio.on_air(renditions="ladder")
+    await studio.change(live, renditions="passthrough")
+
+    assert studio.showing(live).renditions == "ladder"
+    await studio.crash()
+    assert studio.showing(live).renditions == "ladder"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_end_waits_for_who_has_some_of_it_still_to_come(studio: Studio, fails: bool) -> None:
+    live, publisher = await studio.on_air()
+    on_air, seen = studio.showing(live), []
+
+    async def over(ending: OnAir) -> None:
+        await asyncio.sleep(0)
+        seen.append((ending, ending.packager.ended))
+        if fails:
+            raise OSError("no news of the rest")
+
+    studio.broadcasts._endings._on_over = over
+    publisher.closed("FCUnpublish", ended=True)
+    await until(lambda: seen and on_air.packager.ended)
+
+    assert seen == [(on_air, False)]
