@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.bench import delivery, density, latency, startup, tus, viewers, vod
+from tests.bench import delivery, density, latency, srt, startup, tus, viewers, vod
 from tests.bench.bench import WORK, Bench, Settings
 from tests.bench.report import Log, table
 
 CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "startup": startup.run,
     "density": density.run,
+    "srt": srt.run,
     "latency": latency.run,
     "vod": vod.run,
     "tus": tus.run,
