@@ -10,6 +10,7 @@ between a sample and its part.
 from collections.abc import Callable, Iterable, Sequence
 
 from server.formats.sample import AudioConfig, Sample, TrackConfig, VideoConfig
+from server.packager.assembly import Assembly
 from server.packager.cutters import Cutters
 from server.packager.dash import live_mpd
 from server.packager.followers import Follower
@@ -18,7 +19,7 @@ from server.packager.live_master import live_master
 from server.packager.rendition import Rendition
 from server.packager.renditions import Renditions
 from server.packager.segmenter import Cut
-from server.packager.timetable import MasterSegment, Timetable
+from server.packager.timetable import MasterSegment
 from server.packager.track import Segmenter, Track, usual_frame
 from server.storage.segments import Recovered, SegmentStore
 from server.stream.reader import AUDIO_TRACKS, TRACKS
@@ -29,7 +30,6 @@ __all__ = ["LATENCY_MODES", "LatencyMode", "LivePackager", "LiveSettings"]
 READY_PARTS = 3
 LONGEST_GOP_S = 10.0  # target durations follow key frames no further: players stay three of them behind
 PATIENCE_SEGMENTS = 3  # a rendition without a part by then is not waited for
-LATE = 2  # target durations until what a track still owes becomes a gap: less than the shortest window
 
 
 class LivePackager:
@@ -44,7 +44,6 @@ class LivePackager:
         on_part: Callable[[int], None] = lambda end_ms: None,
     ) -> None:
         """`on_part` is called with each part published: the wall clock at its end, milliseconds since 1970."""
-        self._on_part = on_part
         self.live_stream_id = live_stream_id
         self.broadcast_id = broadcast_id
         self.settings = settings
@@ -53,15 +52,15 @@ class LivePackager:
         self.longest_gop_s: float | None = None  # as last seen, for the target duration of the next broadcast
         self.irregular_parts = 0
         self._generation = 0
-        self._epoch_ms = 0
         self._end_ms = 0  # output time that was reached before a restart
         self._breaks = 0  # discontinuities so far
         self._tracks: dict[str, Track] = {}  # the newest of each name
         self._master: Track | None = None
         self._followers: list[Track] = []  # of this generation
         self._expected: set[str] = set()
-        self._timetable = Timetable()
         self._cutters = Cutters(settings, self.renditions)
+        self._assembly = Assembly(settings, self.renditions, self._cutters, on_part)
+        self._timetable = self._assembly.timetable
         self._damaged = False  # a restart found segments missing
 
     # --- the reader of a stream, and of what is made of it
@@ -79,11 +78,11 @@ class LivePackager:
         elif known is not None and known.generation == generation and known.config == config:
             return
         elif known is not None:
-            self._finish(known)
+            self._assembly.finish(known)
         self._tracks[track] = Track(track, config, generation)
 
     def anchor(self, generation: int, epoch_ms: int) -> None:
-        self._generation, self._epoch_ms = generation, epoch_ms
+        self._generation, self._assembly.epoch_ms = generation, epoch_ms
 
     def write(self, track: str, sample: Sample) -> None:
         """A sample; the first of a generation says which track is its master."""
@@ -95,7 +94,7 @@ class LivePackager:
                 self._cut_master(found, found.segmenter, cuts)
         elif found.follower is not None:
             if cuts := found.follower.push(sample):
-                self._add(found, cuts)
+                self._assembly.add(found, cuts)
         elif self._master is None and track in TRACKS:
             self._begin(found, sample)
         elif isinstance(found.config, VideoConfig):
@@ -118,13 +117,13 @@ class LivePackager:
         self._master = None
         self._followers.clear()
         self._tracks = {name: track for name, track in self._tracks.items() if name not in TRACKS}
-        self._align()
+        self._assembly.align(self._tracks.values())
 
     def end(self) -> None:
         """Ends the playlists, after what is open is closed."""
         self.flush()
         for track in self._tracks.values():
-            self._finish(track)
+            self._assembly.finish(track)
         self._tracks.clear()
         self.renditions.align(self.renditions.next_msn, self.renditions)
         self.ended = True
@@ -143,11 +142,11 @@ class LivePackager:
         self._expected.discard(name)
         track = self._tracks.pop(name, None)
         if track is not None:
-            self._finish(track)
+            self._assembly.finish(track)
             self._followers = [other for other in self._followers if other is not track]
         if name in self.renditions:
             self.renditions[name].dropped = True
-            self._align()
+            self._assembly.align(self._tracks.values())
 
     # --- a generation
 
@@ -168,7 +167,7 @@ class LivePackager:
     def _begin_segment(self, master: Track, start: int) -> None:
         msn = self.renditions[master.name].window.next_msn
         self._timetable.begin(
-            MasterSegment(msn, self._generation, self._breaks, master.config.timescale, self._epoch_ms, start)
+            MasterSegment(msn, self._generation, self._breaks, master.config.timescale, self._assembly.epoch_ms, start)
         )
 
     # --- cuts
@@ -180,18 +179,18 @@ class LivePackager:
         """
         for cut in cuts:
             self._join(master, None)
-            self._add(master, (cut,))
+            self._assembly.add(master, (cut,))
             if cut.last:
                 self._timetable.close(cut.end)
             for track in self._followers:
                 if track.follower is not None and not (final and track.name in TRACKS):
                     at = cut.end * track.config.timescale // master.config.timescale
-                    self._add(track, track.follower.cut(at, cut.last))
+                    self._assembly.add(track, track.follower.cut(at, cut.last))
             if cut.last and not final:
                 self._begin_segment(master, cut.end)
                 self._join(master, cut.end)
-                self._wait_no_more()
-                self._align()
+                self._assembly.wait_no_more(self._tracks.values())
+                self._assembly.align(self._tracks.values())
         if segmenter.longest_gop:
             self.longest_gop_s = min(LONGEST_GOP_S, segmenter.longest_gop / master.config.timescale)
 
@@ -220,7 +219,7 @@ class LivePackager:
         self._attach(track, follower)
         early, track.early = track.early, []
         for sample in early:
-            self._add(track, follower.push(sample))
+            self._assembly.add(track, follower.push(sample))
 
     def _attach(self, track: Track, follower: Follower) -> None:
         track.follower = follower
@@ -244,7 +243,7 @@ class LivePackager:
         for segment in segments:
             if segment.end is not None:
                 follower.cut(segment.ticks(segment.end, timescale), last=True)
-        self._add(track, follower.push(sample))
+        self._assembly.add(track, follower.push(sample))
 
     def _flush_followers(self, master: Track, cuts: Sequence[Cut]) -> None:
         for track in self._followers:
@@ -252,70 +251,10 @@ class LivePackager:
             if follower is None or track.name not in TRACKS:
                 continue
             if cuts:
-                self._add(track, follower.flush(cuts[-1].end * track.config.timescale // master.config.timescale))
+                end = cuts[-1].end * track.config.timescale // master.config.timescale
+                self._assembly.add(track, follower.flush(end))
             else:
-                self._finish(track)
-
-    def _finish(self, track: Track) -> None:
-        """Closes what the track still owes, and what is open of it, with what there is."""
-        while track.follower is not None and track.follower.owed_since is not None:
-            self._add(track, track.follower.give_up())
-        rendition = self.renditions.get(track.name)
-        if rendition is not None and rendition.window.open is not None:
-            self._add(track, (Cut((), 0, last=True),))
-
-    def _add(self, track: Track, cuts: Sequence[Cut]) -> None:
-        """Adds parts; a segment that ends without any is a gap where the master has a segment."""
-        if not cuts:
-            return
-        rendition, closed = self.renditions[track.name], False
-        for cut in cuts:
-            if cut.samples:
-                self._describe(track, rendition, cut)
-            if track.entry is not None:
-                entry = rendition.add(cut, track.entry, self._epoch_of(rendition.window.next_msn))
-            else:
-                entry = None
-            closed = closed or cut.last
-            if cut.last and entry is None:
-                self.renditions.fill(rendition, rendition.window.next_msn + 1, track.config.timescale)
-        self.renditions.publish(rendition, closed=closed)
-        if track.name in TRACKS:
-            self._on_part(self._epoch_ms + cuts[-1].end * 1000 // track.config.timescale)
-
-    def _describe(self, track: Track, rendition: Rendition, cut: Cut) -> None:
-        if track.entry is None:
-            rendition.configure(track.config)
-            track.describe(cut, self._epoch_of(rendition.window.next_msn))
-            self._cutters.keep_target(track)
-
-    def _epoch_of(self, msn: int) -> int:
-        segment = self._timetable.get(msn)
-        return segment.epoch_ms if segment else self._epoch_ms
-
-    # --- the same numbers everywhere
-
-    @property
-    def _patience_s(self) -> float:
-        return LATE * self.settings.target_duration_s
-
-    def _wait_no_more(self) -> None:
-        """What has been owed for too long is closed with what there is of it."""
-        overdue = self._timetable.overdue(self._patience_s)
-        for track in self._tracks.values():
-            follower = track.follower
-            while follower is not None and follower.owed_since is not None:
-                if self.renditions[track.name].window.next_msn >= overdue:
-                    break
-                self._add(track, follower.give_up())
-
-    def _align(self) -> None:
-        """Gaps where a rendition has fewer segments than the master and nothing of them will come."""
-        next_msn = self.renditions.next_msn
-        owing = {track.name for track in self._tracks.values() if track.follower and track.follower.owed_since}
-        late = {name for name, rendition in self.renditions.items() if name not in TRACKS and not rendition.dropped}
-        self.renditions.align(next_msn, [name for name in self.renditions if name not in owing | late])
-        self.renditions.align(self._timetable.overdue(self._patience_s), late - owing)
+                self._assembly.finish(track)
 
     # --- what viewers are told
 
@@ -375,13 +314,14 @@ class LivePackager:
         tracks = [track for rendition in found.values() for track in rendition.tracks.values()]
         newest = max(tracks, key=lambda track: track.generation, default=None)
         if newest is not None:
-            self._generation, self._epoch_ms = max(self._generation, newest.generation), newest.epoch_ms
+            self._generation = max(self._generation, newest.generation)
+            self._assembly.epoch_ms = newest.epoch_ms
             last = reference.segments[-1]
             if last.generation == newest.generation:  # the publisher's clock may have drifted since it began
-                self._epoch_ms = last.wall_ms - last.start * 1000 // last.timescale
+                self._assembly.epoch_ms = last.wall_ms - last.start * 1000 // last.timescale
         self.renditions.align(self.renditions.next_msn, self.renditions)
 
     @property
     def position(self) -> Position:
         """Where the broadcast stood before the restart, for the stream to go on from."""
-        return Position(self._generation, self._end_ms, self._epoch_ms)
+        return Position(self._generation, self._end_ms, self._assembly.epoch_ms)

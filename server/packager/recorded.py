@@ -1,16 +1,18 @@
 """A recording as a presentation: the live segments as they lie on disk, listed from their journals.
 
 A rendition may begin later than the other (sound that joined), and have gaps where it had nothing to say or the disk
-took nothing; numbers and discontinuities stay those of the live playlists.
+took nothing; numbers and discontinuities stay those of the live playlists. Pictures that joined later begin with gaps:
+players switch between variants by the time in their playlists, which must begin together.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
 from server.packager.dash import Listed, recorded_mpd
 from server.packager.master import AudioFacts, VideoFacts, master, order
 from server.packager.presentation import (
+    AUDIO,
     MEDIA_PLAYLIST,
     VIDEO,
     NoSuchMediaError,
@@ -36,7 +38,10 @@ class RecordedVideo:
 
     def __init__(self, renditions: Mapping[str, RecordedRendition]) -> None:
         names = [name for name in sorted(renditions, key=order) if renditions[name].tracks]
+        pictures = [name for name in names if not name.startswith(AUDIO)]
         self._renditions = {name: renditions[name] for name in names}
+        for name in pictures[1:]:
+            self._renditions[name] = _from_the_start(renditions[name], renditions[pictures[0]].segments)
         if not self._renditions:
             raise ValueError("the recording holds no media")
         self._entries = {
@@ -167,6 +172,28 @@ class RecordedVideo:
             language=track.language or None,
             title=track.title or None,
         )
+
+
+def _from_the_start(rendition: RecordedRendition, reference: Sequence[SegmentEntry]) -> RecordedRendition:
+    """With gaps for the segments of the reference that it has none of, before its own."""
+    first = rendition.segments[0]
+    missing = [entry for entry in reference if entry.msn < first.msn]
+    if not missing:
+        return rendition
+    own = next((entry.discontinuity for entry in reference if entry.msn == first.msn), first.discontinuity)
+    gaps = [
+        replace(
+            entry,
+            start=entry.start * first.timescale // entry.timescale,
+            duration=entry.duration * first.timescale // entry.timescale,
+            timescale=first.timescale,
+            independent=True,
+            size=0,
+            gap=True,
+        )
+        for entry in missing
+    ]
+    return replace(rendition, segments=[*gaps, replace(first, discontinuity=own), *rendition.segments[1:]])
 
 
 def _rates(segments: Sequence[SegmentEntry]) -> tuple[int, int]:

@@ -95,6 +95,20 @@ def test_sound_that_joined_with_a_break_is_behind_it() -> None:
     assert "#EXT-X-DISCONTINUITY\n" not in recorded.media("audio")
 
 
+def test_pictures_that_joined_later_begin_with_gaps() -> None:
+    later = video(segment(2, generation=1), segment(3, generation=1))
+    recorded = RecordedVideo({"360p": later, "video": video(*BROKEN, segment(3, generation=1))})
+
+    parsed = m3u8.loads(recorded.media("360p"))
+    assert parsed.media_sequence == 0
+    assert [each.gap_tag for each in parsed.segments] == [True, True, None, None]
+    assert [each.discontinuity for each in parsed.segments] == [False, True, False, False]
+    assert [each.init_section.uri for each in parsed.segments if each.init_section][:1] == ["init-1.mp4"]
+    assert "init.mp4" not in recorded.media("360p")
+    with pytest.raises(NoSuchMediaError):
+        recorded.segment("360p", 1)
+
+
 def test_a_gap_has_no_bytes_and_names_no_init_of_its_own() -> None:
     """A muted generation has neither segments nor an init segment."""
     recorded = RecordedVideo(
