@@ -34,7 +34,7 @@ MIN_LINES, MAX_LINES = 64, 4320  # an encoder's smallest sensible picture; 8K
 MIN_BITRATE, MAX_BITRATE = 50_000, 100_000_000
 MAX_RATE = 120
 MAX_RUNGS = 6  # of a list; each is an encoder
-BELOW_SOURCE = Fraction(9, 10)  # of the source's bit rate: a rendition as heavy as the source serves nobody
+BELOW_SOURCE = Fraction(4, 5)  # of the source's bit rate: a rendition as heavy as the source serves nobody
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ list.selectedIndex = [...list].findIndex((level) => level.height === height); }"
 
 
 async def test_switches_down_and_up_without_a_stall(server: Server, player: PlayerPage) -> None:
-    live = server.live_stream(renditions=[{"height": 144}, {"height": 90}])
+    live = server.live_stream(renditions=[{"height": 90}])
     with publishing(media.clip(30, gop_s=1), server.ingest_url(live)):
         await player.open(f"{server.http}/embed/{live['liveStreamId']}?autoplay&muted&quality=180")
         await player.moving(30)
         await player.until("v.videoHeight === 180")
         await player.until("Math.abs(p.latency - p.target) < 0.2", 20)
         stalls = await player.state("stalls")
-        for height in (90, 180, 144):
+        for height in (90, 180):
             await player.page.evaluate(CHOOSE, height)
             await player.until("v.videoHeight === arg", argument=height)
             await player.moving()

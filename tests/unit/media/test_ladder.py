@@ -65,8 +65,8 @@ def test_fast_sources(rate: float | None, divisors: list[int], bitrate_of_720p: 
 
 def test_never_as_heavy_as_the_source() -> None:
     found = rungs(Source(1920, 1080, bitrate=1_500_000))
-    assert [rung.bitrate for rung in found] == [1_350_000, 1_200_000, 700_000]
-    assert limit(found[1], 1_000_000) == 900_000
+    assert [rung.bitrate for rung in found] == [1_200_000, 1_200_000, 700_000]
+    assert limit(found[1], 1_000_000) == 800_000
     assert limit(found[1], None) == 1_200_000
     assert limit(found[1], 10) == MIN_BITRATE
 

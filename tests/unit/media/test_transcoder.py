@@ -1,7 +1,7 @@
 """A real transcoding child, fed with the pictures of small files."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import uvloop
@@ -57,11 +57,19 @@ async def test_renditions_have_the_sources_pictures_and_key_frames(children: Chi
     assert heard.dropped == []
 
 
-async def test_bits_stay_under_the_ceiling(children: Children) -> None:
-    source = coded(clip(10, size="320x180"))
-    heard = await transcoded(children, config_of(source, wishes=[Wish(180, bitrate=100_000)]), *source.units)
-    bits = sum(len(unit.data) for unit in heard.units[0]) * 8
-    assert 20_000 < bits / 10 < 130_000
+async def test_bits_stay_under_the_ceiling_and_under_the_source(children: Children) -> None:
+    low = ("-b:v", "120k", "-maxrate", "130k", "-bufsize", "130k")
+    source = coded(clip(10, size="320x180", extra=low))
+    wishes = [Wish(180, bitrate=2_000_000), Wish(90, bitrate=50_000)]
+    heard = await transcoded(children, config_of(source, wishes=wishes), *source.units)
+    assert bits_from(heard.units[0], 4) < bits_from(source.units, 4)  # once the source is known
+    assert bits_from(heard.units[1], 0) / 10 < 1.3 * 50_000
+    assert [len(heard.configs[track]) for track in (0, 1)] == [1, 1]  # of which viewers notice nothing
+    assert [unit.pts for unit in heard.units[0] if unit.key] == source.keys
+
+
+def bits_from(units: Sequence[Unit], second: int) -> int:
+    return sum(len(unit.data) * 8 for unit in units if unit.pts >= second * 90_000)
 
 
 async def test_generations_one_after_the_other_in_one_child(children: Children) -> None:
