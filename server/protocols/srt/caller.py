@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from server.protocols.srt import handshake as shake
 from server.protocols.srt import key_material
-from server.protocols.srt.connection import Agreement, Connection, Keys
+from server.protocols.srt.agreement import Agreement, Keys, agree_latency, agree_payload, agree_window, make_keys
+from server.protocols.srt.connection import Connection
 from server.protocols.srt.errors import HandshakeError
 from server.protocols.srt.events import Closed, Connected, Event
 from server.protocols.srt.handshake import Extensions, Handshake
@@ -17,7 +18,6 @@ from server.protocols.srt.key_material import Keyring, StreamCipher
 from server.protocols.srt.limits import DEFAULT_LIMITS, Limits
 from server.protocols.srt.packet import CONTROL, EVEN, HANDSHAKE, HEADER, HEADER_SIZE, Address, control
 from server.protocols.srt.reject import WIRE_OFFSET, Code, words
-from server.protocols.srt.send_keys import SendKeys
 from server.protocols.srt.state import TABLE, Action, State, kind_of
 
 _RETRY_US = 250_000
@@ -178,12 +178,12 @@ class Caller:
             address=self._address,
             stream_id=self._stream_id,
             version=shake.library_text(agreed.library),
-            latency_ms=min(max(self._latency_ms, agreed.send_latency_ms), self._limits.latency_ms),
-            send_latency_ms=min(max(self._latency_ms, agreed.receive_latency_ms), self._limits.latency_ms),
-            payload=max(1, min(answer.mtu - shake.IP_UDP - HEADER_SIZE, self._limits.payload)),
+            latency_ms=agree_latency(self._latency_ms, agreed.send_latency_ms, self._limits),
+            send_latency_ms=agree_latency(self._latency_ms, agreed.receive_latency_ms, self._limits),
+            payload=agree_payload(answer.mtu, self._limits),
             first_received=answer.initial_sequence,
             first_sent=self._first,
-            peer_window=max(2, min(answer.flow_window, self._limits.window)),
+            peer_window=agree_window(answer.flow_window, self._limits),
             start_us=self._start_us,
         )
         self.connection = Connection(agreement, keys, now_us, self._limits, self._out)
@@ -263,9 +263,7 @@ class Caller:
             raise HandshakeError(_KEY_STATES.get(int.from_bytes(response, "big"), Code.BAD_SECRET))
         if not response or response not in self._handshake.extensions:
             raise HandshakeError(Code.UNSECURE)
-        ciphers = {EVEN: self._key}
-        send = SendKeys(EVEN, ciphers, self._salt, self._keyring, self._limits)
-        return Keys(self._keyring, ciphers, send, len(self._key.key))
+        return make_keys(self._keyring, {EVEN: self._key}, self._salt, self._limits)
 
 
 def _check(stream_id: str, passphrase: str, key_bits: int, limits: Limits) -> None:

@@ -5,12 +5,10 @@
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from server.protocols.srt import key_material
-from server.protocols.srt.errors import KeyMaterialError
+from server.protocols.srt.acknowledgement import Acknowledgements
+from server.protocols.srt.agreement import MIN_WINDOW, Agreement, Keys
 from server.protocols.srt.events import Closed, Data, Event
-from server.protocols.srt.key_material import Keyring, StreamCipher
 from server.protocols.srt.limits import Limits
 from server.protocols.srt.meter import Meter
 from server.protocols.srt.packet import (
@@ -31,9 +29,9 @@ from server.protocols.srt.packet import (
     pack_ranges,
     read_ranges,
 )
+from server.protocols.srt.receive_keys import NO_SECRET
 from server.protocols.srt.receiver import Receiver
 from server.protocols.srt.round_trip import INITIAL_US, INITIAL_VARIANCE_US, RoundTrip
-from server.protocols.srt.send_keys import SendKeys
 from server.protocols.srt.sender import Sender
 from server.protocols.srt.statistics import Statistics
 
@@ -41,38 +39,6 @@ _FULL_ACK = struct.Struct(">7I")
 _RANGE = struct.Struct(">II")
 _PACKET_BITS = 8 * 1316  # between packets a second, which acknowledgements carry, and bits a second
 _KEY_REPEAT_MIN_US = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """What a handshake has settled."""
-
-    id: int
-    peer_id: int
-    address: Address
-    stream_id: str
-    version: str
-    latency_ms: int
-    send_latency_ms: int
-    payload: int
-    """Bytes that one packet to the peer may carry."""
-    first_received: int
-    first_sent: int
-    peer_window: int
-    start_us: int
-    """Zero of the timestamps we send."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """Of an encrypted connection."""
-
-    keyring: Keyring
-    ciphers: dict[int, StreamCipher]
-    """To receive with, by EVEN and ODD."""
-    send: SendKeys
-    size: int
-    """Bytes of a key."""
 
 
 class Connection:
@@ -112,10 +78,10 @@ class Connection:
         self._start_us = agreement.start_us
         self._keys = keys
         self._round_trip = RoundTrip()
+        ciphers = keys.receive.ciphers if keys else {}
         self.receiver = Receiver(
-            agreement.first_received, agreement.latency_ms * 1000, keys.ciphers if keys else {}, self._round_trip,
-            limits,
-        )  # fmt: skip
+            agreement.first_received, agreement.latency_ms * 1000, ciphers, self._round_trip, limits
+        )
         """For the Listener and the Caller, which feed it data packets."""
         self._sender = Sender(
             self._emit, agreement.first_sent, agreement.peer_id, agreement.start_us, agreement.send_latency_ms * 1000,
@@ -127,14 +93,9 @@ class Connection:
         self._emitted = 0  # datagrams sent
         self._emitted_before = 0  # … at the last tick
         self._last_sent_us = now_us
-        self._ack_number = 0
-        self._ack_sequence = self._ack_confirmed = agreement.first_received
-        self._ack_us = now_us
-        self._ack_received = 0  # packets received by then
-        self._acks: dict[int, tuple[int, int]] = {}  # number → when sent, sequence
+        self._acknowledgements = Acknowledgements(agreement.first_received, now_us, self._round_trip, limits)
+        self._acknowledged = 0  # packets received by the last one
         self._announced_us = 0  # when our next key was last announced
-        self._key_message: bytes | None = None  # the last of the peer's that we could read
-        self._derived_us = -1_000_000_000
         self._end: Closed | None = None  # to be given away as the last event
 
     # -- for the owner of the stream
@@ -202,7 +163,7 @@ class Connection:
         if not self.closed:
             if receiver.missing:
                 self._report_losses(now_us)
-            if receiver.received - self._ack_received >= self._limits.light_ack_packets:
+            if receiver.received - self._acknowledged >= self._limits.light_ack_packets:
                 self._light_ack(now_us)
         elif self._end is None:
             return []  # closed by us
@@ -243,20 +204,11 @@ class Connection:
         self._emit(control(kind, self.peer_id, now_us - self._start_us, info, content, subtype))
 
     def _acknowledge(self, now_us: int) -> None:
-        """A full acknowledgement when there is news, or when the last one may have been lost (the draft, 4.8.1)."""
-        expected, since = self.receiver.expected, now_us - self._ack_us
-        if since < self._limits.ack_interval_us:
-            return
-        if expected == self._ack_sequence and (
-            expected == self._ack_confirmed or since < self._round_trip.timeout_us
-        ):
-            return
-        self._ack_number = self._ack_number + 1 & 0xFFFF_FFFF or 1
-        self._ack_sequence, self._ack_us, self._ack_received = expected, now_us, self.receiver.received
-        self._acks[self._ack_number] = now_us, expected
-        if len(self._acks) > self._limits.acks_unanswered:
-            del self._acks[next(iter(self._acks))]
-        self._control(ACK, now_us, self._ack_number, self._ack_content(expected))
+        expected = self.receiver.expected
+        number = self._acknowledgements.next_number(expected, now_us)
+        if number is not None:
+            self._acknowledged = self.receiver.received
+            self._control(ACK, now_us, number, self._ack_content(expected))
 
     def _ack_content(self, expected: int) -> bytes:
         meter = self._received_meter
@@ -264,14 +216,14 @@ class Connection:
             expected,
             self._round_trip.us,
             self._round_trip.variance_us,
-            max(2, self._limits.window - self.receiver.held),
+            max(MIN_WINDOW, self._limits.window - self.receiver.held),
             min(meter.bits_per_s // _PACKET_BITS, 0xFFFF_FFFF),
             min(meter.best_bits_per_s // _PACKET_BITS, 0xFFFF_FFFF),
             min(meter.bits_per_s // 8, 0xFFFF_FFFF),
         )
 
     def _light_ack(self, now_us: int) -> None:
-        self._ack_received = self.receiver.received
+        self._acknowledged = self.receiver.received
         self._control(ACK, now_us, 0, WORD.pack(self.receiver.expected))
 
     def _report_losses(self, now_us: int) -> None:
@@ -323,10 +275,7 @@ class Connection:
         self._sender.acknowledged(words[0], now_us)
 
     def _on_ackack(self, subtype: int, info: int, datagram: bytes, now_us: int) -> None:
-        sent = self._acks.pop(info, None)
-        if sent is not None:
-            self._ack_confirmed = sent[1]
-            self._round_trip.measured(now_us - sent[0])
+        self._acknowledgements.answered(info, now_us)
 
     def _on_nak(self, subtype: int, info: int, datagram: bytes, now_us: int) -> None:
         self._sender.lost(read_ranges(datagram), now_us)
@@ -340,36 +289,13 @@ class Connection:
         self._finish("ended by the peer", by_peer=True)
 
     def _on_user(self, subtype: int, info: int, datagram: bytes, now_us: int) -> None:
+        message = datagram[HEADER_SIZE:]
         if subtype == KEY_REQUEST:
-            self._take_key(datagram[HEADER_SIZE:], now_us)
+            answer = NO_SECRET if self._keys is None else self._keys.receive.take(message, now_us)
+            if answer is not None:
+                self._control(USER, now_us, 0, answer, KEY_RESPONSE)
         elif subtype == KEY_RESPONSE and self._keys is not None:
-            self._keys.send.confirmed(datagram[HEADER_SIZE:])
-
-    def _take_key(self, message: bytes, now_us: int) -> None:
-        """The peer announces its next key: to be confirmed by the same message, also when it comes again."""
-        if self._keys is None:
-            self._control(USER, now_us, 0, WORD.pack(key_material.NO_SECRET), KEY_RESPONSE)
-            return
-        if message != self._key_message:
-            try:
-                self._unwrap_key(self._keys, message, now_us)
-            except KeyMaterialError:
-                self._control(USER, now_us, 0, WORD.pack(key_material.BAD_SECRET), KEY_RESPONSE)
-                return
-        if message == self._key_message:
-            self._control(USER, now_us, 0, message, KEY_RESPONSE)
-
-    def _unwrap_key(self, keys: Keys, message: bytes, now_us: int) -> None:
-        """A key of another length than agreed is not taken, and nothing said; nor is one that costs too much now."""
-        wrapped = key_material.parse(message)
-        if wrapped.key_size != keys.size:
-            return
-        if not keys.keyring.knows(wrapped):
-            if now_us - self._derived_us < self._limits.key_derivations_s * 1e6:
-                return
-            self._derived_us = now_us
-        keys.ciphers.update(keys.keyring.unwrap(wrapped))
-        self._key_message = message
+            self._keys.send.confirmed(message)
 
 
 _HANDLERS: Mapping[int, Callable[[Connection, int, int, bytes, int], None]] = {

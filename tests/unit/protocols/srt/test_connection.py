@@ -189,7 +189,8 @@ def test_sequence_and_timestamps_go_round_on_a_long_connection() -> None:
     joined.call._sender._first = joined.call._sender._next = 0x7FFF_FF00
     joined.call._sender._start_us = joined.now - (1 << 32) + 300_000
     joined.session.receiver.expected = 0x7FFF_FF00
-    joined.session._ack_sequence = joined.session._ack_confirmed = 0x7FFF_FF00
+    acknowledgements = joined.session._acknowledgements
+    acknowledgements._sequence = acknowledgements._confirmed = 0x7FFF_FF00
     stream = Stream(joined)
     joined.run(700, stream).run(600)
     assert stream.arrived == stream.sent

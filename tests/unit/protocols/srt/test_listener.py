@@ -225,6 +225,28 @@ def test_passphrases(case: str) -> None:
     assert joined.caller.closed
 
 
+@pytest.mark.parametrize("case", ADMISSION)
+def test_a_key_can_be_checked_before_more_is_done(case: str) -> None:
+    theirs, ours, bits, code = ADMISSION[case]
+    joined = Joined(passphrase=theirs, accept={"passphrase": ours, "min_key_bits": bits})
+    joined.admit = False
+    joined.run(100)
+    (request,) = joined.requests
+    refusal = joined.listener.check(request, joined.now, passphrase=ours, min_key_bits=bits)
+    if code is None:
+        assert refusal is None
+        joined.answer(request)
+        joined.connect()
+        return
+    assert refusal is not None
+    assert refusal.code == code
+    assert joined.listener.check(request, joined.now, passphrase=ours) == Refusal(
+        Code.CLOSE, "the caller no longer waits"
+    )
+    joined.run(100)
+    assert [closed.code for closed in joined.closed["caller"]] == [code]
+
+
 @pytest.mark.parametrize("bits", [128, 192, 256])
 def test_key_lengths(bits: int) -> None:
     joined = Joined(passphrase=PASSPHRASE, key_bits=bits).connect()
