@@ -28,6 +28,7 @@ STALLED_S = 20.0  # a player that reads nothing for so long is let go
 LEAD_MS = 1_000  # time stamps begin here, so that sound from before the first picture has room
 
 TRACKS = ("video", "audio")  # players know no others
+ENDED = "the broadcast has ended"
 
 
 class Output(Protocol):
@@ -96,7 +97,7 @@ class FlvReader:
         self._waits = True
 
     def end(self) -> None:
-        self._output.over("the broadcast has ended")
+        self._output.over(ENDED)
 
     # --- pace
 
