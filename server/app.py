@@ -62,6 +62,7 @@ from server.vod.presentations import Presentations
 from server.web import application, dash, embed, tus
 from server.web.api import clips, live_stream_control, live_stream_health, live_stream_slate
 from server.web.api import sources as source_uploads
+from server.web.api.live_stream_ladder import LADDERS
 from server.web.application import Application
 from server.web.auth import Credentials
 from server.web.hls import images, live, quick, vod
@@ -268,6 +269,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app[WATCHING] = watching
         app[live_stream_control.BROADCASTS] = broadcasts
         app[live_stream_slate.SLATES] = slates
+        app[LADDERS] = ladders
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
         app[clips.CLIPS] = Clips(database, layout, recorder, upkeep, jobs.enqueue)

@@ -12,6 +12,7 @@ from server.ingest.health.gauge import Measures
 from server.ingest.health.series import BUCKET_S
 from server.ingest.on_air import OnAir, Publisher, Stage
 from server.web.api.live_stream_control import BROADCASTS
+from server.web.api.live_stream_ladder import LadderHealth, ladder_health
 from server.web.api.live_stream_warnings import HealthFault, HealthWarning, faults, moment, warned
 from server.web.api.live_streams import find
 from server.web.shapes import Answer, Moment
@@ -90,6 +91,7 @@ class HealthAnswer(Answer):
     packet_loss: Annotated[float | None, Field(description="Per cent of the last minute.")]
     playlists: Annotated[int, Field(description="Players that asked this node for a playlist lately.")]
     counts: HealthCounts | None
+    ladder: Annotated[LadderHealth | None, Field(description="Lower renditions, where they are made.")]
     warnings: list[HealthWarning]
     errors: Annotated[list[HealthFault], Field(description="The last ones, newest first.")]
 
@@ -136,6 +138,7 @@ async def health(call: Call, live_stream_id: str) -> HealthAnswer:
         packet_loss=measures.loss_percent if measures else None,
         playlists=known.pollers.count(clock.monotonic()),
         counts=_counts(measures) if measures else None,
+        ladder=ladder_health(call.request.app, stage.broadcast_id) if isinstance(stage, OnAir) else None,
         warnings=warned(known.episodes.active),
         errors=faults(known.faults),
     )
@@ -174,7 +177,7 @@ def _nothing(row: LiveStream) -> HealthAnswer:
     return HealthAnswer(
         live_stream_id=row.id, broadcast_id=None, state=row.state, encoder=None, standby=None, video=[], audio=[],
         bitrate=None, bitrate_last_minute=None, skew=None, round_trip=None, packet_loss=None, playlists=0, counts=None,
-        warnings=[], errors=[],
+        ladder=None, warnings=[], errors=[],
     )  # fmt: skip
 
 
