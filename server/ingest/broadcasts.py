@@ -180,9 +180,12 @@ class Broadcasts:
             try:
                 for publisher in waiting:
                     await self._go_on_air(live_stream_id, publisher)
-            except Refused as refused:
+            except Exception as error:
+                reason = str(error) if isinstance(error, Refused) else "the server can't take the stream now, try again"
                 for publisher in waiting:
-                    publisher.connection.close(str(refused))
+                    publisher.connection.close(reason)
+                if not isinstance(error, Refused):
+                    raise
         return bool(waiting)
 
     async def _go_on_air(self, live_stream_id: str, publisher: Publisher) -> None:

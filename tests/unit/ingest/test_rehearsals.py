@@ -145,6 +145,22 @@ async def test_a_stream_disabled_meanwhile_stays_off_the_air(studio: Studio) -> 
     assert studio.broadcasts.get(live) is None
 
 
+async def test_a_start_that_fails_sends_the_publisher_to_try_again(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = await studio.live_stream(starts_at=clock.now() + timedelta(hours=1))
+    await studio.publish(connection := FakeConnection())
+
+    async def fail(*_: object) -> None:
+        raise OSError("disk I/O error")
+
+    monkeypatch.setattr("server.catalog.broadcasts.add", fail)
+    with pytest.raises(OSError, match="disk"):
+        await studio.broadcasts.begin_scheduled(live)
+
+    assert connection.closed == ["the server can't take the stream now, try again"]
+
+
 async def test_a_stop_of_the_server_closes_rehearsals(studio: Studio) -> None:
     live = await studio.live_stream()
     studio.broadcasts.rehearsals.arm(live, 30)
