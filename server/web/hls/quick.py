@@ -37,6 +37,7 @@ from server.web.services import SERVICES
 _log = log.get("web")
 
 HEAD_LIMIT = 8 << 10  # bytes of a request; aiohttp refuses longer ones in its own way
+LARGEST = 512 << 10  # bytes: what is larger the long way writes in pieces, as the client takes them, at half the cost
 WOKEN_AT_ONCE = 250  # answers in one turn of the loop, 15 ms: a part that thousands wait for must not stop the rest
 
 _FOLDER = re.compile(
@@ -202,7 +203,7 @@ class Guest:
             return False
         if isinstance(found, Later):
             self._wait(pending, found)
-        elif isinstance(found, Reply):
+        elif isinstance(found, Reply) and _size(found.body) <= LARGEST:
             self._send(pending, 200, "OK", _headers(found), found.body)
         else:
             return False
@@ -264,7 +265,7 @@ class Guest:
         self, pending: "_Pending", status: int, reason: str, headers: Mapping[str, str], body: Bytes | Sequence[Bytes]
     ) -> None:
         pieces = [body] if isinstance(body, bytes | bytearray) else body
-        size = sum(map(len, pieces))
+        size = _size(body)
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = (
             f"HTTP/1.1 {status} {reason}\r\n{lines}{pending.request.client.answer_headers}"
@@ -312,6 +313,10 @@ class _Pending:
             self.timer.cancel()
         if self.cancel is not None:
             self.cancel()
+
+
+def _size(body: Bytes | Sequence[Bytes]) -> int:
+    return len(body) if isinstance(body, bytes | bytearray) else sum(map(len, body))
 
 
 def _headers(reply: Reply) -> dict[str, str]:

@@ -250,6 +250,16 @@ async def test_a_request_in_pieces_is_aiohttps(cinema: Cinema, viewer: Client, w
     assert desk.answered == 0
 
 
+async def test_what_is_large_is_written_piece_by_piece(
+    cinema: Cinema, viewer: Client, wire: Wire, desk: quick.Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    air = await known(await cinema.on_air(), viewer)
+    monkeypatch.setattr(quick, "LARGEST", 10)
+
+    assert (await wire.get(air.path("1.m4s")))[0] == "HTTP/1.1 200 OK"
+    assert desk.answered == 0
+
+
 # --- waiting
 
 
