@@ -415,6 +415,9 @@ def _watch(
           lambda: sum(len(on_air.health.episodes.active) for on_air in broadcasts.all()))  # fmt: skip
     watch("gauge", "sluice_rtmp_connections", "RTMP connections.", lambda: listener.connections)
     watch("counter", "sluice_rtmp_refused", "RTMP connections over the limit.", lambda: listener.refused)
+    watch("gauge", "sluice_rtmp_players", "RTMP players.", lambda: listener.players)
+    watch("counter", "sluice_rtmp_dropped", "RTMP messages not passed on.", lambda: listener.dropped)
+    watch("counter", "sluice_rtmp_unplayed", "Samples that RTMP players were too slow for.", lambda: listener.unplayed)
     watch("counter", "sluice_ingest_bytes", "Bytes taken from publishers.",
           lambda: listener.received + srt_listener.received)  # fmt: skip
     watch("gauge", "sluice_srt_connections", "SRT publishers and readers.", lambda: srt_listener.connections)

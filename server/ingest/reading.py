@@ -1,6 +1,7 @@
 """Who may read a broadcast out as it is, by a stream key, or by the live stream's id with a playback token."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
 
 from server.catalog import live_streams
 from server.catalog.database import Database
@@ -20,8 +21,10 @@ class Reading:
         self._broadcasts = broadcasts
         self._may_watch = may_watch
 
-    async def find(self, name: str, token: str | None, address: str) -> OnAir:
-        """What a player asks for: `name` is a key, or an id where a token is given. Raises Refused."""
+    async def find(self, name: str, query: str, address: str) -> OnAir:
+        """What a player asks for: `name` is a key, or an id where the query has a `token`. Raises Refused."""
+        given = parse_qs(query)
+        token = (given.get("token") or given.get("avh") or [""])[0]
         live_stream_id = await self._opened(name, token, address) if token else await self._by_key(name)
         if live_stream_id is None:
             raise Refused("the token does not open this" if token else "unknown stream key")

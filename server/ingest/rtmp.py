@@ -33,6 +33,7 @@ class Listener:
         self.limits = Limits(idle_timeout_s=config.idle_timeout_s)
         self.refused = 0  # connections over the limit
         self.received = 0  # bytes, of all connections
+        self._dropped = self._unplayed = 0  # of connections that are over
         self._most = config.max_publishers
         self._connections: set[RtmpConnection] = set()
         self._servers: list[asyncio.AbstractServer] = []
@@ -91,6 +92,20 @@ class Listener:
     def connections(self) -> int:
         return len(self._connections)
 
+    @property
+    def players(self) -> int:
+        return sum(connection.plays for connection in self._connections)
+
+    @property
+    def dropped(self) -> int:
+        """Messages of publishers that were not passed on: broken, of codecs that are not taken, or not expected."""
+        return self._dropped + sum(connection.dropped for connection in self._connections)
+
+    @property
+    def unplayed(self) -> int:
+        """Samples that players were too slow for."""
+        return self._unplayed + sum(connection.unplayed for connection in self._connections)
+
     def enter(self, connection: RtmpConnection) -> bool:
         """False when there are too many already."""
         if len(self._connections) >= self._most:
@@ -100,7 +115,10 @@ class Listener:
         return True
 
     def leave(self, connection: RtmpConnection) -> None:
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._dropped += connection.dropped
+            self._unplayed += connection.unplayed
         self.ticker.remove(connection)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -6,9 +6,8 @@ excepted, whose bytes only the transport can read).
 
 import asyncio
 import socket
-from collections.abc import Coroutine
-from typing import Any, Protocol, cast
-from urllib.parse import parse_qs
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol, TypeVar, cast
 
 from server import clock, ids, log
 from server.ingest.announced import announced
@@ -35,6 +34,8 @@ from server.protocols.rtmp.limits import Limits
 from server.stream.flv_reader import FlvReader
 
 WATCH_S = 1.0  # how often a connection that the ticker doesn't read is looked after
+
+T = TypeVar("T")
 
 _log = log.get("rtmp")
 
@@ -81,6 +82,20 @@ class RtmpConnection(asyncio.Protocol):
 
     def last_heard(self) -> float:
         return self._core.last_received
+
+    @property
+    def plays(self) -> bool:
+        return self._reader is not None
+
+    @property
+    def dropped(self) -> int:
+        """Messages of a publisher that were not passed on."""
+        return self._core.dropped + (self._media.dropped if self._media else 0)
+
+    @property
+    def unplayed(self) -> int:
+        """Samples that a player was too slow for."""
+        return self._reader.dropped if self._reader else 0
 
     def facts(self) -> Facts:
         return announced(self._media.metadata_sent if self._media else {}, self._core.agent, self._peer)
@@ -204,14 +219,8 @@ class RtmpConnection(asyncio.Protocol):
     # --- publishing
 
     async def _admit(self, key: str) -> None:
-        try:
-            publisher = await self._listener.broadcasts.publish(key, self)
-        except Refused as refused:
-            self._refuse(str(refused))
-            return
-        except Exception as error:
-            self._log.error("an admission failed", exc_info=error)
-            self._refuse("the server can't take the stream now, try again")
+        publisher = await self._answer(self._listener.broadcasts.publish(key, self))
+        if publisher is None:
             return
         self._publisher = publisher
         self._media = RtmpMedia(publisher)
@@ -223,10 +232,22 @@ class RtmpConnection(asyncio.Protocol):
         self._handle(self._core.receive_data(b"", clock.monotonic()))  # media that came meanwhile
         self._hand_to_ticker()
 
+    async def _answer(self, asked: Awaitable[T]) -> T | None:
+        """What was asked for, or None once the peer is told why not."""
+        try:
+            return await asked
+        except Refused as refused:
+            self._refuse(str(refused))
+        except Exception as error:
+            self._log.error("an admission failed", exc_info=error)
+            self._refuse("the server can't take the stream now, try again")
+        return None
+
     def _refuse(self, reason: str) -> None:
         if not self.over:
             self._reason = f"refused: {reason}"
-            self._core.reject_publish(PUBLISH_BAD_NAME, reason)
+            if not self._core.reject_publish(PUBLISH_BAD_NAME, reason):
+                self._core.reject_play(reason)
             self._flush()
 
     def _hand_to_ticker(self) -> None:
@@ -261,20 +282,11 @@ class RtmpConnection(asyncio.Protocol):
     # --- playing
 
     async def _admit_player(self, name: str, query: str) -> None:
-        given = parse_qs(query)
-        token = (given.get("token") or given.get("avh") or [""])[0]
-        try:
-            if self._listener.reading is None:
-                raise Refused("streams are watched over HTTP, not RTMP")
-            on_air = await self._listener.reading.find(name, token, self._peer)
-        except Refused as refused:
-            self._refuse_player(str(refused))
+        if self._listener.reading is None:
+            self._refuse("streams are watched over HTTP, not RTMP")
             return
-        except Exception as error:
-            self._log.error("an admission failed", exc_info=error)
-            self._refuse_player("the server can't answer now, try again")
-            return
-        if self.over or self._transport is None or not self._core.accept_play():
+        on_air = await self._answer(self._listener.reading.find(name, query, self._peer))
+        if on_air is None or self._transport is None or not self._core.accept_play():
             return
         self._log = self._log.bind(live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id)
         self._log.info("player opened", peer=self._peer)
@@ -282,12 +294,6 @@ class RtmpConnection(asyncio.Protocol):
         self._reader, self._read = FlvReader(output), on_air
         on_air.stream.attach(self._reader)
         self._flush()
-
-    def _refuse_player(self, reason: str) -> None:
-        if not self.over:
-            self._reason = f"refused: {reason}"
-            self._core.reject_play(reason)
-            self._flush()
 
     def _player_over(self, reason: str) -> None:
         """It gets no more."""
@@ -315,8 +321,7 @@ class RtmpConnection(asyncio.Protocol):
             self._timer.cancel()
         self._listener.leave(self)
         self._release()
-        dropped = self._core.dropped + (self._media.dropped if self._media else 0)
         if self._reader:
-            self._log.info("player closed", reason=self._reason, bytes=self._sent, dropped=self._reader.dropped)
-            return
-        self._log.info("closed", reason=self._reason, bytes=self._core.received, dropped=dropped)
+            self._log.info("player closed", reason=self._reason, bytes=self._sent, dropped=self.unplayed)
+        else:
+            self._log.info("closed", reason=self._reason, bytes=self._core.received, dropped=self.dropped)

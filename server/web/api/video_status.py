@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from server.catalog.models import Upload, Video
+from server.formats.codecs import codec_of
 from server.web.shapes import Answer
 
 IngestStatus = Literal["uploading", "uploaded", "ingesting", "ingested"]
@@ -33,8 +34,6 @@ HEIGHTS: Sequence[tuple[int, QualityName]] = (
     (360, "360p"),
     (0, "240p"),
 )
-# codec strings (RFC 6381) and libav's names -> the dialect's
-CODECS = {"avc1": "h264", "avc3": "h264", "hvc1": "hevc", "hev1": "hevc", "mp4a": "aac"}
 
 
 class BytesRange(Answer):
@@ -150,8 +149,10 @@ def _first(streams: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any]
 
 
 def _codec(stream: Mapping[str, Any]) -> str | None:
+    """libav's name, which is the dialect's too, whether the catalogue has it or an RFC 6381 string."""
     codec = stream.get("codec")
-    return CODECS.get(codec.partition(".")[0], codec) if codec else None
+    known = codec_of(codec) if codec else None
+    return known.name if known else codec
 
 
 def _aspect(picture: Mapping[str, Any]) -> str | None:

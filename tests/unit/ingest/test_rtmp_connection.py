@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from server.catalog import live_streams
 from server.config import RtmpConfig
 from server.formats import flv
 from server.ingest import admission, rtmp_connection
@@ -286,6 +287,7 @@ async def test_players_get_the_stream_as_it_was_sent(studio: Studio, playing: Li
         assert await by_token.play(f"{live}?token=good") == "NetStream.Play.Start"
         encoder.media(2, start_ms=1000)
 
+        assert (playing.players, playing.dropped, playing.unplayed) == (2, 0, 0)
         for player in (by_key, by_token):
             await until(lambda player=player: len(player.seen) >= 2 + 50 + 40)  # type: ignore[misc]
             video = [flv.parse_video(message.payload) for message in player.seen if message.type == VIDEO]
@@ -327,12 +329,13 @@ async def test_without_a_door_nothing_is_played(listener: Listener) -> None:
         assert player.told == "streams are watched over HTTP, not RTMP"
 
 
-async def test_a_player_whose_door_fails_is_told(studio: Studio, playing: Listener) -> None:
-    assert playing.reading
-    playing.reading.find = _fail  # type: ignore[method-assign, assignment]
+async def test_a_player_whose_door_fails_is_told(
+    studio: Studio, playing: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_streams, "by_key", _fail)
     async with Encoder.connect(playing.port) as player:
         assert await player.play(KEY) == "NetStream.Play.StreamNotFound"
-        assert player.told == "the server can't answer now, try again"
+        assert player.told == "the server can't take the stream now, try again"
 
 
 async def test_a_player_that_goes_costs_the_publisher_nothing(studio: Studio, playing: Listener) -> None:

@@ -10,6 +10,7 @@ from server.catalog import uploads
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Upload, Video
 from server.catalog.videos import TRANSITIONS
+from server.web.api import video_status
 from server.web.api.video_status import HEIGHTS, WORDS, EncodingStatus, IngestStatus, QualityName, status
 from tests.unit.web.kit import Client, Make
 
@@ -159,3 +160,12 @@ async def test_over_rest(client: Client, make_video: Make, database: Database) -
 
     assert answer["ingest"]["receivedBytes"] == [{"from": 0, "to": 3, "total": 10}]
     assert answer["encoding"]["playable"] is False
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("avc1.64001f", "h264"), ("hvc1.1.6.L93.90", "hevc"), ("av01.0.05M.08", "av1"), ("Opus", "opus"), ("ac-3", "ac3"),
+     ("vp9", "vp9"), ("prores", "prores")],
+)  # fmt: skip
+def test_codecs_are_named_as_the_dialect_does(codec: str, name: str) -> None:
+    assert video_status._codec({"codec": codec}) == name
