@@ -3,6 +3,8 @@
     gate    which asset, may this request watch it, where do its tokens lead
     files   bytes as answers: ranges, ETags, how long a cache may keep them
     live    windows on air        vod    videos, recorded and uploaded        images    posters
+    live_media    what a request for a live rendition gets, decided without HTTP
+    quick         the same answers straight from the connection: what every viewer asks for several times a second
 
 No database on the way of a segment, and no thread for what is in memory.
 """
