@@ -1,6 +1,7 @@
 """Broadcasts: one continuous on-air period each."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -47,6 +48,17 @@ async def unwanted(transaction: Transaction) -> set[str]:
         )
     )
     return set(rows)
+
+
+async def partly_shown(transaction: Transaction, since: datetime) -> set[str]:
+    """Ids of those that ended lately and of which videos show parts only: the rest may still be there."""
+    rows = await transaction.execute(
+        select(Broadcast.id, Video.segments)
+        .join(Video, Video.broadcast_id == Broadcast.id)
+        .where(Broadcast.state.not_in(ON_AIR), Broadcast.ended_at > since)
+    )
+    shown = [(id, bool(segments)) for id, segments in rows]
+    return {id for id, _ in shown} - {id for id, part in shown if not part}
 
 
 async def spans(transaction: Transaction, broadcast_id: str) -> list[tuple[int, int] | None]:

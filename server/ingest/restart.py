@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from server import clock, log
 from server.catalog import broadcasts as rows
@@ -13,6 +14,7 @@ from server.ingest.on_air import OnAir
 from server.ingest.registry import Registry
 from server.ingest.states import States
 
+LATELY = timedelta(days=2)  # ended before, they were looked through at an earlier start
 NOT_BACK = "the publisher did not come back in time"
 STOPPING = "the server is stopping"
 
@@ -39,12 +41,14 @@ class Restart:
     async def take_up(self, database: Database) -> set[str]:
         """Every broadcast that had not ended is interrupted now, and has its window to be gone on with.
 
-        Answers the ids of those whose bytes nobody needs: the last run ended before it came to remove them.
+        Answers the ids of those of whose bytes all or some may be needed by nobody: the last run may have ended
+        before it came to remove them.
         """
         async with database.read() as transaction:
             found = await rows.on_air(transaction)
             lives = {row.id: await live_streams.find(transaction, row.live_stream_id) for row in found}
             unwanted = await rows.unwanted(transaction)
+            unwanted |= await rows.partly_shown(transaction, clock.now() - LATELY)
         for broadcast in found:
             live = lives[broadcast.id]
             if live is not None:

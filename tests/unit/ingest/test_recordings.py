@@ -1,13 +1,17 @@
 """Recording started and stopped while on air."""
 
+from datetime import timedelta
+
 import pytest
 
+from server import clock
 from server.catalog import broadcasts
+from server.catalog.models import DEFAULT_PROJECT, Broadcast, Video
 from server.errors import Problem
 from server.ingest import intervals
 from server.ingest.on_air import OnAir
 from server.packager.presentation import Span
-from tests.unit.ingest.conftest import FakeConnection, Studio, send, until
+from tests.unit.ingest.conftest import FakeConnection, Studio, new_broadcast_id, send, until
 
 
 async def events(studio: Studio, live: str) -> list[str]:
@@ -90,6 +94,37 @@ async def test_the_files_of_a_partly_recorded_broadcast_are_looked_through_when_
 
     await until(lambda: studio.broadcasts.get(live) is None)
     assert len(studio.gone) == 1
+
+
+@pytest.mark.parametrize(
+    ("videos", "days", "looked"),
+    [
+        ([{"first": 1, "last": 2}], 0, True),
+        ([{"first": 1, "last": 2}, {"first": 4, "last": 5}], 1, True),
+        ([{"first": 1, "last": 2}], 3, False),
+        ([{"first": 1, "last": 2}, None], 0, False),
+        ([None], 0, False),
+    ],
+)
+async def test_what_a_crash_left_of_a_partly_recorded_broadcast_is_looked_through(
+    studio: Studio, videos: list[dict[str, int] | None], days: int, looked: bool
+) -> None:
+    live = await studio.live_stream()
+    id = new_broadcast_id()
+    async with studio.database.write() as transaction:
+        ended_at = clock.now() - timedelta(days=days)
+        row = Broadcast(
+            id=id, project_id=DEFAULT_PROJECT, live_stream_id=live, state="recorded", protocol="rtmp",
+            latency_mode="low", target_duration_s=4, ended_at=ended_at,
+        )  # fmt: skip
+        transaction.add(row)
+        for segments in videos:
+            transaction.add(Video(project_id=DEFAULT_PROJECT, title="", broadcast_id=id, segments=segments))
+    studio.layout.broadcast(id).mkdir(parents=True)
+
+    await studio.restart()
+
+    assert studio.gone == ([id] if looked else [])
 
 
 @pytest.mark.parametrize("verb", ["start", "stop"])
