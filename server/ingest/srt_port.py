@@ -28,6 +28,8 @@ from server.protocols.srt.packet import Address
 from server.protocols.srt.statistics import Statistics
 
 TICK_S = 0.01  # between two looks at the socket while anything is connected; SRT acknowledges as often
+LONG_TICK_S = 0.02  # with many connections and a large receive buffer: half the acknowledgements
+LARGE_BUFFER = 1 << 20  # bytes
 FLUSH_S = 0.05  # between two hand-overs to the event loop; half of it is what the latency grows by
 QUICK_FLUSH_S = 0.02  # with few publishers, whose viewers get what there is to spare
 FEW = 8  # publishers
@@ -220,7 +222,8 @@ class Port:
 
     def _wait(self) -> None:
         if self._peers:
-            ready = self._pause.poll(TICK_S * 1000)
+            long = len(self._peers) > FEW and self.receive_buffer >= LARGE_BUFFER
+            ready = self._pause.poll((LONG_TICK_S if long else TICK_S) * 1000)
         else:
             due_us = self.core.next_timeout()
             wait_ms = None if due_us is None else max((due_us - _now_us()) / 1000, 1)

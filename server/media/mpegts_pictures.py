@@ -34,12 +34,6 @@ class Pictures(Protocol):
     def read(self, stream: bytes) -> Picture: ...
 
 
-def _units(stream: bytes) -> list[bytes]:
-    if stream.count(annexb.START_CODE) > MAX_UNITS:
-        raise AvcError(f"more than {MAX_UNITS} NAL units in a picture")
-    return annexb.nal_units(stream)
-
-
 class AvcPictures:
     """H.264."""
 
@@ -49,12 +43,12 @@ class AvcPictures:
         self._pps: dict[int, bytes] = {}
 
     def read(self, stream: bytes) -> Picture:
-        """Raises AvcError."""
+        """Raises AvcError, AnnexBError."""
         kept: list[bytes] = []
         sps: list[bytes] = []
         pps: list[bytes] = []
         key = slices = recovery = False
-        for unit in _units(stream):
+        for unit in annexb.nal_units(stream, MAX_UNITS):
             kind = unit[0] & 31
             if 0 < kind <= avc.NAL_IDR:
                 key = key or kind == avc.NAL_IDR
@@ -110,11 +104,11 @@ class HevcPictures:
         self._sets: tuple[bytes, ...] = ()
 
     def read(self, stream: bytes) -> Picture:
-        """Raises HevcError, AvcError."""
+        """Raises HevcError, AnnexBError."""
         kept: list[bytes] = []
         sets: list[bytes] = []
         slices = False
-        for unit in _units(stream):
+        for unit in annexb.nal_units(stream, MAX_UNITS):
             kind = hevc.nal_type(unit)
             if kind in hevc.PARAMETER_SETS:
                 sets.append(unit)

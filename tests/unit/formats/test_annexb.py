@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.formats.annexb import byte_stream, length_prefixed, nal_units
+from server.formats.annexb import AnnexBError, byte_stream, length_prefixed, nal_units
 from server.formats.avc import nal_units as prefixed_units
 from tests.unit.formats.bit_writer import escaped
 
@@ -24,3 +25,11 @@ def test_both_packings_hold_the_same_units(units: list[bytes]) -> None:
 
 def test_bytes_without_a_start_code_hold_none() -> None:
     assert nal_units(b"") == nal_units(b"\x65\x01\x02") == nal_units(b"\0\0\x01\0\0") == []
+
+
+def test_the_number_of_units_can_be_limited() -> None:
+    stream = byte_stream([b"\x65\x80"] * 5)
+
+    assert len(nal_units(stream, 5)) == 5
+    with pytest.raises(AnnexBError, match="more than 4"):
+        nal_units(stream, 4)
