@@ -13,7 +13,7 @@ from server.formats.sample import AudioConfig, Sample, TrackConfig, VideoConfig
 from server.packager.assembly import Assembly
 from server.packager.cutters import Cutters
 from server.packager.dash import live_mpd
-from server.packager.followers import Follower
+from server.packager.followers import MAX_WAITING, Follower
 from server.packager.latency import LATENCY_MODES, LatencyMode, LiveSettings
 from server.packager.live_master import live_master
 from server.packager.rendition import Rendition
@@ -99,7 +99,7 @@ class LivePackager:
             self._begin(found, sample)
         elif isinstance(found.config, VideoConfig):
             self._follow(found, sample)
-        else:
+        elif len(found.early) < MAX_WAITING:
             found.early.append(sample)
 
     def flush(self) -> None:
