@@ -36,8 +36,9 @@ class Assembly:
             self._add_one(track, rendition, cut)
             closed = closed or cut.last
         self._renditions.publish(rendition, closed=closed)
-        if track.name in TRACKS:
-            self._on_part(self.epoch_ms + cuts[-1].end * 1000 // track.config.timescale)
+        end = next((cut.end for cut in reversed(cuts) if cut.samples), None)
+        if end is not None and track.name in TRACKS:
+            self._on_part(self.epoch_ms + end * 1000 // track.config.timescale)
 
     def _add_one(self, track: Track, rendition: Rendition, cut: Cut) -> None:
         epoch_ms = self._epoch_of(rendition.window.next_msn)

@@ -9,6 +9,7 @@ import pytest
 
 from server.formats.opus import OpusHead, track
 from server.formats.sample import AudioConfig, Sample, TrackConfig, VideoConfig
+from server.packager.live import LivePackager, LiveSettings
 from server.packager.recorded import RecordedRendition, RecordedVideo
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
@@ -319,6 +320,25 @@ def test_samples_of_unknown_renditions_and_generations_are_left_out(broadcast: B
     broadcast.packager.configure("360p", LADDER, 7)
     made(broadcast, "360p", ladder(0, 1000))
     assert list(broadcast.packager.renditions) == ["video"]
+
+
+def test_lateness_is_that_of_the_publishers_parts(store: SegmentStore) -> None:
+    late_ms: list[int] = []
+    broadcast = Broadcast.on(store)
+    sender = Sender(broadcast, {"video": VIDEO, "audio3": AC3})
+    packager = LivePackager(
+        "li1", "br1", LiveSettings.of("low"), store, lambda end_ms: late_ms.append(START_MS + sender.at_ms - end_ms)
+    )
+    broadcast.stream.detach(broadcast.packager)
+    broadcast.stream.attach(packager)
+    packager.configure("360p", LADDER, 0)
+    sender.begin()
+    for second in range(10):
+        sender.send(1, "video", *(["audio3"] if second < 2 else []))
+    made(replace(broadcast, packager=packager), "360p", ladder(0, 2000))
+    broadcast.stream.end()
+    assert len(late_ms) > 30
+    assert all(-1100 <= ms <= 1100 for ms in late_ms)
 
 
 # --- a restart, and the recording
