@@ -140,6 +140,7 @@ class LiveLadder(Feed):
         finally:
             self.connect(None)
             self._transcoder = None
+            self.behind_s = 0.0
             self._names.clear()
             self._news.set()
             if not running.done():

@@ -179,11 +179,13 @@ async def test_a_child_that_fails_is_started_again(make: Make) -> None:
     kit = make([Wish(480)])
     child = await kit.fed()
     child.hear(opened(0, "480p"))
+    child.hear(Status({"behindMs": 3400, "damaged": 0}))
     child.fail()
     second = await kit.until_children(2)
     assert kit.events == [
         ("live-stream.ladder.interrupted", {"reason": "crashed: ended with -11", "retryAfter": 0.0})
     ]
+    assert kit.ladder.behind_s == 0.0
     kit.ladder.write("video", Sample(3000, 0, False, b"p"))
     kit.ladder.write("video", Sample(6000, 0, True, b"key"))
     assert [type(message) for message in second.took()] == [Config, Unit]
