@@ -71,6 +71,7 @@ class Stage:
     publisher: "Publisher | None" = None  # whose media is written
     standby: "Publisher | None" = None  # connected under the other key
     paired: bool = False  # two encoders have been connected at once
+    known: set[Role] = field(default_factory=set)  # encoders that have been there
     health: Health = field(default_factory=Health)
 
     @property
@@ -152,6 +153,8 @@ class Publisher:
         """Onto another stage; `go_on_air` follows."""
         self._life_cycle = life_cycle
         self.stage = stage
+        stage.health.returns += self.role in stage.known
+        stage.known.add(self.role)
         self._stream = stage.stream
 
     @property
@@ -190,7 +193,7 @@ class Publisher:
     def go_on_air(self) -> None:
         """Its media is what is written from now on; what it had announced before is said again."""
         self.stage.publisher = self
-        self.stage.health.connections += 1
+        self.stage.health.turns += 1
         self._shown = False
         self.since = clock.monotonic()
         self.keys = KeyFrames(self.since)

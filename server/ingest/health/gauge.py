@@ -33,6 +33,7 @@ class Measures:
     silence_ms: int = 0
     stand_ins: int = 0
     reconnects: int = 0  # over ten minutes
+    skew_ms: int | None = None  # by how much sound is ahead of the pictures; the least of now
     audio_missing: bool = False
     video_missing: bool = False
 
@@ -42,12 +43,12 @@ class Gauge:
 
     def __init__(self) -> None:
         self._readings: deque[Reading] = deque(maxlen=KEPT)
-        self._connected: deque[float] = deque(maxlen=100)  # when connections after the first one came
+        self._returned: deque[float] = deque(maxlen=100)  # when encoders came again
 
     def feed(self, reading: Reading) -> None:
         """Once a second."""
-        if self._readings and reading.connections > self._readings[-1].connections > 0:
-            self._connected.append(reading.at)
+        if self._readings and reading.returns > self._readings[-1].returns:
+            self._returned.append(reading.at)
         self._readings.append(reading)
 
     def measure(self) -> Measures | None:
@@ -74,10 +75,17 @@ class Gauge:
             jumps=_grown(minute, latest, lambda r: r.jumps),
             silence_ms=_grown(minute, latest, lambda r: r.silence_ms),
             stand_ins=_grown(minute, latest, lambda r: r.stand_ins),
-            reconnects=sum(latest.at - at <= LONG_S for at in self._connected),
+            reconnects=sum(latest.at - at <= LONG_S for at in self._returned),
+            skew_ms=self._skew_ms(),
             audio_missing=_missing(now, latest, lambda r: r.audio_frames),
             video_missing=_missing(now, latest, lambda r: r.video_frames),
         )
+
+    def _skew_ms(self) -> int | None:
+        """Sound often comes in lumps of 200 ms, and lags by so much until the next."""
+        latest = self._readings[-1]
+        seen = [each.skew_ms for each in self._readings if each.skew_ms is not None and latest.at - each.at < NOW_S]
+        return min(seen, key=abs, default=None)
 
     def _ago(self, seconds: float) -> Reading:
         """The newest reading at least so old, else the oldest."""

@@ -31,7 +31,8 @@ class Health:
     pollers: Pollers = field(default_factory=Pollers)
     faults: deque[Fault] = field(default_factory=lambda: deque(maxlen=ERRORS_KEPT))
     measures: Measures | None = None  # None while nobody publishes
-    connections: int = 0  # publishers that have been on air
+    turns: int = 0  # times that a publisher was put on air
+    returns: int = 0  # times that one came again
     fillers: int = 0  # times that a slate stood in for them
 
     def feed(self, reading: Reading | None, now: float, wall_ms: int) -> list[News]:

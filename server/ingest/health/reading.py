@@ -35,7 +35,7 @@ class Reading:
     jumps: int = 0  # of the clock, and changes of configuration
     silence_ms: int = 0  # put in for missing sound
     stand_ins: int = 0  # key frames shown again for missing pictures
-    connections: int = 0
+    returns: int = 0  # times that an encoder came again
     announced_frame_rate: float | None = None
     announced_bitrate: float | None = None  # bits a second, pictures and sound
     codec: str = ""  # of the pictures

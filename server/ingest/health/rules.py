@@ -107,12 +107,12 @@ RULES = (
     Rule("bitrate-low", _bitrate, "Bit rate {value:.0f} % of what you announced."),
     Rule(
         "audio-behind",
-        lambda m: _over(-m.latest.skew_ms if m.latest.skew_ms is not None else None, SKEW_MS),
+        lambda m: _over(-m.skew_ms if m.skew_ms is not None else None, SKEW_MS),
         "Sound is {value:.0f} ms behind the pictures.",
     ),
     Rule(
         "audio-ahead",
-        lambda m: _over(m.latest.skew_ms, SKEW_MS),
+        lambda m: _over(m.skew_ms, SKEW_MS),
         "Sound is {value:.0f} ms ahead of the pictures.",
     ),
     Rule("packets-lost", lambda m: _over(m.loss_percent, LOSS_PERCENT), "{value:.1f} % of packets lost on the way."),

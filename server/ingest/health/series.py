@@ -52,7 +52,7 @@ def _point(at_ms: int, measures: Measures | None, playlists: int) -> Point:
         round(measures.bitrate) if measures.bitrate is not None else None,
         measures.frame_rate,
         measures.key_interval_s,
-        measures.latest.skew_ms,
+        measures.skew_ms,
         link.rtt_ms if link else None,
         measures.loss_percent,
         measures.dropped + measures.late_audio,

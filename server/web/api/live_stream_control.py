@@ -12,7 +12,7 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir
 from server.ingest.switch import Role
 from server.web.api.live_stream_shapes import LiveStreamAnswer, answer
-from server.web.api.live_stream_warnings import HealthFault, HealthWarning, faults, warned
+from server.web.api.live_stream_warnings import HealthFault, HealthWarning, faults, fraction, warned
 from server.web.api.live_streams import find
 from server.web.shapes import Answer, Body, Moment
 from server.web.typed import Call, Operations
@@ -204,10 +204,10 @@ def _rehearsal(broadcasts: Broadcasts, row: LiveStream) -> RehearsalAnswer:
         protocol=found.protocol,
         encoder=found.facts.encoder if found.facts else "",
         video_codec=measures.latest.codec if measures else "",
-        frame_rate=measures.frame_rate if measures else None,
+        frame_rate=fraction(measures.frame_rate) if measures else None,
         bitrate=round(measures.bitrate) if measures and measures.bitrate is not None else None,
-        key_frame_interval=measures.key_interval_s if measures else None,
-        skew=measures.latest.skew_ms if measures else None,
+        key_frame_interval=fraction(measures.key_interval_s) if measures else None,
+        skew=measures.skew_ms if measures else None,
         warnings=warned(found.warnings),
         errors=faults(found.faults),
     )

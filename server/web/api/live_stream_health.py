@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
 from server import clock
 from server.catalog.models import LiveStream
@@ -13,7 +14,7 @@ from server.ingest.health.series import BUCKET_S
 from server.ingest.on_air import OnAir, Publisher, Stage
 from server.web.api.live_stream_control import BROADCASTS
 from server.web.api.live_stream_ladder import LadderHealth, ladder_health
-from server.web.api.live_stream_warnings import HealthFault, HealthWarning, faults, moment, warned
+from server.web.api.live_stream_warnings import HealthFault, HealthWarning, faults, fraction, moment, warned
 from server.web.api.live_streams import find
 from server.web.shapes import Answer, Moment
 from server.web.typed import Call, Operations
@@ -133,9 +134,9 @@ async def health(call: Call, live_stream_id: str) -> HealthAnswer:
         audio=_audios(publisher) if publisher else [],
         bitrate=_whole(measures.bitrate) if measures else None,
         bitrate_last_minute=_whole(measures.bitrate_minute) if measures else None,
-        skew=measures.latest.skew_ms if measures else None,
-        round_trip=measures.latest.link.rtt_ms if measures and measures.latest.link else None,
-        packet_loss=measures.loss_percent if measures else None,
+        skew=measures.skew_ms if measures else None,
+        round_trip=fraction(measures.latest.link.rtt_ms) if measures and measures.latest.link else None,
+        packet_loss=fraction(measures.loss_percent) if measures else None,
         playlists=known.pollers.count(clock.monotonic()),
         counts=_counts(measures) if measures else None,
         ladder=ladder_health(call.request.app, stage.broadcast_id) if isinstance(stage, OnAir) else None,
@@ -153,11 +154,11 @@ async def series(call: Call, live_stream_id: str) -> HealthSeries:
         HealthPoint(
             at=moment(point.at_ms),
             bitrate=point.bitrate,
-            frame_rate=point.frame_rate,
-            key_frame_interval=point.key_interval_s,
+            frame_rate=fraction(point.frame_rate),
+            key_frame_interval=fraction(point.key_interval_s),
             skew=point.skew_ms,
-            round_trip=point.rtt_ms,
-            packet_loss=point.loss_percent,
+            round_trip=fraction(point.rtt_ms),
+            packet_loss=fraction(point.loss_percent),
             dropped=point.dropped,
             playlists=point.playlists,
         )
@@ -203,8 +204,8 @@ def _videos(publisher: Publisher, measures: Measures | None) -> list[VideoHealth
             codec=config.codec,
             width=config.width,
             height=config.height,
-            frame_rate=measures.frame_rate if measures and track == "video" else None,
-            key_frame_interval=measures.key_interval_s if measures and track == "video" else None,
+            frame_rate=fraction(measures.frame_rate) if measures and track == "video" else None,
+            key_frame_interval=fraction(measures.key_interval_s) if measures and track == "video" else None,
             language=config.language,
         )
         for track, config in publisher.configs.items()
@@ -237,7 +238,7 @@ def _counts(measures: Measures) -> HealthCounts:
         repaired=latest.repaired,
         silence=latest.silence_ms,
         repeated=latest.stand_ins,
-        reconnects=max(0, latest.connections - 1),
+        reconnects=latest.returns,
         packets_lost=latest.link.lost if latest.link else None,
         packets_dropped=latest.link.dropped if latest.link else None,
     )
@@ -248,4 +249,4 @@ def _whole(number: float | None) -> int | None:
 
 
 def _rounded(counters: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 3) for name, value in counters.items()}
+    return {to_camel(name): round(value, 3) for name, value in counters.items()}

@@ -31,5 +31,10 @@ def faults(found: Iterable[Fault]) -> list[HealthFault]:
     return [HealthFault(at=moment(each.at_ms), message=each.text) for each in reversed(list(found))]
 
 
+def fraction(number: float | None) -> float | None:
+    """No more digits than mean something."""
+    return None if number is None else round(number, 2)
+
+
 def moment(wall_ms: int) -> datetime:
     return datetime.fromtimestamp(wall_ms / 1000, UTC)

@@ -103,6 +103,7 @@ async def test_the_primary_takes_back_once_it_is_steady(studio: Studio) -> None:
     assert (on_air.publisher, on_air.standby) == (again, backup)
     assert on_air.stream.has_video
     assert (await events(studio, on_air)).count("ingest.switched") == 2
+    assert on_air.health.returns == 1
 
 
 async def test_a_switch_that_does_not_come_is_an_interruption(

@@ -36,7 +36,7 @@ async def test_a_reading_of_what_is_on_air(studio: Studio) -> None:
     assert (found.video_frames, found.audio_frames, found.has_video, found.has_audio) == (75, 75, True, True)
     assert found.key_intervals == (2.0,)
     assert (found.announced_frame_rate, found.announced_bitrate, found.link) == (25.0, 1e6, Link(rtt_ms=30))
-    assert (found.codec[:4], found.connections, found.jumps) == ("avc1", 1, 0)
+    assert (found.codec[:4], found.returns, found.jumps) == ("avc1", 0, 0)
     assert found.skew_ms is not None
     assert found.keyless_s < 5
 

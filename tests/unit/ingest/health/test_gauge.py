@@ -13,7 +13,7 @@ def measured(seconds: int, **rates: float) -> Measures:
     gauge = Gauge()
     for second in range(seconds + 1):
         counts: Any = {name: round(rate * second) for name, rate in rates.items()}
-        gauge.feed(Reading(at=1000.0 + second, has_video=True, connections=1, **counts))
+        gauge.feed(Reading(at=1000.0 + second, has_video=True, **counts))
     found = gauge.measure()
     assert found
     return found
@@ -79,10 +79,22 @@ def test_loss_is_of_the_minute_and_a_new_connection_counts_from_its_start() -> N
 def test_reconnections_are_counted_over_ten_minutes() -> None:
     gauge = Gauge()
     counts = []
-    for at, connections in [(0, 1), (1, 1), (2, 2), (3, 3), (603, 3), (604, 4)]:
-        gauge.feed(Reading(at=float(at), connections=connections))
+    for at, returns in [(0, 0), (1, 0), (2, 1), (3, 2), (603, 2), (604, 3)]:
+        gauge.feed(Reading(at=float(at), returns=returns))
         found = gauge.measure()
         assert found
         counts.append(found.reconnects)
 
     assert counts == [0, 0, 1, 2, 1, 1]
+
+
+def test_sound_that_comes_in_lumps_is_not_late() -> None:
+    gauge = Gauge()
+    skews = []
+    for at, skew_ms in enumerate([None, -213, -20, -210, -190, -205, -201, -220, -230, 250]):
+        gauge.feed(Reading(at=float(at), skew_ms=skew_ms))
+        found = gauge.measure()
+        assert found
+        skews.append(found.skew_ms)
+
+    assert skews == [None, -213, -20, -20, -20, -20, -20, -190, -190, -201]

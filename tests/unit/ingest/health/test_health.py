@@ -22,9 +22,9 @@ def test_warnings_come_and_go_with_the_publisher() -> None:
 
 def test_readings_of_another_publisher_go_on() -> None:
     health = Health()
-    health.feed(Reading(at=1.0, connections=1), 1.0, 1000)
+    health.feed(Reading(at=1.0), 1.0, 1000)
     health.feed(None, 2.0, 2000)
-    health.feed(replace(Reading(at=3.0), connections=2), 3.0, 3000)
+    health.feed(replace(Reading(at=3.0), returns=1), 3.0, 3000)
 
     assert health.measures
     assert health.measures.reconnects == 1

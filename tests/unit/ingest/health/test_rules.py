@@ -10,12 +10,12 @@ from server.ingest.health.reading import Link, Reading
 from server.ingest.health.rules import RULES, warnings
 
 WELL = Reading(
-    at=100.0, has_video=True, has_audio=True, keyless_s=1.0, skew_ms=20, announced_frame_rate=30.0,
+    at=100.0, has_video=True, has_audio=True, keyless_s=1.0, announced_frame_rate=30.0,
     announced_bitrate=3e6, codec="avc1.64001f", link=Link(rtt_ms=40, latency_ms=200),
 )  # fmt: skip
 FINE = Measures(
     WELL, frame_rate=30.0, bitrate=3e6, bitrate_minute=2.9e6, key_interval_s=2.0, key_shortest_s=2.0,
-    key_longest_s=2.0, loss_percent=0.2,
+    key_longest_s=2.0, loss_percent=0.2, skew_ms=20,
 )  # fmt: skip
 
 # code, what is different of the reading, of the measures, sentence
@@ -38,8 +38,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "Measured 18 pictures a second of 30 announced: the encoder may be overloaded.",
     ),
     ("bitrate-low", {}, {"bitrate_minute": 0.36e6}, "Bit rate 12 % of what you announced."),
-    ("audio-behind", {"skew_ms": -300}, {}, "Sound is 300 ms behind the pictures."),
-    ("audio-ahead", {"skew_ms": 250}, {}, "Sound is 250 ms ahead of the pictures."),
+    ("audio-behind", {}, {"skew_ms": -300}, "Sound is 300 ms behind the pictures."),
+    ("audio-ahead", {}, {"skew_ms": 250}, "Sound is 250 ms ahead of the pictures."),
     ("packets-lost", {}, {"loss_percent": 2.13}, "2.1 % of packets lost on the way."),
     (
         "packets-dropped",
@@ -92,7 +92,7 @@ def test_every_rule_has_a_case() -> None:
         Measures(Reading(at=1.0)),
         replace(FINE, latest=replace(WELL, has_video=False, codec="", keyless_s=60.0), frame_rate=None),
         replace(FINE, frame_rate=27.0, bitrate_minute=1.5e6, key_interval_s=4.1, loss_percent=0.99, repaired=9),
-        replace(FINE, latest=replace(WELL, codec="vp09.00.10.08", skew_ms=-199)),
+        replace(FINE, latest=replace(WELL, codec="vp09.00.10.08"), skew_ms=-199),
     ],
     ids=["fine", "nothing known", "sound alone", "just so", "VP9"],
 )

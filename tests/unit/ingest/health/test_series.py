@@ -5,8 +5,8 @@ from server.ingest.health.reading import Link, Reading
 from server.ingest.health.series import BUCKET_S, BUCKETS, Series
 
 MEASURES = Measures(
-    Reading(at=1.0, skew_ms=12, link=Link(rtt_ms=40.0)), frame_rate=25.0, bitrate=1e6 + 0.4, key_interval_s=2.0,
-    loss_percent=0.5, dropped=1, late_audio=2,
+    Reading(at=1.0, link=Link(rtt_ms=40.0)), frame_rate=25.0, bitrate=1e6 + 0.4, key_interval_s=2.0,
+    loss_percent=0.5, skew_ms=12, dropped=1, late_audio=2,
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ async def test_all_that_is_measured(desk: Desk) -> None:
     live = await desk.live()
     connection = await desk.on_air(live)
     connection.known = Facts(
-        "OBS", "192.0.2.1", 30.0, 2.5e6, Link(rtt_ms=41.5, latency_ms=200, received=990, lost=10), {"rttMs": 41.50001}
+        "OBS", "192.0.2.1", 30.0, 2.5e6, Link(rtt_ms=41.5, latency_ms=200, received=990, lost=10), {"rtt_ms": 41.50001}
     )
     on_air = desk.broadcasts.get(live["liveStreamId"])
     assert on_air
