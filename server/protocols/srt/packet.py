@@ -35,6 +35,7 @@ SEQUENCE_MASK = 0x7FFF_FFFF
 TIMESTAMP_MASK = 0xFFFF_FFFF
 
 _HALF = 0x4000_0000
+_NO_CONTENT = bytes(4)
 
 
 def distance(later: int, earlier: int) -> int:
@@ -45,8 +46,12 @@ def distance(later: int, earlier: int) -> int:
 def control(
     kind: int, destination: int, timestamp: int, info: int = 0, content: bytes = b"", subtype: int = 0
 ) -> bytes:
-    """A control packet. `timestamp` is cut to 32 bits."""
-    return HEADER.pack(CONTROL | kind << 16 | subtype, info, timestamp & TIMESTAMP_MASK, destination) + content
+    """A control packet. `timestamp` is cut to 32 bits.
+
+    Without content it gets a word of zeros: libsrt sends one, and drops packets without (seen with 1.5.7).
+    """
+    header = HEADER.pack(CONTROL | kind << 16 | subtype, info, timestamp & TIMESTAMP_MASK, destination)
+    return header + (content or _NO_CONTENT)
 
 
 def pack_ranges(ranges: Iterable[tuple[int, int]]) -> bytes:

@@ -29,6 +29,12 @@ def test_a_control_packet_cuts_its_timestamp() -> None:
     assert struct.unpack(">HHIII4s", built) == (0xFFFF, 3, 7, 5, 9, b"abcd")
 
 
+def test_a_control_packet_is_never_empty() -> None:
+    """libsrt 1.5.7 drops those: keep-alives, shutdowns and answers to acknowledgements carry a word of zeros."""
+    for kind in (packet.KEEPALIVE, packet.SHUTDOWN, packet.ACKACK):
+        assert packet.control(kind, 9, 0)[16:] == bytes(4)
+
+
 def test_ranges_as_appendix_a_has_them() -> None:
     packed = pack_ranges([(5, 5), (7, 9), (TOP, 1)])
     assert packed.hex() == "00000005" "80000007" "00000009" "ffffffff" "00000001"
