@@ -199,9 +199,16 @@ def test_a_session_in_single_bytes_is_the_same_session(name: str) -> None:
     assert _read(SESSIONS[name].chunks, 1) == _read(SESSIONS[name].chunks)
 
 
-def _read_all_it_can(data: bytes, cuts: list[int]) -> tuple[list[Message], str]:
+class Stepwise(ChunkReader):
+    """Reads no message in one go."""
+
+    def _take_whole(self, data: bytes, view: memoryview, at: int) -> None:
+        return None
+
+
+def _read_all_it_can(data: bytes, cuts: list[int], reader: ChunkReader | None = None) -> tuple[list[Message], str]:
     """Messages up to the error, and the error's text."""
-    reader, messages = ChunkReader(), list[Message]()
+    reader, messages = reader or ChunkReader(), list[Message]()
     try:
         for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
             messages.extend(reader.receive(data[start:end]))
@@ -230,8 +237,36 @@ def test_broken_sessions_end_alike_in_any_pieces(
 
     whole = _read_all_it_can(data, [])
     pieces = _read_all_it_can(data, sorted(int(cut * last) for cut in cuts))
+    steps = _read_all_it_can(data, [], Stepwise())
 
-    assert whole == pieces
+    assert whole == pieces == steps
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([4, 6, 63, 64]),
+            st.integers(0, 3),
+            st.sampled_from([0, 33, 1000, 1001, 0xFFFFFE, 0xFFFFFF, 1 << 25]),
+            st.sampled_from([AUDIO, VIDEO, DATA, COMMAND, SET_CHUNK_SIZE]),
+            st.integers(0, 700),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from([1, 100, 128, 4096]),
+)
+def test_messages_taken_whole_are_those_taken_in_steps(
+    rows: list[tuple[int, int, int, int, int]], size: int
+) -> None:
+    data = b"".join(split(2, 0, 0, (SET_CHUNK_SIZE, 0, size.to_bytes(4, "big")), 128))
+    for chunk_stream, kind, time, type_, length in rows:
+        payload = size.to_bytes(4, "big") if type_ == SET_CHUNK_SIZE else BODY[:length]
+        data += b"".join(split(chunk_stream, kind, time, (type_, 1, payload), size))
+
+    assert _read_all_it_can(data, []) == _read_all_it_can(data, [], Stepwise())
+    for end in range(1, len(data), max(1, len(data) // 7)):
+        assert _read_all_it_can(data[:end], []) == _read_all_it_can(data[:end], [], Stepwise())
 
 
 @settings(deadline=None)
