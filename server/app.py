@@ -47,6 +47,8 @@ from server.recorder.edges import Edges
 from server.recorder.retention import Retention, Rule
 from server.recorder.to_vod import Recorder
 from server.recorder.upkeep import Upkeep
+from server.restream.restreams import Restreams
+from server.restream.restreams import Whose as Restreamed
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
 from server.storage.layout import Layout
@@ -61,6 +63,7 @@ from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.web import application, dash, embed, tus
 from server.web.api import clips, live_stream_control, live_stream_health, live_stream_slate
+from server.web.api import restreams as restream_targets
 from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
 from server.web.application import Application
@@ -178,6 +181,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     lateness = "From the end of a part's media to its publication."
     late = metrics.histogram("sluice_part_lateness_seconds", lateness, LATE_S)
     ladders = await stack.enter_async_context(Ladders(database, config.live))
+    restreams = await stack.enter_async_context(Restreams(database, config.live))
 
     def part_out(end_ms: int) -> None:
         late(max(0, clock.wall_ms() - end_ms) / 1000)
@@ -186,8 +190,11 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         whose = Whose(stream.project_id, stream.id, on_air.broadcast_id)
         if ladder := ladders.begin(on_air.renditions, whose, on_air.packager):
             on_air.stream.attach(ladder)
+        restreamed = Restreamed(stream.project_id, stream.id, on_air.broadcast_id)
+        restreams.begin(restreamed, stream.restreams, on_air.stream)
 
     async def over(on_air: OnAir) -> None:
+        restreams.finish(on_air.live_stream_id, on_air.broadcast_id)
         await ladders.finish(on_air.broadcast_id)
 
     slates = Slates(layout, children)
@@ -230,6 +237,10 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         _in_background(slates.remove(stream.id))
         _in_background(broadcasts.deleted(stream.id))
 
+    def live_stream_changed(stream: LiveStream) -> None:
+        schedules.changed(stream)
+        restreams.changed(stream.id, stream.restreams)
+
     async def complete(live_stream_id: str) -> None:
         await broadcasts.complete(live_stream_id)
 
@@ -260,7 +271,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
         on_video_deleted=video_deleted,
         on_live_stream_deleted=live_stream_deleted,
-        on_live_stream_changed=schedules.changed,
+        on_live_stream_changed=live_stream_changed,
         complete_live_stream=complete,
     )
     watching = Watching(assets, tokens, revocations, broadcasts, watched, posters, layout, PLAYER)
@@ -270,6 +281,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app[live_stream_control.BROADCASTS] = broadcasts
         app[live_stream_slate.SLATES] = slates
         app[LADDERS] = ladders
+        app[restream_targets.RESTREAMS] = restreams
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
         app[clips.CLIPS] = Clips(database, layout, recorder, upkeep, jobs.enqueue)
@@ -279,9 +291,10 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app.on_shutdown.append(live.let_go)
 
     _watch(metrics, broadcasts, listener, srt_listener, store, jobs, uploads, database)
-    beside = (source_uploads, clips, live_stream_control, live_stream_health, live_stream_slate)
+    beside = (source_uploads, restream_targets, clips, live_stream_control, live_stream_health, live_stream_slate)
     more = [one.operations for one in beside]
     _watch_ladders(metrics, ladders)
+    _watch_restreams(metrics, restreams)
     app = application.build(services, more, [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)
@@ -456,6 +469,16 @@ def _watch_ladders(metrics: Metrics, ladders: Ladders) -> None:
     watch("counter", "sluice_ladder_pictures_dropped", "Pictures that transcoders had no room for.",
           lambda: ladders.dropped)  # fmt: skip
     watch("gauge", "sluice_ladder_behind_seconds", "Of the slowest live rendition.", lambda: ladders.behind_s)
+
+
+def _watch_restreams(metrics: Metrics, restreams: Restreams) -> None:
+    watch = metrics.watch
+    watch("gauge", "sluice_restreams", "Targets of what is on air.", restreams.states, "state")
+    watch("counter", "sluice_restream_bytes", "Bytes sent to targets.", lambda: restreams.sent)
+    watch("counter", "sluice_restream_samples_dropped", "Samples that targets did not take in time.",
+          lambda: restreams.dropped)  # fmt: skip
+    watch("counter", "sluice_restream_failures", "Connections to targets that failed.", lambda: restreams.failures)
+    watch("counter", "sluice_restream_untold", "Changes of targets without an event.", lambda: restreams.untold)
 
 
 # --- commands beside the server

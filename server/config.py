@@ -133,6 +133,10 @@ class LiveConfig(Section):
     encoder: LiveEncoder = Field(
         "libx264", description="Encoder of lower live renditions; auto takes hardware that works, else libx264."
     )
+    max_restreams: int = Field(5, ge=0, le=50, description="Targets that one live stream may be restreamed to.")
+    private_addresses: bool = Field(
+        True, description="Whether targets of restreaming and pulled sources may be in private networks."
+    )
     retention_days: float | None = Field(
         None, gt=0, description="Recordings older than this are deleted; a live stream's own rule goes before it."
     )

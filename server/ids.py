@@ -16,6 +16,7 @@ PREFIXES = {
     "video": "vi",
     "live stream": "li",
     "broadcast": "br",
+    "restream": "rs",
     "upload": "up",
     "upload token": "to",
     "playback id": "pb",

@@ -16,7 +16,7 @@ from server.protocols.rtmp import command as commands
 from server.protocols.rtmp.chunk import ChunkReader, ChunkWriter
 from server.protocols.rtmp.client_handshake import ClientHandshake
 from server.protocols.rtmp.command import Command
-from server.protocols.rtmp.errors import LimitError, RtmpError
+from server.protocols.rtmp.errors import CommandError, LimitError, RtmpError
 from server.protocols.rtmp.events import Media, Metadata
 from server.protocols.rtmp.limits import DEFAULT_LIMITS, Limits
 from server.protocols.rtmp.message import (
@@ -248,7 +248,10 @@ class Client:
         self._decodes -= 1
         if self._commands > self._limits.commands or self._decodes < 0:
             raise LimitError("more commands than a server has reason to send")
-        command = commands.read_command(message)
+        try:
+            command = commands.read_command(message)
+        except CommandError:
+            return  # ffmpeg as a server sends onFCPublish without a transaction number
         name, state = command.name, self.state
         action = TABLE.get((name, state, command.transaction)) or TABLE.get((name, state, None))
         if action is not None:

@@ -3,53 +3,22 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from server.catalog.models import LiveStream
 from server.config import LatencyMode
 from server.web import asset_urls
 from server.web.api.renditions import Rendition, RenditionsChoice, renditions, renditions_column
+from server.web.api.restream_shapes import Restream, RestreamBody, restream
 from server.web.api.schemas import TAGS_LIMIT, Metadata, MetadataList, pairs
 from server.web.pagination import PageQuery, Pagination
-from server.web.shapes import ABSENT, Answer, Body, Changes, Moment, PlayerId, Tag, Text, Title
+from server.web.shapes import ABSENT, Answer, Body, Changes, Moment, PlayerId, Tag, Title
 from server.web.typed import Call
 
-RESTREAMS_LIMIT = 5  # as in the dialect
+RESTREAMS_LIMIT = 50  # the setting live.max_restreams is lower: the dialect's 5, as a rule
 RECONNECT_LIMIT_S = 1800
-RTMP_URL = "^rtmps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9]"  # for the document; `_rtmp_url` is what checks
 APPLICATION = "live"  # in rtmp://host/live; any is accepted
-
-
-def _rtmp_url(text: str) -> str:
-    try:
-        url = urlsplit(text)
-    except ValueError:
-        url = urlsplit("")
-    if url.scheme not in ("rtmp", "rtmps") or not url.hostname:
-        raise PydanticCustomError(
-            "rtmp_url", "RTMP URL should have the following format: [rtmp|rtmps]://[host]/[app name]."
-        )
-    if not url.path.strip("/"):
-        raise PydanticCustomError("rtmp_app", "Missing app name: [rtmp|rtmps]://[host]/[app name].")
-    return text
-
-
-class RestreamBody(Body):
-    name: Title
-    server_url: Annotated[
-        Text,
-        StringConstraints(max_length=2000),
-        AfterValidator(_rtmp_url),
-        Field(json_schema_extra={"pattern": RTMP_URL, "examples": ["rtmp://a.example.com/app"]}),
-    ]
-    stream_key: Title
-
-
-class Restream(Answer):
-    name: str
-    server_url: str
-    stream_key: str
 
 
 class RetentionBody(Body):
@@ -239,7 +208,7 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         public=row.public,
         player_id=row.player_id,
         broadcasting=row.state == "broadcasting",
-        restreams=[Restream.model_validate(one) for one in row.restreams],
+        restreams=[restream(one) for one in row.restreams],
         assets=LiveStreamAssets(
             hls=urls.hls, dash=urls.dash, iframe=urls.iframe, player=urls.player, thumbnail=urls.thumbnail
         ),

@@ -1,6 +1,8 @@
 """Live streams: make, list, show, change, delete; end the broadcast on air; their playback tokens."""
 
-from server.catalog import events, live_streams
+from typing import Any
+
+from server.catalog import events, live_streams, restreams
 from server.catalog.database import Transaction
 from server.catalog.models import LiveStream
 from server.errors import Problem
@@ -27,6 +29,7 @@ async def create(call: Call, body: LiveStreamCreation) -> LiveStreamAnswer:
     defaults = call.services.live
     values = columns(body, set(LiveStreamCreation.model_fields))
     values["latency_mode"] = body.latency_mode or defaults.latency_mode
+    values["restreams"] = _restreams(call, [], values["restreams"])
     if body.reconnect_window is None:
         values["reconnect_window_s"] = defaults.reconnect_window_s
     row = LiveStream(project_id=call.project_id, stream_key=live_streams.new_stream_key(), **values)
@@ -58,6 +61,8 @@ async def change(call: Call, live_stream_id: str, body: LiveStreamChanges) -> Li
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, live_stream_id)
         values = columns(body, body.model_fields_set)
+        if "restreams" in values:
+            values["restreams"] = _restreams(call, row.restreams, values["restreams"])
         for name, value in values.items():
             setattr(row, name, value)
         payload = {"liveStreamId": row.id, "changed": sorted(values)}
@@ -118,3 +123,11 @@ async def find(transaction: Transaction, call: Call, live_stream_id: str) -> Liv
     if row is None:
         raise Problem("resource-not-found", name="liveStreamId")
     return row
+
+
+def _restreams(call: Call, known: list[restreams.Entry], wanted: Any) -> list[restreams.Entry]:
+    """As they are kept. Raises Problem."""
+    limit = call.services.live.max_restreams
+    if len(wanted) > limit:
+        raise Problem("invalid-attribute", f"A live stream has {limit} restream targets at most.", name="restreams")
+    return restreams.merged(known, wanted)

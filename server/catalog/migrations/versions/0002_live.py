@@ -7,6 +7,7 @@ Follows: 0001
 import sqlalchemy as sa
 from alembic import op
 
+from server import ids
 from server.catalog import types
 
 revision = "0002"
@@ -34,6 +35,18 @@ def upgrade() -> None:
 
     with op.batch_alter_table("videos", schema=None) as batch_op:
         batch_op.add_column(sa.Column("segments", types.Json(), nullable=True))
+
+    _name_restreams()
+
+
+def _name_restreams() -> None:
+    """Targets of restreaming get ids."""
+    table = sa.table("live_streams", sa.column("id", sa.String), sa.column("restreams", types.Json()))
+    connection = op.get_bind()
+    for stream_id, entries in connection.execute(sa.select(table.c.id, table.c.restreams)).all():
+        named = [{"restreamId": ids.new("rs"), "enabled": True, **entry} for entry in entries]
+        if entries:
+            connection.execute(table.update().where(table.c.id == stream_id).values(restreams=named))
 
 
 def downgrade() -> None:

@@ -91,8 +91,27 @@ async def test_everything_that_can_be_said_is_kept(client: Client) -> None:
     made = await json_of(client, "POST", "/live-streams", 200, WHOLE)
     shown = await json_of(client, "GET", f"/live-streams/{made['liveStreamId']}", 200)
 
+    assert made["restreams"] == shown["restreams"]
     for name, value in WHOLE.items():
-        assert made[name] == shown[name] == value
+        assert told(made)[name] == told(shown)[name] == value
+
+
+def told(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without what the server says of targets by itself."""
+    own = {"restreamId", "enabled"}
+    bare = [{name: value for name, value in each.items() if name not in own} for each in answer["restreams"]]
+    return {**answer, "restreams": bare}
+
+
+async def test_a_target_keeps_its_id_where_the_list_is_given_again(client: Client) -> None:
+    made = await json_of(client, "POST", "/live-streams", 200, WHOLE)
+    first, second = made["restreams"]
+    assert first["restreamId"] != second["restreamId"]
+    renamed = {**YOUTUBE, "name": "another name"}
+    path = f"/live-streams/{made['liveStreamId']}"
+    (kept, new) = (await json_of(client, "PATCH", path, 200, {"restreams": [renamed, YOUTUBE]}))["restreams"]
+    assert kept == {**first, "name": "another name"}
+    assert new["restreamId"] not in (first["restreamId"], second["restreamId"])
 
 
 async def test_renditions_by_a_word_or_a_list(client: Client) -> None:
