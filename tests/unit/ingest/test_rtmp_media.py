@@ -1,8 +1,11 @@
 """From tags to tracks: the names of tracks, what is dropped, and when a publisher is told."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.formats.sample import TrackConfig
 from server.ingest.rtmp_media import HOLD_BYTES, HOLD_MS, MAX_BROKEN, Rejected, RtmpMedia
@@ -306,3 +309,26 @@ def test_names_of_tracks_come_with_the_metadata(media: RtmpMedia, sink: FakeSink
         "audio3": ("fr", ""),
         "audio4": ("", ""),
     }
+
+
+RECORDS = [AVC_CONFIG, AAC_CONFIG, b"\x90ac-3", b"\x90OpusOpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0"]
+HEADS = [b"\x17\x01\0\0\0", b"\x91hvc1\0\0\0", b"\xa3av01", b"\x93vp09", b"\x96\x11avc1", b"\x91Opus", b"\x95\x21"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(),
+            st.integers(0, (1 << 32) - 1),
+            st.sampled_from(RECORDS) | st.builds(bytes.__add__, st.sampled_from(HEADS), st.binary(max_size=20)),
+        ),
+        max_size=20,
+    )
+)
+def test_any_tags_in_any_order_are_taken_or_counted_or_told(tags: list[tuple[bool, int, bytes]]) -> None:
+    sink = FakeSink()
+    media = RtmpMedia(sink)
+    with suppress(Rejected):
+        for is_video, timestamp, body in tags:
+            media.video(timestamp, body) if is_video else media.audio(timestamp, body)
+    assert set(sink.frames) <= set(sink.configs), "frames of a track that was not configured"
