@@ -6,7 +6,7 @@ retransmission, drop after latency, keep-alive, idle timeout, limits, statistics
 Must not know: who may publish or play what (the caller of this package answers ConnectionRequested), what is in a
 message (MPEG-TS, as a rule), asyncio, sockets.
 
-    packet → handshake · key_material → receiver · sender → connection → listener | caller → events
+    packet → handshake · key_material → receiver · sender → agreement → connection → listener | caller → events
 
 Time is an int in microseconds of any clock that never goes back; the same clock in every call of one object.
 Not spoken: HSv4, rendezvous, file mode, bonding, packet filters (FEC); peers that ask for one are refused.

@@ -76,7 +76,10 @@ def agree_keys(message: bytes, passphrase: str, min_key_bits: int, limits: Limit
 
 
 def make_keys(keyring: Keyring, ciphers: dict[int, StreamCipher], salt: bytes, limits: Limits) -> Keys:
-    """To begin with: libsrt's way is that both directions use the caller's key until one refreshes its own."""
+    """To begin with: libsrt's way is that both directions use the caller's key until one refreshes its own.
+
+    Both also number alike, so that two sides that both sent would share a key stream; live media goes one way.
+    """
     first = EVEN if EVEN in ciphers else ODD
     size = len(ciphers[first].key)
     return Keys(
