@@ -1,4 +1,4 @@
-"""Bytes to values and back: FLV, AMF0, AVC, AAC, fMP4, M3U8.
+"""Bytes to values and back: containers (FLV, MPEG-TS, fMP4), playlists (M3U8, MPD), codecs' records and headers, AMF0.
 
 No clock, no disk, no event loop; a function here can be called with any bytes and raises only its own error.
 """
