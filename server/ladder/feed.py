@@ -29,6 +29,7 @@ class Feed:
     def __init__(self) -> None:
         self.dropped = 0  # pictures left out
         self.wishes: Sequence[Wish] = ()  # told with the next configuration
+        self.reached_ms = 0  # presentation time of the latest picture sent, on the output clock
         self.flushes = 0  # asked for so far; the child says each back
         self._child: Child | None = None
         self._config: VideoConfig | None = None
@@ -79,6 +80,7 @@ class Feed:
         if not self._told:
             self._told = True
             child.send(Config(0, self._generation, self._facts(config), config.sample_entry))
+        self.reached_ms = max(self.reached_ms, -(-sample.pts * 1000 // config.timescale))
         child.send(Unit(0, sample.pts, sample.dts, sample.key, sample.data))
 
     def flush(self) -> None:

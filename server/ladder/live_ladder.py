@@ -77,6 +77,7 @@ class LiveLadder(Feed):
         self._transcoder: Transcoder | None = None
         self._names: dict[int, str] = {}  # of the child's tracks
         self._configs: dict[str, tuple[int, VideoConfig]] = {}  # what viewers were told, and of which generation
+        self._last: dict[str, int] = {}  # decode time of each rendition's last picture, ticks
         self._flushed = 0
         self._news = asyncio.Event()
 
@@ -94,6 +95,10 @@ class LiveLadder(Feed):
         if self._on_wanted is not None and self.renditions:
             on_wanted, self._on_wanted = self._on_wanted, None
             on_wanted()
+
+    @property
+    def _timescale(self) -> int:
+        return self._config.timescale if self._config else 0
 
     def _choose(self, config: VideoConfig) -> None:
         """What of the wishes this source allows, without what was given up."""
@@ -149,9 +154,8 @@ class LiveLadder(Feed):
 
     def _hear(self, message: Message) -> None:
         match message:
-            case Unit(track, pts, dts, key, data):
-                if (name := self._names.get(track)) is not None:
-                    self._packager.write(name, Sample(dts, pts - dts, key, data))
+            case Unit():
+                self._take(message)
             case Config():
                 self._begin(message)
             case Status(facts):
@@ -163,10 +167,21 @@ class LiveLadder(Feed):
                 self._flushed = number
                 self._news.set()
 
+    def _take(self, unit: Unit) -> None:
+        """A picture of a rendition, where its times are ones that were sent, and grow: strangers' bytes made it."""
+        name = self._names.get(unit.track)
+        if name is None:
+            return
+        _, config = self._configs[name]
+        most = self.reached_ms * config.timescale // 1000
+        if self._last.get(name, -1) < unit.dts <= most and 0 <= unit.pts <= most:
+            self._last[name] = unit.dts
+            self._packager.write(name, Sample(unit.dts, unit.pts - unit.dts, unit.key, unit.data))
+
     def _begin(self, config: Config) -> None:
         """Pictures of a rendition follow."""
         name, timescale = config.facts.get("name"), config.facts.get("timescale")
-        if name not in self.renditions or not isinstance(timescale, int) or timescale <= 0:
+        if name not in self.renditions or timescale != self._timescale:
             return
         try:
             track = video_config(config.extradata, timescale)
@@ -177,6 +192,8 @@ class LiveLadder(Feed):
         if known is not None and known[0] == config.generation and known[1] != track:
             self._give_up(name, "another encoder had to be taken, whose pictures need other parameters")
             return
+        if known is not None and known[1].timescale != timescale:
+            self._last.pop(name, None)
         self._configs[name] = (config.generation, track)
         self._names[config.track] = name
         self._packager.configure(name, track, config.generation)
@@ -220,4 +237,4 @@ class LiveLadder(Feed):
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1 << 53 else 0.0

@@ -64,12 +64,14 @@ def test_renditions_are_cut_alike_live_and_recorded(server: Server) -> None:
     assert set(recorded) == set(on_air)
     for found in (on_air, recorded):
         _same_cuts(found[SOURCE], [found[HIGHER], found[LOWER]])
-    whole = recorded[SOURCE]
-    pictures = [sample.pts for samples in whole.segments for sample in samples]
-    assert sorted(pictures) == [sample.pts for samples in recorded[HIGHER].segments for sample in samples]
+    pictures, made = (
+        sorted(sample.pts for samples in recorded[size].segments for sample in samples) for size in (SOURCE, HIGHER)
+    )
+    assert made == pictures[: len(made)]
+    assert len(pictures) - len(made) <= 2  # what is shown after the last picture that is decoded
     counts = {size: len(media.frame_hashes(each.url)) for size, each in recorded.items()}
-    assert counts[SOURCE] == counts[HIGHER] == len(pictures)
-    assert abs(counts[LOWER] - len(pictures) / 2) <= len(whole.segments)
+    assert (counts[SOURCE], counts[HIGHER]) == (len(pictures), len(made))
+    assert abs(counts[LOWER] - len(pictures) / 2) <= len(recorded[SOURCE].segments) + 1
     rates = [variant.stream_info.bandwidth for variant in whole_master(server, live).playlists]
     assert rates == sorted(rates, reverse=True)
 

@@ -87,6 +87,7 @@ async def test_what_comes_back_is_packaged(make: Make) -> None:
     assert wishes_of(config) == [720, 480, 360]
     assert unit == Unit(0, 0, 0, True, b"picture")
     assert kit.packager.expected == ["720p", "480p", "360p"]
+    kit.ladder.write("video", Sample(3000, 0, False, b"next"))
     child.hear(opened(1, "480p"))
     child.hear(Unit(1, 300, 100, True, b"coded"))
     assert kit.packager.calls == [("configure 0", "480p")]
@@ -115,11 +116,22 @@ async def test_what_nobody_asked_for_is_ignored(make: Make) -> None:
         Config(0, 0, {}, AVCC),
         Dropped("1080p", "no"),
         Status({"behindMs": "late", "damaged": None}),
+        Status({"behindMs": float("nan"), "damaged": float("inf")}),
         Flush(7),
     ):
         child.hear(message)
     assert (kit.packager.calls, kit.packager.samples, kit.events) == ([], {}, [])
     assert kit.ladder.behind_s == 0.0
+
+
+async def test_times_that_were_never_sent_or_do_not_grow_are_ignored(make: Make) -> None:
+    kit = make([Wish(480)])
+    child = await kit.fed()
+    kit.ladder.write("video", Sample(9000, 0, False, b"next"))
+    child.hear(opened(0, "480p"))
+    for pts, dts in [(0, 0), (0, -1), (-1, 1), (9001, 1), (1, 9001), (1 << 62, 1 << 62), (0, 0), (9000, 9000)]:
+        child.hear(Unit(0, pts, dts, False, b"x"))
+    assert [(sample.pts, sample.dts) for sample in kit.packager.samples["480p"]] == [(0, 0), (9000, 9000)]
 
 
 async def test_statistics(make: Make) -> None:
