@@ -82,7 +82,7 @@ class VideoFollower(PictureParts):
         return (self._close(self._not_before, None),)
 
     def flush(self, end: int) -> Sequence[Cut]:
-        cuts = list(self.cut(end, last=True))
+        cuts = list(self.cut(end + self._lengths.slack, last=True))
         while self._ends:
             cuts.append(self._close(self._ends.popleft(), None))
         self._waiting.clear()

@@ -18,7 +18,7 @@ from server.packager.latency import LATENCY_MODES, LatencyMode, LiveSettings
 from server.packager.live_master import live_master
 from server.packager.rendition import Rendition
 from server.packager.renditions import Renditions
-from server.packager.segmenter import Cut
+from server.packager.segmenter import TARGET_SLACK_MS, Cut
 from server.packager.timetable import MasterSegment
 from server.packager.track import Segmenter, Track, usual_frame
 from server.storage.segments import Recovered, SegmentStore
@@ -185,6 +185,8 @@ class LivePackager:
             for track in self._followers:
                 if track.follower is not None and not (final and track.name in TRACKS):
                     at = cut.end * track.config.timescale // master.config.timescale
+                    if final:  # its pictures may be shown later than the master's last one is decoded
+                        at += TARGET_SLACK_MS * track.config.timescale // 1000
                     self._assembly.add(track, track.follower.cut(at, cut.last))
             if cut.last and not final:
                 self._begin_segment(master, cut.end)

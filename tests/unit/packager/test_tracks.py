@@ -13,7 +13,7 @@ from server.packager.live import LivePackager, LiveSettings
 from server.packager.recorded import RecordedRendition, RecordedVideo
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
-from tests.unit.packager.publishing import AUDIO, START_MS, VIDEO, Broadcast, check
+from tests.unit.packager.publishing import AUDIO, START_MS, VIDEO, Broadcast, check, samples_of
 
 SECOND_VIDEO = VideoConfig("avc1.4d401e", 90_000, 640, 360, b"\0\0\0\x08avc1")
 FRENCH = replace(AUDIO, language="fr", title="Français")
@@ -234,6 +234,24 @@ def test_the_end_of_a_broadcast_ends_what_is_behind_at_the_same_number(broadcast
     check(broadcast)
     assert gaps(broadcast, "360p") == [3]
     assert broadcast.packager.renditions["360p"].playlist.text().endswith(b"#EXT-X-ENDLIST\n")
+
+
+@pytest.mark.parametrize("name", ["video2", "360p"])
+def test_pictures_shown_after_the_masters_last_is_decoded_are_kept(broadcast: Broadcast, name: str) -> None:
+    """The master's last picture in order of decoding is shown later than that: its B-frames did not come."""
+    tracks = {"video": VIDEO, "video2": SECOND_VIDEO} if name == "video2" else {"video": VIDEO}
+    Sender(broadcast, tracks).begin().send(3)
+    last = [Sample(at * 90, 0, False, b"last") for at in (3040, 3080)]
+    if name == "360p":
+        broadcast.packager.configure(name, LADDER, 0)
+        made(broadcast, name, ladder(0, 3000))
+        broadcast.stream.interrupt()
+        made(broadcast, name, last)
+    else:
+        made(broadcast, name, last)
+    broadcast.stream.end()
+    check(broadcast)
+    assert samples_of(broadcast, name)[-2:] == [b"last", b"last"]
 
 
 def test_the_rest_of_a_generation_comes_after_the_next_has_begun(broadcast: Broadcast) -> None:
