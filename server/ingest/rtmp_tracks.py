@@ -52,7 +52,10 @@ class VideoTrack:
     def _of_record(self, codec: str, record: bytes) -> VideoConfig | None:
         match codec:
             case "avc1":
-                config = avc.video_config(record)
+                try:
+                    config = avc.video_config(record)
+                except avc.AvcError as error:
+                    return self._disguised(record, error)
                 self._length_size = avc.AvcDecoderConfiguration.parse(record).length_size
                 return config
             case "hvc1":
@@ -65,6 +68,15 @@ class VideoTrack:
             case _:
                 vp9.VpCodecConfiguration.parse(record)
                 return None
+
+    def _disguised(self, record: bytes, error: avc.AvcError) -> VideoConfig:
+        """HEVC under the number of AVC, as encoders sent it before there was one; else the error."""
+        try:
+            config = hevc.video_config(record)
+        except HevcError:
+            raise error from None
+        self._length_size = hevc.HevcDecoderConfiguration.parse(record).length_size
+        return config
 
     def changed_by(self, tag: VideoFrame) -> VideoConfig | None:
         """The new configuration that a key frame brings, if it brings one."""

@@ -141,6 +141,19 @@ def test_another_codec_takes_the_track_over() -> None:
         assert config.codec.startswith(record.codec)
 
 
+def test_hevc_under_the_number_of_avc_is_seen_through() -> None:
+    track = VideoTrack()
+    record, first, *_ = pictures(X265)
+    assert isinstance(record, VideoConfigRecord)
+    assert isinstance(first, VideoFrame)
+    config = track.configure(VideoConfigRecord("avc1", record.record))
+    assert config
+    assert config.codec == "hvc1.1.6.L30.90"
+    disguised = first._replace(codec="avc1")
+    assert track.changed_by(disguised) is None
+    assert (track.codec, track.data(disguised)) == ("avc1", first.data)
+
+
 def test_short_lengths_before_nal_units_are_made_long() -> None:
     track = VideoTrack()
     record, first, *_ = pictures(X264)
