@@ -6,7 +6,7 @@ One that is slow is dropped to a later key frame.
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from server import clock
+from server import clock, log
 from server.formats.amf0 import Value
 from server.formats.flv_tags import (
     AUDIO,
@@ -28,6 +28,10 @@ STALLED_S = 20.0  # a player that reads nothing for so long is let go
 LEAD_MS = 1_000  # time stamps begin here, so that sound from before the first picture has room
 
 TRACKS = ("video", "audio")  # players know no others
+
+FAILED = "the server failed to send it"
+
+_log = log.get("stream")
 ENDED = "the broadcast has ended"
 
 
@@ -81,6 +85,14 @@ class FlvReader:
         pass
 
     def write(self, track: str, sample: Sample) -> None:
+        try:
+            self._write(track, sample)
+        except Exception as error:  # a fault on the way to one reader must not reach the publisher
+            _log.error("a reader failed", exc_info=error)
+            self._configs.clear()
+            self._output.over(FAILED)
+
+    def _write(self, track: str, sample: Sample) -> None:
         config = self._configs.get(track)
         if config is None or not self._may_send(track, sample):
             return

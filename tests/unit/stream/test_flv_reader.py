@@ -184,3 +184,11 @@ def test_real_coded_media_passes_unchanged(reader: FlvReader, player: FakePlayer
         reader.write("audio", sample)
     frames = [tag.data for _, _, tag in player.sent if isinstance(tag, AudioFrame)]
     assert frames == [sample.data for sample in encoded_aac().samples]
+
+
+def test_a_fault_of_ours_ends_one_reader_and_nothing_else(reader: FlvReader, player: FakePlayer) -> None:
+    reader.write("video", picture(0, key=True))
+    reader.write("video", Sample(FRAME, 90_000 * 10_000, False, b"\0"))  # an offset beyond what a tag can say
+    assert player.ended == ["the server failed to send it"]
+    reader.write("video", picture(2, key=True))
+    assert len(player.pictures) == 1
