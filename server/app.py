@@ -29,6 +29,7 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.certificate import Certificate
 from server.ingest.control import controlled
 from server.ingest.on_air import OnAir
+from server.ingest.pulls import Pulls
 from server.ingest.reading import Reading
 from server.ingest.slates import Slates
 from server.jobs.jobs import Jobs
@@ -62,7 +63,7 @@ from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.web import application, dash, embed, tus
-from server.web.api import clips, live_stream_control, live_stream_health, live_stream_slate
+from server.web.api import clips, live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate
 from server.web.api import restreams as restream_targets
 from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
@@ -202,6 +203,8 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         Broadcasts.open(database, store, config.live, recorded, gone, part_out, began, over, slates)
     )
     schedules = await stack.enter_async_context(controlled(database, broadcasts))
+    pulls = Pulls(database, broadcasts, config.live.private_addresses)
+    await stack.enter_async_context(pulls.running())
 
     async def may_read(text: str, token: str, ip: str) -> str | None:
         asset = await assets.find(text, "live")
@@ -233,6 +236,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
 
     def live_stream_deleted(stream: LiveStream) -> None:
         schedules.deleted(stream.id)
+        pulls.deleted(stream.id)
         broadcasts.rehearsals.end(stream.id)
         _in_background(slates.remove(stream.id))
         _in_background(broadcasts.deleted(stream.id))
@@ -240,6 +244,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     def live_stream_changed(stream: LiveStream) -> None:
         schedules.changed(stream)
         restreams.changed(stream.id, stream.restreams)
+        pulls.changed(stream)
 
     async def complete(live_stream_id: str) -> None:
         await broadcasts.complete(live_stream_id)
@@ -272,6 +277,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         on_video_deleted=video_deleted,
         on_live_stream_deleted=live_stream_deleted,
         on_live_stream_changed=live_stream_changed,
+        source_status=pulls.status,
         complete_live_stream=complete,
     )
     watching = Watching(assets, tokens, revocations, broadcasts, watched, posters, layout, PLAYER)
@@ -291,10 +297,12 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
         app.on_shutdown.append(live.let_go)
 
     _watch(metrics, broadcasts, listener, srt_listener, store, jobs, uploads, database)
-    beside = (source_uploads, restream_targets, clips, live_stream_control, live_stream_health, live_stream_slate)
+    live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
+    beside = (source_uploads, restream_targets, clips, *live_parts)
     more = [one.operations for one in beside]
     _watch_ladders(metrics, ladders)
     _watch_restreams(metrics, restreams)
+    metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", pulls.states, "state")
     app = application.build(services, more, [mount, tus.mount])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     host = _reachable(config.http.host)

@@ -5,10 +5,11 @@ rehearses until then, and goes on air with the connection that it has.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from server import clock, log
+from server.formats.sample import TrackConfig
 from server.ingest.admission import make_room
 from server.ingest.health.gauge import Measures
 from server.ingest.health.health import Fault
@@ -32,6 +33,7 @@ class Findings:
     ends_at_ms: int | None = None  # wall clock
     protocol: str = ""
     facts: Facts | None = None
+    configs: Mapping[str, TrackConfig] = field(default_factory=dict)  # of its tracks
     measures: Measures | None = None
     warnings: tuple[Warning, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -184,6 +186,7 @@ def findings(stage: Rehearsal) -> Findings:
         stage.ends_at_ms,
         publisher.connection.protocol,
         publisher.connection.facts(),
+        dict(publisher.configs),
         health.measures,
         tuple(warnings(health.measures)) if health.measures else (),
         tuple(health.faults),

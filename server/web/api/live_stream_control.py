@@ -1,9 +1,6 @@
-"""Live streams under control: enable and disable, keys, recording while on air, rehearsals."""
-
-from typing import Annotated
+"""Live streams under control: enable and disable, keys, recording while on air."""
 
 from aiohttp import web
-from pydantic import Field
 
 from server.catalog import live_streams
 from server.catalog.models import LiveStream
@@ -12,14 +9,11 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir
 from server.ingest.switch import Role
 from server.web.api.live_stream_shapes import LiveStreamAnswer, answer
-from server.web.api.live_stream_warnings import HealthFault, HealthWarning, faults, fraction, warned
 from server.web.api.live_streams import find
-from server.web.shapes import Answer, Body, Moment
+from server.web.shapes import Answer, Moment
 from server.web.typed import Call, Operations
 
 BROADCASTS = web.AppKey("broadcasts", Broadcasts)
-REHEARSAL_S = 120
-REHEARSAL_LIMIT_S = 1800
 DISABLED = "the live stream was disabled"
 KEY_RESET = "the stream key was reset"
 
@@ -42,38 +36,13 @@ class RecordingAnswer(Answer):
     intervals: list[Interval]
 
 
-class RehearsalBody(Body):
-    duration: Annotated[
-        int, Field(ge=5, le=REHEARSAL_LIMIT_S, description="Seconds that the next publisher is listened to.")
-    ] = REHEARSAL_S
-
-
-class RehearsalAnswer(Answer):
-    """armed: the next publisher rehearses; running: it does; over: what was found.
-
-    The verdict is ok or warnings, and null before anything has come.
-    """
-
-    state: str
-    ends_in: Annotated[float | None, Field(description="Seconds.")]
-    verdict: str | None
-    protocol: str
-    encoder: str
-    video_codec: str
-    frame_rate: float | None
-    bitrate: int | None
-    key_frame_interval: float | None
-    skew: Annotated[int | None, Field(description="Milliseconds by which sound is ahead of the pictures.")]
-    warnings: list[HealthWarning]
-    errors: list[HealthFault]
-
-
 @operations.put("/live-streams/{liveStreamId}/enable", "Enable a live stream", scope="live-streams:write")
 async def enable(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     """Lets publishers in again."""
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, live_stream_id)
         await live_streams.enable(transaction, row)
+    call.services.on_live_stream_changed(row)
     return answer(call, row)
 
 
@@ -83,6 +52,7 @@ async def disable(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, live_stream_id)
         await live_streams.move(transaction, row, "disabled")
+    call.services.on_live_stream_changed(row)
     broadcasts = _broadcasts(call)
     broadcasts.rehearsals.end(row.id, DISABLED)
     await broadcasts.complete(row.id, DISABLED)
@@ -158,59 +128,6 @@ def _recording(on_air: OnAir) -> RecordingAnswer:
     ]
     runs = bool(on_air.intervals) and on_air.intervals[-1]["last"] is None and on_air.state != "ended"
     return RecordingAnswer(broadcast_id=on_air.broadcast_id, recording=runs, intervals=intervals)
-
-
-# --- rehearsals
-
-
-@operations.post(
-    "/live-streams/{liveStreamId}/rehearsal", "Arm a rehearsal", scope="live-streams:write", status=201,
-    errors=["conflict"], example={"duration": 60},
-)  # fmt: skip
-async def rehearse(call: Call, live_stream_id: str, body: RehearsalBody) -> RehearsalAnswer:
-    """The next publisher is taken and measured, and nobody sees it. The rehearsal ends with the publisher, or after
-    its time; one that nobody comes to within ten minutes is forgotten."""
-    row = await _row(call, live_stream_id)
-    broadcasts = _broadcasts(call)
-    on_air = broadcasts.get(row.id)
-    if on_air is not None and on_air.state != "ended":
-        raise Problem("conflict", "The live stream is on air.")
-    broadcasts.rehearsals.arm(row.id, body.duration)
-    return _rehearsal(broadcasts, row)
-
-
-@operations.get("/live-streams/{liveStreamId}/rehearsal", "Show a rehearsal", scope="live-streams:read")
-async def show_rehearsal(call: Call, live_stream_id: str) -> RehearsalAnswer:
-    """The one under way, or the findings of the last one."""
-    return _rehearsal(_broadcasts(call), await _row(call, live_stream_id))
-
-
-@operations.delete("/live-streams/{liveStreamId}/rehearsal", "End a rehearsal", scope="live-streams:write", status=204)
-async def end_rehearsal(call: Call, live_stream_id: str) -> None:
-    """Its publisher's connection is closed; the findings stay."""
-    row = await _row(call, live_stream_id)
-    _broadcasts(call).rehearsals.end(row.id)
-
-
-def _rehearsal(broadcasts: Broadcasts, row: LiveStream) -> RehearsalAnswer:
-    found = broadcasts.rehearsals.findings(row.id)
-    if found is None:
-        raise Problem("resource-not-found", "There was no rehearsal.", name="liveStreamId")
-    measures = found.measures
-    return RehearsalAnswer(
-        state=found.state,
-        ends_in=found.left_s,
-        verdict=found.verdict,
-        protocol=found.protocol,
-        encoder=found.facts.encoder if found.facts else "",
-        video_codec=measures.latest.codec if measures else "",
-        frame_rate=fraction(measures.frame_rate) if measures else None,
-        bitrate=round(measures.bitrate) if measures and measures.bitrate is not None else None,
-        key_frame_interval=fraction(measures.key_interval_s) if measures else None,
-        skew=measures.skew_ms if measures else None,
-        warnings=warned(found.warnings),
-        errors=faults(found.faults),
-    )
 
 
 async def _row(call: Call, live_stream_id: str) -> LiveStream:

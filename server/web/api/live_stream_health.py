@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from server import clock
 from server.catalog.models import LiveStream
-from server.formats.sample import AudioConfig, VideoConfig
+from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 from server.ingest.health.gauge import Measures
 from server.ingest.health.series import BUCKET_S
 from server.ingest.on_air import OnAir, Publisher, Stage
@@ -130,15 +130,15 @@ async def health(call: Call, live_stream_id: str) -> HealthAnswer:
         state=stage.state if isinstance(stage, OnAir) else "rehearsing",
         encoder=_encoder(publisher) if publisher else None,
         standby=_encoder(stage.standby) if stage.standby else None,
-        video=_videos(publisher, measures) if publisher else [],
-        audio=_audios(publisher) if publisher else [],
-        bitrate=_whole(measures.bitrate) if measures else None,
-        bitrate_last_minute=_whole(measures.bitrate_minute) if measures else None,
+        video=videos(publisher.configs, measures) if publisher else [],
+        audio=audios(publisher.configs) if publisher else [],
+        bitrate=whole(measures.bitrate) if measures else None,
+        bitrate_last_minute=whole(measures.bitrate_minute) if measures else None,
         skew=measures.skew_ms if measures else None,
         round_trip=fraction(measures.latest.link.rtt_ms) if measures and measures.latest.link else None,
         packet_loss=fraction(measures.loss_percent) if measures else None,
         playlists=known.pollers.count(clock.monotonic()),
-        counts=_counts(measures) if measures else None,
+        counts=counts(measures) if measures else None,
         ladder=ladder_health(call.request.app, stage.broadcast_id) if isinstance(stage, OnAir) else None,
         warnings=warned(known.episodes.active),
         errors=faults(known.faults),
@@ -192,12 +192,12 @@ def _encoder(publisher: Publisher) -> EncoderHealth:
         connected=round(now - publisher.connected_at, 1),
         silent=round(max(0.0, now - publisher.connection.last_heard()), 1),
         announced_frame_rate=facts.frame_rate,
-        announced_bitrate=_whole(facts.bitrate),
+        announced_bitrate=whole(facts.bitrate),
         statistics=_rounded(facts.counters),
     )
 
 
-def _videos(publisher: Publisher, measures: Measures | None) -> list[VideoHealth]:
+def videos(configs: Mapping[str, TrackConfig], measures: Measures | None) -> list[VideoHealth]:
     return [
         VideoHealth(
             track=track,
@@ -208,12 +208,12 @@ def _videos(publisher: Publisher, measures: Measures | None) -> list[VideoHealth
             key_frame_interval=fraction(measures.key_interval_s) if measures and track == "video" else None,
             language=config.language,
         )
-        for track, config in publisher.configs.items()
+        for track, config in configs.items()
         if isinstance(config, VideoConfig)
     ]
 
 
-def _audios(publisher: Publisher) -> list[AudioHealth]:
+def audios(configs: Mapping[str, TrackConfig]) -> list[AudioHealth]:
     return [
         AudioHealth(
             track=track,
@@ -222,12 +222,12 @@ def _audios(publisher: Publisher) -> list[AudioHealth]:
             channels=config.channels,
             language=config.language,
         )
-        for track, config in publisher.configs.items()
+        for track, config in configs.items()
         if isinstance(config, AudioConfig)
     ]
 
 
-def _counts(measures: Measures) -> HealthCounts:
+def counts(measures: Measures) -> HealthCounts:
     latest = measures.latest
     return HealthCounts(
         bytes=latest.bytes,
@@ -244,7 +244,7 @@ def _counts(measures: Measures) -> HealthCounts:
     )
 
 
-def _whole(number: float | None) -> int | None:
+def whole(number: float | None) -> int | None:
     return None if number is None else round(number)
 
 

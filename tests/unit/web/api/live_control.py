@@ -16,7 +16,7 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.slates import Slates
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
-from server.web.api import live_stream_control, live_stream_health, live_stream_slate
+from server.web.api import live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate
 from server.web.api.live_stream_control import BROADCASTS
 from server.web.api.live_stream_slate import SLATES
 from tests.unit.ingest.conftest import FakeConnection, send
@@ -83,7 +83,7 @@ async def desk(connect: Connect, database: Database, tmp_path: Path) -> AsyncIte
             app[BROADCASTS] = broadcasts
             app[SLATES] = cast(Slates, slates)
 
-        parts = (live_stream_control, live_stream_health, live_stream_slate)
+        parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
         client = await connect(
             {"complete_live_stream": broadcasts.complete},
             operations=[part.operations for part in parts],

@@ -114,6 +114,7 @@ async def test_a_rehearsal(desk: Desk) -> None:
     assert (armed["state"], armed["verdict"], armed["endsIn"] > 500) == ("armed", None, True)
     assert (running["state"], running["protocol"], 50 < running["endsIn"] <= 60) == ("running", "rtmp", True)
     assert (over["state"], over["endsIn"]) == ("over", None)
+    assert ([each["codec"][:4] for each in over["video"]], over["audio"][0]["channels"]) == (["avc1"], 2)
     assert connection.closed == ["the rehearsal is over"]
     assert desk.broadcasts.get(live["liveStreamId"]) is None
 
