@@ -93,5 +93,6 @@ def _same_cuts(source: Rendition, others: list[Rendition]) -> None:
             assert [sample.pts for sample in mine if sample.key] == [sample.pts for sample in its if sample.key]
         for mine, its in zip(other.listed[:count], source.listed[:count], strict=True):
             assert mine.uri == its.uri
-            assert abs(mine.duration - its.duration) < 0.04
+            # the last segment of the source ends with the picture decoded last, which others are shown after
+            assert abs(mine.duration - its.duration) < (0.2 if its is source.listed[-1] else 0.04)
             assert mine.program_date_time == its.program_date_time
