@@ -68,6 +68,11 @@ async def scheduled(transaction: Transaction) -> list[LiveStream]:
     return list(rows)
 
 
+async def pulled(transaction: Transaction) -> list[LiveStream]:
+    """Those that are published from a source of their own, of every project."""
+    return list(await transaction.scalars(select(LiveStream).where(LiveStream.source_url.is_not(None))))
+
+
 async def tell(transaction: Transaction, stream: LiveStream, what: str, **payload: Any) -> None:
     """An event of the live stream, `live-stream.<what>`."""
     await events.record(

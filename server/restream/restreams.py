@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -147,7 +148,7 @@ class Restreams:
     def _start(self, broadcast: _Broadcast, address: Address) -> None:
         told = partial(self._happened, broadcast.whose)
         target = broadcast.targets[address.id] = Target(address, broadcast.stream, self._connect, told, self._pace)
-        task = broadcast.tasks[address.id] = asyncio.create_task(target.run())
+        task = broadcast.tasks[address.id] = asyncio.create_task(target.run(), context=Context())
         self._ending.add(task)
         task.add_done_callback(self._ended)
 

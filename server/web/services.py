@@ -9,6 +9,7 @@ from aiohttp import web
 from server.catalog.database import Database
 from server.catalog.models import LiveStream, Video
 from server.config import HttpConfig, LiveConfig
+from server.ingest.pull_state import PullStatus
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations
 from server.playback.tokens import Tokens
@@ -54,6 +55,7 @@ class Services:
     on_video_deleted: Callable[[Video], None] = _ignore  # deletes its bytes
     on_live_stream_deleted: Callable[[LiveStream], None] = _ignore  # closes its publisher, deletes its bytes
     on_live_stream_changed: Callable[[LiveStream], None] = _ignore  # made or changed: its schedule is taken up
+    source_status: Callable[[str], PullStatus | None] = _ignore  # of the live stream with this id
     complete_live_stream: Callable[[str], Awaitable[None]] = _nothing  # ends the broadcast on air, if there is one
 
 

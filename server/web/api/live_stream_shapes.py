@@ -3,21 +3,24 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from server.catalog.models import LiveStream
 from server.config import LatencyMode
+from server.ingest import pull_source
 from server.web import asset_urls
 from server.web.api.renditions import Rendition, RenditionsChoice, renditions, renditions_column
 from server.web.api.restream_shapes import Restream, RestreamBody, restream
 from server.web.api.schemas import TAGS_LIMIT, Metadata, MetadataList, pairs
 from server.web.pagination import PageQuery, Pagination
-from server.web.shapes import ABSENT, Answer, Body, Changes, Moment, PlayerId, Tag, Title
+from server.web.shapes import ABSENT, Answer, Body, Changes, Moment, PlayerId, Tag, Text, Title
 from server.web.typed import Call
 
 RESTREAMS_LIMIT = 50  # the setting live.max_restreams is lower: the dialect's 5, as a rule
 RECONNECT_LIMIT_S = 1800
+# for the document; `_source_url` is what checks
+SOURCE_URL = r"^(rtmps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9]+/[A-Za-z0-9]|srt://[A-Za-z0-9.-]+:[0-9]{1,5})"
 APPLICATION = "live"  # in rtmp://host/live; any is accepted
 
 
@@ -90,6 +93,30 @@ ReconnectWindow = Annotated[
 ]
 
 
+def _source_url(text: str) -> str:
+    try:
+        pull_source.read(text)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "source_url",
+            "The URL should have one of the following formats: [rtmp|rtmps]://[host]/[app name]/[stream], "
+            "srt://[host]:[port]?streamid=…; {reason}.",
+            {"reason": str(error)},
+        ) from None
+    return text
+
+
+SourceUrl = Annotated[
+    Text,
+    StringConstraints(max_length=2000),
+    AfterValidator(_source_url),
+    Field(
+        description="Pulled from there while the live stream is enabled, as if it were published with the stream key.",
+        json_schema_extra={"pattern": SOURCE_URL, "examples": ["rtmp://a.example.com/app/stream"]},
+    ),
+]
+
+
 class LiveStreamCreation(Body):
     name: Title
     public: bool = True
@@ -100,6 +127,7 @@ class LiveStreamCreation(Body):
     reconnect_window: ReconnectWindow | None = None
     srt_passphrase: SrtPassphrase | None = None
     srt_min_key_bits: SrtMinKeyBits = 0
+    source_url: SourceUrl | None = None
     schedule: ScheduleBody | None = None
     retention: RetentionBody | None = None
     renditions: Renditions = "passthrough"
@@ -123,6 +151,7 @@ class LiveStreamChanges(Changes):
     reconnect_window: ReconnectWindow = ABSENT
     srt_passphrase: SrtPassphrase | None = ABSENT
     srt_min_key_bits: SrtMinKeyBits = ABSENT
+    source_url: SourceUrl | None = ABSENT
     schedule: ScheduleBody | None = ABSENT
     retention: RetentionBody | None = ABSENT
     renditions: Renditions = ABSENT
@@ -145,6 +174,15 @@ class LiveStreamAssets(Answer):
     iframe: str
     player: str
     thumbnail: str
+
+
+class SourceStatus(Answer):
+    """How it goes with the source that is pulled."""
+
+    state: Annotated[str, Field(description="idle, connecting, pulling or errored.")]
+    reason: Annotated[str | None, Field(description="Why it is errored; it is tried again by itself.")]
+    since: Moment
+    reconnects: int
 
 
 class LiveStreamLinks(Answer):
@@ -187,6 +225,8 @@ class LiveStreamAnswer(Answer):
     srt: str | None
     srt_passphrase: str | None
     srt_min_key_bits: int
+    source_url: str | None
+    source: SourceStatus | None
     tokens_valid_after: Moment | None
     links: LiveStreamLinks
 
@@ -229,8 +269,19 @@ def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
         srt=f"srt://{_authority(host)}:{ports.srt}?streamid={row.stream_key}" if ports.srt else None,
         srt_passphrase=row.srt_passphrase,
         srt_min_key_bits=row.srt_min_key_bits,
+        source_url=row.source_url,
+        source=_source(call, row),
         tokens_valid_after=row.tokens_valid_after,
         links=LiveStreamLinks(broadcast_id=row.broadcast_id, recordings=f"/videos?liveStreamId={row.id}"),
+    )
+
+
+def _source(call: Call, row: LiveStream) -> SourceStatus | None:
+    found = call.services.source_status(row.id)
+    if found is None:
+        return None
+    return SourceStatus(
+        state=found.state, reason=found.reason or None, since=found.since, reconnects=found.reconnects
     )
 
 

@@ -63,6 +63,8 @@ async def test_a_new_live_stream(client: Client) -> None:
         "srt": None,
         "srtPassphrase": None,
         "srtMinKeyBits": 0,
+        "sourceUrl": None,
+        "source": None,
         "tokensValidAfter": None,
         "links": {"broadcastId": None, "recordings": f"/videos?liveStreamId={id}"},
     }
@@ -76,6 +78,7 @@ WHOLE: dict[str, Any] = {
     "record": False,
     "srtPassphrase": "a passphrase",
     "srtMinKeyBits": 256,
+    "sourceUrl": "srt://a.example.com:9000?streamid=x",
     "latencyMode": "ultra-low",
     "reconnectWindow": 0,
     "renditions": [
@@ -163,6 +166,9 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"restreams": [{**YOUTUBE, "serverUrl": "rtmp://example.com/"}]}, "restreams[0][serverUrl]"),
     ({"restreams": [{**YOUTUBE, "serverUrl": "rtmp:///app"}]}, "restreams[0][serverUrl]"),
     ({"restreams": [{**YOUTUBE, "serverUrl": "rtmp://[broken/app"}]}, "restreams[0][serverUrl]"),
+    ({"sourceUrl": "file:///etc/passwd"}, "sourceUrl"),
+    ({"sourceUrl": "rtmp://example.com/app"}, "sourceUrl"),
+    ({"sourceUrl": "srt://example.com"}, "sourceUrl"),
     ({"tags": [""]}, "tags[0]"),
     ({"streamKey": "mine"}, "streamKey"),
     ({"state": "disabled"}, "state"),
