@@ -221,7 +221,7 @@ def test_a_broadcast_is_read_as_mpeg_ts_with_the_key_or_a_token(server: Server, 
         until(lambda: server.api("GET", f"/live-streams/{live['liveStreamId']}")["broadcasting"])
         readers = {
             name: subprocess.Popen(
-                ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", f"srt://127.0.0.1:{port}?streamid={stream_id}",
+                ["ffmpeg", "-nostdin", "-loglevel", "error", "-analyzeduration", "500000", "-i", f"srt://127.0.0.1:{port}?streamid={stream_id}",
                  "-t", "1.5", "-c", "copy", "-y", str(tmp_path / f"{name}.ts")], stderr=subprocess.PIPE, text=True,
             )
             for name, stream_id in stream_ids.items()
