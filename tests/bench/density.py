@@ -17,7 +17,7 @@ from tests.bench.flv import Flv
 from tests.bench.processes import Meter, ProcessTree, Usage, Used
 from tests.bench.publish import Stream, publishing
 
-CPU_TARGET_S = 0.33  # a stream-minute, with 20 streams
+CPU_TARGET_S = 0.20  # a stream-minute, with 20 streams
 MEMORY_TARGET_MIB = 8.0
 FIRST_PLAYLIST_TARGET_S = 1.5
 LAG_TARGET_MS = 20.0

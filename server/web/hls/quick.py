@@ -11,7 +11,7 @@ who waits for a part is a callback of the window. An answer costs a third of wha
 import re
 from asyncio import TimerHandle, get_running_loop
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from aiohttp import hdrs, web
@@ -204,7 +204,7 @@ class Guest:
         if isinstance(found, Later):
             self._wait(pending, found)
         elif isinstance(found, Reply) and _size(found.body) <= LARGEST:
-            self._send(pending, 200, "OK", _headers(found), found.body)
+            self._send(pending, "200 OK", _lines(found), found.body)
         else:
             return False
         return True
@@ -247,7 +247,8 @@ class Guest:
         problem = reason()
         response = problems.answer(problem, pending.request_id)
         body = response.body if isinstance(response.body, bytes) else b""
-        self._send(pending, response.status, response.reason, dict(response.headers), body)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+        self._send(pending, f"{response.status} {response.reason}", lines, body)
         self._connection.go_on()
 
     def stop(self) -> None:
@@ -261,14 +262,12 @@ class Guest:
 
     # --- bytes
 
-    def _send(
-        self, pending: "_Pending", status: int, reason: str, headers: Mapping[str, str], body: Bytes | Sequence[Bytes]
-    ) -> None:
+    def _send(self, pending: "_Pending", status: str, lines: str, body: Bytes | Sequence[Bytes]) -> None:
+        """`lines` are the answer's own headers."""
         pieces = [body] if isinstance(body, bytes | bytearray) else body
         size = _size(body)
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = (
-            f"HTTP/1.1 {status} {reason}\r\n{lines}{pending.request.client.answer_headers}"
+            f"HTTP/1.1 {status}\r\n{lines}{pending.request.client.answer_headers}"
             f"X-Request-ID: {pending.request_id}\r\nContent-Length: {size}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
         ).encode()
         transport = self._connection.transport
@@ -276,7 +275,7 @@ class Guest:
             self._note(pending, CLIENT_GONE, 0)
             return
         transport.writelines([head, *pieces])
-        self._note(pending, status, len(head) + size)
+        self._note(pending, int(status[:3]), len(head) + size)
 
     def _note(self, pending: "_Pending", status: int, sent: int) -> None:
         place, request = pending.request.place, pending.request
@@ -319,17 +318,14 @@ def _size(body: Bytes | Sequence[Bytes]) -> int:
     return len(body) if isinstance(body, bytes | bytearray) else sum(map(len, body))
 
 
-def _headers(reply: Reply) -> dict[str, str]:
-    """As `files.body_answer` and `live.media` make them."""
-    headers: dict[str, str] = {hdrs.CACHE_CONTROL: reply.cache, hdrs.CONTENT_TYPE: reply.content_type}
+def _lines(reply: Reply) -> str:
+    """The headers that `files.body_answer` and `live.media` make."""
+    lines = f"Cache-Control: {reply.cache}\r\nContent-Type: {reply.content_type}\r\n"
     if reply.etag is not None:
-        headers[hdrs.ETAG] = f'"{reply.etag}"'
-        headers[hdrs.ACCEPT_RANGES] = "bytes"
+        lines += f'Etag: "{reply.etag}"\r\nAccept-Ranges: bytes\r\n'
     if reply.encoding is not None:
-        headers[hdrs.CONTENT_ENCODING] = reply.encoding
-    if reply.varies:
-        headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
-    return headers
+        lines += f"Content-Encoding: {reply.encoding}\r\n"
+    return f"{lines}Vary: Accept-Encoding\r\n" if reply.varies else lines
 
 
 DESK = web.AppKey("desk", Desk)
