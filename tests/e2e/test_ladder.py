@@ -1,6 +1,5 @@
 """A live stream with lower renditions: cut alike, decodable, and adaptive still as a recording."""
 
-import time
 from typing import Any, NamedTuple
 
 import m3u8
@@ -43,6 +42,14 @@ def renditions(server: Server, master: str) -> dict[tuple[int, int], Rendition]:
     return found
 
 
+def all_with_segments(server: Server, master: str) -> dict[tuple[int, int], Rendition]:
+    """The renditions, once there are two whole segments of all three."""
+    if server.get(master).status != 200:
+        return {}
+    found = renditions(server, master)
+    return found if len(found) == 3 and all(len(each.listed) >= 2 for each in found.values()) else {}
+
+
 def recording(server: Server, live: dict[str, Any]) -> dict[str, Any]:
     found = until(lambda: server.api("GET", f"/videos?liveStreamId={live['liveStreamId']}")["data"])
     video: dict[str, Any] = found[0]
@@ -54,9 +61,7 @@ def test_renditions_are_cut_alike_live_and_recorded(server: Server) -> None:
     live = server.live_stream(renditions=[{"height": 144}, {"height": 90, "videoBitrate": 60_000, "fps": 15}])
     master = f"/live/{live['liveStreamId']}.m3u8"
     with publishing(source, server.ingest_url(live)) as publisher:
-        until(lambda: server.get(master).status == 200)
-        time.sleep(3.5)
-        on_air = renditions(server, master)
+        on_air = until(lambda: all_with_segments(server, master), step_s=0.3)
         publisher.stop()
 
     assert set(on_air) == {SOURCE, HIGHER, LOWER}
