@@ -135,7 +135,7 @@ class Port:
             sock.bind(address)
         except OSError as error:
             sock.close()
-            raise OSError(error.errno, f"SRT can't listen on UDP {host}:{port}: {error.strerror}") from None
+            raise OSError(f"SRT can't listen on UDP {host}:{port}: {error.strerror}") from None
         self._socket = sock
         self.port = sock.getsockname()[1]
         self._wake_in, self._wake_out = socket.socketpair()
