@@ -8,7 +8,6 @@ from server import clock
 from server.catalog import broadcasts
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, Video
 from server.errors import Problem
-from server.ingest import intervals
 from server.ingest.on_air import OnAir
 from server.packager.presentation import Span
 from tests.unit.ingest.conftest import FakeConnection, Studio, new_broadcast_id, send, until
@@ -149,11 +148,3 @@ async def test_a_recording_without_a_segment_leaves_nothing(studio: Studio) -> N
         row = await broadcasts.get(transaction, on_air.broadcast_id)
     assert row
     assert (row.recordings, row.record) == ([], False)
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "expected"),
-    [(0, None, None), (3, None, Span(3, 9)), (0, 4, Span(0, 4)), (2, 4, Span(2, 4))],
-)
-def test_spans(first: int, last: int | None, expected: Span | None) -> None:
-    assert intervals.span_of({"first": first, "last": last}, 9) == expected
