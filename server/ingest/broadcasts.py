@@ -173,9 +173,15 @@ class Broadcasts:
         self._registry.put(on_air)
         return on_air
 
-    async def begin_scheduled(self, live_stream_id: str) -> bool:
-        """Who rehearses before the scheduled start goes on air; False when nobody is there."""
+    async def begin_scheduled(self, live_stream_id: str, *, even_armed: bool = True) -> bool:
+        """Who rehearses before the scheduled start goes on air; False when nobody is there.
+
+        One whose rehearsal was asked for stays in it unless `even_armed`.
+        """
         async with self._registry.lock(live_stream_id):
+            stage = self.rehearsals.get(live_stream_id)
+            if stage is None or (stage.armed and not even_armed):
+                return False
             waiting = self.rehearsals.take(live_stream_id)
             try:
                 for publisher in waiting:

@@ -28,6 +28,9 @@ async def controlled(database: Database, broadcasts: Broadcasts) -> AsyncIterato
         broadcasts.rehearsals.end(live_stream_id, SCHEDULED_END)
         return await broadcasts.complete(live_stream_id, SCHEDULED_END)
 
-    schedules = Schedules(database, broadcasts.begin_scheduled, stop)
+    async def release(live_stream_id: str) -> bool:
+        return await broadcasts.begin_scheduled(live_stream_id, even_armed=False)
+
+    schedules = Schedules(database, broadcasts.begin_scheduled, release, stop)
     async with Monitor(stages, told, broadcasts.send_away).running(), schedules.running():
         yield schedules

@@ -62,6 +62,11 @@ class Rehearsal(Stage):
     timer: asyncio.TimerHandle | None = None
     seen: Findings | None = None  # as long as the publisher was there
 
+    @property
+    def armed(self) -> bool:
+        """Asked for over the API."""
+        return self.seconds is not None
+
     def rearm(self, timer: asyncio.TimerHandle | None) -> None:
         if self.timer:
             self.timer.cancel()

@@ -29,14 +29,19 @@ class _Plan:
     starts_at: datetime | None
     stops_at: datetime | None
     missed: bool = False  # its time passed while the server was down
+    release: bool = False  # it begins no later any more: who waited for that is to go on air
 
 
 class Schedules:
-    """`on_start` puts on air who waits, `on_stop` completes; each is called once, at its time or soon after."""
+    """`on_start` puts on air who rehearses, `on_stop` completes; each is called once, at its time or soon after.
 
-    def __init__(self, database: Database, on_start: Due, on_stop: Due) -> None:
+    `on_release` puts on air who only waits, where a schedule is moved to now or taken away.
+    """
+
+    def __init__(self, database: Database, on_start: Due, on_release: Due, on_stop: Due) -> None:
         self._database = database
         self._on_start = on_start
+        self._on_release = on_release
         self._on_stop = on_stop
         self._plans: dict[str, _Plan] = {}
 
@@ -62,9 +67,10 @@ class Schedules:
         """Its schedule is another one, or it has none; what has passed already is not done again."""
         now = clock.now()
         starts_at = live.starts_at if live.starts_at and live.starts_at > now else None
-        self._plans.pop(live.id, None)
-        if starts_at or live.stops_at:
-            self._plans[live.id] = _Plan(starts_at, live.stops_at)
+        last = self._plans.pop(live.id, None)
+        release = starts_at is None and last is not None and last.starts_at is not None
+        if starts_at or live.stops_at or release:
+            self._plans[live.id] = _Plan(starts_at, live.stops_at, release=release)
 
     def deleted(self, live_stream_id: str) -> None:
         self._plans.pop(live_stream_id, None)
@@ -78,6 +84,9 @@ class Schedules:
         """Does what is due."""
         for live_stream_id, plan in list(self._plans.items()):
             try:
+                if plan.release:
+                    plan.release = False
+                    await self._on_release(live_stream_id)
                 if plan.starts_at and plan.starts_at <= now:
                     plan.starts_at = None
                     await self._on_start(live_stream_id)

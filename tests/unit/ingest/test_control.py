@@ -25,12 +25,14 @@ async def schedule(studio: Studio, live: str, starts_s: float, stops_s: float) -
 
 async def test_a_schedule_from_its_start_to_its_end(studio: Studio) -> None:
     live = await studio.live_stream()
-    await schedule(studio, live, 0.3, 0.6)
+    await schedule(studio, live, 60, 120)
     async with controlled(studio.database, studio.broadcasts) as plans:
         plans.changed(await studio.stream(live))
         publisher = await studio.publish(connection := FakeConnection())
         send(publisher)
         await until(lambda: studio.broadcasts.rehearsals.findings(live).measures)
+        await schedule(studio, live, 0.01, 1.0)
+        plans.changed(await studio.stream(live))
         await until(lambda: studio.broadcasts.get(live))
         assert publisher.current
         await until(lambda: studio.over(publisher.broadcast_id))

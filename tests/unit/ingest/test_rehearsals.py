@@ -145,6 +145,21 @@ async def test_a_stream_disabled_meanwhile_stays_off_the_air(studio: Studio) -> 
     assert studio.broadcasts.get(live) is None
 
 
+@pytest.mark.parametrize("armed", [True, False])
+async def test_a_rehearsal_that_was_asked_for_goes_on_where_only_the_schedule_goes(
+    studio: Studio, armed: bool
+) -> None:
+    live = await studio.live_stream(starts_at=clock.now() + timedelta(hours=1))
+    if armed:
+        studio.broadcasts.rehearsals.arm(live, 60)
+    publisher = await studio.publish()
+    await studio.change(live, starts_at=None)
+
+    assert await studio.broadcasts.begin_scheduled(live, even_armed=False) is not armed
+
+    assert (publisher.broadcast_id == "") is armed
+
+
 async def test_a_start_that_fails_sends_the_publisher_to_try_again(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

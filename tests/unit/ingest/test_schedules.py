@@ -21,10 +21,14 @@ class Diary:
         self.done: list[tuple[str, str]] = []
         self.busy = True
         self.fails = 0
-        self.schedules = Schedules(studio.database, self._start, self._stop)
+        self.schedules = Schedules(studio.database, self._start, self._release, self._stop)
 
     async def _start(self, live: str) -> bool:
         self.done.append(("start", live))
+        return self.busy
+
+    async def _release(self, live: str) -> bool:
+        self.done.append(("release", live))
         return self.busy
 
     async def _stop(self, live: str) -> bool:
@@ -71,6 +75,21 @@ async def test_a_changed_schedule_is_the_one_that_counts(studio: Studio, diary: 
     diary.schedules.deleted(live)
 
     assert diary.done == []
+
+
+@pytest.mark.parametrize("seconds", [None, -1])
+async def test_who_waits_is_released_where_the_start_is_taken_away(
+    studio: Studio, diary: Diary, seconds: int | None
+) -> None:
+    live, now = await studio.live_stream(), clock.now()
+    await diary.change(live, starts_at=now + 600 * SECOND)
+
+    await diary.change(live, starts_at=None if seconds is None else now + seconds * SECOND)
+    for _ in range(2):
+        await diary.schedules.look(clock.now())
+
+    assert diary.done == [("release", live)]
+    assert await diary.told(live) == []
 
 
 async def test_what_fails_is_tried_again(studio: Studio, diary: Diary) -> None:
