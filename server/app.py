@@ -237,6 +237,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     def live_stream_deleted(stream: LiveStream) -> None:
         schedules.deleted(stream.id)
         pulls.deleted(stream.id)
+        restreams.changed(stream.id, [])
         broadcasts.rehearsals.end(stream.id)
         _in_background(slates.remove(stream.id))
         _in_background(broadcasts.deleted(stream.id))
