@@ -1,5 +1,6 @@
 """Media made once per test run with ffmpeg: small, real, and countable frame by frame."""
 
+import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -52,7 +53,7 @@ def clip(
         inputs += ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={seconds}"]
         codecs += ["-c:a", "aac", "-b:a", "96k", "-ac", "2"]
     container = ["-movflags", "+faststart"] if extension == "mp4" else []
-    temporary = path.with_name(f"making-{name}")
+    temporary = path.with_name(f"making-{os.getpid()}-{name}")
     ffmpeg(*inputs, *codecs, *extra, *container, temporary)
     temporary.replace(path)
     return path
