@@ -78,6 +78,8 @@ async def _density(bench: Bench, server: Server, source: Path, n: int) -> None:
     most = n == max(map(int, settings.streams.split(",")))
     bench.add(f"N={n} CPU a stream-minute", used.server_cpu_s * 60 / used.span_s / n, "s",
               target=CPU_TARGET_S if most else None, **more)  # fmt: skip
+    bench.add(f"N={n} … without child processes", used.server_own_cpu_s * 60 / used.span_s / n, "s",
+              note="which make the pictures", **more)  # fmt: skip
     bench.add(f"N={n} memory a stream", memory / n, "MiB", **more)
     bench.add(f"N={n} longest playlist gap", max(watch.gap_s(since, now) for watch in watches), "s", **more)
     bench.add(f"N={n} packets lost", packets["lost"], "", note=f"of {packets['received']:.0f}", **more)
