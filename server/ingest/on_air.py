@@ -15,7 +15,7 @@ from server.packager.live import LivePackager
 from server.stream.stream import Stream
 from server.stream.timeline import MPEG_TS_CLOCK, RTMP_CLOCK, PublisherClock
 
-CLOCKS: Mapping[str, PublisherClock] = {"srt": MPEG_TS_CLOCK}  # by protocol; else that of RTMP
+CLOCKS: Mapping[str, PublisherClock] = {"srt": MPEG_TS_CLOCK, "hls": MPEG_TS_CLOCK}  # by protocol; else that of RTMP
 KEY_INTERVALS = 8  # looked at
 MAX_INTERVAL_S = 60.0
 ALONE_S = 2.0  # an encoder beside another that announces no video for so long sends sound only

@@ -2,19 +2,44 @@
 
 import asyncio
 import socket
+from dataclasses import dataclass, field
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from server.ingest.pull_state import SourceFailed
-from server.protocols.rtmp.url import RtmpUrl, of_source
+from server.protocols.rtmp.url import MAX_URL, RtmpUrl, of_source
 from server.protocols.srt.url import SrtUrl
 from server.protocols.srt.url import parse as srt_url
 
 RESOLVE_S = 5.0
 
 
-def read(url: str) -> RtmpUrl | SrtUrl:
-    """Raises UrlError or SrtUrlError, which are ValueErrors with a sentence. No other scheme is ever opened."""
-    return srt_url(url) if url.startswith("srt:") else of_source(url)
+@dataclass(frozen=True, slots=True)
+class HlsUrl:
+    """A playlist."""
+
+    host: str
+    text: str = field(repr=False)
+
+
+def read(url: str) -> RtmpUrl | SrtUrl | HlsUrl:
+    """Raises ValueError with a sentence. No other scheme is ever opened."""
+    if url.startswith("srt:"):
+        return srt_url(url)
+    return _hls(url) if url.startswith(("http:", "https:")) else of_source(url)
+
+
+def _hls(url: str) -> HlsUrl:
+    if len(url) > MAX_URL or not url.isprintable():
+        raise ValueError("the URL is too long or has control characters")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        raise ValueError("the URL can't be read") from None
+    if not host or not parts.path.endswith(".m3u8"):
+        raise ValueError("the URL is not that of an HLS playlist (.m3u8)")
+    return HlsUrl(host, url)
 
 
 async def resolve(host: str, port: int, kind: socket.SocketKind, private: bool) -> tuple[str, int]:

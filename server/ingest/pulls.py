@@ -14,13 +14,16 @@ from server.catalog.models import LiveStream
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import Connection, Publisher, Refused
 from server.ingest.pull import Source
+from server.ingest.pull_hls import HlsPull
 from server.ingest.pull_rtmp import RtmpPull
-from server.ingest.pull_source import read
+from server.ingest.pull_source import HlsUrl, read
 from server.ingest.pull_srt import SrtPull
 from server.ingest.pull_state import PullState, PullStatus, SourceFailed
+from server.media.child import Children
 from server.protocols.backoff import Backoff, Pace
 from server.protocols.srt.url import SrtUrl
 
+MAX_HLS = 16  # sources over HLS at once, each with its child; more wait
 STOP_S = 3.0  # a stopping server waits this long for sources to be let go
 LASTING = frozenset({"unknown", "disabled"})  # causes of a refusal that hardly pass by themselves
 PACE = Pace(longest_s=10.0)  # who comes back is to be seen soon
@@ -52,6 +55,7 @@ class Pulls:
         self._broadcasts = broadcasts
         self._private = private
         self._pace = pace
+        self._children = Children(MAX_HLS)
         self._pulls: dict[str, _Pull] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -62,13 +66,14 @@ class Pulls:
             rows = await live_streams.pulled(transaction)
         for row in rows:
             self.changed(row)
-        try:
-            yield
-        finally:
-            for live_stream_id in list(self._pulls):
-                self.deleted(live_stream_id)
-            if self._ending:
-                await asyncio.wait(self._ending, timeout=STOP_S)
+        async with self._children:
+            try:
+                yield
+            finally:
+                for live_stream_id in list(self._pulls):
+                    self.deleted(live_stream_id)
+                if self._ending:
+                    await asyncio.wait(self._ending, timeout=STOP_S)
 
     def status(self, live_stream_id: str) -> PullStatus | None:
         """None where nothing is pulled."""
@@ -122,6 +127,8 @@ class Pulls:
 
     def _source(self, url: str) -> Source:
         read_url = read(url)
+        if isinstance(read_url, HlsUrl):
+            return HlsPull(read_url, self._private, self._children)
         return SrtPull(read_url, self._private) if isinstance(read_url, SrtUrl) else RtmpPull(read_url, self._private)
 
     async def _admit(self, live_stream_id: str, pull: _Pull, connection: Connection) -> Publisher:

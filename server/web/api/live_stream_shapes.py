@@ -20,7 +20,8 @@ from server.web.typed import Call
 RESTREAMS_LIMIT = 50  # the setting live.max_restreams is lower: the dialect's 5, as a rule
 RECONNECT_LIMIT_S = 1800
 # for the document; `_source_url` is what checks
-SOURCE_URL = r"^(rtmps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9]+/[A-Za-z0-9]|srt://[A-Za-z0-9.-]+:[0-9]{1,5})"
+SOURCE_URL = r"^(rtmps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9]+/[A-Za-z0-9]|srt://[A-Za-z0-9.-]+:[0-9]{1,5}"
+SOURCE_URL += r"|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9/]+[.]m3u8$)"
 APPLICATION = "live"  # in rtmp://host/live; any is accepted
 
 
@@ -100,7 +101,7 @@ def _source_url(text: str) -> str:
         raise PydanticCustomError(
             "source_url",
             "The URL should have one of the following formats: [rtmp|rtmps]://[host]/[app name]/[stream], "
-            "srt://[host]:[port]?streamid=…; {reason}.",
+            "srt://[host]:[port]?streamid=…, https://[host]/….m3u8; {reason}.",
             {"reason": str(error)},
         ) from None
     return text

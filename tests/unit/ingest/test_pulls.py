@@ -88,7 +88,10 @@ async def test_private_sources_may_be_refused(studio: Studio) -> None:
         assert "private address" in status.reason
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://h/x", "concat:rtmp://h/a/b", "rtmp://h/app", "srt://h"])
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "http://h/x", "http:///a.m3u8", "concat:rtmp://h/a/b", "rtmp://h/app", "srt://h"],
+)
 def test_only_what_is_known_is_opened(url: str) -> None:
     with pytest.raises(ValueError, match="the URL"):
         read(url)
@@ -112,3 +115,23 @@ def test_states_follow_the_table() -> None:
     status = PullStatus()
     with pytest.raises(ValueError, match="idle can't become pulling"):
         status.move("pulling")
+
+
+async def test_hls_is_for_servers_without_private_networks(studio: Studio) -> None:
+    pulled = await studio.live_stream("another-key", source_url="https://192.0.2.1/live.m3u8?token=x")
+    service = pulls(studio, private=False)
+    async with service.running():
+        await until(lambda: service.states()["errored"])
+        status = service.status(pulled)
+        assert status is not None
+        assert "HLS sources are not allowed here" in status.reason
+
+
+async def test_a_playlist_that_is_none_is_said(studio: Studio) -> None:
+    pulled = await studio.live_stream("another-key", source_url="http://127.0.0.1:9/nothing.m3u8")
+    service = pulls(studio)
+    async with service.running():
+        await until(lambda: service.states()["errored"], 20)
+        status = service.status(pulled)
+        assert status is not None
+        assert "the source can't be read: Connection refused" in status.reason
