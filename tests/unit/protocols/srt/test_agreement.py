@@ -58,6 +58,7 @@ def test_both_directions_begin_with_the_callers_key(flag: int) -> None:
         (message(EVEN, 16), "another one", 0, Code.BAD_SECRET),
         (message(EVEN, 16), "a passphrase", 192, Code.FORBIDDEN),
     ],
+    ids=["no key", "no passphrase", "another passphrase", "too short"],
 )
 def test_where_there_is_no_agreement(material: bytes, passphrase: str, bits: int, code: Code) -> None:
     with pytest.raises(KeyMaterialError) as error:
