@@ -28,7 +28,9 @@ def test_a_key_is_taken_and_confirmed_as_often_as_it_comes(keys: ReceiveKeys) ->
     assert set(keys.ciphers) == {EVEN, ODD}
 
 
-@pytest.mark.parametrize("wrong", [b"", b"nonsense", message(passphrase="another one")], ids=["empty", "noise", "passphrase"])
+@pytest.mark.parametrize(
+    "wrong", [b"", b"nonsense", message(passphrase="another one")], ids=["empty", "noise", "another passphrase"]
+)
 def test_what_can_not_be_read_is_answered_with_a_word(keys: ReceiveKeys, wrong: bytes) -> None:
     assert keys.take(wrong, 0) == b"\0\0\0\4"
     assert set(keys.ciphers) == {EVEN}
