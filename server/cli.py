@@ -28,7 +28,7 @@ def main() -> None:
 def serve(config_path: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
     config = _load(config_path)
-    from server.app import serve as run
+    from server.app.serving import serve as run
 
     sys.exit(_run(run(config)))
 
@@ -51,7 +51,7 @@ def worker(config_path: Path | None) -> None:
 def check(config_path: Path | None) -> None:
     """Check settings, database, storage and codecs; exits non-zero with a sentence for each fault."""
     config = _load(config_path)
-    from server.app import check as find_faults
+    from server.app.commands import check as find_faults
 
     faults = _run(find_faults(config))
     for fault in faults:
@@ -73,7 +73,7 @@ def keys() -> None:
 def create_key(config_path: Path | None, name: str, scopes: tuple[str, ...]) -> None:
     """Make an API key and print it; it is shown only once."""
     config = _load(config_path)
-    from server.app import create_key as create
+    from server.app.commands import create_key as create
 
     try:
         click.echo(_run(create(config, name, list(scopes) or ["*"])))
@@ -93,7 +93,7 @@ def token(
 ) -> None:
     """Mint a playback token for a private video or live stream ID and print it."""
     config = _load(config_path)
-    from server.app import mint
+    from server.app.commands import mint
 
     claims: dict[str, Any] = {"viewer": viewer, "origins": list(origins) or None, "ip": ip}
     try:

@@ -47,6 +47,13 @@ def free_bytes(root: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def try_writing(root: Path) -> None:
+    """Raises OSError."""
+    probe = root / ".writable"
+    probe.write_bytes(b"")
+    probe.unlink()
+
+
 def write_secret(path: Path, secret: str) -> None:
     """A file that only its owner can read, complete or not there at all."""
     temporary = path.with_name(path.name + ".new")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,6 +16,7 @@ from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT
 from server.config import LiveConfig
 from server.formats.sample import Sample
+from server.ladder import ladders as module
 from server.ladder.ladders import AT_ONCE, Ladders, Whose, wishes_of
 from server.ladder.live_ladder import LiveLadder
 from server.media.ladder import Wish
@@ -152,9 +154,11 @@ async def test_a_killed_child_is_told_of_and_its_renditions_come_back(
 
 
 async def test_an_encoder_that_is_not_there_is_stood_in_for(
-    open_ladders: Open, source: Coded, capsys: pytest.CaptureFixture[str]
+    open_ladders: Open, source: Coded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    log = Mock()
+    monkeypatch.setattr(module, "_log", log)
     ladders, packager = await open_ladders(encoder="h264_videotoolbox"), FakePackager()
     write(ladders.begin(TWO[:1], whose(1), packager), source)
     await until(lambda: "144p" in packager.samples)
-    assert "libx264" in capsys.readouterr().out
+    assert log.warning.call_args.kwargs["instead"] == "libx264"

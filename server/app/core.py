@@ -1,0 +1,78 @@
+"""What every other part stands on: the catalogue, the data folder, children, jobs, and who may watch."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from server.app.catalogue import open_database, prepare, token_secret
+from server.catalog.database import Database
+from server.config import Config
+from server.jobs.jobs import Jobs
+from server.media.child import Children
+from server.playback.assets import Assets
+from server.playback.revocations import Revocations
+from server.playback.tokens import Tokens
+from server.recorder import edges, to_vod
+from server.recorder.edges import Edges
+from server.recorder.to_vod import Recorder
+from server.storage import data_folder
+from server.storage.layout import Layout
+from server.storage.segments import SegmentStore
+from server.vod import pipeline, presentations
+from server.vod.pipeline import Pipeline
+from server.vod.posters import Posters
+from server.vod.presentations import Presentations
+from server.web.auth import Credentials
+from server.web.metrics import Metrics
+
+CHILDREN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    config: Config
+    layout: Layout
+    database: Database
+    metrics: Metrics
+    tokens: Tokens
+    assets: Assets
+    credentials: Credentials
+    revocations: Revocations
+    children: Children
+    posters: Posters
+    recorder: Recorder
+    jobs: Jobs
+    watched: Presentations
+    store: SegmentStore
+
+
+async def open_core(config: Config, stack: AsyncExitStack) -> Core:
+    """Entered on the stack in the order they need each other; jobs are registered and do not run yet."""
+    layout = Layout(config.storage.path.resolve())
+    stack.enter_context(data_folder.held(layout.root, layout.lock))
+    database = await open_database(config, layout, stack)
+    await prepare(config, layout, database)
+    secret = await token_secret(config, database)
+    assets, credentials, revocations = Assets(database), Credentials(database, secret), Revocations(database)
+    database.on_commit(assets.forget)
+    database.on_commit(credentials.forget)
+    await revocations.load()
+    children = await stack.enter_async_context(Children(CHILDREN))
+    posters, recorder = Posters(database, layout, children), Recorder(layout)
+    loaders = {
+        pipeline.SOURCE: presentations.indexed(layout, config.vod.segment_s),
+        to_vod.SOURCE: recorder.presentation,
+    }
+    return Core(
+        config, layout, database, Metrics(), Tokens(secret), assets, credentials, revocations, children, posters,
+        recorder, _jobs(config, layout, database, children, posters),
+        watched=stack.enter_context(Presentations(layout, loaders)),
+        store=await stack.enter_async_context(SegmentStore(layout)),
+    )  # fmt: skip
+
+
+def _jobs(config: Config, layout: Layout, database: Database, children: Children, posters: Posters) -> Jobs:
+    jobs = Jobs(database, config.jobs.concurrency)
+    processing = Pipeline(database, layout, children, posters, config.jobs.probe_timeout_s)
+    jobs.register(pipeline.JOB, processing.run, processing.failed)
+    jobs.register(edges.JOB, Edges(database, layout, children).run)
+    return jobs

@@ -1,0 +1,93 @@
+"""The counters of the parts, by the names under which /metrics shows them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from server import clock
+from server.catalog import jobs as job_rows
+from server.catalog.database import Database
+from server.ingest import rtmp, srt
+from server.ingest.broadcasts import Broadcasts
+from server.jobs.jobs import Jobs
+from server.ladder.ladders import Ladders
+from server.restream.restreams import Restreams
+from server.storage.segments import SegmentStore
+from server.uploads.service import Uploads
+from server.web.metrics import Metrics
+
+
+def watch_all(
+    metrics: Metrics,
+    broadcasts: Broadcasts,
+    listener: rtmp.Listener,
+    srt_listener: srt.SrtListener,
+    store: SegmentStore,
+    jobs: Jobs,
+    uploads: Uploads,
+    database: Database,
+) -> None:
+    """Names the counters of the parts."""
+
+    def renditions(read: Callable[[Any], float]) -> float:
+        return sum(read(each) for on_air in broadcasts.all() for each in on_air.packager.renditions.values())
+
+    watch = metrics.watch
+    watch("gauge", "sluice_publishers", "Publishers connected.", broadcasts.publishers)
+    watch("counter", "sluice_publishers_refused", "Publishers not let in.", lambda: broadcasts.refused)
+    watch("counter", "sluice_publishers_unknown", "Publishers with a key that is nobody's.",
+          lambda: broadcasts.unknown)  # fmt: skip
+    watch("gauge", "sluice_health_warnings", "Warnings that hold about what is on air.",
+          lambda: sum(len(on_air.health.episodes.active) for on_air in broadcasts.all()))  # fmt: skip
+    watch("gauge", "sluice_rtmp_connections", "RTMP connections.", lambda: listener.connections)
+    watch("counter", "sluice_rtmp_refused", "RTMP connections over the limit.", lambda: listener.refused)
+    watch("gauge", "sluice_rtmp_players", "RTMP players.", lambda: listener.players)
+    watch("counter", "sluice_rtmp_dropped", "RTMP messages not passed on.", lambda: listener.dropped)
+    watch("counter", "sluice_rtmp_unplayed", "Samples that RTMP players were too slow for.", lambda: listener.unplayed)
+    watch("counter", "sluice_ingest_bytes", "Bytes taken from publishers.",
+          lambda: listener.received + srt_listener.received)  # fmt: skip
+    watch("gauge", "sluice_srt_connections", "SRT publishers and readers.", lambda: srt_listener.connections)
+    watch("gauge", "sluice_srt_half_open", "SRT callers that wait for an answer.", lambda: srt_listener.half_open)
+    watch("gauge", "sluice_srt_receive_buffer_bytes", "What the kernel gives the SRT port.",
+          lambda: srt_listener.receive_buffer)  # fmt: skip
+    watch("counter", "sluice_srt_refused", "SRT callers refused.", lambda: srt_listener.refused, "reason")
+    watch("counter", "sluice_srt_ignored", "SRT datagrams that led to nothing.", srt_listener.ignored, "reason")
+    watch("counter", "sluice_srt_packets", "SRT packets of media.", srt_listener.packets, "fate")
+    watch("gauge", "sluice_parts_cut", "Parts cut of what is on air.", lambda: renditions(lambda r: r.parts_cut))
+    watch("gauge", "sluice_playlist_waiters", "Requests that wait for a part.",
+          lambda: renditions(lambda r: r.window.waiters))  # fmt: skip
+    watch("counter", "sluice_segments_written", "Live segments on disk.", lambda: store.written_segments)
+    watch("counter", "sluice_segments_failed", "Live segments that the disk refused.", lambda: store.faults)
+    watch("counter", "sluice_upload_bytes", "Bytes stored of uploads.", lambda: uploads.files.received)
+    watch("gauge", "sluice_uploads_held", "Uploads that a request is at.", lambda: uploads.locks.held)
+    watch("gauge", "sluice_jobs_active", "Jobs that run or wait for a place.", lambda: jobs.active)
+    waiting = {"depth": 0, "age": 0.0}
+
+    async def look() -> None:
+        async with database.read() as transaction:
+            depth, oldest = await job_rows.depth(transaction)
+        waiting.update(depth=depth, age=(clock.now() - oldest).total_seconds() if oldest else 0.0)
+
+    metrics.refresh(look)
+    watch("gauge", "sluice_jobs_depth", "Jobs ordered and not ended.", lambda: waiting["depth"])
+    watch("gauge", "sluice_jobs_oldest_seconds", "Age of the oldest of them.", lambda: waiting["age"])
+
+
+def watch_ladders(metrics: Metrics, ladders: Ladders) -> None:
+    watch = metrics.watch
+    watch("gauge", "sluice_ladders", "Live streams that are transcoded.", lambda: ladders.running)
+    watch("counter", "sluice_ladders_refused", "Broadcasts without one, for want of room.", lambda: ladders.refused)
+    watch("counter", "sluice_ladder_restarts", "Transcoders that failed.", lambda: ladders.restarts)
+    watch("counter", "sluice_renditions_dropped", "Live renditions given up.", lambda: ladders.given_up)
+    watch("counter", "sluice_ladder_pictures_dropped", "Pictures that transcoders had no room for.",
+          lambda: ladders.dropped)  # fmt: skip
+    watch("gauge", "sluice_ladder_behind_seconds", "Of the slowest live rendition.", lambda: ladders.behind_s)
+
+
+def watch_restreams(metrics: Metrics, restreams: Restreams) -> None:
+    watch = metrics.watch
+    watch("gauge", "sluice_restreams", "Targets of what is on air.", restreams.states, "state")
+    watch("counter", "sluice_restream_bytes", "Bytes sent to targets.", lambda: restreams.sent)
+    watch("counter", "sluice_restream_samples_dropped", "Samples that targets did not take in time.",
+          lambda: restreams.dropped)  # fmt: skip
+    watch("counter", "sluice_restream_failures", "Connections to targets that failed.", lambda: restreams.failures)
+    watch("counter", "sluice_restream_untold", "Changes of targets without an event.", lambda: restreams.untold)

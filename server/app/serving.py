@@ -1,0 +1,189 @@
+"""The server: all parts on one exit stack, from the start to the signal that ends it."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import orjson
+
+from server import log
+from server.app.core import Core, open_core
+from server.app.live import Live
+from server.app.numbers import watch_all, watch_ladders, watch_restreams
+from server.catalog import keys
+from server.config import Config, ConfigError
+from server.recorder.clips import Clips
+from server.storage import data_folder
+from server.storage.data_folder import FolderInUseError
+from server.storage.upload_files import UploadFiles
+from server.uploads import expiry
+from server.uploads.service import Uploads
+from server.uploads.source import SourceUploads
+from server.web import application, dash, embed, tus
+from server.web.api import clips, live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate
+from server.web.api import restreams as restream_targets
+from server.web.api import sources as source_uploads
+from server.web.api.live_stream_ladder import LADDERS
+from server.web.application import Application
+from server.web.hls import images, live, quick, vod
+from server.web.hls.gate import WATCHING, Watching
+from server.web.rates import Rates, per_minute
+from server.web.services import IngestPorts, Services
+
+PLAYER = Path(__file__).parents[2] / "player" / "dist"
+GC_THRESHOLDS = (20_000, 20, 50)
+
+_log = log.get("server")
+
+
+class Running:
+    """A server that serves; its addresses for the ready line."""
+
+    def __init__(self, http: str, rtmp: str | None, srt: str | None, reload: Callable[[], None]) -> None:
+        self.http = http
+        self.rtmp = rtmp
+        self.srt = srt
+        self.reload = reload  # what may be renewed under a running server: the certificate
+
+    def line(self, terminal: bool) -> str:
+        """JSON for programs, a sentence for people."""
+        if terminal:
+            targets = " or ".join(url for url in (self.rtmp, self.srt) if url)
+            return f"Sluice is ready at {self.http}" + (f", publish to {targets}" if targets else "")
+        return orjson.dumps({"event": "ready", "http": self.http, "rtmp": self.rtmp, "srt": self.srt}).decode()
+
+
+async def serve(config: Config) -> int:
+    """Serves until SIGTERM or SIGINT; the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with AsyncExitStack() as stack:
+            running = await build(config, stack)
+            loop.add_signal_handler(signal.SIGHUP, running.reload)
+            _settle()
+            sys.stdout.write(running.line(sys.stdout.isatty()) + "\n")
+            sys.stdout.flush()
+            await stop.wait()
+            _log.info("stopping")
+    except (FolderInUseError, ConfigError) as error:
+        _log.error(str(error))
+        return 1
+    except OSError as error:
+        _log.error("can't serve", reason=str(error))
+        return 1
+    _log.info("stopped")
+    return 0
+
+
+async def build(config: Config, stack: AsyncExitStack) -> Running:
+    """All parts, entered on the stack in the order they need each other."""
+    core = await open_core(config, stack)
+    files = await stack.enter_async_context(UploadFiles.open(core.layout, config.storage.reserve_bytes))
+    uploads = Uploads(core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s)
+    sources = SourceUploads(uploads)
+    await stack.enter_async_context(core.jobs.running())
+    await expiry.recover(uploads, sources)
+    await stack.enter_async_context(expiry.sweeping(uploads, core.layout))
+    on_air = Live(core)
+    await on_air.open(stack)
+    _watch(core, on_air, uploads)
+    app = _application(core, on_air, uploads, sources)
+    port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
+    return _running(config, on_air, port)
+
+
+def _watch(core: Core, on_air: Live, uploads: Uploads) -> None:
+    metrics = core.metrics
+    watch_all(metrics, on_air.broadcasts, on_air.rtmp, on_air.srt, core.store, core.jobs, uploads, core.database)
+    watch_ladders(metrics, on_air.ladders)
+    watch_restreams(metrics, on_air.restreams)
+    metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", on_air.pulls.states, "state")
+
+
+def _application(core: Core, on_air: Live, uploads: Uploads, sources: SourceUploads) -> Application:
+    watching = Watching(
+        core.assets, core.tokens, core.revocations, on_air.broadcasts, core.watched, core.posters, core.layout, PLAYER
+    )
+
+    def mount(app: Application) -> None:
+        app[WATCHING] = watching
+        app[live_stream_control.BROADCASTS] = on_air.broadcasts
+        app[live_stream_slate.SLATES] = on_air.slates
+        app[LADDERS] = on_air.ladders
+        app[restream_targets.RESTREAMS] = on_air.restreams
+        app[tus.UPLOADS] = uploads
+        app[source_uploads.SOURCES] = sources
+        app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
+        for part in (live, vod, images, embed, dash):
+            part.add_routes(app.router)
+        quick.mount(app)
+        app.on_shutdown.append(live.let_go)
+
+    live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
+    beside = (source_uploads, restream_targets, clips, *live_parts)
+    return application.build(_services(core, on_air), [one.operations for one in beside], [mount, tus.mount])
+
+
+def _services(core: Core, on_air: Live) -> Services:
+    async def database_answers() -> None:
+        async with core.database.read() as transaction:
+            await keys.count(transaction)
+
+    async def storage_writable() -> None:
+        await asyncio.to_thread(data_folder.try_writing, core.layout.root)
+
+    async def listening() -> None:
+        if core.config.rtmp.enabled and on_air.rtmp.port is None:
+            raise OSError("RTMP is not listening")
+        if core.config.srt.enabled and not on_air.srt.alive:
+            raise OSError("SRT is not listening")
+
+    return Services(
+        database=core.database,
+        http=core.config.http,
+        live=core.config.live,
+        credentials=core.credentials,
+        tokens=core.tokens,
+        assets=core.assets,
+        revocations=core.revocations,
+        metrics=core.metrics,
+        rates=Rates(per_minute(core.config.http)),
+        ingest=IngestPorts(rtmp=on_air.rtmp.port, rtmps=on_air.rtmp.tls_port, srt=on_air.srt.port),
+        ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
+        on_video_deleted=on_air.video_deleted,
+        on_live_stream_deleted=on_air.deleted,
+        on_live_stream_changed=on_air.changed,
+        source_status=on_air.pulls.status,
+        complete_live_stream=on_air.complete,
+    )
+
+
+def _running(config: Config, on_air: Live, port: int) -> Running:
+    http = f"http://{_reachable(config.http.host)}:{port}"
+    rtmp = f"rtmp://{_reachable(config.rtmp.host)}:{on_air.rtmp.port}/live" if on_air.rtmp.port else None
+    srt = f"srt://{_reachable(config.srt.host)}:{on_air.srt.port}" if on_air.srt.port else None
+    return Running(config.http.public_url or http, rtmp, srt, on_air.rtmp.reload)
+
+
+def _settle() -> None:
+    """What start-up made stays: the collector need not look at it again, nor so often at the little that streams make.
+
+    Samples, parts and requests are freed by their reference counts.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+def _reachable(host: str) -> str:
+    """An address that this machine itself reaches the listener under."""
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
