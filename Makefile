@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 3
 CONFIG := $(wildcard config.toml)
 PLAYER_SOURCES := $(shell find player -path player/node_modules -prune -o -path player/dist -prune -o -path player/tests -prune -o -type f -print)
 
@@ -56,11 +57,13 @@ types: $(VENV)/.ready-dev
 player-checks: player/node_modules/.ready
 	cd player && npm run --silent check && npm run --silent lint && npm test --silent
 
+# Most tests wait for real time to pass, so several run at once; browsers, whose pictures must come in time, run alone
 test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages lint types player-checks
-	$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not browser"; first=$$?; \
+	$(BIN)/pytest -m browser && exit $$first
 
 test-fast: $(VENV)/.ready-dev lint types
-	$(BIN)/pytest -m "not server and not browser"
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not server and not browser"
 
 # make bench ARGS="density latency --quick"
 bench: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages
