@@ -42,7 +42,7 @@ class Seen:
 
 
 async def run(bench: Bench) -> None:
-    flv, settings = Flv(clips.latency()), bench.settings
+    flv = Flv(clips.latency())
     for mode in TARGETS_S:
         await _mode(bench, flv, mode)
 
@@ -97,7 +97,8 @@ async def _measure(
 
     add("glass to glass, median", statistics.median(seen.glass_s), "s", target=target_s,
         note=f"{len(seen.glass_s)} pictures read; sender ≤ {stream.late_s * 1000:.0f} ms late")  # fmt: skip
-    add("glass to glass, p95", quantile(seen.glass_s, 0.95), "s", target=P95_S.get(way), note=f"max {max(seen.glass_s):.2f}")
+    add("glass to glass, p95", quantile(seen.glass_s, 0.95), "s", target=P95_S.get(way),
+        note=f"max {max(seen.glass_s):.2f}")  # fmt: skip
     add(f"stalls after the start, in {seconds:g} s", seen.stalls, "", target=None if target_s is None else 0,
         note=f"{seen.dropped} pictures dropped; the page counts {seen.state['stalls']} stalls in all")  # fmt: skip
     errors = seen.state["errors"]
