@@ -78,19 +78,25 @@ def url_of(server: Server, case: Case, live: dict[str, Any], port: int | None = 
     return f"srt://127.0.0.1:{port}?streamid={case.stream_id.format(key=live['streamKey'])}{case.caller}"
 
 
-def transmit(path: Path, url: str) -> None:
-    """srt-live-transmit, fed by an ffmpeg in real time. It does not end with its input."""
-    feeder = subprocess.Popen(
-        ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-i", str(path), "-c", "copy", "-f", "mpegts", "-"],
-        stdout=subprocess.PIPE,
-    )
-    transmitter = subprocess.Popen([*TRANSMITTER, "file://con", url], stdin=feeder.stdout)
-    assert feeder.stdout
-    feeder.stdout.close()
+def transmit(server: Server, live: dict[str, Any], path: Path, url: str) -> None:
+    """srt-live-transmit, fed by an ffmpeg in real time once it is connected: until then it throws away what it is
+    given. It does not end with its input."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as taken, open(writing, "wb") as given:
+        transmitter = subprocess.Popen([*TRANSMITTER, "file://con", url], stdin=taken)
+        until(lambda: opened(server, live))
+        feeder = subprocess.Popen(
+            ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-i", str(path), "-c", "copy", "-f", "mpegts", "-"],
+            stdout=given,
+        )
     assert feeder.wait(30) == 0
     time.sleep(0.5)
     transmitter.send_signal(signal.SIGINT)
     transmitter.wait(10)
+
+
+def opened(server: Server, live: dict[str, Any]) -> bool:
+    return any('"event":"opened"' in line and live["liveStreamId"] in line for line in server.log().splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +116,8 @@ def published(server: Server) -> dict[str, dict[str, Any]]:
             program = ffmpeg9() if case.program == "ffmpeg9" else case.program
             url = url_of(server, case, lives[name], port)
             running.append(Publisher(source(), url, loop=False, program=program))
-        transmit(source(), url_of(server, CASES["srt-live-transmit"], lives["srt-live-transmit"]))
+        live = lives["srt-live-transmit"]
+        transmit(server, live, source(), url_of(server, CASES["srt-live-transmit"], live))
         for publisher in running:
             status, said = publisher.wait(30)
             assert status == 0, said
