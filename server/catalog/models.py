@@ -98,6 +98,26 @@ class Video(Base):
     published_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
+class Rendition(Base):
+    """One rendition of a video at a revision; its bytes lie under that revision. `state` walks
+    catalog/renditions.TRANSITIONS."""
+
+    __tablename__ = "renditions"
+
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)  # also its folder: 720p, aac, text-en, …
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    kind: Mapped[str] = mapped_column(String(8))  # video | audio | text
+    origin: Mapped[str] = mapped_column(String(8))  # source: copied | encoded
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"width","height","bitrate","language", …}
+    segments: Mapped[int | None] = mapped_column(Integer)  # that it will have, once it is known
+    error: Mapped[str | None] = mapped_column(Text)  # in state failed
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+
 class LiveStream(Base):
     """Where a broadcaster publishes to, again and again; each time on air is a broadcast."""
 

@@ -1,0 +1,55 @@
+"""Renditions of videos: what there is to choose from at a revision, and how far each is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from server.catalog import events, videos
+from server.catalog.database import Transaction
+from server.catalog.models import Rendition, Video
+
+# state -> states it may move to. What was cut off goes on in the state that it was in.
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    "waiting": frozenset({"encoding", "ready", "failed"}),
+    "encoding": frozenset({"ready", "failed"}),
+    "ready": frozenset(),
+    "failed": frozenset({"waiting"}),  # its job is redriven
+}
+ENDED = frozenset({"ready", "failed"})
+
+
+class WrongState(Exception):
+    """The row can't move to the wanted state from where it is."""
+
+
+async def add(transaction: Transaction, rendition: Rendition) -> Rendition:
+    transaction.add(rendition)
+    await transaction.flush()
+    return rendition
+
+
+async def get(transaction: Transaction, video_id: str, revision: int, name: str) -> Rendition | None:
+    return await transaction.get(Rendition, (video_id, revision, name))
+
+
+async def of_video(transaction: Transaction, video_id: str, revision: int) -> list[Rendition]:
+    """All of a revision, by name."""
+    wanted = select(Rendition).where(Rendition.video_id == video_id, Rendition.revision == revision)
+    return list(await transaction.scalars(wanted.order_by(Rendition.name)))
+
+
+async def move(transaction: Transaction, video: Video, rendition: Rendition, state: str, **payload: Any) -> None:
+    """Moves the state on; the video's events tell of it. Raises WrongState."""
+    if state not in TRANSITIONS[rendition.state]:
+        raise WrongState(f"{rendition.name} of {video.id} is {rendition.state}, it can't become {state}")
+    rendition.state = state
+    told = {**videos.links(video), "rendition": rendition.name, "revision": rendition.revision, **payload}
+    await events.record(transaction, video.project_id, video.id, f"video.rendition.{state}", told)
+
+
+async def remove(transaction: Transaction, video_id: str, revision: int) -> None:
+    """Rows only; the bytes are the caller's to delete after the commit."""
+    await transaction.execute(
+        delete(Rendition).where(Rendition.video_id == video_id, Rendition.revision == revision)
+    )
