@@ -1,0 +1,113 @@
+"""What is made of a source: which renditions, cut where, in which jobs. Pure.
+
+    cuts     0 ──── 2 s ──── 4 s ──── …        90,000 ticks a second; the same for every encoded rendition
+    jobs     [smallest: first seconds] [the others: the same] [all: a chunk] [all: a chunk] …
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from server.media.ladder import Rung, Source, Wish, rungs
+
+TIMESCALE = 90_000
+# "closed aligned 2 s GOPs": what players switch at, and the longest that a seek has to decode.
+LONGEST_S = 2
+# A remainder shorter than this is not cut off: it would be a segment of a few pictures.
+SHORTEST_S = 0.5
+# Of the smallest rendition by itself, so that something can be watched before the heavy ones have begun.
+QUICK_S = 8.0
+# Jobs that several workers share; a seam costs a decoder's way from the key frame before and a fresh rate control.
+CHUNK_S = 60.0
+# A passthrough as light as this times the rendition of its own size takes that one's place.
+AS_LIGHT = 1.2
+# The least of a picture that nothing is made of but itself.
+LEAST_RUNGS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A job's share: the segments first..last, counted from 0, of these renditions."""
+
+    renditions: tuple[str, ...]
+    first: int
+    last: int
+
+
+def choose(source: Source, lines: Sequence[int], passes: bool) -> tuple[Rung, ...]:
+    """The renditions to encode of a picture, highest first; `lines` are those of the configured ladder.
+
+    Never more lines than the source has. Where the source can't be passed through its own size is among them, as far
+    as the ladder goes up; where it can, the rendition of its size is left out unless it would be much lighter. A source
+    whose codec says more with fewer bits than ours does not limit the bits.
+    """
+    size = min(source.width, source.height)
+    wanted = [each for each in lines if each <= size]
+    top = max(lines, default=0)
+    if not passes and size < top and size not in wanted:
+        wanted.append(size)
+    if not wanted and not passes:
+        wanted = [min(size, top or size)]
+    rated = source if passes else replace(source, bitrate=None)
+    chosen = rungs(rated, [Wish(each) for each in wanted])
+    return _without_twin(chosen, source, size) if passes else chosen
+
+
+def _without_twin(chosen: tuple[Rung, ...], source: Source, size: int) -> tuple[Rung, ...]:
+    """Those that the passthrough doesn't stand for; with it they are at least LEAST_RUNGS."""
+    if len(chosen) < LEAST_RUNGS or source.bitrate is None:
+        return chosen
+    default = rungs(replace(source, bitrate=None), [Wish(size)])
+    heavy = bool(default) and source.bitrate > default[0].bitrate * AS_LIGHT
+    return chosen if heavy else tuple(rung for rung in chosen if min(rung.width, rung.height) < size)
+
+
+def grid(end: int, cuts: Sequence[int] = ()) -> tuple[int, ...]:
+    """Cut times from 0 to `end`: every one of `cuts`, and more between them where they are more than LONGEST_S apart.
+
+    Equal pieces, so that a passthrough's 5 s become three of 1.67 s and not two and a runt.
+    """
+    known = [0, *(cut for cut in cuts if 0 < cut < end - SHORTEST_S * TIMESCALE), end]
+    times = [0]
+    for start, stop in pairwise(known):
+        pieces = max(1, -(-(stop - start) // (LONGEST_S * TIMESCALE)))
+        if not cuts:  # nothing to be in step with: whole seconds, the rest at the end
+            times += _steady(start, stop)
+        else:
+            times += [start + (stop - start) * piece // pieces for piece in range(1, pieces + 1)]
+    return tuple(times)
+
+
+def _steady(start: int, stop: int) -> list[int]:
+    times = list(range(start + LONGEST_S * TIMESCALE, stop, LONGEST_S * TIMESCALE))
+    if times and stop - times[-1] < SHORTEST_S * TIMESCALE:
+        times.pop()
+    return [*times, stop]
+
+
+def chunks(cuts: Sequence[int], renditions: Sequence[str], chunk_s: float = CHUNK_S) -> tuple[Chunk, ...]:
+    """The jobs, in the order that they should be begun; `renditions` highest first, `cuts` as `grid` gives them."""
+    count = len(cuts) - 1
+    if count <= 0 or not renditions:
+        return ()
+    whole = tuple(renditions)
+    quick = _reach(cuts, 0, QUICK_S)
+    shares = [Chunk(whole[-1:], 0, quick)]
+    if len(whole) > 1:
+        shares.append(Chunk(whole[:-1], 0, quick))
+    first = quick + 1
+    while first < count:
+        last = _reach(cuts, first, chunk_s)
+        shares.append(Chunk(whole, first, last))
+        first = last + 1
+    return tuple(shares)
+
+
+def _reach(cuts: Sequence[int], first: int, seconds: float) -> int:
+    """The last segment of a share that begins with `first`; a small rest is taken along."""
+    count = len(cuts) - 1
+    limit = cuts[first] + seconds * TIMESCALE
+    last = first
+    while last + 1 < count and cuts[last + 2] <= limit:
+        last += 1
+    return count - 1 if cuts[-1] - cuts[last + 1] < seconds * TIMESCALE / 4 else last

@@ -1,0 +1,108 @@
+"""Which renditions are made of a source, where they are cut, and in which jobs."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.media.ladder import Source
+from server.vod import plan
+from server.vod.plan import TIMESCALE, Chunk
+
+LADDER = (1080, 720, 480, 360, 240)
+SECOND = TIMESCALE
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "bitrate", "passes", "names"),
+    [
+        (1920, 1080, 5_000_000, True, "720p 480p 360p 240p"),  # the source is as light as its own rendition
+        (1920, 1080, 20_000_000, True, "1080p 720p 480p 360p 240p"),
+        (1920, 1080, 20_000_000, False, "1080p 720p 480p 360p 240p"),
+        (3840, 2160, 40_000_000, True, "1080p 720p 480p 360p 240p"),
+        (1080, 1920, 20_000_000, False, "1080p 720p 480p 360p 240p"),  # upright
+        (1280, 720, None, True, "720p 480p 360p 240p"),
+        (642, 642, 700_000, False, "642p 480p 360p 240p"),
+        (426, 240, 300_000, True, "240p"),
+        (160, 120, 100_000, False, "120p"),
+        (160, 120, 100_000, True, ""),
+    ],
+)
+def test_a_ladder_fits_its_source(width: int, height: int, bitrate: int | None, passes: bool, names: str) -> None:
+    rungs = plan.choose(Source(width, height, frame_rate=30.0, bitrate=bitrate), LADDER, passes)
+    assert " ".join(rung.name for rung in rungs) == names
+
+
+def test_an_upright_picture_stays_upright() -> None:
+    (rung, *_) = plan.choose(Source(1080, 1920), LADDER, False)
+    assert (rung.width, rung.height) == (1080, 1920)
+
+
+def test_a_source_of_a_better_codec_does_not_limit_the_bits() -> None:
+    light = Source(1920, 1080, frame_rate=30.0, bitrate=1_000_000)
+    assert plan.choose(light, LADDER, False)[0].bitrate > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("end_s", "cuts_s", "times_s"),
+    [
+        (5.0, (), (0, 2, 4, 5)),
+        (4.3, (), (0, 2, 4.3)),  # no runt
+        (0.2, (), (0, 0.2)),
+        (10, (4, 8), (0, 2, 4, 6, 8, 10)),
+        (10, (5,), (0, 5 / 3, 10 / 3, 5, 20 / 3, 25 / 3, 10)),
+        (8.2, (4, 8), (0, 2, 4, 4 + 1.4, 4 + 2.8, 8.2)),  # the source's last cut would leave a runt
+    ],
+)
+def test_cuts_are_the_passthroughs_and_two_seconds_apart(
+    end_s: float, cuts_s: tuple[float, ...], times_s: tuple[float, ...]
+) -> None:
+    found = plan.grid(round(end_s * SECOND), [round(cut * SECOND) for cut in cuts_s])
+    assert [time / SECOND for time in found] == pytest.approx(times_s, abs=0.0001)
+
+
+@given(
+    st.integers(1, 20_000 * SECOND),
+    st.lists(st.integers(SECOND // 10, 12 * SECOND), max_size=60),
+)
+def test_a_grid_rises_from_0_to_the_end(end: int, steps: list[int]) -> None:
+    cuts = [sum(steps[: n + 1]) for n in range(len(steps))]
+    times = plan.grid(end, cuts)
+    assert times[0] == 0
+    assert times[-1] == end
+    assert all(0 < b - a <= (plan.LONGEST_S + plan.SHORTEST_S) * SECOND for a, b in pairwise(times))
+    assert {cut for cut in cuts if cut < end - plan.SHORTEST_S * SECOND} <= set(times)
+
+
+def test_the_smallest_comes_first_and_by_itself() -> None:
+    cuts = plan.grid(200 * SECOND)
+    assert plan.chunks(cuts, ("720p", "480p", "240p"), 60) == (
+        Chunk(("240p",), 0, 3),
+        Chunk(("720p", "480p"), 0, 3),
+        Chunk(("720p", "480p", "240p"), 4, 33),
+        Chunk(("720p", "480p", "240p"), 34, 63),
+        Chunk(("720p", "480p", "240p"), 64, 99),  # with the small rest
+    )
+
+
+@pytest.mark.parametrize(
+    ("end_s", "names", "shares"),
+    [
+        (3, ("480p",), [Chunk(("480p",), 0, 1)]),
+        (3, ("480p", "240p"), [Chunk(("240p",), 0, 1), Chunk(("480p",), 0, 1)]),
+        (3, (), []),
+        (0, ("480p",), []),
+    ],
+)
+def test_short_ones_are_few_jobs(end_s: int, names: tuple[str, ...], shares: list[Chunk]) -> None:
+    assert list(plan.chunks(plan.grid(end_s * SECOND) if end_s else (0,), names)) == shares
+
+
+@given(st.integers(1, 5000 * SECOND), st.integers(1, 5), st.floats(2, 600))
+def test_every_segment_of_every_rendition_is_in_one_job(end: int, count: int, chunk_s: float) -> None:
+    cuts, names = plan.grid(end), [f"{number}p" for number in range(count, 0, -1)]
+    shares = plan.chunks(cuts, names, chunk_s)
+    for name in names:
+        made = sorted(n for share in shares if name in share.renditions for n in range(share.first, share.last + 1))
+        assert made == list(range(len(cuts) - 1))
