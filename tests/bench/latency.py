@@ -2,6 +2,7 @@
 
 import asyncio
 import statistics
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.bench.processes import Meter
 from tests.bench.proxy import DelayProxy
 from tests.bench.publish import Stream, publishing
 from tests.bench.report import quantile
+from tests.harness.server import Server
 from tests.player.pages import chromium
 
 TARGETS_S = {"low": 1.1, "ultra-low": 0.8}  # median, by latency mode
@@ -25,6 +27,8 @@ ROUND_TRIP_S, JITTER_S = 0.08, 0.02
 SETTLE_S = 8.0  # from the first picture until the page is where it wants to be
 FIRST_PICTURE_S = 30.0
 READ_EVERY_S = 5.0
+# "back to within 0.5 s of its former latency within 20 s"
+AWAY_S, BACK_S, WITHIN_S = 3.0, 20.0, 0.5
 STATE_FIELDS = ["phase", "latency", "target", "delay", "rate", "stalls", "errors", "firstFrameMs"]
 STATE = "names => Object.fromEntries(names.map(name => [name, window.sluice.player[name]]))"
 TAKE = "() => { const taken = { ...benchSeen }; benchSeen.frames = []; return taken; }"
@@ -71,6 +75,9 @@ async def _mode(bench: Bench, flv: Flv, mode: str) -> None:
                 await _measure(bench, "80 ± 20 ms round trip", browser, url, stream, settings.proxied, None)
             if stream.failed:
                 bench.fault(stream.failed)
+        async with chromium() as browser:
+            bench.say(f"an encoder that is away for {AWAY_S:g} s")
+            await _reconnect(bench, browser, server, flv)
 
 
 async def _measure(
@@ -105,6 +112,40 @@ async def _measure(
     add("errors of hls.js", len(errors), "", note=", ".join(sorted(set(errors))))
     delay = seen.state["delay"]
     add("delay that the badge shows", delay, "s", note=f"at the end; target {seen.state['target']:.2f} s")
+
+
+async def _reconnect(bench: Bench, browser: Browser, server: Server, flv: Flv) -> None:
+    """The encoder goes without a word and comes back in time: seconds until the page is as close as before."""
+    live = server.live_stream(name="Reconnect", latencyMode="low", reconnectWindow=60)
+    urls = [server.ingest_url(live)]
+    async with publishing(urls, flv, politely=False) as [stream]:
+        http = Http()
+        await playlists.first_media(http, f"{server.http}/live/{live['liveStreamId']}.m3u8")
+        http.close()
+        page = await browser.new_page(viewport={"width": 640, "height": 360})
+        await page.add_init_script(path=Path(__file__).with_name("frame_reader.js"))
+        await page.goto(f"{server.http}/embed/{live['liveStreamId']}?autoplay&muted")
+        await _first_picture(page)
+        await asyncio.sleep(SETTLE_S)
+        before = await _watch(page, stream, BACK_S)
+    former_s = statistics.median(before.glass_s)
+    await asyncio.sleep(AWAY_S)
+    async with publishing(urls, flv, politely=False) as [stream]:
+        returned_at = time.time()
+        await asyncio.sleep(BACK_S)
+        taken = await page.evaluate(TAKE)
+    seen = [(at - returned_at, at - stream.sent[number]) for number, at in taken["frames"] if number in stream.sent]
+    shown = [(at, behind) for at, behind in seen if at > 0 and behind > 0]
+    late = [at for at, behind in shown if behind > former_s + WITHIN_S]
+    if not shown:
+        bench.fault(f"nothing was shown in {BACK_S:g} s after the encoder came back")
+        return
+    bench.add(
+        f"encoder {AWAY_S:g} s away: back within {WITHIN_S:g} s of the former latency after",
+        max(late, default=shown[0][0]), "s", target=BACK_S,
+        note=f"first picture after {shown[0][0]:.2f} s; {former_s:.2f} s behind before, "
+        f"{statistics.median(behind for _, behind in shown[-20:]):.2f} s at the end",
+    )  # fmt: skip
 
 
 async def _first_picture(page: Page) -> float:
