@@ -1,4 +1,4 @@
-"""A form with one file, streamed to the store while its few short fields are kept.
+"""A form with one file: streamed to the store while its few short fields are kept, or, if it is small, in memory.
 
 SDKs name the file's field as they like (the one for Node gives it the file's own name), and send other fields before
 or after it: the file is the part that has a file name.
@@ -13,7 +13,7 @@ from aiohttp import web
 from server.errors import Problem
 from server.protocols.multipart import Event, Parser, PartBegin, PartData, boundary_of
 from server.uploads.placement import Sender
-from server.uploads.source import SourceUploads, Staged
+from server.uploads.source import ENVELOPE_BYTES, SourceUploads, Staged
 from server.web.bodies import chunks
 
 MAX_FIELD_BYTES = 1024  # ids
@@ -41,6 +41,45 @@ async def receive(request: web.Request, sources: SourceUploads, sender: Sender) 
     if reader.staged is None:
         raise Problem("uploaded-file-no-file")
     return Form(reader.staged, reader.fields)
+
+
+async def small_file(request: web.Request, max_bytes: int) -> bytes:
+    """The one file of a request's form, in memory; its other fields are passed over.
+
+    Raises Problem: 400 no file, two, an empty one or a bad form; 413, 415.
+    """
+    parser, reader = Parser(boundary_of(request.headers.get("Content-Type", ""))), _InMemory()
+    received = 0
+    async for chunk in chunks(request):
+        received += len(chunk)
+        if received > max_bytes + ENVELOPE_BYTES:
+            raise Problem("uploaded-file-too-large", f"At most {max_bytes} bytes are taken.")
+        for event in parser.receive_data(chunk):
+            reader.take(event)
+    parser.close()
+    if reader.file is None:
+        raise Problem("uploaded-file-no-file")
+    if not reader.file:
+        raise Problem("uploaded-file-empty")
+    return bytes(reader.file)
+
+
+class _InMemory:
+    """The part that has a file name, or is called file."""
+
+    def __init__(self) -> None:
+        self.file: bytearray | None = None
+        self._open = False
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, PartBegin):
+            self._open = event.filename is not None or event.name == "file"
+            if self._open and self.file is not None:
+                raise Problem("uploaded-file-multiple-files")
+            if self._open:
+                self.file = bytearray()
+        elif isinstance(event, PartData) and self._open and self.file is not None:
+            self.file += event.data
 
 
 async def _events(request: web.Request, boundary: bytes) -> AsyncGenerator[Event]:

@@ -3,22 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from server.catalog import events
-from server.errors import Problem
 from server.formats.sample import VideoConfig
 from server.ingest.slates import SIZE, Slates
-from server.protocols.multipart import Parser, PartBegin, PartData, PartEnd, boundary_of
-from server.web import bodies
 from server.web.api.live_stream_control import BROADCASTS
 from server.web.api.live_stream_shapes import LiveStreamAnswer, answer
 from server.web.api.live_streams import find
+from server.web.forms import small_file
 from server.web.typed import Call, Operations
 
 SLATES = web.AppKey("slates", Slates)
 MAX_BYTES = 32 << 20  # of an upload: it is held in memory until it is coded
-ENVELOPE_BYTES = 1 << 16  # what a form may have around its file
 
 _FORM: Mapping[str, Any] = {
     "multipart/form-data": {
@@ -43,6 +40,7 @@ operations = Operations("Live streams")
     errors=[
         "uploaded-file-no-file",
         "uploaded-file-multiple-files",
+        "uploaded-file-empty",
         "uploaded-file-invalid-file",
         "uploaded-file-too-large",
         "unsupported-media-type",
@@ -57,7 +55,7 @@ async def upload(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     """
     async with call.services.database.read() as transaction:
         await find(transaction, call, live_stream_id)
-    media = await _file(call.request)
+    media = await small_file(call.request, MAX_BYTES)
     made = await call.request.app[SLATES].make(live_stream_id, media, _size(call, live_stream_id))
     return await _keep(call, live_stream_id, made)
 
@@ -83,37 +81,3 @@ def _size(call: Call, live_stream_id: str) -> tuple[int, int]:
     on_air = call.request.app[BROADCASTS].get(live_stream_id)
     config = on_air.publisher.video_config if on_air and on_air.publisher else None
     return (config.width, config.height) if isinstance(config, VideoConfig) else SIZE
-
-
-async def _file(request: web.Request) -> bytes:
-    """The one file of a form. Raises Problem."""
-    parser, reader = Parser(boundary_of(request.headers.get(hdrs.CONTENT_TYPE, ""))), _Reader()
-    received = 0
-    async for chunk in bodies.chunks(request):
-        received += len(chunk)
-        if received > MAX_BYTES + ENVELOPE_BYTES:
-            raise Problem("uploaded-file-too-large", f"At most {MAX_BYTES} bytes are taken.")
-        for event in parser.receive_data(chunk):
-            reader.take(event)
-    parser.close()
-    if reader.file is None:
-        raise Problem("uploaded-file-no-file")
-    return bytes(reader.file)
-
-
-class _Reader:
-    """The part that has a file name, or is called file; others are passed over."""
-
-    def __init__(self) -> None:
-        self.file: bytearray | None = None
-        self._open = False
-
-    def take(self, event: PartBegin | PartData | PartEnd) -> None:
-        if isinstance(event, PartBegin):
-            self._open = event.filename is not None or event.name == "file"
-            if self._open and self.file is not None:
-                raise Problem("uploaded-file-multiple-files")
-            if self._open:
-                self.file = bytearray()
-        elif isinstance(event, PartData) and self._open and self.file is not None:
-            self.file += event.data
