@@ -23,13 +23,21 @@ from server.storage.upload_files import UploadFiles
 from server.uploads import expiry
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
+from server.vod.texts import Texts
 from server.web import application, dash, embed, tus
-from server.web.api import clips, live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate
+from server.web.api import (
+    clips,
+    live_stream_control,
+    live_stream_health,
+    live_stream_rehearsals,
+    live_stream_slate,
+    text_tracks,
+)
 from server.web.api import restreams as restream_targets
 from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
 from server.web.application import Application
-from server.web.hls import images, live, quick, vod
+from server.web.hls import images, live, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.rates import Rates, per_minute
 from server.web.services import IngestPorts, Services
@@ -121,13 +129,14 @@ def _application(core: Core, on_air: Live, uploads: Uploads, sources: SourceUplo
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
-        for part in (live, vod, images, embed, dash):
+        app[text_tracks.TEXTS] = Texts(core.database, core.layout)
+        for part in (live, vod, images, texts, embed, dash):
             part.add_routes(app.router)
         quick.mount(app)
         app.on_shutdown.append(live.let_go)
 
     live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
-    beside = (source_uploads, restream_targets, clips, *live_parts)
+    beside = (source_uploads, restream_targets, clips, text_tracks, *live_parts)
     return application.build(_services(core, on_air), [one.operations for one in beside], [mount, tus.mount])
 
 

@@ -118,6 +118,22 @@ class Rendition(Base):
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
 
+class TextTrack(Base):
+    """Captions or chapters of a video in one language; the text is a file."""
+
+    __tablename__ = "text_tracks"
+
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)  # captions | chapters
+    language: Mapped[str] = mapped_column(String(35), primary_key=True)  # BCP 47
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    default: Mapped[bool] = mapped_column(default=False)  # of captions: shown unless the viewer turns them off
+    origin: Mapped[str] = mapped_column(String(8), default="upload")  # upload | source: found in the video's file
+    version: Mapped[int] = mapped_column(Integer, default=1)  # of the text: part of immutable URLs
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+
 class LiveStream(Base):
     """Where a broadcaster publishes to, again and again; each time on air is a broadcast."""
 

@@ -6,6 +6,7 @@
     <root>/videos/<video id>/source            a video's file as it was uploaded
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/poster.jpg
+    <root>/videos/<video id>/captions/<language>-<version>.vtt   and chapters/…
     <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
     <root>/live-streams/<live stream id>/slate   what fills the reconnect window
     <root>/broadcasts/<broadcast id>/<rendition>/init-<generation>.mp4
@@ -66,6 +67,10 @@ class Layout:
 
     def video_poster(self, video_id: str) -> Path:
         return self.video(video_id) / "poster.jpg"
+
+    def text_track(self, video_id: str, kind: str, language: str, version: int) -> Path:
+        """Captions or chapters."""
+        return self.video(video_id) / _name(kind) / f"{_name(language)}-{version}.vtt"
 
     def clip_edges(self, video_id: str, rendition: str) -> "RenditionFolder":
         """Segments in the place of some of a broadcast's own."""

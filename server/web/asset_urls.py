@@ -35,6 +35,11 @@ def of_video(base_url: str, video_id: str, token: str | None = None) -> AssetUrl
     )
 
 
+def of_text(base_url: str, video_id: str, kind: str, language: str, token: str | None = None) -> str:
+    """Captions or chapters."""
+    return f"{base_url}/vod/{video_id}" + (f"/token/{token}" if token else "") + f"/{kind}/{language}.vtt"
+
+
 def of_live_stream(base_url: str, stream_id: str, token: str | None = None) -> AssetUrls:
     live = f"{base_url}/live"
     root = f"{live}/{stream_id}" + (f"/token/{token}" if token else "")

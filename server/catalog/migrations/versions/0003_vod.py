@@ -1,4 +1,4 @@
-"""Videos on demand: renditions
+"""Videos on demand: renditions, captions and chapters
 
 Revision: 0003
 Follows: 0002
@@ -36,7 +36,25 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("video_id", "revision", "name", name=op.f("pk_renditions")),
     )
+    op.create_table(
+        "text_tracks",
+        sa.Column("video_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("language", sa.String(length=35), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("default", sa.Boolean(), nullable=False),
+        sa.Column("origin", sa.String(length=8), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_text_tracks_project_id_projects")),
+        sa.ForeignKeyConstraint(
+            ["video_id"], ["videos.id"], name=op.f("fk_text_tracks_video_id_videos"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("video_id", "kind", "language", name=op.f("pk_text_tracks")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("text_tracks")
     op.drop_table("renditions")

@@ -1,0 +1,95 @@
+"""Captions and chapters: checked, kept beside the video as WebVTT, and given out."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from server import log
+from server.catalog import text_tracks
+from server.catalog.database import Database, Transaction
+from server.catalog.models import TextTrack, Video
+from server.catalog.text_tracks import Kind
+from server.errors import Problem
+from server.formats import subrip, webvtt
+from server.formats.webvtt import TextError
+from server.storage.layout import Layout
+
+MAX_BYTES = 10 << 20  # some hundred times the talk of a film
+
+_log = log.get("vod")
+
+
+class Texts:
+    def __init__(self, database: Database, layout: Layout) -> None:
+        self._database = database
+        self._layout = layout
+
+    async def put(
+        self, transaction: Transaction, video: Video, kind: Kind, language: str, text: str, origin: str = "upload"
+    ) -> TextTrack:
+        """Keeps a text as `checked` gives it, in place of one of its language. Raises Problem: 409 too many.
+
+        The file is there before the row says so; a transaction that fails leaves one that nobody asks for.
+        """
+        known = await text_tracks.of_video(transaction, video.id, kind)
+        if len(known) >= text_tracks.MAX_TRACKS and language not in {row.language for row in known}:
+            raise Problem("conflict", f"A video has {text_tracks.MAX_TRACKS} languages at most.")
+        row = await text_tracks.put(transaction, video, kind, language, origin)
+        await asyncio.to_thread(_write, self._path(row), text)
+        if row.version > 1:
+            old = self._layout.text_track(row.video_id, row.kind, row.language, row.version - 1)
+            transaction.after_commit(lambda: _discard(old))
+        return row
+
+    async def remove(self, transaction: Transaction, video: Video, row: TextTrack) -> None:
+        path = self._path(row)
+        await text_tracks.remove(transaction, video, row)
+        transaction.after_commit(lambda: _discard(path))
+
+    async def find(self, video_id: str, kind: Kind, language: str) -> tuple[int, bytes] | None:
+        """The version and the text of a track."""
+        async with self._database.read() as transaction:
+            row = await text_tracks.get(transaction, video_id, kind, language)
+        if row is None:
+            return None
+        try:
+            return row.version, await asyncio.to_thread(self._path(row).read_bytes)
+        except FileNotFoundError:  # replaced or deleted in between
+            _log.warning("a text is missing", video=video_id, kind=kind, language=language)
+            return None
+
+    def _path(self, row: TextTrack) -> Path:
+        return self._layout.text_track(row.video_id, row.kind, row.language, row.version)
+
+
+def checked(data: bytes) -> str:
+    """The text of an uploaded file as WebVTT. Raises Problem, which names the line that can't be read."""
+    try:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
+    except UnicodeDecodeError as error:
+        place = data[: error.start].count(b"\n") + 1
+        raise _invalid(f"Line {place} is not UTF-8; save the file in that encoding.") from None
+    reader = subrip if subrip.looks_like(text) else webvtt
+    try:
+        track = reader.read(text)
+    except TextError as error:
+        raise _invalid(f"Line {error.line}: {error.reason}.") from None
+    if not track.cues:
+        raise _invalid("There is no text with times in it.")
+    return webvtt.write(track)
+
+
+def _invalid(detail: str) -> Problem:
+    return Problem("uploaded-file-invalid-file", detail, name="file")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
