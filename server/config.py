@@ -154,6 +154,22 @@ class VodConfig(Section):
     segment_s: float = Field(4.0, ge=2, le=10, description="Wanted length of a video's segment, seconds.")
 
 
+class FetchConfig(Section):
+    """Of files that are fetched by URL; vod.max_upload_bytes bounds them too."""
+
+    allow: list[str] = Field(
+        [],
+        description="Host names (.example.com for all below it), addresses and networks that may be fetched from "
+        "although they are not on the public Internet.",
+    )
+    concurrency: int = Field(4, ge=1, le=64, description="Files that are fetched at once.")
+    attempts: int = Field(
+        8, ge=1, le=100, description="Tries in a row without progress until the fetching of a file is given up."
+    )
+    idle_timeout_s: float = Field(30.0, gt=0, description="Seconds that a source may be silent for.")
+    timeout_s: float = Field(43200.0, gt=0, description="Seconds that the fetching of one file may take in all.")
+
+
 class JobsConfig(Section):
     concurrency: int = Field(2, ge=1, le=64, description="Jobs that run at once in this process.")
     probe_timeout_s: float = Field(60.0, ge=1, description="Seconds that reading an uploaded file may take.")
@@ -185,6 +201,7 @@ class Config(BaseSettings):
     auth: AuthConfig = AuthConfig()  # type: ignore[call-arg]
     live: LiveConfig = LiveConfig()  # type: ignore[call-arg]
     vod: VodConfig = VodConfig()  # type: ignore[call-arg]
+    fetch: FetchConfig = FetchConfig()  # type: ignore[call-arg]
     jobs: JobsConfig = JobsConfig()  # type: ignore[call-arg]
     webhooks: WebhooksConfig = WebhooksConfig()
     log: LogConfig = LogConfig()  # type: ignore[call-arg]

@@ -12,6 +12,7 @@ from server.jobs.jobs import Jobs
 from server.ladder.ladders import Ladders
 from server.restream.restreams import Restreams
 from server.storage.segments import SegmentStore
+from server.uploads.fetching import Fetching
 from server.uploads.service import Uploads
 from server.web.metrics import Metrics
 
@@ -81,6 +82,11 @@ def watch_ladders(metrics: Metrics, ladders: Ladders) -> None:
     watch("counter", "sluice_ladder_pictures_dropped", "Pictures that transcoders had no room for.",
           lambda: ladders.dropped)  # fmt: skip
     watch("gauge", "sluice_ladder_behind_seconds", "Of the slowest live rendition.", lambda: ladders.behind_s)
+
+
+def watch_fetching(metrics: Metrics, fetching: Fetching) -> None:
+    metrics.watch("gauge", "sluice_fetches", "Files that are being fetched.", lambda: fetching.active)
+    metrics.watch("gauge", "sluice_fetches_waiting", "Files that wait to be fetched.", lambda: fetching.waiting)
 
 
 def watch_restreams(metrics: Metrics, restreams: Restreams) -> None:

@@ -37,6 +37,12 @@ async def of_project(
     return list(rows)
 
 
+async def unfinished(transaction: Transaction, kind: str, object_id: str) -> list[str]:
+    """Ids of an object's jobs of one kind."""
+    query = select(Job.id).where(Job.object_id == object_id, Job.kind == kind, Job.finished_at.is_(None))
+    return list(await transaction.scalars(query))
+
+
 async def suspects(transaction: Transaction) -> set[str]:
     """Ids of those that had begun and neither ended nor were drained when the server last stopped."""
     return set(await transaction.scalars(select(Job.id).where(Job.finished_at.is_(None), Job.attempts > 0)))

@@ -205,11 +205,12 @@ class Upload(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), index=True)
     state: Mapped[str] = mapped_column(String(16), default="created", index=True)
-    protocol: Mapped[str] = mapped_column(String(8))  # tus | request
+    protocol: Mapped[str] = mapped_column(String(8))  # tus | request | fetch
     secret_hash: Mapped[str | None] = mapped_column(String(64))
     length: Mapped[int | None] = mapped_column(BigInteger)  # None: not told yet
     received: Mapped[int] = mapped_column(BigInteger, default=0)
     parts: Mapped[dict[str, Any] | None]  # of an upload in parts: {"total": n | null, "received": {"1": bytes}}
+    fetch: Mapped[dict[str, Any] | None]  # of one that is fetched: {"url", "tries", "begun", "validator", "complete"}
     filename: Mapped[str | None] = mapped_column(Text)
     filetype: Mapped[str | None] = mapped_column(Text)
     meta: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)  # Upload-Metadata as it came

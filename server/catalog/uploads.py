@@ -21,6 +21,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "expired": frozenset(),
 }
 OPEN = ("created", "uploading")
+FETCHED = "fetch"  # the protocol of uploads that the server brings itself
 
 TOKEN_SORT_COLUMNS = {"createdAt": UploadToken.created_at, "ttl": UploadToken.ttl_s}
 
@@ -53,16 +54,16 @@ async def move(transaction: Transaction, upload: Upload, state: str, **payload: 
 
 
 async def expired(transaction: Transaction, now: datetime, limit: int = 100) -> list[Upload]:
-    """Unfinished uploads whose time is over."""
+    """Unfinished uploads whose time is over; what is fetched ends with its job."""
     rows = await transaction.scalars(
-        select(Upload).where(Upload.state.in_(OPEN), Upload.expires_at <= now).limit(limit)
+        select(Upload).where(Upload.state.in_(OPEN), Upload.protocol != FETCHED, Upload.expires_at <= now).limit(limit)
     )
     return list(rows)
 
 
 async def unfinished(transaction: Transaction) -> list[Upload]:
-    """Every upload that bytes may still come for."""
-    return list(await transaction.scalars(select(Upload).where(Upload.state.in_(OPEN))))
+    """Every upload that a sender may still bring bytes for."""
+    return list(await transaction.scalars(select(Upload).where(Upload.state.in_(OPEN), Upload.protocol != FETCHED)))
 
 
 async def add_token(transaction: Transaction, token: UploadToken) -> UploadToken:

@@ -21,7 +21,7 @@ from server.protocols.tus import admission
 from server.protocols.tus.commands import Append, Create, Delete, Head
 from server.storage.appender import uncancelled
 from server.storage.upload_files import UploadFiles
-from server.uploads import placement
+from server.uploads import fetch_rows, placement
 from server.uploads.locks import Hold, Locks
 from server.uploads.placement import Sender
 from server.uploads.rows import Rows
@@ -220,6 +220,8 @@ class Uploads:
         async with self.database.write() as transaction:
             upload, video = await _finishing(transaction, upload_id)
             upload.length = upload.received = video.source_bytes = size
+            if upload.fetch is not None:
+                upload.fetch = fetch_rows.ended(upload.fetch)
             await uploads.move(transaction, upload, "uploaded")
             await videos.move(transaction, video, "pre-processing")
             await self._enqueue(transaction, video.project_id, JOB, video.id)

@@ -16,6 +16,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from server.outbound.target import MAX_CHARS as MAX_URL_CHARS
+
 
 class Shape(BaseModel):
     """camelCase outside, snake_case inside."""
@@ -90,6 +92,7 @@ Title = Annotated[
 LongText = Annotated[Text, StringConstraints(max_length=20_000)]
 Tag = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$")]
+SourceUrl = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_URL_CHARS)]
 PlayerId = Annotated[Text, StringConstraints(min_length=1, max_length=64)]
 
 T = TypeVar("T")

@@ -11,14 +11,14 @@ from server.catalog.models import Video
 from server.catalog.videos import Filter
 from server.errors import Problem
 from server.web import asset_urls, validation
-from server.web.api import playback_tokens, video_status
+from server.web.api import fetches, playback_tokens, video_status
 from server.web.api.playback_tokens import PlaybackToken, TokenBody
 from server.web.api.schemas import TAGS_LIMIT, MetadataList, pairs
 from server.web.api.video_answers import VideoAnswer, VideoList
 from server.web.api.video_answers import video as answer
 from server.web.api.video_status import VideoStatus
 from server.web.pagination import PageQuery, pagination
-from server.web.shapes import ABSENT, Body, Changes, LanguageTag, LongText, PlayerId, QueryList, Tag, Title
+from server.web.shapes import ABSENT, Body, Changes, LanguageTag, LongText, PlayerId, QueryList, SourceUrl, Tag, Title
 from server.web.typed import Call, Operations
 
 Tags = Annotated[list[Tag], Field(max_length=TAGS_LIMIT)]
@@ -28,6 +28,7 @@ operations = Operations("Videos")
 
 class VideoCreation(Body):
     title: Title
+    source: Annotated[SourceUrl | None, Field(description="URL of a media file, which the server fetches.")] = None
     description: LongText = ""
     public: bool = True
     panoramic: bool = False
@@ -72,10 +73,13 @@ class VideoQuery(PageQuery):
     example={"title": "My video", "public": False, "tags": ["holiday"], "metadata": [{"key": "id", "value": "7"}]},
 )
 async def create(call: Call, body: VideoCreation) -> VideoAnswer:
-    """The file comes by `POST /videos/{videoId}/source` or over tus."""
-    row = Video(project_id=call.project_id, **_columns(body, set(VideoCreation.model_fields)))
+    """The file comes by `POST /videos/{videoId}/source`, over tus, or from the URL `source`."""
+    target = fetches.target(call, body.source) if body.source else None
+    row = Video(project_id=call.project_id, **_columns(body, set(VideoCreation.model_fields) - {"source"}))
     async with call.services.database.write() as transaction:
         await videos.add(transaction, row)
+        if target is not None:
+            await call.request.app[fetches.FETCHING].order(transaction, row, target)
     return answer(call, row)
 
 

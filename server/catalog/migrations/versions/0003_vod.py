@@ -1,4 +1,4 @@
-"""Videos on demand: renditions, captions and chapters
+"""Videos on demand: renditions, captions and chapters, fetched files
 
 Revision: 0003
 Follows: 0002
@@ -53,8 +53,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("video_id", "kind", "language", name=op.f("pk_text_tracks")),
     )
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("fetch", types.Json(), nullable=True))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.drop_column("fetch")
     op.drop_table("text_tracks")
     op.drop_table("renditions")
