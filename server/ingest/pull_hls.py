@@ -1,11 +1,12 @@
 """A source over HLS: fetched by a child, whose MPEG-TS is taken apart and published here.
 
-Playlists and segments are opened by native code, so that happens in the child only; what its playlist leads to can't be
-looked at before, which is why sources of this kind are refused where private networks are.
+Playlists and segments are opened by native code, so that happens in the child only. It looks at where each of them is,
+and verifies certificates by the authorities of this process (SSL_CERT_FILE, SSL_CERT_DIR).
 """
 
 import asyncio
 import socket
+import ssl
 from typing import Any
 
 from server import clock, ids, log
@@ -22,7 +23,6 @@ LIMITS = Limits(memory_bytes=2 << 30, cpu_s=10**8, file_bytes=0, files=64, nice=
 SILENT_S = 30.0  # segments are seconds long, and a playlist may wait for its server
 READ_BYTES = 1 << 18
 END_S = 1.0  # between the end of its media and a child's own
-PRIVATE = "HLS sources are not allowed here: a playlist may lead into private networks (live.private_addresses)"
 
 _log = log.get("pull")
 
@@ -41,6 +41,7 @@ class HlsPull:
         self._input = TsInput()
         self._publisher: Publisher | None = None
         self._problem = ""  # what the child says
+        self._lasting = False
         self._closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     # --- for the broadcast
@@ -60,11 +61,11 @@ class HlsPull:
 
     async def run(self, admit: Admit) -> None:
         """Raises SourceFailed, sooner or later."""
-        if not self._private:
-            raise SourceFailed(PRIVATE, lasting=True)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        arguments, fds = {"link": theirs.fileno()}, [theirs.fileno()]
+        paths = ssl.get_default_verify_paths()
+        authorities = {"cafile": paths.cafile, "capath": paths.capath}
+        arguments, fds = {"link": theirs.fileno(), "private": self._private, **authorities}, [theirs.fileno()]
         child = asyncio.ensure_future(
             self._children.run(
                 MODULE, arguments, fds, LIMITS, FOREVER_S, on_line=lambda event: self._said(event, theirs)
@@ -80,7 +81,7 @@ class HlsPull:
             if media.done():
                 media.result()
             await asyncio.wait([child], timeout=END_S)
-            raise SourceFailed(self._word_of(child))
+            raise SourceFailed(self._word_of(child), lasting=self._lasting)
         except SourceFailed as failure:
             reason = str(failure)
             raise
@@ -107,7 +108,7 @@ class HlsPull:
         if event["event"] == "started":
             theirs.close()  # with ours alone open, the child's going shows
         elif event["event"] == "problem":
-            self._problem = f"the source can't be read: {event['detail']}"
+            self._problem, self._lasting = f"the source can't be read: {event['detail']}", bool(event["lasting"])
 
     async def _read(self, ours: socket.socket, admit: Admit) -> None:
         loop = asyncio.get_running_loop()

@@ -1,11 +1,13 @@
 """The child that fetches an HLS source: its first picture and sound tracks as MPEG-TS, as fast as they are played.
 
-    arguments  {"link": fd}     a socket: the URL and a line end come in, MPEG-TS goes out until the source ends
+    arguments  {"link": fd,     a socket: the URL and a line end come in, MPEG-TS goes out until the source ends
+                "private": whether its files may be in private networks,
+                "cafile", "capath": authorities of certificates, null: the system's}
     events     {"event": "started"}
-               {"event": "problem", "detail"}   the source can't be had, or has failed
+               {"event": "problem", "detail", "lasting"}   the source can't be had, or has failed
 
-The URL comes over the socket because arguments show in the list of processes. libav opens http and https only, of the
-playlist's own segments too.
+The URL comes over the socket because arguments show in the list of processes. libav opens nothing by itself: every
+file of the source is fetched by `hls_fetch`.
 """
 
 import os
@@ -20,14 +22,16 @@ from av.packet import Packet
 
 from server import clock
 from server.media import guard
+from server.media.hls_fetch import Fetcher, FetchFailed, context_of
 
 MAX_URL = 4096
-TIMEOUT_S = 10.0  # of opening, and of each read
+STILL_S = 60.0  # opening may take so long, and the wait for what a live playlist has next
 AHEAD_S = 2.0  # media that is sent before it is due: what a source on demand is held back to
 ERRNOS = 200  # the system's are below; libav has its own beside them
 OPTIONS = {
     "protocol_whitelist": "http,https,tcp,tls,crypto",
-    "rw_timeout": str(int(TIMEOUT_S * 1_000_000)),
+    "http_persistent": "0",  # files are ours, not connections of libav's
+    "http_multiple": "0",
     "max_reload": "20",  # of a live playlist that does not grow
     "m3u8_hold_counters": "20",
 }
@@ -38,11 +42,17 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
     av.logging.set_level(None)  # it would say URLs
     with socket.socket(fileno=arguments["link"]) as link:
         try:
-            with av.open(_url(link), format="hls", options=OPTIONS, timeout=(TIMEOUT_S, TIMEOUT_S)) as source:
+            fetcher = Fetcher(context_of(arguments["cafile"], arguments["capath"]), arguments["private"], _wait)
+            with av.open(
+                _url(link), format="hls", options=OPTIONS, timeout=(STILL_S, STILL_S), io_open=fetcher.open
+            ) as source:
                 _pass_on(source, link)
+        except FetchFailed as failed:
+            say({"event": "problem", "detail": str(failed), "lasting": failed.lasting})
         except FFmpegError as error:
             number = error.errno or 0
-            say({"event": "problem", "detail": os.strerror(number) if 0 < number < ERRNOS else "no HLS"})
+            detail = os.strerror(number) if 0 < number < ERRNOS else "no HLS"
+            say({"event": "problem", "detail": detail, "lasting": False})
         except ConnectionError:
             pass  # the server wants no more of it
 
@@ -99,7 +109,11 @@ class _Pace:
             self._first, self._began = at_s, now
         early_s = at_s - self._first - (now - self._began) - AHEAD_S
         if early_s > 0:
-            select.select([], [], [], early_s)
+            _wait(early_s)
+
+
+def _wait(seconds: float) -> None:
+    select.select([], [], [], seconds)
 
 
 if __name__ == "__main__":
