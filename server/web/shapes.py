@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -67,6 +68,17 @@ Moment = Annotated[
     PlainSerializer(_moment, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-31T10:17:47+00:00"]}),
 ]
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # the first and the last hours of the calendar are not those of every zone
+        raise PydanticCustomError("date_time", "This attribute is out of range.") from None
+
+
+# a date-time in a request, with its offset
+DateTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 def _not_blank(text: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from server.catalog.models import LiveStream
@@ -14,7 +14,7 @@ from server.web.api.renditions import Rendition, RenditionsChoice, renditions, r
 from server.web.api.restream_shapes import Restream, RestreamBody, restream
 from server.web.api.schemas import TAGS_LIMIT, Metadata, MetadataList, pairs
 from server.web.pagination import PageQuery, Pagination
-from server.web.shapes import ABSENT, Answer, Body, Changes, Moment, PlayerId, Tag, Text, Title
+from server.web.shapes import ABSENT, Answer, Body, Changes, DateTime, Moment, PlayerId, Tag, Text, Title
 from server.web.typed import Call
 
 RESTREAMS_LIMIT = 50  # the setting live.max_restreams is lower: the dialect's 5, as a rule
@@ -43,11 +43,11 @@ class ScheduleBody(Body):
     """When a live stream is on air; either time may be left out."""
 
     starts_at: Annotated[
-        AwareDatetime | None,
+        DateTime | None,
         Field(description="Publishers who come before are measured and not shown; they go on air at this time."),
     ] = None
     stops_at: Annotated[
-        AwareDatetime | None,
+        DateTime | None,
         Field(description="The broadcast completes at this time, and nobody is let in until the schedule is changed."),
     ] = None
 
@@ -159,7 +159,7 @@ class LiveStreamChanges(Changes):
     tags: Tags = ABSENT
     metadata: MetadataList = ABSENT
     tokens_valid_after: Annotated[
-        AwareDatetime | None, Field(description="Playback tokens made before this open nothing.")
+        DateTime | None, Field(description="Playback tokens made before this open nothing.")
     ] = ABSENT
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from server import ids
 from server.catalog import events, uploads, videos
@@ -18,7 +18,19 @@ from server.web.api.video_answers import VideoAnswer, VideoList
 from server.web.api.video_answers import video as answer
 from server.web.api.video_status import VideoStatus
 from server.web.pagination import PageQuery, pagination
-from server.web.shapes import ABSENT, Body, Changes, LanguageTag, LongText, PlayerId, QueryList, SourceUrl, Tag, Title
+from server.web.shapes import (
+    ABSENT,
+    Body,
+    Changes,
+    DateTime,
+    LanguageTag,
+    LongText,
+    PlayerId,
+    QueryList,
+    SourceUrl,
+    Tag,
+    Title,
+)
 from server.web.typed import Call, Operations
 
 Tags = Annotated[list[Tag], Field(max_length=TAGS_LIMIT)]
@@ -52,7 +64,7 @@ class VideoChanges(Changes):
     tags: Tags = ABSENT
     metadata: MetadataList = ABSENT
     tokens_valid_after: Annotated[
-        AwareDatetime | None, Field(description="Playback tokens made before this open nothing.")
+        DateTime | None, Field(description="Playback tokens made before this open nothing.")
     ] = ABSENT
 
 

@@ -152,6 +152,19 @@ async def test_an_unknown_stream(desk: Desk, method: str, what: str) -> None:
 # --- schedules
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_moment_that_no_calendar_has(connect: Connect, moment: str) -> None:
+    client = await connect()
+    made = {"name": "a", "schedule": {"startsAt": moment}}
+    async with client.post("/live-streams", json=made) as response:
+        assert response.status == 400
+        assert (await response.json())["name"] == "schedule[startsAt]"
+    async with client.post("/live-streams", json={"name": "a"}) as response:
+        path = f"/live-streams/{(await response.json())['liveStreamId']}"
+    async with client.patch(path, json={"tokensValidAfter": moment}) as response:
+        assert response.status == 400
+
+
 async def test_a_schedule_is_kept_changed_and_taken_back(connect: Connect, services: Services) -> None:
     told: list[LiveStream] = []
     client = await connect({"on_live_stream_changed": told.append})
