@@ -49,7 +49,7 @@ async def resolve(host: str, port: int, kind: socket.SocketKind, private: bool) 
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
     except TimeoutError:
         raise SourceFailed(f"{host} was not resolved within {RESOLVE_S:g} s") from None
-    except OSError:
+    except (OSError, UnicodeError):  # the second of a name that can't be one
         raise SourceFailed(f"{host} can't be resolved") from None
     address = str(found[0][4][0])
     if not private and not ip_address(address.partition("%")[0]).is_global:

@@ -26,6 +26,7 @@ from server.protocols.srt.url import SrtUrl
 MAX_HLS = 16  # sources over HLS at once, each with its child; more wait
 STOP_S = 3.0  # a stopping server waits this long for sources to be let go
 LASTING = frozenset({"unknown", "disabled"})  # causes of a refusal that hardly pass by themselves
+OURS = "the server failed to take the source"
 PACE = Pace(longest_s=10.0)  # who comes back is to be seen soon
 
 _log = log.get("pull")
@@ -122,6 +123,9 @@ class Pulls:
                 failure = failed
             except ValueError as error:  # a URL that was kept before there were such rules
                 failure = SourceFailed(str(error), lasting=True)
+            except Exception as error:  # a fault of ours, or the catalogue's: what is wanted is tried again
+                _log.error("pulling failed", live_stream=live_stream_id, exc_info=error)
+                failure = SourceFailed(OURS)
             await self._move(live_stream_id, pull, "errored", str(failure))
             await asyncio.sleep(pull.backoff.wait_s(pull.held_s, lasting=failure.lasting))
 

@@ -47,7 +47,7 @@ async def resolve(host: str, port: int, kind: socket.SocketKind, private: bool) 
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
     except TimeoutError:
         raise LinkFailed(f"{host} was not resolved within {RESOLVE_S:g} s") from None
-    except OSError:
+    except (OSError, UnicodeError):  # the second of a name that can't be one
         raise LinkFailed(f"{host} can't be resolved") from None
     addresses = [(str(address[0]), port) for *_, address in found]
     if not private and not all(ip_address(address.partition("%")[0]).is_global for address, _ in addresses):

@@ -19,6 +19,7 @@ from server.restream.state import State, Status
 from server.restream.waiting import Waiting
 from server.stream.stream import Stream
 
+OURS = "the server failed to send"
 PACE = Pace()
 
 _log = log.get("restream")
@@ -91,6 +92,9 @@ class Target:
             reason, lasting = str(failure), failure.lasting
         except ValueError as error:  # a URL that was kept before there were such rules
             reason, lasting = str(error), True
+        except Exception as error:  # a fault of ours must not end a target for good
+            self._log.error("restreaming failed", exc_info=error)
+            reason, lasting = OURS, False
         self._move("errored", reason)
         await asyncio.sleep(self._backoff.wait_s(self._held_s, lasting=lasting))
         return False

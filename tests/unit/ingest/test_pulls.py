@@ -97,9 +97,10 @@ def test_only_what_is_known_is_opened(url: str) -> None:
         read(url)
 
 
-async def test_a_name_that_is_none() -> None:
+@pytest.mark.parametrize("name", ["nowhere.invalid", "a..b", "a" * 70 + ".com"])
+async def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(SourceFailed, match="can't be resolved"):
-        await resolve("nowhere.invalid", 1, socket.SOCK_STREAM, True)
+        await resolve(name, 1, socket.SOCK_STREAM, True)
 
 
 def test_media_of_a_source_in_admission_is_bounded() -> None:
@@ -117,14 +118,14 @@ def test_states_follow_the_table() -> None:
         status.move("pulling")
 
 
-async def test_hls_is_for_servers_without_private_networks(studio: Studio) -> None:
+async def test_the_files_of_a_playlist_may_not_be_private_either(studio: Studio) -> None:
     pulled = await studio.live_stream("another-key", source_url="https://192.0.2.1/live.m3u8?token=x")
     service = pulls(studio, private=False)
     async with service.running():
         await until(lambda: service.states()["errored"])
         status = service.status(pulled)
         assert status is not None
-        assert "HLS sources are not allowed here" in status.reason
+        assert "private address" in status.reason
 
 
 async def test_a_playlist_that_is_none_is_said(studio: Studio) -> None:
@@ -135,3 +136,32 @@ async def test_a_playlist_that_is_none_is_said(studio: Studio) -> None:
         status = service.status(pulled)
         assert status is not None
         assert "the source can't be read: Connection refused" in status.reason
+
+
+async def test_a_fault_of_ours_is_not_the_end_of_a_source(
+    studio: Studio, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener.reading = Reading(studio.database, studio.broadcasts, nobody)
+    _, origin = await studio.on_air()
+    url = f"rtmp://127.0.0.1:{listener.port}/live/{KEY}"
+    await studio.live_stream("another-key", source_url=url)
+    publish, failures = studio.broadcasts.publish, [RuntimeError("the catalogue is gone")]
+
+    async def fails_once(key: str, connection: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await publish(key, connection)
+
+    monkeypatch.setattr(studio.broadcasts, "publish", fails_once)
+    service = pulls(studio)
+    sent_s = 3
+
+    async def goes_on() -> bool:
+        nonlocal sent_s
+        send(origin, 0.4, start_ms=sent_s * 1000, gop_s=0.4)
+        sent_s += 1
+        return bool(service.states()["pulling"])
+
+    async with service.running():
+        await until(goes_on, 10)
+    assert not failures

@@ -140,3 +140,27 @@ async def test_an_interruption_leaves_the_connection(database: Database) -> None
         assert len(platform.peers) == 1
         times = [each.timestamp for each in platform.media if each.kind == 9]
     assert times == sorted(times)
+
+
+async def test_a_fault_of_ours_is_not_the_end_of_a_target(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform, broadcast = Platform(), Broadcast()
+    async with platform.running(), serving(database) as service:
+        connect, failures = service._connect, [RuntimeError("never thought of")]
+
+        def fails_once(url: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return connect(url)
+
+        monkeypatch.setattr(service, "_connect", fails_once)
+        target = entry(platform)
+        service.begin(WHOSE, [target], broadcast.stream)
+        await asyncio.sleep(0)
+        broadcast.begin().send()
+        await flowing(broadcast, service, target, "broadcasting")
+        assert not failures
+        assert service.failures == 1
+        service.finish("li", "br")
+        await until(lambda: platform.ended)
