@@ -1,6 +1,7 @@
 """The `sluice` command. Heavy parts are imported by the command that needs them."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -100,6 +101,44 @@ def token(
         click.echo(_run(mint(config, id, ttl, {k: v for k, v in claims.items() if v is not None})))
     except (LookupError, ValueError) as error:
         raise click.ClickException(": ".join(map(str, error.args))) from None
+
+
+@main.command("import")
+@CONFIG_OPTION
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", help="Of the server; by default the one of the settings, on this machine.")
+@click.option("--key", envvar="SLUICE_KEY", help="API key; by default the owner's, from the data folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each video as JSON.")
+def import_videos(config_path: Path | None, file: Path, url: str | None, key: str | None, as_json: bool) -> None:
+    """Import videos from FILE, a CSV table whose first row names its columns: url, title, description, tags, public,
+    metadata.…; waits until all are done. A file that was imported before is only looked at."""
+    config = _load(config_path)
+    from server.app.importing import ImportFailed, import_file, server, unfinished
+
+    left = 0
+    with click.progressbar(length=1, label="Importing", file=sys.stderr) as bar:
+
+        def began(found: dict[str, Any]) -> None:
+            nonlocal left
+            bar.length, left = found["total"], found["total"]
+            moved(found)
+
+        def moved(found: dict[str, Any]) -> None:
+            nonlocal left
+            bar.update(left - unfinished(found))
+            left = unfinished(found)
+
+        try:
+            found = import_file(server(config, url, key), file, began, moved)
+        except ImportFailed as failure:
+            raise click.ClickException(str(failure)) from None
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for video in found["videos"]:
+            reason = f": {video['error']['title']} {video['error']['detail'] or ''}" if video["error"] else ""
+            click.echo(f"{video['videoId']}  {video['state']}  {video['title'] or ''}{reason}")
+    sys.exit(any(video["state"] != "done" for video in found["videos"]))
 
 
 def _load(path: Path | None) -> Config:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "SLUICE_"
+NO_SETTINGS = {"SLUICE_KEY"}  # what else begins so: the key of commands that call a server
 GIB = 1 << 30
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -257,7 +258,7 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
         f"{ENVIRONMENT_PREFIX}{section}__{key}".upper()
         for section, model in sections().items()
         for key in model.model_fields
-    }
+    } | NO_SETTINGS
     unknown = sorted(
         name for name in environment if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known
     )

@@ -19,6 +19,7 @@ PREFIXES = {
     "restream": "rs",
     "upload": "up",
     "upload token": "to",
+    "import": "im",
     "playback id": "pb",
     "session": "ps",
     "player": "pl",

@@ -26,7 +26,9 @@ from server.storage.data_folder import FolderInUseError
 from server.storage.upload_files import UploadFiles
 from server.uploads import expiry
 from server.uploads import fetching as fetch_job
+from server.uploads import imports as import_job
 from server.uploads.fetching import Fetching
+from server.uploads.imports import Imports
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
 from server.vod.texts import Texts
@@ -40,6 +42,7 @@ from server.web.api import (
     live_stream_slate,
     text_tracks,
 )
+from server.web.api import imports as video_imports
 from server.web.api import restreams as restream_targets
 from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
@@ -104,13 +107,15 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     uploads = Uploads(core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s)
     sources = SourceUploads(uploads)
     fetching = await _fetching(core, uploads, stack)
+    imports = Imports(core.database, fetching, core.jobs.enqueue)
+    core.jobs.register(import_job.JOB, imports.run)
     await stack.enter_async_context(core.jobs.running())
     await expiry.recover(uploads, sources)
     await stack.enter_async_context(expiry.sweeping(uploads, core.layout))
     on_air = Live(core)
     await on_air.open(stack)
     _watch(core, on_air, uploads, fetching)
-    app = _application(core, on_air, uploads, sources, fetching)
+    app = _application(core, on_air, uploads, sources, fetching, imports)
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     return _running(config, on_air, port)
 
@@ -134,7 +139,7 @@ def _watch(core: Core, on_air: Live, uploads: Uploads, fetching: Fetching) -> No
 
 
 def _application(
-    core: Core, on_air: Live, uploads: Uploads, sources: SourceUploads, fetching: Fetching
+    core: Core, on_air: Live, uploads: Uploads, sources: SourceUploads, fetching: Fetching, imports: Imports
 ) -> Application:
     watching = Watching(
         core.assets, core.tokens, core.revocations, on_air.broadcasts, core.watched, core.posters, core.layout, PLAYER
@@ -149,6 +154,7 @@ def _application(
         app[tus.UPLOADS] = uploads
         app[source_uploads.SOURCES] = sources
         app[fetches.FETCHING] = fetching
+        app[video_imports.IMPORTS] = imports
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
         app[text_tracks.TEXTS] = Texts(core.database, core.layout)
         for part in (live, vod, images, texts, embed, dash):
@@ -157,7 +163,7 @@ def _application(
         app.on_shutdown.append(live.let_go)
 
     live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
-    beside = (source_uploads, restream_targets, clips, text_tracks, *live_parts)
+    beside = (source_uploads, video_imports, restream_targets, clips, text_tracks, *live_parts)
     return application.build(_services(core, on_air), [one.operations for one in beside], [mount, tus.mount])
 
 

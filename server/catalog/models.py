@@ -220,6 +220,21 @@ class Upload(Base):
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
 
+class Import(Base):
+    """Many videos ordered by one file."""
+
+    __tablename__ = "imports"
+    __table_args__ = (UniqueConstraint("project_id", "digest"),)
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("im"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of the file: the same again is the same import
+    video_ids: Mapped[list[Any]]  # in the file's order, those that are not made yet too
+    made: Mapped[int] = mapped_column(Integer, default=0)
+    wishes: Mapped[list[Any]]  # what the others are made of
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
 class UploadToken(Base):
     """Lets its bearer upload one or more videos; the id is the token."""
 

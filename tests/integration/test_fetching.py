@@ -1,13 +1,17 @@
 """Videos by URL on a real server, which is killed while it fetches."""
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.harness.media import clip
 from tests.harness.origin import Origin, serving
-from tests.harness.server import Server, until
+from tests.harness.server import OWNER_KEY, Server, until
 from tests.harness.uploads import ended
 
 pytestmark = pytest.mark.server
@@ -72,3 +76,26 @@ def test_an_address_within_is_refused_whoever_names_it(server: Server, origin: O
     video = ended(server, made["videoId"])
     assert video["error"]["code"] == "source-forbidden-address"
     assert origin.requests == []
+
+
+def test_a_table_is_imported_from_the_command_line(
+    make_server: Callable[..., Server], origin: Origin, tmp_path: Path
+) -> None:
+    server = make_server(**HERE)
+    table = tmp_path / "videos.csv"
+    table.write_text(f"url,title\n{origin.url},One\n{origin.url}?2,Two\n")
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "server", "import", str(table), "--url", server.http, "--key", OWNER_KEY]
+        return subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
+
+    first, again = run("--json"), run()
+    found = json.loads(first.stdout)
+    assert [video["state"] for video in found["videos"]] == ["done", "done"]
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert [line.split()[0] for line in again.stdout.splitlines()] == [video["videoId"] for video in found["videos"]]
+
+    table.write_text("url,title\nnowhere,One\n")
+    refused = run()
+    assert refused.returncode == 1
+    assert "line 2, url: A URL begins with http:// or https://." in refused.stderr

@@ -107,7 +107,7 @@ def video(call: Call, row: Video) -> VideoAnswer:
         state=row.state,
         playable=row.playable,
         duration=row.duration_s,
-        error=_error(row.error),
+        error=error(row.error),
         tokens_valid_after=row.tokens_valid_after,
         links=VideoLinks(
             upload_id=row.upload_id, live_stream_id=row.live_stream_id, broadcast_id=row.broadcast_id
@@ -140,7 +140,7 @@ def _assets(row: Video, found: AssetUrls) -> VideoAssets:
     )
 
 
-def _error(found: Mapping[str, Any] | None) -> VideoError | None:
+def error(found: Mapping[str, Any] | None) -> VideoError | None:
     if found is None:
         return None
     return VideoError(

@@ -1,6 +1,6 @@
 """Videos: make, list, show, change, delete; their status and their playback tokens."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -87,7 +87,7 @@ class VideoQuery(PageQuery):
 async def create(call: Call, body: VideoCreation) -> VideoAnswer:
     """The file comes by `POST /videos/{videoId}/source`, over tus, or from the URL `source`."""
     target = fetches.target(call, body.source) if body.source else None
-    row = Video(project_id=call.project_id, **_columns(body, set(VideoCreation.model_fields) - {"source"}))
+    row = Video(project_id=call.project_id, **columns_of(body))
     async with call.services.database.write() as transaction:
         await videos.add(transaction, row)
         if target is not None:
@@ -169,6 +169,11 @@ async def find(transaction: Transaction, call: Call, video_id: str) -> Video:
     if row is None:
         raise Problem("resource-not-found", name="videoId")
     return row
+
+
+def columns_of(body: VideoCreation) -> dict[str, Any]:
+    """Of a new video's row."""
+    return _columns(body, set(VideoCreation.model_fields) - {"source"})
 
 
 def _columns(body: VideoCreation | VideoChanges, names: set[str]) -> dict[str, object]:

@@ -53,6 +53,19 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("video_id", "kind", "language", name=op.f("pk_text_tracks")),
     )
+    op.create_table(
+        "imports",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("video_ids", types.Json(), nullable=False),
+        sa.Column("made", sa.Integer(), nullable=False),
+        sa.Column("wishes", types.Json(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_imports_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
+        sa.UniqueConstraint("project_id", "digest", name=op.f("uq_imports_project_id_digest")),
+    )
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fetch", types.Json(), nullable=True))
 
@@ -60,5 +73,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.drop_column("fetch")
+    op.drop_table("imports")
     op.drop_table("text_tracks")
     op.drop_table("renditions")
