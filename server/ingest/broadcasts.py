@@ -57,7 +57,7 @@ class Broadcasts:
         self._endings = Endings(self._registry, store, self._states, on_gone, on_over)
         self._life = Life(self._registry, self._endings, self._states, slates)
         self._restart = Restart(
-            self._registry, self._beginnings, self._states, self._endings.end, self._life.wait_for_return
+            self._registry, self._beginnings, self._states, self._endings.end, self._life.fill_window
         )
         self.rehearsals = Rehearsals(
             lambda live_stream_id, reason: self._registry.spawn(self._states.refused(live_stream_id, reason))

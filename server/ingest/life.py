@@ -55,7 +55,7 @@ class Life:
             return
         if on_air.state == "live":
             self._interrupt(on_air, reason)
-        self._fill_window(on_air)
+        self.fill_window(on_air, on_air.reconnect_window_s)
 
     def _interrupt(self, on_air: OnAir, reason: str) -> None:
         on_air.state = "interrupted"
@@ -71,18 +71,16 @@ class Life:
             if on_air.publisher is None:
                 if on_air.state == "live":
                     self._interrupt(on_air, reason)
-                self._fill_window(on_air)
+                self.fill_window(on_air, on_air.reconnect_window_s)
 
         on_air.rearm(asyncio.get_running_loop().call_later(SWITCH_S, missed))
 
-    def _fill_window(self, on_air: OnAir) -> None:
-        self.wait_for_return(on_air, on_air.reconnect_window_s)
-        if self._slates is not None and on_air.state == "interrupted":
-            self._registry.spawn(self._slates.fill(on_air, lambda: self._registry.closing))
-
-    def wait_for_return(self, on_air: OnAir, window_s: float) -> None:
+    def fill_window(self, on_air: OnAir, window_s: float) -> None:
+        """Nobody publishes: viewers are shown the slate, if there is one, until somebody does or the time is up."""
         loop = asyncio.get_running_loop()
         on_air.rearm(loop.call_later(window_s, lambda: self._endings.soon(on_air, NOT_BACK)))
+        if self._slates is not None and on_air.state == "interrupted":
+            self._registry.spawn(self._slates.fill(on_air, lambda: self._registry.closing))
 
     def may_take_over(self, publisher: Publisher) -> bool:
         """Puts the one that stands by on air where it is better than what is there."""

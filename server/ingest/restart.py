@@ -9,11 +9,18 @@ from server.catalog import broadcasts as rows
 from server.catalog import live_streams
 from server.catalog.database import Database
 from server.catalog.models import Broadcast, LiveStream
+from server.formats import aac
+from server.formats.aac import AacError
+from server.formats.fmp4.box import BoxError
+from server.formats.fmp4.init import sample_entry
+from server.formats.sample import AudioConfig
 from server.ingest.beginnings import Beginnings
 from server.ingest.on_air import OnAir
 from server.ingest.registry import Registry
 from server.ingest.states import States
+from server.storage.segments import Recovered
 
+SOUND = "audio"  # the rendition of the main track
 LATELY = timedelta(days=2)  # ended before, they were looked through at an earlier start
 NOT_BACK = "the publisher did not come back in time"
 STOPPING = "the server is stopping"
@@ -30,13 +37,13 @@ class Restart:
         beginnings: Beginnings,
         states: States,
         end: Callable[[OnAir, str], Awaitable[None]],
-        wait_for_return: Callable[[OnAir, float], None],
+        fill_window: Callable[[OnAir, float], None],
     ) -> None:
         self._registry = registry
         self._beginnings = beginnings
         self._states = states
         self._end = end
-        self._wait_for_return = wait_for_return
+        self._fill_window = fill_window
 
     async def take_up(self, database: Database) -> set[str]:
         """Every broadcast that had not ended is interrupted now, and has its window to be gone on with.
@@ -67,7 +74,7 @@ class Restart:
         since = (clock.now() - broadcast.interrupted_at).total_seconds() if broadcast.interrupted_at else 0.0
         left = live.reconnect_window_s - since
         if left > 0:
-            self._wait_for_return(on_air, left)
+            self._fill_window(on_air, left)
         else:
             await self._end(on_air, NOT_BACK)
 
@@ -78,6 +85,7 @@ class Restart:
             recovered = await asyncio.to_thread(self._beginnings.store.recover, broadcast.id)
             on_air.packager.restore(recovered)
             on_air.stream.restore(on_air.packager.position)
+            on_air.sound = _sound(recovered)
         except Exception as error:  # one broadcast's damage must not keep the server from starting
             _log.error("a broadcast can't be gone on with", broadcast=broadcast.id, exc_info=error)
             on_air = self._beginnings.make(live, broadcast)
@@ -102,3 +110,14 @@ class Restart:
         if on_air.state == "live":
             on_air.state = "interrupted"
             self._registry.spawn(self._states.interrupted(on_air, "the server stopped"))
+
+
+def _sound(recovered: Recovered) -> AudioConfig | None:
+    """What the last publisher sent beside its pictures, for the silence of a slate; None where it was not AAC."""
+    found = recovered.renditions.get(SOUND)
+    if found is None or not found.inits:
+        return None
+    try:
+        return aac.audio_config(aac.asc_of(sample_entry(found.inits[max(found.inits)])))
+    except (AacError, BoxError):
+        return None

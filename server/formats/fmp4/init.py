@@ -9,7 +9,7 @@
 
 from struct import pack
 
-from server.formats.fmp4.box import box, full_box
+from server.formats.fmp4.box import BoxError, box, find, full_box
 from server.formats.sample import TrackConfig, VideoConfig
 
 TRACK_ID = 1
@@ -23,6 +23,14 @@ def init_segment(config: TrackConfig) -> bytes:
     ftyp = box(b"ftyp", BRANDS[0], bytes(4), *BRANDS)
     mvex = box(b"mvex", full_box(b"trex", 0, 0, pack(">IIIII", TRACK_ID, 1, 0, 0, 0)))
     return ftyp + box(b"moov", _mvhd(config.timescale), box(b"trak", _tkhd(config), _mdia(config)), mvex)
+
+
+def sample_entry(init: bytes) -> bytes:
+    """The description of the track in an init segment. Raises BoxError."""
+    stsd = find(init, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    if stsd is None or stsd.end - stsd.start <= 8:
+        raise BoxError("an init segment without a sample entry")
+    return init[stsd.start + 8 : stsd.end]
 
 
 def _matrix(rotation: int, width: int, height: int) -> bytes:

@@ -112,6 +112,22 @@ async def test_it_fills_the_window_until_the_publisher_is_back(studio: SlateStud
     await studio.broadcasts._registry.settle()
 
 
+async def test_it_fills_what_is_left_of_the_window_after_a_restart(studio: SlateStudio) -> None:
+    live, first = await studio.on_air()
+    studio.keep(live)
+    sound = first.configs["audio"]
+
+    await studio.restart()
+
+    on_air = studio.showing(live)
+    assert (on_air.broadcast_id, on_air.sound) == (first.broadcast_id, sound)
+    await until(lambda: on_air.stream.statistics.video_frames and on_air.stream.statistics.audio_frames)
+    assert on_air.state == "interrupted"
+    send(await studio.publish(FakeConnection("second")))
+    await until(lambda: studio.state_is(first.broadcast_id, "live"))
+    await studio.broadcasts._registry.settle()
+
+
 async def test_it_ends_with_the_broadcast(studio: SlateStudio) -> None:
     live, first = await studio.on_air()
     studio.keep(live)

@@ -12,8 +12,8 @@ import pytest
 
 from server.formats.aac import audio_config
 from server.formats.avc import video_config
-from server.formats.fmp4.box import find
-from server.formats.fmp4.init import init_segment
+from server.formats.fmp4.box import BoxError, find
+from server.formats.fmp4.init import init_segment, sample_entry
 from server.formats.fmp4.part import video_part
 from server.formats.sample import TrackConfig, VideoConfig
 from tests.unit.formats.encoded import TICKS, h264
@@ -101,3 +101,13 @@ def test_libavformat_reads_time_and_aspect() -> None:
         stream = container.streams.video[0]
         assert (stream.time_base, stream.width, stream.height) == (Fraction(1, 90_000), 128, 96)
         assert stream.sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize("config", [video(), AUDIO], ids=["video", "audio"])
+def test_the_sample_entry_is_found_again(config: TrackConfig) -> None:
+    assert sample_entry(init_segment(config)) == config.sample_entry
+
+
+def test_an_init_segment_without_a_sample_entry() -> None:
+    with pytest.raises(BoxError, match="without a sample entry"):
+        sample_entry(b"")
