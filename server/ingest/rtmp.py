@@ -18,6 +18,7 @@ from server.protocols.rtmp.limits import Limits
 
 BACKLOG = 512
 TLS_TIMEOUT_S = 5.0  # of the TLS handshake, before which a connection is not even counted
+WAITING_PER_HOST = 128  # connections from one address that neither publish nor play (yet): it can't keep others out
 ADMISSION_S = 2.0  # a stopping server waits this long for the catalogue's word on who came last
 
 _log = log.get("rtmp")
@@ -107,8 +108,9 @@ class Listener:
         return self._unplayed + sum(connection.unplayed for connection in self._connections)
 
     def enter(self, connection: RtmpConnection) -> bool:
-        """False when there are too many already."""
-        if len(self._connections) >= self._most:
+        """False when there are too many already, in all or of this host."""
+        waiting = sum(other.waits and other.host == connection.host for other in self._connections)
+        if len(self._connections) >= self._most or waiting >= WAITING_PER_HOST:
             self.refused += 1
             return False
         self._connections.add(connection)

@@ -31,8 +31,9 @@ from server.protocols.rtmp.events import (
     PublishRequested,
 )
 from server.protocols.rtmp.limits import Limits
-from server.stream.flv_reader import FlvReader
+from server.stream.flv_reader import MOST_BEHIND, FlvReader
 
+MAX_UNREAD = 256 << 10  # bytes of answers that a peer asks for and does not read; a session's are under 5 KiB
 WATCH_S = 1.0  # how often a connection that the ticker doesn't read is looked after
 
 T = TypeVar("T")
@@ -84,6 +85,16 @@ class RtmpConnection(asyncio.Protocol):
         return self._core.last_received
 
     @property
+    def host(self) -> str:
+        """The peer's address."""
+        return self._peer
+
+    @property
+    def waits(self) -> bool:
+        """It neither publishes nor plays."""
+        return self._publisher is None and self._reader is None
+
+    @property
     def plays(self) -> bool:
         return self._reader is not None
 
@@ -128,6 +139,15 @@ class RtmpConnection(asyncio.Protocol):
         if not self.over:
             self._listener.received += len(data)
             self._handle(self._core.receive_data(data, now))
+            self._look_at_unread()
+
+    def _look_at_unread(self) -> None:
+        """One that asks and asks and reads nothing would fill our memory with answers."""
+        most = MAX_UNREAD + (MOST_BEHIND if self._reader else 0)  # how far media may be behind is the reader's matter
+        if self._transport is not None and self._transport.get_write_buffer_size() > most:
+            self._reason = "it does not read what it asks for"
+            self._transport.abort()
+            self._finish()
 
     def tick(self, now: float) -> None:
         """Nothing came; the core may have waited long enough."""

@@ -26,6 +26,23 @@ async def test_more_connections_than_allowed_are_refused(studio: Studio) -> None
         assert (listener.connections, listener.refused) == (2, 1)
 
 
+async def test_one_host_that_only_connects_does_not_keep_publishers_out(
+    studio: Studio, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtmp, "WAITING_PER_HOST", 2)
+    await studio.live_stream()
+    async with Encoder.connect(listener.port) as publisher:
+        await publisher.publish()
+        async with (
+            Encoder.connect(listener.port),
+            Encoder.connect(listener.port),
+            Encoder.connect(listener.port) as third,
+        ):
+            await until(lambda: third.ended)
+            assert (listener.connections, listener.refused) == (3, 1)
+            assert not publisher.ended
+
+
 async def test_a_stop_tells_the_publishers_and_keeps_their_broadcasts(studio: Studio) -> None:
     live = await studio.live_stream()
     config = RtmpConfig(host="127.0.0.1", port=0)  # type: ignore[call-arg]

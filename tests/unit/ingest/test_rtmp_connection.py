@@ -13,7 +13,7 @@ from server.ingest.reading import Reading
 from server.ingest.rtmp import Listener
 from server.ingest.rtmp_media import MAX_BROKEN
 from server.protocols.rtmp.limits import Limits
-from server.protocols.rtmp.message import VIDEO
+from server.protocols.rtmp.message import USER_CONTROL, VIDEO
 from tests.unit.ingest.conftest import KEY, Studio, until
 from tests.unit.ingest.encoder import PICTURE, SORENSON, Encoder
 from tests.unit.protocols.rtmp.client import avc
@@ -353,3 +353,20 @@ async def test_a_player_that_goes_costs_the_publisher_nothing(studio: Studio, pl
         encoder.media(1, start_ms=2000)
         await until(lambda: studio.showing(live).stream.statistics.video_frames == 75)
         assert not encoder.ended
+
+
+async def test_who_asks_and_reads_nothing_is_let_go(
+    studio: Studio, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtmp_connection, "MAX_UNREAD", 32 << 10)
+    await studio.live_stream()
+    async with Encoder.connect(listener.port) as encoder:
+        await encoder.publish()
+        encoder.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        ping = encoder.client.send(2, USER_CONTROL, 0, 0, (6).to_bytes(2, "big") + bytes(4))
+
+        async def gone() -> bool:
+            encoder.send(ping * 500)
+            return listener.connections == 0
+
+        await until(gone, 10)
