@@ -18,8 +18,8 @@ from server.formats.fmp4.movie import read_index
 from server.formats.sample import AudioConfig, TrackConfig, VideoConfig
 from server.ingest.on_air import OnAir
 from server.media import calls
-from server.media.calls import MediaProblem
 from server.media.child import ChildFailed, Children
+from server.media.problems import MediaProblem
 from server.storage.layout import Layout
 from server.stream.timeline import MPEG_TS_CLOCK
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.media.child import ChildFailed, Children, Limits
+from server.media.facts import SourceFacts
+from server.media.problems import MediaProblem
 
 PROBE_TIMEOUT_S = 60.0
 POSTER_TIMEOUT_S = 30.0
@@ -27,30 +29,17 @@ FAILURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class MediaProblem:
-    """Why a file can't be watched: code `unsupported` (sound, but not for us) or `invalid`, and a sentence."""
-
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What is in a file; `streams` are as probe.py and streams.py describe them."""
-
-    container: str
-    duration_s: float | None
-    bit_rate: int | None
-    streams: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Examination:
-    """All that was found out about an upload. It can be watched when there is no problem."""
+    """All that was found out about an upload.
+
+    Either there is a `problem` and nothing can be made of it; or there are `facts`, and it is `indexed`, or `unserved`
+    says in words why its own index does not do.
+    """
 
     indexed: bool
-    probe: Probe | None
+    facts: SourceFacts | None
     problem: MediaProblem | None
+    unserved: str | None = None
 
 
 def problem_of(failure: ChildFailed) -> MediaProblem:
@@ -79,7 +68,10 @@ async def examine(
 
     arguments = {"source": source, "index": index}
     await children.run("server.media.probe", arguments, [source, index], timeout_s=timeout_s, on_line=on_line)
-    return Examination("indexed" in events, _probe(events.get("probed")), _problem(events.get("problem")))
+    problem = _problem(events.get("problem"))
+    facts = None if problem or "found" not in events else _facts(events["found"])
+    unserved = events.get("unserved", {}).get("detail")
+    return Examination("indexed" in events, facts, problem, unserved)
 
 
 async def poster(children: Children, source: int, index: int) -> bytes | MediaProblem:
@@ -163,10 +155,8 @@ async def _picture(children: Children, arguments: dict[str, int]) -> bytes | Med
         return problem or _content(picture)
 
 
-def _probe(event: dict[str, Any] | None) -> Probe | None:
-    if event is None:
-        return None
-    return Probe(event["container"], event["duration_s"], event["bit_rate"], tuple(event["streams"]))
+def _facts(event: dict[str, Any]) -> SourceFacts:
+    return SourceFacts.of_event({name: value for name, value in event.items() if name != "event"})
 
 
 def _problem(event: dict[str, Any] | None) -> MediaProblem | None:

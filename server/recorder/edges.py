@@ -19,8 +19,9 @@ from server.formats.fmp4.part import audio_part
 from server.formats.fmp4.read import read_samples
 from server.jobs.context import JobContext
 from server.media import calls
-from server.media.calls import Edge, MediaProblem
+from server.media.calls import Edge
 from server.media.child import ChildFailed, Children
+from server.media.problems import MediaProblem
 from server.packager.presentation import VIDEO
 from server.storage.journal import Journal, SegmentEntry, TrackEntry, line
 from server.storage.layout import Layout, RenditionFolder

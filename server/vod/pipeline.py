@@ -14,12 +14,14 @@ from typing import Any
 from server import log
 from server.catalog import events, videos
 from server.catalog.database import Database, Transaction
-from server.catalog.models import Job, Video
+from server.catalog.models import Job
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media import calls
-from server.media.calls import Examination, MediaProblem, Probe
+from server.media.calls import Examination
 from server.media.child import ChildFailed, Children
+from server.media.facts import SourceFacts
+from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.vod.posters import Posters
 
@@ -27,11 +29,6 @@ JOB = "vod"
 SOURCE = "upload"
 UNFINISHED = ("pre-processing", "processing")
 
-TITLES = {
-    "unsupported": "The file can't be made watchable.",
-    "invalid": "The file is not valid media.",
-    "failed": "The file could not be processed.",
-}
 GAVE_UP = MediaProblem("failed", "processing was given up after several tries")
 
 _log = log.get("vod")
@@ -66,15 +63,15 @@ class Pipeline:
         if state not in UNFINISHED:
             return state == "done"  # ended before a crash; or deleted meanwhile
         try:
-            probe, problem = await self._examined(video_id)
+            facts, problem = await self._examined(video_id)
         except FileNotFoundError:
             if await self._state(video_id) is None:
                 return False  # deleted with its files
             raise
-        await self._end(video_id, problem, probe)
+        await self._end(video_id, problem, facts)
         return problem is None
 
-    async def _examined(self, video_id: str) -> tuple[Probe | None, MediaProblem | None]:
+    async def _examined(self, video_id: str) -> tuple[SourceFacts | None, MediaProblem | None]:
         """Asks a child; the video is playable as soon as its index is whole."""
         publishing: list[asyncio.Task[None]] = []
         with ExitStack() as stack:
@@ -94,8 +91,9 @@ class Pipeline:
                 if publishing:
                     await publishing[0]
         if not publishing and found.problem is None:
-            return found.probe, GAVE_UP
-        return found.probe, found.problem
+            detail = found.unserved or "H.264 video and AAC audio in MP4 or MOV play without conversion"
+            return found.facts, MediaProblem("unsupported", detail)
+        return found.facts, found.problem
 
     async def _state(self, video_id: str) -> str | None:
         async with self._database.read() as transaction:
@@ -117,18 +115,18 @@ class Pipeline:
             await events.record(transaction, video.project_id, video.id, "video.playable", videos.links(video))
         _log.info("playable", video=video_id)
 
-    async def _end(self, video_id: str, problem: MediaProblem | None, probe: Probe | None) -> None:
+    async def _end(self, video_id: str, problem: MediaProblem | None, facts: SourceFacts | None) -> None:
         async with self._database.write() as transaction:
-            await self._write_end(transaction, video_id, problem, probe)
+            await self._write_end(transaction, video_id, problem, facts)
 
     async def _write_end(
-        self, transaction: Transaction, video_id: str, problem: MediaProblem | None, probe: Probe | None
+        self, transaction: Transaction, video_id: str, problem: MediaProblem | None, facts: SourceFacts | None
     ) -> None:
         video = await videos.find(transaction, video_id)
         if video is None or video.state not in UNFINISHED:
             return  # deleted meanwhile, or ended before a crash
-        if probe:
-            _describe(video, probe)
+        if facts:
+            video.duration_s, video.media = facts.duration_s, facts.media()
         if problem is None:
             await videos.move(transaction, video, "done", duration=video.duration_s)
             return
@@ -143,16 +141,6 @@ class Pipeline:
             await self._posters.of_upload(video_id)
         except (ChildFailed, OSError) as error:
             _log.warning("no poster", video=video_id, error=str(error))
-
-
-def _describe(video: Video, probe: Probe) -> None:
-    video.duration_s = probe.duration_s
-    video.media = {
-        "container": probe.container,
-        "duration": probe.duration_s,
-        "bit_rate": probe.bit_rate,
-        "streams": list(probe.streams),
-    }
 
 
 def _opened(stack: ExitStack, path: Path, flags: int) -> int:

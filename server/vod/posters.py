@@ -10,8 +10,8 @@ from server import clock, log
 from server.catalog import videos
 from server.catalog.database import Database
 from server.media import calls
-from server.media.calls import MediaProblem
 from server.media.child import ChildFailed, Children
+from server.media.problems import MediaProblem
 from server.storage.layout import Layout
 
 LIVE_S = 10.0  # a live poster is this fresh

@@ -11,10 +11,12 @@ import pytest
 from server.formats.fmp4.index import MovieIndex
 from server.formats.fmp4.movie import read_index
 from server.formats.sample import VideoConfig
-from server.media.calls import Examination, MediaProblem, examine, problem_of
+from server.media.calls import Examination, examine, problem_of
 from server.media.child import ChildFailed, Children, Limits
 from server.media.containers import Container
 from server.media.demux import open_container
+from server.media.facts import PictureFacts, SoundFacts
+from server.media.problems import MediaProblem
 from tests.harness.media import clip, ffmpeg
 from tests.harness.mp4 import FakeTrack, mp4
 
@@ -59,22 +61,33 @@ async def test_an_mp4_is_indexed_and_described(children: Children, tmp_path: Pat
     assert found.problem is None
     data = path.read_bytes()
     assert MovieIndex.from_bytes(saved) == read_index(lambda at, size: data[at : at + size], len(data))
-    assert found.probe is not None
-    assert found.probe.container == "MP4"
-    assert found.probe.duration_s == pytest.approx(4, abs=0.05)
-    assert found.probe.bit_rate == pytest.approx(len(data) * 8 / 4, rel=0.05)
-    video, audio = found.probe.streams
-    assert video == {
-        "kind": "video", "codec": "h264", "width": 320, "height": 180, "frame_rate": 30.0, "rotation": 0,
-        "language": "und",
-    }  # fmt: skip
-    assert audio == {"kind": "audio", "codec": "aac", "sample_rate": 48000, "channels": 2, "language": "und"}
+    facts = found.facts
+    assert facts is not None
+    assert (facts.container, facts.indexed, facts.passable) == ("MP4", True, True)
+    assert facts.duration_s == pytest.approx(4, abs=0.05)
+    assert facts.bit_rate == pytest.approx(len(data) * 8 / 4, rel=0.05)
+    assert facts.picture is not None
+    assert facts.picture.bit_rate is not None
+    assert facts.picture == PictureFacts(
+        stream=0, codec="h264", width=320, height=180, profile="Main", rfc6381="avc1.4d4014", frame_rate=30.0,
+        base_rate=30.0, pixel_format="yuv420p", key_interval_s=2.0, bit_rate=facts.picture.bit_rate,
+    )  # fmt: skip
+    (sound,) = facts.sounds
+    assert sound == SoundFacts(
+        stream=1, codec="aac", channels=2, sample_rate=48000, layout="stereo", profile="LC", rfc6381="mp4a.40.2",
+        default=True, bit_rate=sound.bit_rate,
+    )  # fmt: skip
+    video, audio = facts.media()["streams"]
+    assert [video[name] for name in ("kind", "codec", "frame_rate", "language")] == ["video", "h264", 30.0, "und"]
+    assert [audio[name] for name in ("kind", "codec", "sample_rate", "channels")] == ["audio", "aac", 48000, 2]
 
 
 async def test_rotation_is_kept(children: Children, tmp_path: Path) -> None:
     found, saved, _ = await examined(children, rotated(clip(2).read_bytes()), tmp_path)
-    assert found.probe is not None
-    assert found.probe.streams[0]["rotation"] == 90
+    assert found.facts is not None
+    assert found.facts.picture is not None
+    assert found.facts.picture.rotation == 90
+    assert found.facts.picture.shown_size == (180, 320)
     movie = MovieIndex.from_bytes(saved)
     assert movie.video is not None
     assert isinstance(movie.video.config, VideoConfig)
@@ -89,23 +102,21 @@ async def test_sound_alone(children: Children, tmp_path: Path) -> None:
 
 async def test_other_containers_are_described(children: Children, tmp_path: Path) -> None:
     found, saved, order = await examined(children, clip(2, extension="mkv"), tmp_path)
-    assert (found.indexed, saved, order) == (False, b"", [])
-    assert found.problem is not None
-    assert found.problem.code == "unsupported"
-    assert found.problem.detail.startswith("found: H.264 video 320×180, AAC audio in Matroska; ")
-    assert found.probe is not None
-    assert found.probe.container == "Matroska"
-    assert found.probe.streams[0]["frame_rate"] == 30
+    assert (found.indexed, found.problem, saved, order) == (False, None, b"", [])
+    assert found.facts is not None
+    assert (found.facts.container, found.facts.passable, found.facts.indexed) == ("Matroska", True, False)
+    assert found.facts.picture is not None
+    assert (found.facts.picture.frame_rate, found.facts.picture.rfc6381) == (30, "avc1.42c014")
 
 
 async def test_fragmented_mp4(children: Children, tmp_path: Path) -> None:
     path = tmp_path / "fragmented.mp4"
     ffmpeg("-i", clip(2), "-c", "copy", "-movflags", "frag_keyframe+empty_moov", path)
     found, _, _ = await examined(children, path, tmp_path)
-    assert found.problem == MediaProblem(
-        "unsupported", "found: H.264 video 320×180, AAC audio in MP4; it is fragmented"
-    )
-    assert found.probe is not None
+    assert found.unserved == "found: H.264 video 320×180, AAC audio in MP4; it is fragmented"
+    assert found.problem is None
+    assert found.facts is not None
+    assert found.facts.passable
 
 
 DISGUISES = {
@@ -120,7 +131,7 @@ DISGUISES = {
 async def test_scripts_disguised_as_video(children: Children, tmp_path: Path, words: str) -> None:
     content = DISGUISES[words] % os.fsencode(clip(2))
     assert await problem(children, content, tmp_path) == MediaProblem(
-        "invalid", f"found: {words}, not a media file"
+        "not-media", f"found: {words}, not a media file"
     )
 
 
@@ -142,8 +153,8 @@ def test_no_file_opens_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 async def test_empty_and_meaningless_files(children: Children, tmp_path: Path) -> None:
-    assert await problem(children, b"", tmp_path) == MediaProblem("invalid", "the file is empty")
-    nothing = MediaProblem("invalid", "found: nothing that is known here as video or audio")
+    assert await problem(children, b"", tmp_path) == MediaProblem("empty", "the file is empty")
+    nothing = MediaProblem("not-media", "found: nothing that is known here as video or audio")
     assert await problem(children, bytes(100_000), tmp_path) == nothing
     assert await problem(children, b"just some words", tmp_path) == nothing
 
@@ -152,14 +163,14 @@ async def test_empty_and_meaningless_files(children: Children, tmp_path: Path) -
 async def test_cut_files(children: Children, tmp_path: Path, share: float) -> None:
     data = clip(4).read_bytes()
     answer = await problem(children, data[: int(len(data) * share)], tmp_path)
-    assert answer.code == "invalid"
+    assert answer.code == "truncated"
     assert "cut short" in answer.detail
 
 
 async def test_a_cut_file_with_its_index_at_the_end(children: Children, tmp_path: Path) -> None:
     data = mp4(FakeTrack(), moov_first=False)
     answer = await problem(children, data[:-200], tmp_path)
-    assert answer.code == "invalid"
+    assert answer.code == "truncated"
     assert "cut short" in answer.detail
 
 
@@ -186,7 +197,7 @@ async def test_pictures_larger_than_memory(children: Children, tmp_path: Path) -
         claim = min(20_000, 256**length - 1)
         data = data.replace(element, element[:2] + claim.to_bytes(length, "big"))
     answer = await problem(children, data, tmp_path)
-    assert answer.code in {"invalid", "unsupported"}
+    assert answer.code == "too-large"
 
 
 async def test_what_takes_too_much_is_the_files_fault(children: Children, tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from server.formats.fmp4.movie import read_index
-from server.media.calls import MediaProblem, slate
+from server.media.calls import slate
 from server.media.child import Children
+from server.media.problems import MediaProblem
 from tests.harness.media import clip, ffmpeg
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from server.formats.fmp4.index import MovieIndex
 from server.formats.fmp4.movie import read_index
-from server.media.calls import MediaProblem, poster, segment_poster
+from server.media.calls import poster, segment_poster
 from server.media.child import Children
 from server.media.pictures import MAX_SIDE, contrast, jpeg
+from server.media.problems import MediaProblem
 from server.packager.vod import IndexedVideo
 from tests.harness.media import clip, ffmpeg
 from tests.unit.media.test_probe import rotated

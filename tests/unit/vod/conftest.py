@@ -12,25 +12,21 @@ from server.catalog import events, videos
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Video
 from server.media.child import ChildFailed
+from server.media.facts import PictureFacts, SourceFacts
 from server.storage.layout import Layout
 from tests.harness import catalogue
 
 JPEG = b"\xff\xd8a picture\xff\xd9"
 INDEX = b"an index"
-PROBED = {
-    "event": "probed",
-    "container": "mp4",
-    "duration_s": 12.5,
-    "bit_rate": 400_000,
-    "streams": [{"kind": "video", "codec": "avc1.64001f"}],
-}
+FACTS = SourceFacts("MP4", 12.5, 400_000, picture=PictureFacts(0, "h264", 320, 180), indexed=True)
+FOUND = {"event": "found", **FACTS.to_event()}
 
 
 @dataclass
 class FakeChildren:
     """What the next children say and do; `runs` are the modules that were started."""
 
-    events: Sequence[dict[str, Any]] = ({"event": "indexed"}, PROBED)
+    events: Sequence[dict[str, Any]] = ({"event": "indexed"}, FOUND)
     failure: ChildFailed | None = None
     meanwhile: Callable[[], Any] | None = None  # happens while the child runs
     runs: list[str] = field(default_factory=list)

@@ -12,8 +12,9 @@ from server.jobs.errors import JobFailed
 from server.media.child import ChildFailed, Children
 from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
-from tests.unit.vod.conftest import INDEX, JPEG, PROBED, Archive
+from tests.unit.vod.conftest import FACTS, FOUND, INDEX, JPEG, Archive
 
+UNSERVED = {"event": "unserved", "detail": "it is fragmented"}
 UNSUPPORTED = {"event": "problem", "code": "unsupported", "detail": "found: VP9"}
 
 
@@ -48,7 +49,7 @@ async def test_an_upload_becomes_playable_then_done_and_has_a_poster(archive: Ar
 
     row = await archive.row(id)
     assert (row.state, row.playable, row.source, row.duration_s) == ("done", True, "upload", 12.5)
-    assert row.media == {"container": "mp4", "duration": 12.5, "bit_rate": 400_000, "streams": PROBED["streams"]}
+    assert row.media == FACTS.media()
     assert row.error is None
     assert row.poster_at is not None
     assert archive.layout.video_index(id).read_bytes() == INDEX
@@ -84,13 +85,13 @@ TITLES = {
 @pytest.mark.parametrize(
     ("events", "failure", "code", "detail"),
     [
-        ([PROBED, UNSUPPORTED], None, "unsupported", "found: VP9"),
-        ([INDEXED, PROBED, UNSUPPORTED], None, "unsupported", "found: VP9"),
+        ([FOUND, UNSUPPORTED], None, "unsupported", "found: VP9"),
+        ([INDEXED, FOUND, UNSUPPORTED], None, "unsupported", "found: VP9"),
         ([], "crashed", "invalid", "the file could not be read: it made the reader crash"),
         ([INDEXED], "timeout", "invalid", "the file could not be read in time"),
-        ([PROBED], None, "failed", "processing was given up after several tries"),
+        ([FOUND, UNSERVED], None, "unsupported", "it is fragmented"),
     ],
-    ids=["unsupported", "unsupported after its index", "crash", "timeout after its index", "no index, no problem"],
+    ids=["unsupported", "unsupported after its index", "crash", "timeout after its index", "not served by its index"],
 )
 async def test_what_can_not_be_watched_ends_in_an_error(
     archive: Archive, pipeline: Pipeline, events: list[dict[str, Any]], failure: Any, code: str, detail: str
@@ -170,7 +171,7 @@ async def test_the_job_of_a_deleted_video_ends_quietly(archive: Archive, pipelin
 
 async def test_a_video_deleted_while_a_child_looks_at_it_ends_quietly(archive: Archive, pipeline: Pipeline) -> None:
     id = await archive.video()
-    archive.children.events = [PROBED, {"event": "indexed"}]
+    archive.children.events = [FOUND, {"event": "indexed"}]
     archive.children.meanwhile = lambda: archive.delete(id)
 
     await run(pipeline, id)
