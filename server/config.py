@@ -153,6 +153,12 @@ class VodConfig(Section):
     max_upload_bytes: int = Field(30 * GIB, ge=1, description="Largest upload taken, bytes.")
     upload_expiry_s: int = Field(86400, ge=60, description="Seconds after which an idle unfinished upload is swept.")
     segment_s: float = Field(4.0, ge=2, le=10, description="Wanted length of a video's segment, seconds.")
+    image_cache_bytes: int = Field(
+        GIB, ge=0, description="Bytes of thumbnails, storyboards and previews kept; the one unused longest goes first."
+    )
+    images_per_minute: int = Field(
+        120, ge=1, description="Thumbnails, storyboards and previews made anew, for each client address."
+    )
 
 
 class FetchConfig(Section):

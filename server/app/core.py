@@ -1,5 +1,6 @@
 """What every other part stands on: the catalogue, the data folder, children, jobs, and who may watch."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -15,9 +16,11 @@ from server.recorder import edges, to_vod
 from server.recorder.edges import Edges
 from server.recorder.to_vod import Recorder
 from server.storage import data_folder
+from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
 from server.vod import pipeline, presentations
+from server.vod.images import Images
 from server.vod.pipeline import Pipeline
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
@@ -43,6 +46,7 @@ class Core:
     jobs: Jobs
     watched: Presentations
     store: SegmentStore
+    images: Images
 
 
 async def open_core(config: Config, stack: AsyncExitStack) -> Core:
@@ -62,11 +66,15 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         pipeline.SOURCE: presentations.indexed(layout, config.vod.segment_s),
         to_vod.SOURCE: recorder.presentation,
     }
+    watched = stack.enter_context(Presentations(layout, loaders))
+    kept = ImageCache(layout, config.vod.image_cache_bytes)
+    await asyncio.to_thread(kept.load)
     return Core(
         config, layout, database, Metrics(), Tokens(secret), assets, credentials, revocations, children, posters,
         recorder, _jobs(config, layout, database, children, posters),
-        watched=stack.enter_context(Presentations(layout, loaders)),
+        watched=watched,
         store=await stack.enter_async_context(SegmentStore(layout)),
+        images=Images(database, layout, children, watched, kept),
     )  # fmt: skip
 
 

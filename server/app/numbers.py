@@ -14,6 +14,7 @@ from server.restream.restreams import Restreams
 from server.storage.segments import SegmentStore
 from server.uploads.fetching import Fetching
 from server.uploads.service import Uploads
+from server.vod.images import Images
 from server.web.metrics import Metrics
 
 
@@ -97,3 +98,14 @@ def watch_restreams(metrics: Metrics, restreams: Restreams) -> None:
           lambda: restreams.dropped)  # fmt: skip
     watch("counter", "sluice_restream_failures", "Connections to targets that failed.", lambda: restreams.failures)
     watch("counter", "sluice_restream_untold", "Changes of targets without an event.", lambda: restreams.untold)
+
+
+def watch_images(metrics: Metrics, images: Images) -> None:
+    watch = metrics.watch
+    watch("counter", "sluice_images_made", "Thumbnails, storyboards and previews made.", lambda: images.made)
+    watch("counter", "sluice_images_kept", "Images that were there already.", lambda: images.found)
+    watch("counter", "sluice_images_failed", "Images that could not be made.", lambda: images.failures)
+    watch("counter", "sluice_images_refused", "Images refused for those that waited.", lambda: images.refused)
+    watch("gauge", "sluice_images_waiting", "Images that are made or wait for it.", lambda: images.waiting)
+    watch("gauge", "sluice_image_cache_bytes", "Bytes of images kept.", lambda: images.cache.used)
+    watch("counter", "sluice_image_cache_removed", "Images that went to make room.", lambda: images.cache.removed)

@@ -14,7 +14,7 @@ from server import log
 from server.app.background import in_background
 from server.app.core import Core, open_core
 from server.app.live import Live
-from server.app.numbers import watch_all, watch_fetching, watch_ladders, watch_restreams
+from server.app.numbers import watch_all, watch_fetching, watch_images, watch_ladders, watch_restreams
 from server.catalog import keys
 from server.catalog.models import Video
 from server.config import Config, ConfigError
@@ -134,6 +134,7 @@ def _watch(core: Core, on_air: Live, uploads: Uploads, fetching: Fetching) -> No
     watch_all(metrics, on_air.broadcasts, on_air.rtmp, on_air.srt, core.store, core.jobs, uploads, core.database)
     watch_ladders(metrics, on_air.ladders)
     watch_restreams(metrics, on_air.restreams)
+    watch_images(metrics, core.images)
     metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", on_air.pulls.states, "state")
     watch_fetching(metrics, fetching)
 
@@ -147,6 +148,7 @@ def _application(
 
     def mount(app: Application) -> None:
         app[WATCHING] = watching
+        app[images.IMAGES] = images.Desk(core.images, Rates({"image": core.config.vod.images_per_minute}))
         app[live_stream_control.BROADCASTS] = on_air.broadcasts
         app[live_stream_slate.SLATES] = on_air.slates
         app[LADDERS] = on_air.ladders

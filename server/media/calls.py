@@ -5,8 +5,8 @@ it to the file's owner.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ POSTER_TIMEOUT_S = 30.0
 CUT_TIMEOUT_S = 60.0
 CUT_LIMITS = Limits(file_bytes=128 << 20, nice=5)
 POSTER_LIMITS = Limits(file_bytes=16 << 20, nice=5)
+IMAGE_TIMEOUT_S = 30.0
+# A storyboard of a recording takes a descriptor for each of its tiles.
+IMAGE_LIMITS = Limits(file_bytes=64 << 20, files=512, nice=2)
 
 FAILURES = {
     "crashed": "the file could not be read: it made the reader crash",
@@ -81,7 +84,7 @@ async def poster(children: Children, source: int, index: int) -> bytes | MediaPr
 
 async def segment_poster(children: Children, init: bytes, segment: bytes) -> bytes | MediaProblem:
     """A JPEG of the first picture of a segment. Raises ChildFailed."""
-    with _memory_file("segment", init, segment) as media:
+    with memory_file("segment", init, segment) as media:
         return await _picture(children, {"media": media})
 
 
@@ -100,7 +103,7 @@ async def cut(
 ) -> Edge | MediaProblem:
     """The pictures shown within start..until-1, coded anew: it begins with a key frame. Raises ChildFailed."""
     events: dict[str, dict[str, Any]] = {}
-    with _memory_file("media", init, segment) as media, _memory_file("init") as new_init, _memory_file("cut") as new:
+    with memory_file("media", init, segment) as media, memory_file("init") as new_init, memory_file("cut") as new:
         await children.run(
             "server.media.edges",
             {"media": media, "init": new_init, "segment": new, "from": start, "until": until, "bitrate": bitrate},
@@ -117,7 +120,7 @@ async def cut(
 async def slate(children: Children, media: bytes, width: int, height: int) -> bytes | MediaProblem:
     """An MP4 of some seconds of H.264 made of a picture or a clip, to be shown in a loop. Raises ChildFailed."""
     events: dict[str, dict[str, Any]] = {}
-    with _memory_file("media", media) as source, _memory_file("slate") as made:
+    with memory_file("media", media) as source, memory_file("slate") as made:
         await children.run(
             "server.media.slate",
             {"media": source, "slate": made, "width": width, "height": height},
@@ -131,6 +134,37 @@ async def slate(children: Children, media: bytes, width: int, height: int) -> by
         return _problem(events.get("problem")) or MediaProblem("failed", "nothing was made")
 
 
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What a child made: files by their names, and what it said of them."""
+
+    files: Mapping[str, bytes]
+    told: Mapping[str, Any]
+
+
+async def images(
+    children: Children, where: Mapping[str, Any], fds: Sequence[int], make: Mapping[str, Any], outputs: Sequence[str]
+) -> Images | MediaProblem:
+    """Images of a video, as server.media.images says it: where the video lies, by descriptors, and what to make.
+
+    Raises ChildFailed.
+    """
+    events: dict[str, dict[str, Any]] = {}
+    with ExitStack() as stack:
+        opened = {name: stack.enter_context(memory_file(name)) for name in outputs}
+        await children.run(
+            "server.media.images",
+            {"where": where, "make": make, "outputs": opened},
+            [*fds, *opened.values()],
+            limits=IMAGE_LIMITS,
+            timeout_s=IMAGE_TIMEOUT_S,
+            on_line=lambda event: events.update({event["event"]: event}),
+        )
+        if "made" not in events:
+            return _problem(events.get("problem")) or MediaProblem("failed", "nothing was made")
+        return Images({name: _content(fd) for name, fd in opened.items()}, events["made"])
+
+
 def _content(descriptor: int) -> bytes:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
@@ -142,7 +176,7 @@ async def _picture(children: Children, arguments: dict[str, int]) -> bytes | Med
         if event["event"] == "problem":
             problems.append(event)
 
-    with _memory_file("picture") as picture:
+    with memory_file("picture") as picture:
         await children.run(
             "server.media.thumbnails",
             {**arguments, "picture": picture},
@@ -164,7 +198,7 @@ def _problem(event: dict[str, Any] | None) -> MediaProblem | None:
 
 
 @contextmanager
-def _memory_file(name: str, *content: bytes) -> Iterator[int]:
+def memory_file(name: str, *content: bytes) -> Iterator[int]:
     """A file of no folder (memfd_create(2)) that begins with `content`, gone with its descriptor."""
     fd = os.memfd_create(name)
     try:

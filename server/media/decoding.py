@@ -50,6 +50,16 @@ class Decoder:
         """What was held back for its order."""
         return self._decode(None)
 
+    def alone(self, data: bytes | memoryview) -> VideoFrame | None:
+        """The picture of one key frame, without those around it; None when it is damaged."""
+        frames = [*self._decode(Packet(bytes(data))), *self._decode(None)]
+        self._context.flush_buffers()
+        return frames[0] if frames else None
+
+    def skip_unreferenced(self, skip: bool) -> None:
+        """Whether pictures that no other is made of are left out from now on."""
+        self._context.skip_frame = "NONREF" if skip else "DEFAULT"
+
     def _decode(self, packet: "Packet[Any] | None") -> list[VideoFrame]:
         try:
             return self._context.decode(packet)

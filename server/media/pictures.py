@@ -1,6 +1,6 @@
 """Decoding single pictures and making JPEGs of them. Runs in children only: it imports av."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import av
@@ -12,12 +12,20 @@ from av.video.frame import VideoFrame
 from server.formats.aac import asc_of
 from server.formats.fmp4.box import find
 from server.formats.sample import TrackConfig, VideoConfig
+from server.media.fitting import Box, Filter, Size, scaled, trimmed
 
 # The longer side of a poster, pixels: it fills a player; larger ones cost more than the first segment.
 MAX_SIDE = 1280
 JPEG_QUALITY = "4"  # quantiser, 2 (best) to 31
 # Luma is judged on a picture this small, 0 to 255.
 JUDGED_WIDTH, JUDGED_HEIGHT = 64, 36
+# Sharpness is seen only in more of it.
+SHARP_WIDTH, SHARP_HEIGHT = 320, 180
+# output -> encoder, pixel format, options
+STILL_FORMATS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
+    "jpg": ("mjpeg", "yuvj420p", {"qmin": JPEG_QUALITY, "qmax": JPEG_QUALITY}),
+    "webp": ("libwebp", "yuv420p", {"quality": "80", "compression_level": "2"}),
+}
 # Sample entries' fixed fields, and their box header.
 VISUAL_ENTRY_BYTES = 86
 
@@ -79,26 +87,42 @@ def _rows(frame: VideoFrame) -> bytes:
     return b"".join(data[row * plane.line_size :][: frame.width] for row in range(frame.height))
 
 
+def sharpness(frame: VideoFrame) -> float:
+    """Mean difference of neighbouring points' luma, 0 (flat or blurred) to 255."""
+    small = frame.reformat(SHARP_WIDTH, SHARP_HEIGHT, "gray", interpolation="BILINEAR")
+    values = _rows(small)
+    return sum(map(abs, map(int.__sub__, values[1:], values))) / (len(values) - 1)
+
+
 def jpeg(frame: VideoFrame, rotation: int = 0, sar: tuple[int, int] = (1, 1), max_side: int = MAX_SIDE) -> bytes:
     """The picture as it is to be shown: turned `rotation` degrees clockwise, in square pixels."""
-    shown = _shown(frame, rotation, sar, max_side)
-    context = VideoCodecContext.create("mjpeg", "w")
-    context.width, context.height, context.pix_fmt = shown.width, shown.height, "yuvj420p"
+    return coded(fitted(frame, Box(max_side, max_side), rotation, sar), "jpg")
+
+
+def coded(picture: VideoFrame, output: str) -> bytes:
+    """A fitted picture as a `jpg` or `webp` file. Raises FFmpegError."""
+    encoder, pixels, options = STILL_FORMATS[output]
+    context = VideoCodecContext.create(encoder, "w")
+    assert isinstance(context, VideoCodecContext)
+    context.width, context.height, context.pix_fmt = picture.width, picture.height, pixels
     context.time_base = Fraction(1, 25)
-    context.options = {"qmin": JPEG_QUALITY, "qmax": JPEG_QUALITY}
-    shown.pts, shown.time_base = 0, context.time_base
-    shown.pict_type = av.video.frame.PictureType.NONE
-    return b"".join(bytes(packet) for packet in (*context.encode(shown), *context.encode(None)))
+    context.options = dict(options)
+    if picture.format.name != pixels:
+        picture = picture.reformat(format=pixels, src_color_range="JPEG", dst_color_range="MPEG")
+    picture.pts, picture.time_base = 0, context.time_base
+    picture.pict_type = av.video.frame.PictureType.NONE
+    return b"".join(bytes(packet) for packet in (*context.encode(picture), *context.encode(None)))
 
 
-def _shown(frame: VideoFrame, rotation: int, sar: tuple[int, int], max_side: int) -> VideoFrame:
+def fitted(frame: VideoFrame, box: Box, rotation: int = 0, sar: tuple[int, int] = (1, 1)) -> VideoFrame:
+    """The picture upright, in square pixels and in the wanted size, with a JPEG's colours. Raises FFmpegError."""
     frame.pts, frame.time_base = 0, Fraction(1, 25)
     graph = av.filter.Graph()  # has to outlive its nodes: they do not keep it alive
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
     )
-    steps = _steps(frame.width, frame.height, rotation, sar, max_side)
-    graph.link_nodes(source, *(graph.add(name, arguments) for name, arguments in steps), graph.add("buffersink"))
+    shaping = steps(frame.width, frame.height, rotation, sar, box)
+    graph.link_nodes(source, *(graph.add(name, given) for name, given in shaping), graph.add("buffersink"))
     graph.configure()
     graph.push(frame)
     shown = graph.pull()
@@ -106,12 +130,30 @@ def _shown(frame: VideoFrame, rotation: int, sar: tuple[int, int], max_side: int
     return shown
 
 
-def _steps(width: int, height: int, rotation: int, sar: tuple[int, int], max_side: int) -> Iterator[tuple[str, str]]:
-    """The filters between the decoded picture and the shown one, as (name, arguments)."""
-    wide = width * sar[0] / sar[1]
-    scale = min(1.0, max_side / max(wide, height))
-    # Chroma has half the samples each way: sides are even.
-    sides = (max(2, round(side * scale / 2) * 2) for side in (wide, height))
-    yield "scale", "{}:{}:out_range=full".format(*sides)
-    yield "format", "yuvj420p"
-    yield from (("transpose", f"dir={turn}") for turn in TURNS.get(rotation, ()))
+def steps(
+    width: int,
+    height: int,
+    rotation: int,
+    sar: tuple[int, int],
+    box: Box,
+    colours: str = "full",
+    pixels: str = "yuvj420p",
+) -> Iterator[Filter]:
+    """The filters between the decoded picture and the wanted one; `colours` are their range, full or tv."""
+    shown = turned((max(1, round(width * sar[0] / sar[1])), height), rotation)
+    across, down = turned(scaled(shown, box), rotation)
+    yield "scale", f"{across}:{down}:out_range={colours}:out_color_matrix=bt601"
+    yield "format", pixels
+    yield from (("transpose", f"dir={turn}") for turn in upright(rotation))
+    yield from trimmed(shown, box)
+    yield "setsar", "1"
+
+
+def turned(size: Size, rotation: int) -> Size:
+    """Width and height of a picture that is turned."""
+    return (size[1], size[0]) if rotation in (90, 270) else size
+
+
+def upright(rotation: int) -> tuple[str, ...]:
+    """The turns that `rotation` degrees clockwise are made of."""
+    return TURNS.get(rotation, ())

@@ -112,6 +112,15 @@ class RecordedVideo:
             source=f"{rendition}/{number}",
         )
 
+    def pictures(self) -> list[tuple[int, int, float, float]]:
+        """The segments of pictures: generation, number, and when they are shown, from and to, seconds."""
+        found, at_s = [], 0.0
+        for entry in self._renditions[VIDEO].segments if VIDEO in self._renditions else ():
+            if not entry.gap:
+                found.append((entry.generation, entry.msn, at_s, at_s + entry.duration_s))
+            at_s += entry.duration_s
+        return found
+
     def _rendition(self, name: str) -> RecordedRendition:
         found = self._renditions.get(name)
         if found is None:

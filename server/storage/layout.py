@@ -6,6 +6,7 @@
     <root>/videos/<video id>/source            a video's file as it was uploaded
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/poster.jpg
+    <root>/videos/<video id>/images/<name>     images made on request, for as long as there is room
     <root>/videos/<video id>/captions/<language>-<version>.vtt   and chapters/…
     <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
     <root>/live-streams/<live stream id>/slate   what fills the reconnect window
@@ -67,6 +68,14 @@ class Layout:
 
     def video_poster(self, video_id: str) -> Path:
         return self.video(video_id) / "poster.jpg"
+
+    def video_image(self, video_id: str, name: str) -> Path:
+        """An image that was made on request."""
+        return self.video(video_id) / "images" / _name(name)
+
+    def video_images(self) -> list[Path]:
+        """All of them, of all videos."""
+        return sorted(self.videos.glob("*/images/*"))
 
     def text_track(self, video_id: str, kind: str, language: str, version: int) -> Path:
         """Captions or chapters."""

@@ -9,7 +9,7 @@ from server import clock
 from server.config import HttpConfig
 from server.errors import Problem
 
-Kind = Literal["read", "write", "upload"]
+Kind = Literal["read", "write", "upload", "image"]
 
 CALLERS_KEPT = 10_000  # the one not heard of longest is forgotten first
 

@@ -1,32 +1,132 @@
-"""Posters: `/vod/{id}[/token/{jwt}]/thumbnail.jpg`, `/live/{id}[/token/{jwt}]/thumbnail.jpg`."""
+"""Images of what is watched.
+
+    /vod/{id}[/token/{jwt}]/thumbnail.{jpg,webp}      the poster; ?time=&exact=1: the picture at a time, the nearest key
+                                                      frame by default; ?width=&height=&fit= in another size
+    /vod/{id}[/token/{jwt}]/poster/{xs,sm,md,lg}.{jpg,webp}
+    /vod/{id}[/token/{jwt}]/storyboard.{vtt,json,jpg,webp}
+    /vod/{id}[/token/{jwt}]/animated.{gif,webp,mp4}   ?start=&end=&width=&height=&fit=&fps=
+    /live/{id}[/token/{jwt}]/thumbnail.{jpg,webp}     the newest picture, ?width=&height=&fit=
+
+They are made when they are first asked for. A URL of ours that holds the revision (`?v=`) never changes.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import aiofiles
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from server.errors import Problem
 from server.ingest.on_air import OnAir
+from server.media.fitting import Box
 from server.packager.presentation import VIDEO
 from server.packager.rendition import InMemory, Media, Rendition
-from server.web.hls import files, gate
-from server.web.hls.gate import IMAGE_AUDIENCES, WATCHING
+from server.vod import images, storyboards
+from server.vod.images import BusyError, Images, NoImageError, Order, Subject
+from server.web.addresses import client_ip
+from server.web.hls import files, gate, vod
+from server.web.hls.gate import IMAGE_AUDIENCES, WATCHING, Watch
+from server.web.hls.image_query import (
+    ANIMATED_DEFAULT_S,
+    ANIMATED_S,
+    AnimatedQuery,
+    ThumbnailQuery,
+    Versioned,
+    parsed,
+)
+from server.web.rates import Rates, refusal
 
 LIVE_KEPT_S = 10
+BUSY_S = 2  # after which somebody may come again
+# Widths of posters, pixels: from a list's thumbnail to a player's.
+POSTERS = {"xs": 160, "sm": 320, "md": 640, "lg": 1280}
+TYPES = {
+    "jpg": files.JPEG,
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "mp4": "video/mp4",
+    "json": "application/json",
+    "vtt": "text/vtt; charset=utf-8",
+}
+UNFINISHED = ("pending", "uploading", "pre-processing", "processing")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Makes images, for each client so many a minute."""
+
+    images: Images
+    rates: Rates
+
+
+IMAGES = web.AppKey("images", Desk)
 
 
 async def video(request: web.Request) -> web.StreamResponse:
-    """The video's poster, once it is made."""
+    """The video's poster, or its picture at a time."""
     watch = await gate.enter(request, "video", IMAGE_AUDIENCES)
-    if not watch.asset.has_poster:
-        if watch.asset.state in ("done", "error", "aborted"):
-            raise Problem("resource-not-found", "The video has no poster.")
+    query, output = parsed(request, ThumbnailQuery), request.match_info["output"]
+    if query.time is None:
+        if not _has_poster(watch):
+            return files.not_ready()
+        if query.plain and output == "jpg":
+            path = request.app[WATCHING].layout.video_poster(watch.asset.id)
+            return files.file_answer(path, files.JPEG, files.REVALIDATED)
+        return await _answer(request, watch, query.v, images.poster(output, query.box), output)
+    if not _watchable(watch):
         return files.not_ready()
-    path = request.app[WATCHING].layout.video_poster(watch.asset.id)
-    return files.file_answer(path, files.JPEG, files.REVALIDATED)
+    at_s = min(query.time, _duration_s(watch))
+    return await _answer(request, watch, query.v, images.thumbnail(output, at_s, query.box, query.exact), output)
+
+
+async def poster(request: web.Request) -> web.StreamResponse:
+    """The poster in one of four sizes."""
+    watch = await gate.enter(request, "video", IMAGE_AUDIENCES)
+    output, box = request.match_info["output"], Box(POSTERS[request.match_info["size"]])
+    if not _has_poster(watch):
+        return files.not_ready()
+    query = parsed(request, Versioned)
+    return await _answer(request, watch, query.v, images.poster(output, box), output)
+
+
+async def storyboard(request: web.Request) -> web.StreamResponse:
+    """Sheets, and what is on them as WebVTT or as Mux's JSON."""
+    watch = await gate.enter(request, "video", IMAGE_AUDIENCES)
+    query, output = parsed(request, Versioned), request.match_info["output"]
+    if not _watchable(watch):
+        return files.not_ready()
+    order = images.storyboard(_duration_s(watch))
+    if output in ("jpg", "webp"):
+        return await _answer(request, watch, query.v, order, output)
+    key, data = await _found(request, watch, order, "json")
+    told, duration_s = json.loads(data), _duration_s(watch)
+    sheet = f"storyboard.jpg?v={watch.asset.revision}"
+    if output == "vtt":
+        body = storyboards.webvtt(told, order.make["times"], duration_s, sheet).encode()
+    else:
+        body = storyboards.as_json(told, order.make["times"], duration_s, sheet)
+    return files.body_answer(request, body, TYPES[output], _cache(watch, query.v), f"{key}-{output}")
+
+
+async def animated(request: web.Request) -> web.StreamResponse:
+    """Some seconds without sound."""
+    watch = await gate.enter(request, "video", IMAGE_AUDIENCES)
+    query, output = parsed(request, AnimatedQuery), request.match_info["output"]
+    if not _watchable(watch):
+        return files.not_ready()
+    duration_s = _duration_s(watch)
+    start_s = min(query.start, max(0.0, duration_s - 1))
+    end_s = min(query.end or start_s + ANIMATED_DEFAULT_S, start_s + ANIMATED_S, duration_s)
+    order = images.animated(output, start_s, max(end_s, start_s + 1 / query.fps), query.box, query.fps)
+    return await _answer(request, watch, query.v, order, output)
 
 
 async def live(request: web.Request) -> web.StreamResponse:
     """A picture of the last seconds on air."""
     watch = await gate.enter(request, "live", IMAGE_AUDIENCES)
+    query, output = parsed(request, ThumbnailQuery), request.match_info["output"]
     watching = request.app[WATCHING]
     on_air = watching.broadcasts.get(watch.asset.id)
     found = newest(on_air) if on_air else None
@@ -36,7 +136,71 @@ async def live(request: web.Request) -> web.StreamResponse:
     picture = await watching.posters.live(on_air.broadcast_id, init, lambda: read(segment))
     if picture is None:
         raise Problem("resource-not-found", "No picture could be made.")
-    return files.body_answer(request, picture, files.JPEG, files.brief(watch, LIVE_KEPT_S))
+    if query.width or query.height or output != "jpg":
+        with _refusals():
+            _count(request)
+            picture = await request.app[IMAGES].images.of_picture(picture, images.poster(output, query.box))
+    return files.body_answer(request, picture, TYPES[output], files.brief(watch, LIVE_KEPT_S))
+
+
+async def _answer(
+    request: web.Request, watch: Watch, version: str | None, order: Order, output: str
+) -> web.StreamResponse:
+    cache = _cache(watch, version)
+    key, data = await _found(request, watch, order, output)
+    return files.body_answer(request, data, TYPES[output], cache, f"{key}-{output}")
+
+
+async def _found(request: web.Request, watch: Watch, order: Order, output: str) -> tuple[str, bytes]:
+    """The image's name and bytes: kept, or made now. Raises Problem."""
+    desk, asset = request.app[IMAGES], watch.asset
+    subject = Subject(vod.stored_of(asset), asset.revision, asset.source or images.UPLOAD, _duration_s(watch))
+    with _refusals():
+        key = await desk.images.key(subject, order)
+        data = await desk.images.kept(subject, key, output)
+        if data is None:
+            _count(request)
+            data = await desk.images.make(subject, order, key, output)
+    return key, data
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except NoImageError as error:
+        raise Problem("resource-not-found", str(error), headers={hdrs.CACHE_CONTROL: files.NEVER}) from None
+    except BusyError:
+        raise Problem("too-many-requests", headers={hdrs.RETRY_AFTER: str(BUSY_S)}) from None
+
+
+def _count(request: web.Request) -> None:
+    """Counts an image that is to be made. Raises Problem."""
+    headers, allowed = request.app[IMAGES].rates.take(client_ip(request), "image")
+    if not allowed:
+        raise refusal(headers)
+
+
+def _has_poster(watch: Watch) -> bool:
+    """False: not yet. Raises Problem when there never will be one."""
+    if not watch.asset.has_poster and watch.asset.state not in UNFINISHED:
+        raise Problem("resource-not-found", "The video has no poster.")
+    return watch.asset.has_poster
+
+
+def _watchable(watch: Watch) -> bool:
+    """False: not yet. Raises Problem when it never will be."""
+    if not watch.asset.playable and watch.asset.state not in UNFINISHED:
+        raise Problem("resource-not-found", "The video could not be made watchable.")
+    return watch.asset.playable
+
+
+def _duration_s(watch: Watch) -> float:
+    return max(0.0, watch.asset.duration_s or 0.0)
+
+
+def _cache(watch: Watch, version: str | None) -> str:
+    return files.immutable(watch) if version == str(watch.asset.revision) else files.REVALIDATED
 
 
 def newest(on_air: OnAir) -> tuple[bytes, Media] | None:
@@ -68,5 +232,8 @@ async def read(media: Media) -> bytes:
 
 def add_routes(router: web.UrlDispatcher) -> None:
     for tail in ("", "/token/{token}"):
-        router.add_get(f"/vod/{{id}}{tail}/thumbnail.jpg", video)
-        router.add_get(f"/live/{{id:[^./]+}}{tail}/thumbnail.jpg", live)
+        router.add_get(f"/vod/{{id}}{tail}/thumbnail.{{output:jpg|webp}}", video)
+        router.add_get(f"/vod/{{id}}{tail}/poster/{{size:xs|sm|md|lg}}.{{output:jpg|webp}}", poster)
+        router.add_get(f"/vod/{{id}}{tail}/storyboard.{{output:vtt|json|jpg|webp}}", storyboard)
+        router.add_get(f"/vod/{{id}}{tail}/animated.{{output:gif|webp|mp4}}", animated)
+        router.add_get(f"/live/{{id:[^./]+}}{tail}/thumbnail.{{output:jpg|webp}}", live)

@@ -94,7 +94,7 @@ async def _segment(
     content_type, cache, etag = described
     if plan.source is not None and watch.asset.broadcast_id:
         folder = watching.layout.rendition(watch.asset.broadcast_id, rendition)
-        if number in _stored(watch.asset).edges:
+        if number in stored_of(watch.asset).edges:
             own = watching.layout.clip_edges(watch.asset.id, rendition)
             folder = own if own.segment(number).exists() else folder
         whole = (folder.segment(number), 0, None)
@@ -108,7 +108,7 @@ async def _presentation(request: web.Request, watch: Watch) -> Presentation:
     asset = watch.asset
     try:
         return await request.app[WATCHING].presentations.get(
-            _stored(asset), asset.revision, asset.source or "upload"
+            stored_of(asset), asset.revision, asset.source or "upload"
         )
     except (OSError, ValueError, LookupError) as error:
         _log.error("a video can't be read", video=asset.id, reason=str(error))
@@ -128,7 +128,7 @@ def _at_revision(watch: Watch, wanted: str) -> Watch:
     raise Problem("resource-not-found")
 
 
-def _stored(asset: Asset) -> Stored:
+def stored_of(asset: Asset) -> Stored:
     return Stored(asset.id, asset.broadcast_id, asset.segments and Span(*asset.segments), asset.exact is not None)
 
 

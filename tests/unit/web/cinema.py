@@ -1,7 +1,8 @@
 """Watching over real HTTP: assets of a real catalogue, real windows, files and indexes; publishers are arithmetic."""
 
+import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -16,17 +17,21 @@ from server.catalog.database import Database
 from server.formats.fmp4.movie import read_index
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir
+from server.media.child import ChildFailed, Children
 from server.packager.live import LivePackager, LiveSettings
 from server.playback.tokens import Minted, Tokens
 from server.recorder.to_vod import Recorder
+from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.segments import SegmentStore
 from server.stream.stream import Stream
+from server.vod.images import Images
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations, indexed
 from server.web import dash, embed
 from server.web.hls import images, live, quick, vod
 from server.web.hls.gate import WATCHING, Watching
+from server.web.rates import Rates
 from server.web.services import Services
 from tests.harness.mp4 import FakeTrack, mp4
 from tests.unit.packager.publishing import Publisher
@@ -62,6 +67,41 @@ class FakePosters:
         return self.picture
 
 
+IMAGES_PER_MINUTE = 20
+
+
+@dataclass
+class FakeChildren:
+    """Makers of images: `orders` are what they were told to make, and each file is its own name."""
+
+    orders: list[dict[str, Any]] = field(default_factory=list)
+    told: dict[str, Any] = field(
+        default_factory=lambda: {"at_s": 0.0, "tile_width": 192, "tile_height": 108, "columns": 10, "tiles": 10}
+    )
+    problem: str | None = None
+    failure: ChildFailed | None = None
+    meanwhile: Callable[[], Awaitable[None]] | None = None  # happens while the child runs
+    waiting: int = 0
+
+    async def run(
+        self, module: str, arguments: dict[str, Any], fds: Sequence[int], *, on_line: Callable[..., None], **_: object
+    ) -> None:
+        assert module == "server.media.images"
+        for fd in fds:
+            os.fstat(fd)  # open
+        self.orders.append({"where": arguments["where"]["kind"], **arguments["make"]})
+        if self.meanwhile:
+            await self.meanwhile()
+        if self.failure:
+            raise self.failure
+        if self.problem:
+            on_line({"event": "problem", "code": "invalid", "detail": self.problem})
+            return
+        for name, fd in arguments["outputs"].items():
+            os.write(fd, f"{name} of {len(self.orders)}".encode())
+        on_line({"event": "made", **self.told})
+
+
 class Cinema:
     """Everything to be watched, and who may."""
 
@@ -74,6 +114,7 @@ class Cinema:
         self.tokens = tokens
         self.broadcasts = FakeBroadcasts()
         self.posters = FakePosters()
+        self.children = FakeChildren()
         self.make_video = make_video
         self.make_live = make_live
 
@@ -86,6 +127,10 @@ class Cinema:
         index = read_index(lambda offset, size: UPLOAD[offset : offset + size], len(UPLOAD))
         self.layout.video_index(id).write_bytes(index.to_bytes())
         return id
+
+    def images(self, presentations: Presentations) -> Images:
+        children = cast(Children, self.children)
+        return Images(self.database, self.layout, children, presentations, ImageCache(self.layout, 1 << 20))
 
     async def on_air(self, seconds: float = 5, mode: str = "low", window_s: float = 1800, **fields: Any) -> "Air":
         """A live stream, and a broadcast of it with so much media."""
@@ -210,6 +255,7 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
 
         def mount(app: web.Application) -> None:
             app[WATCHING] = watching
+            app[images.IMAGES] = images.Desk(cinema.images(presentations), Rates({"image": IMAGES_PER_MINUTE}))
             for part in (live, vod, images, embed, dash):
                 part.add_routes(app.router)
             quick.mount(app)

@@ -1,0 +1,199 @@
+"""Images made by real children of real clips, looked at by decoding them again."""
+
+import io
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from server.formats.fmp4.movie import read_index
+from server.media.calls import Images, MediaProblem, images
+from server.media.child import Children
+from server.packager.vod import IndexedVideo
+from tests.harness.media import clip, ffmpeg
+
+Where = tuple[dict[str, Any], list[int]]
+
+
+@pytest.fixture(scope="module")
+def film() -> Path:
+    """Four seconds, each of a grey of its own, a key frame every two; B-frames in between."""
+    path = clip(1).parent / "greys.mp4"
+    if not path.exists():
+        shade = "geq=lum='40+floor(T)*50':cb=128:cr=128"
+        ffmpeg(
+            "-f", "lavfi", "-i", "color=black:size=320x180:rate=10:duration=4", "-vf", shade, "-c:v", "libx264",
+            "-preset", "veryfast", "-bf", "2", "-g", "20", "-sc_threshold", "0", "-pix_fmt", "yuv420p", path,
+        )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+async def children() -> AsyncIterator[Children]:
+    async with Children(1) as running:
+        yield running
+
+
+@contextmanager
+def stored(path: Path, kind: str, tmp_path: Path) -> Iterator[Where]:
+    """The clip as an upload with an index or without, or as segments."""
+    data = path.read_bytes()
+    index = read_index(lambda at, size: data[at : at + size], len(data))
+    fds: list[int] = []
+
+    def opened(name: str, content: bytes) -> int:
+        (tmp_path / name).write_bytes(content)
+        fds.append(os.open(tmp_path / name, os.O_RDONLY))
+        return fds[-1]
+
+    try:
+        source = opened("source", data)
+        if kind == "file":
+            yield {"kind": kind, "source": source}, fds
+        elif kind == "indexed":
+            yield {"kind": kind, "source": source, "index": opened("index", index.to_bytes())}, fds
+        else:
+            video = IndexedVideo(index, 2.0)
+            plans = [video.segment("video", number) for number in range(2)]
+            built = [plan.build([data[at : at + size] for at, size in plan.reads]) for plan in plans]
+            init = opened("init", video.init("video"))
+            segments = [(opened(f"{number}", each), 0, 2.0 * number) for number, each in enumerate(built)]
+            yield {"kind": kind, "inits": [init], "segments": segments}, fds
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def thumbnail(at_s: float, exact: bool = False, **more: Any) -> dict[str, Any]:
+    box = {"width": None, "height": None, "fit": "preserve"}
+    return {"kind": "thumbnail", "at_s": at_s, "exact": exact, **box, **more}
+
+
+def decoded(data: bytes, format: str | None = None) -> list[av.VideoFrame]:
+    with av.open(io.BytesIO(data), format=format) as opened:
+        return list(opened.decode(video=0))
+
+
+def grey(frame: av.VideoFrame) -> int:
+    """The luma in the middle, in steps of the film's seconds."""
+    plane = frame.reformat(64, 36, "gray").planes[0]
+    return round((bytes(plane)[18 * plane.line_size + 32] - 40) / 50)
+
+
+@pytest.mark.parametrize("kind", ["indexed", "file", "segments"])
+async def test_pictures_at_a_time(children: Children, film: Path, tmp_path: Path, kind: str) -> None:
+    with stored(film, kind, tmp_path) as (where, fds):
+        seen = {}
+        for at_s, exact in ((0.0, True), (1.5, True), (3.95, True), (99.0, True), (2.2, False)):
+            made = await images(children, where, fds, thumbnail(at_s, exact), ["jpg"])
+            assert isinstance(made, Images), made
+            seen[at_s] = grey(decoded(made.files["jpg"], "mjpeg")[0])
+
+    assert seen == {0.0: 0, 1.5: 1, 3.95: 3, 99.0: 3, 2.2: 2}
+
+
+async def test_the_nearest_key_frame_may_come_after(children: Children, film: Path, tmp_path: Path) -> None:
+    with stored(film, "indexed", tmp_path) as (where, fds):
+        made = await images(children, where, fds, thumbnail(1.4), ["webp"])
+
+    assert isinstance(made, Images)
+    assert made.told["at_s"] == 2.0
+    assert made.files["webp"][8:12] == b"WEBP"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "size"),
+    [
+        ({}, (320, 180)),
+        ({"width": 160}, (160, 90)),
+        ({"height": 60}, (106, 60)),
+        ({"width": 1000, "height": 1000}, (320, 180)),
+        ({"width": 100, "height": 100, "fit": "crop"}, (100, 100)),
+        ({"width": 100, "height": 100, "fit": "pad"}, (100, 100)),
+        ({"width": 640, "height": 100, "fit": "stretch"}, (640, 100)),
+    ],
+)
+async def test_sizes(
+    children: Children, film: Path, tmp_path: Path, wanted: dict[str, Any], size: tuple[int, int]
+) -> None:
+    with stored(film, "indexed", tmp_path) as (where, fds):
+        made = await images(children, where, fds, thumbnail(0, **wanted), ["jpg"])
+
+    assert isinstance(made, Images)
+    shown = decoded(made.files["jpg"], "mjpeg")[0]
+    assert (shown.width, shown.height) == size
+
+
+@pytest.mark.parametrize("kind", ["indexed", "segments"])
+async def test_a_storyboard(children: Children, film: Path, tmp_path: Path, kind: str) -> None:
+    order = {"kind": "storyboard", "times": [0.0, 2.0, 3.9]}
+    with stored(film, kind, tmp_path) as (where, fds):
+        made = await images(children, where, fds, order, ["jpg", "webp"])
+
+    assert isinstance(made, Images)
+    told = {name: made.told[name] for name in ("tile_width", "tile_height", "columns", "tiles")}
+    assert told == {"tile_width": 192, "tile_height": 108, "columns": 3, "tiles": 3}
+    sheet = decoded(made.files["jpg"], "mjpeg")[0].reformat(format="gray")
+    assert (sheet.width, sheet.height) == (576, 108)
+    row = bytes(sheet.planes[0])[54 * sheet.planes[0].line_size :]
+    assert [round((row[x] - 40) / 50) for x in (96, 288, 480)] == [0, 2, 2]
+
+
+@pytest.mark.parametrize("output", ["gif", "webp", "mp4"])
+async def test_an_animated_preview(children: Children, film: Path, tmp_path: Path, output: str) -> None:
+    order = {
+        "kind": "animated", "start_s": 0.5, "end_s": 3.5, "width": 80, "height": None, "fit": "preserve", "fps": 5,
+    }  # fmt: skip
+    with stored(film, "indexed", tmp_path) as (where, fds):
+        made = await images(children, where, fds, order, [output])
+
+    assert isinstance(made, Images)
+    assert made.told["pictures"] == 15
+    assert made.files[output][: 12 if output == "webp" else 6].endswith(
+        {"gif": b"GIF89a", "webp": b"WEBP", "mp4": b"ft"}[output]
+    )
+    if output != "webp":  # libav writes what it can't read
+        shown = decoded(made.files[output], output)
+        assert [grey(frame) for frame in shown] == [0] * 3 + [1] * 5 + [2] * 5 + [3] * 2
+
+
+async def test_candidates_are_neither_flat_nor_many(children: Children, tmp_path: Path) -> None:
+    path = tmp_path / "mixed.mp4"
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=black:size=320x180:rate=10:duration=2",
+        "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=8",
+        "-filter_complex", "concat", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10", path,
+    )  # fmt: skip
+    order = {"kind": "candidates", "times": [float(second) for second in range(10)]}
+    with stored(path, "indexed", tmp_path) as (where, fds):
+        made = await images(children, where, fds, order, [])
+
+    assert isinstance(made, Images)
+    found = made.told["candidates"]
+    assert len(found) == 5
+    assert all(one["at_s"] >= 2 for one in found)
+    assert [one["score"] for one in found] == sorted((one["score"] for one in found), reverse=True)
+
+
+async def test_sound_has_no_picture(children: Children, tmp_path: Path) -> None:
+    with stored(clip(2, video=False, extension="m4a"), "indexed", tmp_path) as (where, fds):
+        made = await images(children, where, fds, thumbnail(0), ["jpg"])
+        assert isinstance(made, MediaProblem)
+        made = await images(children, {"kind": "file", "source": fds[0]}, fds, thumbnail(0), ["jpg"])
+        assert isinstance(made, MediaProblem)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"#EXTM3U\n", b"\xff\xd8\xff\xe0garbage", b"\x89PNG\r\n\x1a\n" + bytes(64)], ids=repr
+)
+async def test_what_is_no_picture(children: Children, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "picture").write_bytes(data)
+    with (tmp_path / "picture").open("rb") as file:
+        where = {"kind": "picture", "source": file.fileno()}
+        made = await images(children, where, [file.fileno()], thumbnail(0), ["jpg"])
+
+    assert isinstance(made, MediaProblem)
