@@ -116,20 +116,25 @@ class Broadcasts:
             raise
 
     async def _publish(self, key: str, connection: Connection) -> Publisher:
-        async with self._database.read() as transaction:
-            live = await live_streams.by_key(transaction, key) if key else None
+        live = await self._by_key(key)
         if live is None:
             self.unknown += 1
             raise Refused("unknown stream key", "unknown")
         try:
             admitted(live, clock.now())
             async with self._registry.lock(live.id):
-                return await self._admit(live, connection, role_of(live, key))
+                # while others came and went the key may have been reset, or the stream disabled
+                current = admitted(await self._by_key(key), clock.now())
+                return await self._admit(current, connection, role_of(current, key))
         except Refused as refused:
             news = self._refusals.worth_telling(live.id, str(refused), clock.monotonic())
             if news and not self._registry.closing:
                 self._registry.spawn(self._states.refused(live.id, str(refused)))
             raise
+
+    async def _by_key(self, key: str) -> LiveStream | None:
+        async with self._database.read() as transaction:
+            return await live_streams.by_key(transaction, key) if key else None
 
     async def _admit(self, live: LiveStream, connection: Connection, role: Role) -> Publisher:
         on_air = self._registry.get(live.id)

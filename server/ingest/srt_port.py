@@ -46,6 +46,7 @@ RECEIVE_BUFFER = 4 << 20  # bytes asked of the kernel: 100 ms of 300 Mbit/s
 SEND_BUFFER = 1 << 20
 SO_RCVBUFFORCE = 33  # Linux: beyond net.core.rmem_max, for those who may
 TELL_S = 10.0  # between two log lines about faults of ours
+ASK_S = 5.0  # the thread answers within a tick; beyond, the caller that it is about has given up
 STOP_S = 2.0  # the thread ends within a tick or two
 
 T = TypeVar("T")
@@ -160,10 +161,13 @@ class Port:
             self._wake_in.send(b"\0")
 
     async def ask(self, work: Callable[[int], T]) -> T:
-        """What `work` gives, on the thread. Raises what it raises."""
+        """What `work` gives, on the thread. Raises what it raises; TimeoutError where the thread does not get to it,
+        and then it is not done at all."""
         future: asyncio.Future[T] = self._loop.create_future()
 
         def command(now_us: int) -> None:
+            if future.cancelled():
+                return
             try:
                 done: Note = partial(_set, future, work(now_us))
             except Exception as error:
@@ -171,7 +175,8 @@ class Port:
             self._notes.append(done)
 
         self.call(command)
-        return await future
+        async with asyncio.timeout(ASK_S):
+            return await future
 
     async def close(self) -> None:
         """Shuts every connection down; sinks are not told."""

@@ -119,6 +119,25 @@ async def test_who_was_taken_over_has_no_say_any_more(studio: Studio) -> None:
     assert "live-stream.rejected" not in await studio.event_types(live)
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"stream_key": "a-new-key"}, "unknown stream key"), ({"state": "disabled"}, "the live stream is disabled")],
+)
+async def test_what_changes_while_a_publisher_waits_counts(
+    studio: Studio, change: dict[str, Any], reason: str
+) -> None:
+    live, first = await studio.on_air()
+    first.closed("the connection was lost", ended=False)
+    async with studio.broadcasts._registry.lock(live):
+        asking = asyncio.create_task(studio.publish())
+        await until(lambda: studio.broadcasts._registry.lock(live)._waiters)  # type: ignore[attr-defined]
+        await studio.change(live, **change)
+
+    with pytest.raises(Refused, match=reason):
+        await asking
+    assert studio.showing(live).publisher is None
+
+
 async def test_a_stream_deleted_while_its_publisher_asks_is_unknown(studio: Studio) -> None:
     live = await studio.live_stream()
     async with studio.broadcasts._registry.lock(live):

@@ -123,6 +123,19 @@ async def test_what_is_asked_of_the_thread_may_fail() -> None:
         assert await door.port.ask(lambda now: threading.get_ident()) != threading.get_ident()
 
 
+async def test_a_thread_that_is_busy_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened() as (door, _):
+        monkeypatch.setattr(srt_port, "ASK_S", 0.05)
+        free, done = threading.Event(), []
+        door.port.call(lambda now: (free.wait(5), None)[1])
+        with pytest.raises(TimeoutError):
+            await door.port.ask(done.append)
+        free.set()
+        monkeypatch.setattr(srt_port, "ASK_S", 5)
+        assert await door.port.ask(lambda now: 7) == 7
+        assert not done  # nobody waits for it any more
+
+
 async def test_hanging_up_tells_the_peer_and_not_the_sink() -> None:
     async with opened() as (door, caller):
         assert door.sink.peer
