@@ -159,6 +159,7 @@ class VodConfig(Section):
     images_per_minute: int = Field(
         120, ge=1, description="Thumbnails, storyboards and previews made anew, for each client address."
     )
+    restore_days: float = Field(0, ge=0, le=3650, description="Days that a deleted video can be taken back; 0: none.")
 
 
 class FetchConfig(Section):

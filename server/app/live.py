@@ -1,7 +1,5 @@
 """Live streams: who publishes, what is made of it, who takes it, and what becomes of it."""
 
-import asyncio
-import shutil
 from contextlib import AsyncExitStack
 
 from server import clock
@@ -27,6 +25,7 @@ from server.recorder.upkeep import Upkeep
 from server.restream.restreams import Restreams
 from server.restream.restreams import Whose as Restreamed
 from server.storage import data_folder
+from server.vod.life import Life
 from server.web.hls import images
 
 FIRST_REVISION = 1  # of a new video
@@ -34,7 +33,7 @@ LATE_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # buckets; a tick of
 
 
 class Live:
-    """`await open(stack)` before anything else; the rest are answers to what parts tell."""
+    """`await open(stack, …)` before anything else; the rest are answers to what parts tell."""
 
     broadcasts: Broadcasts
     ladders: Ladders
@@ -50,7 +49,7 @@ class Live:
         lateness = "From the end of a part's media to its publication."
         self._late = core.metrics.histogram("sluice_part_lateness_seconds", lateness, LATE_S)
 
-    async def open(self, stack: AsyncExitStack) -> None:
+    async def open(self, stack: AsyncExitStack, life: Life) -> None:
         """Takes up what a restart left, then lets publishers in."""
         core, config, enter = self._core, self._core.config, stack.enter_async_context
         await self.upkeep.restore()
@@ -65,16 +64,16 @@ class Live:
         self._schedules = await enter(controlled(core.database, self.broadcasts))
         self.pulls = Pulls(core.database, self.broadcasts, config.live.private_addresses)
         await enter(self.pulls.running())
-        await enter(self._retention().running())
+        await enter(self._retention(life).running())
         reading = Reading(core.database, self.broadcasts, self._may_read)
         self.rtmp = await enter(rtmp.Listener.open(self.broadcasts, config.rtmp, reading))
         self.srt = await enter(srt.SrtListener.open(self.broadcasts, core.database, config.srt, self._may_read))
 
-    def _retention(self) -> Retention:
+    def _retention(self, life: Life) -> Retention:
         live, storage, root = self._core.config.live, self._core.config.storage, self._core.layout.root
         rule = Rule(live.retention_days, live.retention_count, live.retention_bytes)
         return Retention(
-            self._core.database, rule, storage.low_water_bytes, lambda: data_folder.free_bytes(root), self.video_deleted
+            self._core.database, rule, storage.low_water_bytes, lambda: data_folder.free_bytes(root), life.delete
         )
 
     # --- what a broadcast comes to
@@ -129,13 +128,10 @@ class Live:
 
     # --- what the API changed, after the commit
 
-    def video_deleted(self, video: Video) -> None:
+    def video_gone(self, video: Video) -> None:
         self._core.watched.forget(video.id)
-        folder = self._core.layout.video(video.id)
-        in_background(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
         if video.broadcast_id:
             self.broadcasts.withdraw(video.broadcast_id)
-            self._gone(video.broadcast_id)
 
     def deleted(self, stream: LiveStream) -> None:
         self._schedules.deleted(stream.id)

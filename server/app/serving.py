@@ -11,27 +11,16 @@ from pathlib import Path
 import orjson
 
 from server import log
-from server.app.background import in_background
 from server.app.core import Core, open_core
 from server.app.live import Live
 from server.app.numbers import watch_all, watch_fetching, watch_images, watch_ladders, watch_restreams
+from server.app.on_demand import OnDemand
 from server.catalog import keys
-from server.catalog.models import Video
 from server.config import Config, ConfigError
-from server.outbound.client import Outbound, Times
-from server.outbound.rules import AddressRules
 from server.recorder.clips import Clips
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
-from server.storage.upload_files import UploadFiles
-from server.uploads import expiry
-from server.uploads import fetching as fetch_job
-from server.uploads import imports as import_job
-from server.uploads.fetching import Fetching
-from server.uploads.imports import Imports
-from server.uploads.service import Uploads
-from server.uploads.source import SourceUploads
-from server.vod.texts import Texts
+from server.vod.life import Life
 from server.web import application, dash, embed, tus
 from server.web.api import (
     clips,
@@ -103,45 +92,28 @@ async def serve(config: Config) -> int:
 async def build(config: Config, stack: AsyncExitStack) -> Running:
     """All parts, entered on the stack in the order they need each other."""
     core = await open_core(config, stack)
-    files = await stack.enter_async_context(UploadFiles.open(core.layout, config.storage.reserve_bytes))
-    uploads = Uploads(core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s)
-    sources = SourceUploads(uploads)
-    fetching = await _fetching(core, uploads, stack)
-    imports = Imports(core.database, fetching, core.jobs.enqueue)
-    core.jobs.register(import_job.JOB, imports.run)
+    on_air, on_demand = Live(core), OnDemand(core)
+    await on_demand.open(stack, on_air)
     await stack.enter_async_context(core.jobs.running())
-    await expiry.recover(uploads, sources)
-    await stack.enter_async_context(expiry.sweeping(uploads, core.layout))
-    on_air = Live(core)
-    await on_air.open(stack)
-    _watch(core, on_air, uploads, fetching)
-    app = _application(core, on_air, uploads, sources, fetching, imports)
+    await on_demand.begin(stack)
+    await on_air.open(stack, on_demand.life)
+    _watch(core, on_air, on_demand)
+    app = _application(core, on_air, on_demand)
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     return _running(config, on_air, port)
 
 
-async def _fetching(core: Core, uploads: Uploads, stack: AsyncExitStack) -> Fetching:
-    config = core.config.fetch
-    rules, times = AddressRules(config.allow), Times(idle_s=config.idle_timeout_s)
-    outbound = await stack.enter_async_context(Outbound.open(rules, times))
-    fetching = Fetching(uploads, outbound, core.jobs.enqueue, config)
-    core.jobs.register(fetch_job.JOB, fetching.run, fetching.failed)
-    return fetching
-
-
-def _watch(core: Core, on_air: Live, uploads: Uploads, fetching: Fetching) -> None:
-    metrics = core.metrics
+def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
+    metrics, uploads = core.metrics, on_demand.uploads
     watch_all(metrics, on_air.broadcasts, on_air.rtmp, on_air.srt, core.store, core.jobs, uploads, core.database)
     watch_ladders(metrics, on_air.ladders)
     watch_restreams(metrics, on_air.restreams)
     watch_images(metrics, core.images)
     metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", on_air.pulls.states, "state")
-    watch_fetching(metrics, fetching)
+    watch_fetching(metrics, on_demand.fetching)
 
 
-def _application(
-    core: Core, on_air: Live, uploads: Uploads, sources: SourceUploads, fetching: Fetching, imports: Imports
-) -> Application:
+def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
     watching = Watching(
         core.assets, core.tokens, core.revocations, on_air.broadcasts, core.watched, core.posters, core.layout, PLAYER
     )
@@ -153,12 +125,12 @@ def _application(
         app[live_stream_slate.SLATES] = on_air.slates
         app[LADDERS] = on_air.ladders
         app[restream_targets.RESTREAMS] = on_air.restreams
-        app[tus.UPLOADS] = uploads
-        app[source_uploads.SOURCES] = sources
-        app[fetches.FETCHING] = fetching
-        app[video_imports.IMPORTS] = imports
+        app[tus.UPLOADS] = on_demand.uploads
+        app[source_uploads.SOURCES] = on_demand.sources
+        app[fetches.FETCHING] = on_demand.fetching
+        app[video_imports.IMPORTS] = on_demand.imports
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
-        app[text_tracks.TEXTS] = Texts(core.database, core.layout)
+        app[text_tracks.TEXTS] = on_demand.texts
         for part in (live, vod, images, texts, embed, dash):
             part.add_routes(app.router)
         quick.mount(app)
@@ -166,10 +138,11 @@ def _application(
 
     live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
     beside = (source_uploads, video_imports, restream_targets, clips, text_tracks, *live_parts)
-    return application.build(_services(core, on_air), [one.operations for one in beside], [mount, tus.mount])
+    operations = [one.operations for one in beside]
+    return application.build(_services(core, on_air, on_demand.life), operations, [mount, tus.mount])
 
 
-def _services(core: Core, on_air: Live) -> Services:
+def _services(core: Core, on_air: Live, life: Life) -> Services:
     async def database_answers() -> None:
         async with core.database.read() as transaction:
             await keys.count(transaction)
@@ -183,10 +156,6 @@ def _services(core: Core, on_air: Live) -> Services:
         if core.config.srt.enabled and not on_air.srt.alive:
             raise OSError("SRT is not listening")
 
-    def video_deleted(video: Video) -> None:
-        on_air.video_deleted(video)
-        in_background(fetch_job.cancel(core.database, core.jobs.cancel, video.id))
-
     return Services(
         database=core.database,
         http=core.config.http,
@@ -199,7 +168,7 @@ def _services(core: Core, on_air: Live) -> Services:
         rates=Rates(per_minute(core.config.http)),
         ingest=IngestPorts(rtmp=on_air.rtmp.port, rtmps=on_air.rtmp.tls_port, srt=on_air.srt.port),
         ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
-        on_video_deleted=video_deleted,
+        remove_video=life.remove,
         on_live_stream_deleted=on_air.deleted,
         on_live_stream_changed=on_air.changed,
         source_status=on_air.pulls.status,

@@ -96,6 +96,8 @@ class Video(Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
     published_at: Mapped[datetime] = mapped_column(default=clock.now)
+    discarded_at: Mapped[datetime | None] = mapped_column(index=True)  # deleted by its owner, who may take it back
+    deletes_at: Mapped[datetime | None] = mapped_column(index=True)  # when it goes for good
 
 
 class Rendition(Base):

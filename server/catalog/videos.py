@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
+from server import clock
 from server.catalog import events, listing
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
@@ -43,6 +45,7 @@ class Filter:
     tags: Sequence[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     live_stream_id: str | None = None
+    discarded: bool = False  # those that can be taken back, instead of the others
 
 
 async def add(transaction: Transaction, video: Video) -> Video:
@@ -53,10 +56,10 @@ async def add(transaction: Transaction, video: Video) -> Video:
     return video
 
 
-async def get(transaction: Transaction, project_id: str, video_id: str) -> Video | None:
-    """A video of the project."""
+async def get(transaction: Transaction, project_id: str, video_id: str, discarded: bool = False) -> Video | None:
+    """A video of the project, among those that are there or among the discarded ones."""
     found: Video | None = await transaction.scalar(
-        select(Video).where(Video.project_id == project_id, Video.id == video_id)
+        select(Video).where(Video.project_id == project_id, Video.id == video_id, _is_discarded(discarded))
     )
     return found
 
@@ -87,8 +90,26 @@ async def page(transaction: Transaction, project_id: str, wanted: Filter, paging
 
 async def recordings(transaction: Transaction) -> list[Video]:
     """Of every live stream, clips left out, oldest first."""
-    rows = await transaction.scalars(select(Video).where(Video.source == "live").order_by(Video.created_at))
+    wanted = select(Video).where(Video.source == "live", _is_discarded(False)).order_by(Video.created_at)
+    rows = await transaction.scalars(wanted)
     return [row for row in rows if not (row.segments and "head_ms" in row.segments)]
+
+
+async def discard(transaction: Transaction, video: Video, deletes_at: datetime) -> None:
+    """Nobody sees it any more, and its owner may take it back until then."""
+    video.discarded_at, video.deletes_at = clock.now(), deletes_at
+    await events.record(transaction, video.project_id, video.id, "video.discarded", links(video))
+
+
+async def restore(transaction: Transaction, video: Video) -> None:
+    video.discarded_at, video.deletes_at = None, None
+    await events.record(transaction, video.project_id, video.id, "video.restored", links(video))
+
+
+async def due(transaction: Transaction, now: datetime, limit: int) -> list[Video]:
+    """Videos whose time has come, the earliest first."""
+    rows = select(Video).where(Video.deletes_at <= now).order_by(Video.deletes_at, Video.id).limit(limit)
+    return list(await transaction.scalars(rows))
 
 
 async def remove(transaction: Transaction, video: Video) -> None:
@@ -109,7 +130,7 @@ def links(video: Video) -> dict[str, Any]:
 
 
 def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[Video]:
-    query = select(Video).where(Video.project_id == project_id)
+    query = select(Video).where(Video.project_id == project_id, _is_discarded(wanted.discarded))
     for column, text in ((Video.title, wanted.title), (Video.description, wanted.description)):
         if text:
             query = query.where(func.lower(column).contains(text.lower(), autoescape=True))
@@ -121,6 +142,10 @@ def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[
     for key, value in wanted.metadata.items():
         query = query.where(_has(Video.meta, {"key": key, "value": value}, sqlite))
     return query
+
+
+def _is_discarded(discarded: bool) -> ColumnElement[bool]:
+    return Video.discarded_at.is_not(None) if discarded else Video.discarded_at.is_(None)
 
 
 def _has(column: Any, value: Any, sqlite: bool) -> Any:

@@ -110,7 +110,7 @@ class Assets:
         async with self._database.read() as transaction:
             if id.startswith("vi"):
                 video = await videos.find(transaction, id)
-                asset = of_video(video) if video else None
+                asset = of_video(video) if video and video.discarded_at is None else None
             else:
                 stream = await live_streams.find(transaction, id)
                 asset = of_live_stream(stream) if stream else None

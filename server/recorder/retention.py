@@ -5,7 +5,7 @@ The rules are a live stream's own or the server's; a recording without any rule,
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from typing import Any
 
 from server import clock, log
 from server.catalog import events, live_streams, videos
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 
 EVERY_S = 60.0
@@ -79,7 +79,7 @@ def crowded_out(recordings: Sequence[Recording], missing_bytes: int) -> list[Exp
 
 
 class Retention:
-    """`async with retention.running()`. `on_deleted` is told of each video after the commit; it deletes the bytes."""
+    """`async with retention.running()`. `delete` takes a video's row away, and orders that of its bytes."""
 
     def __init__(
         self,
@@ -87,13 +87,13 @@ class Retention:
         rule: Rule,
         low_water_bytes: int,
         free_bytes: Callable[[], int],
-        on_deleted: Callable[[Video], None],
+        delete: Callable[[Transaction, Video], Awaitable[None]],
     ) -> None:
         self._database = database
         self._rule = rule
         self._low_water_bytes = low_water_bytes
         self._free_bytes = free_bytes
-        self._on_deleted = on_deleted
+        self._take_away = delete
         self.deleted = 0
 
     @asynccontextmanager
@@ -147,7 +147,6 @@ class Retention:
                 return
             payload = {**videos.links(video), "reason": due.reason}
             await events.record(transaction, video.project_id, video.id, "video.expired", payload)
-            await videos.remove(transaction, video)
+            await self._take_away(transaction, video)
         self.deleted += 1
         _log.info("a recording is deleted", video=due.id, reason=due.reason)
-        self._on_deleted(video)

@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from server.catalog.database import Database
+from server.catalog import videos
+from server.catalog.database import Database, Transaction
 from server.catalog.models import LiveStream, Video
 from server.config import HttpConfig, LiveConfig
 from server.ingest.pull_state import PullStatus
@@ -39,7 +40,7 @@ def _ignore(_: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The callbacks are called after the commit that they tell of."""
+    """The callbacks `on_…` are called after the commit that they tell of."""
 
     database: Database
     http: HttpConfig
@@ -52,7 +53,7 @@ class Services:
     rates: Rates = field(default_factory=Rates)
     ingest: IngestPorts = field(default_factory=IngestPorts)
     ready_checks: Mapping[str, Check] = field(default_factory=dict)
-    on_video_deleted: Callable[[Video], None] = _ignore  # deletes its bytes
+    remove_video: Callable[[Transaction, Video], Awaitable[None]] = videos.remove  # in the caller's transaction
     on_live_stream_deleted: Callable[[LiveStream], None] = _ignore  # closes its publisher, deletes its bytes
     on_live_stream_changed: Callable[[LiveStream], None] = _ignore  # made or changed: its schedule is taken up
     source_status: Callable[[str], PullStatus | None] = _ignore  # of the live stream with this id

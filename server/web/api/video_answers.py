@@ -69,7 +69,7 @@ class VideoAnswer(Answer):
     discarded_at: Moment | None
     deletes_at: Moment | None
     source: VideoSource
-    assets: VideoAssets
+    assets: VideoAssets | None
     state: str
     playable: bool
     duration: float | None
@@ -99,11 +99,11 @@ def video(call: Call, row: Video) -> VideoAnswer:
         created_at=row.created_at,
         updated_at=row.updated_at,
         published_at=row.published_at,
-        discarded=False,
-        discarded_at=None,
-        deletes_at=None,
+        discarded=row.discarded_at is not None,
+        discarded_at=row.discarded_at,
+        deletes_at=row.deletes_at,
         source=_source(row),
-        assets=_assets(row, urls(call, row)),
+        assets=_assets(row, urls(call, row)) if row.discarded_at is None else None,
         state=row.state,
         playable=row.playable,
         duration=row.duration_s,

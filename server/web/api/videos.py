@@ -66,6 +66,13 @@ class VideoChanges(Changes):
     tokens_valid_after: Annotated[
         DateTime | None, Field(description="Playback tokens made before this open nothing.")
     ] = ABSENT
+    deletes_at: Annotated[
+        DateTime | None, Field(description="When it is deleted, without a way back; null: never.")
+    ] = ABSENT
+
+
+class Discarding(Body):
+    discarded: bool
 
 
 class VideoQuery(PageQuery):
@@ -101,9 +108,7 @@ async def list_all(call: Call, query: VideoQuery) -> VideoList:
     wanted = Filter(
         query.title, query.description, query.tags, query.metadata, _live_stream_id(query.live_stream_id)
     )
-    async with call.services.database.read() as transaction:
-        page = await videos.page(transaction, call.project_id, wanted, query.paging(query.sort_by))
-    return VideoList(data=[answer(call, row) for row in page.rows], pagination=pagination(call.request, page))
+    return await _page(call, query, wanted)
 
 
 @operations.get("/videos/{videoId}", "Show a video", scope="videos:read")
@@ -136,11 +141,10 @@ async def change(call: Call, video_id: str, body: VideoChanges) -> VideoAnswer:
 
 @operations.delete("/videos/{videoId}", "Delete a video", scope="videos:write", status=204)
 async def delete(call: Call, video_id: str) -> None:
-    """Its bytes go soon after."""
+    """It is at once no longer there for anybody. Where `vod.restore_days` is set it can be taken back so long, by
+    `PATCH /discarded/videos/{videoId}`; else its bytes go soon after, and the event `video.erased` says when."""
     async with call.services.database.write() as transaction:
-        row = await find(transaction, call, video_id)
-        await videos.remove(transaction, row)
-    call.services.on_video_deleted(row)
+        await call.services.remove_video(transaction, await find(transaction, call, video_id))
 
 
 @operations.post(
@@ -163,9 +167,41 @@ async def revoke_token(call: Call, video_id: str, token_id: str) -> None:
     await call.services.revocations.add(row.project_id, token_id)
 
 
-async def find(transaction: Transaction, call: Call, video_id: str) -> Video:
+@operations.get("/discarded/videos", "List discarded videos", scope="videos:read")
+async def list_discarded(call: Call, query: VideoQuery) -> VideoList:
+    """Those that were deleted and can be taken back."""
+    wanted = Filter(
+        query.title, query.description, query.tags, query.metadata, _live_stream_id(query.live_stream_id), True
+    )
+    return await _page(call, query, wanted)
+
+
+@operations.get("/discarded/videos/{videoId}", "Show a discarded video", scope="videos:read")
+async def show_discarded(call: Call, video_id: str) -> VideoAnswer:
+    async with call.services.database.read() as transaction:
+        return answer(call, await find(transaction, call, video_id, discarded=True))
+
+
+@operations.patch(
+    "/discarded/videos/{videoId}", "Take back a discarded video", scope="videos:write", example={"discarded": False}
+)
+async def take_back(call: Call, video_id: str, body: Discarding) -> VideoAnswer:
+    async with call.services.database.write() as transaction:
+        row = await find(transaction, call, video_id, discarded=True)
+        if not body.discarded:
+            await videos.restore(transaction, row)
+    return answer(call, row)
+
+
+async def _page(call: Call, query: VideoQuery, wanted: Filter) -> VideoList:
+    async with call.services.database.read() as transaction:
+        page = await videos.page(transaction, call.project_id, wanted, query.paging(query.sort_by))
+    return VideoList(data=[answer(call, row) for row in page.rows], pagination=pagination(call.request, page))
+
+
+async def find(transaction: Transaction, call: Call, video_id: str, discarded: bool = False) -> Video:
     """The caller's video. Raises Problem."""
-    row = await videos.get(transaction, call.project_id, video_id)
+    row = await videos.get(transaction, call.project_id, video_id, discarded)
     if row is None:
         raise Problem("resource-not-found", name="videoId")
     return row

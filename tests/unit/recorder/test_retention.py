@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.catalog import events, live_streams, videos
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.recorder.retention import Expired, Recording, Retention, Rule, crowded_out, expired
 
@@ -77,11 +77,14 @@ class Shelf:
 
     async def round(self, rule: Rule = KEPT, low_water_bytes: int = 0) -> list[str]:
         self.deleted.clear()
-        retention = Retention(
-            self.database, rule, low_water_bytes, lambda: self.free, lambda video: self.deleted.append(video.id)
-        )
+        retention = Retention(self.database, rule, low_water_bytes, lambda: self.free, self._delete)
         assert await retention.round() == len(self.deleted) == retention.deleted
         return self.deleted
+
+
+    async def _delete(self, transaction: Transaction, video: Video) -> None:
+        self.deleted.append(video.id)
+        await videos.remove(transaction, video)
 
 
 @pytest.fixture

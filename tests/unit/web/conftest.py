@@ -68,7 +68,7 @@ def services(database: Database, fake: Fake) -> Services:
         assets=assets,
         revocations=Revocations(database),
         ingest=IngestPorts(rtmp=1935),
-        on_video_deleted=fake.videos_deleted.append,
+        remove_video=fake.remove_video,
         on_live_stream_deleted=fake.live_streams_deleted.append,
         complete_live_stream=fake.complete,
     )

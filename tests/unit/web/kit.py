@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
 
+from server.catalog import videos
+from server.catalog.database import Transaction
 from server.catalog.models import LiveStream, Video
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -27,6 +29,10 @@ class Fake:
     videos_deleted: list[Video] = field(default_factory=list)
     live_streams_deleted: list[LiveStream] = field(default_factory=list)
     completed: list[str] = field(default_factory=list)
+
+    async def remove_video(self, transaction: Transaction, video: Video) -> None:
+        self.videos_deleted.append(video)
+        await videos.remove(transaction, video)
 
     async def complete(self, live_stream_id: str) -> None:
         self.completed.append(live_stream_id)

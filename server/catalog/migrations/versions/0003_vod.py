@@ -1,4 +1,4 @@
-"""Videos on demand: renditions, captions and chapters, fetched files
+"""Videos on demand: renditions, captions and chapters, fetched files, deletion with a way back
 
 Revision: 0003
 Follows: 0002
@@ -68,9 +68,19 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fetch", types.Json(), nullable=True))
+    with op.batch_alter_table("videos", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("discarded_at", types.Utc(), nullable=True))
+        batch_op.add_column(sa.Column("deletes_at", types.Utc(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_videos_discarded_at"), ["discarded_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_videos_deletes_at"), ["deletes_at"], unique=False)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("videos", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_videos_deletes_at"))
+        batch_op.drop_index(batch_op.f("ix_videos_discarded_at"))
+        batch_op.drop_column("deletes_at")
+        batch_op.drop_column("discarded_at")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.drop_column("fetch")
     op.drop_table("imports")

@@ -8,8 +8,8 @@ import pytest
 
 from server import ids
 from server.catalog import events, keys, videos
-from server.catalog.database import Database
-from server.catalog.models import DEFAULT_PROJECT, Project
+from server.catalog.database import Database, Transaction
+from server.catalog.models import DEFAULT_PROJECT, Project, Video
 from server.config import HttpConfig
 from server.playback.tokens import Tokens
 from server.web.services import Services
@@ -375,3 +375,27 @@ async def test_what_a_key_may_not_it_does_not(client: Client, database: Database
                 await problem(response, 403, "forbidden")
     async with database.read() as transaction:
         assert await videos.find(transaction, id) is not None
+
+
+async def test_a_discarded_video_is_taken_back(connect: Connect, make_video: Make) -> None:
+    async def discard(transaction: Transaction, video: Video) -> None:
+        await videos.discard(transaction, video, datetime(2030, 1, 1, tzinfo=UTC))
+
+    client = await connect({"remove_video": discard})
+    id, other = await make_video(title="mine"), await make_video(title="other")
+    async with client.delete(f"/videos/{id}") as response:
+        assert response.status == 204
+    async with client.get(f"/videos/{id}") as response:
+        await problem(response, 404, "resource-not-found", "videoId")
+    assert [each["videoId"] for each in (await json_of(client, "GET", "/videos", 200))["data"]] == [other]
+
+    (listed,) = (await json_of(client, "GET", "/discarded/videos?title=min", 200))["data"]
+    assert (listed["videoId"], listed["discarded"], listed["deletesAt"]) == (id, True, "2030-01-01T00:00:00+00:00")
+    assert listed["assets"] is None
+    assert await json_of(client, "GET", f"/discarded/videos/{id}", 200) == listed
+
+    restored = await json_of(client, "PATCH", f"/discarded/videos/{id}", 200, {"discarded": False})
+    assert (restored["discarded"], restored["discardedAt"], restored["deletesAt"]) == (False, None, None)
+    assert (await json_of(client, "GET", f"/videos/{id}", 200))["assets"]["hls"]
+    async with client.get(f"/discarded/videos/{id}") as response:
+        await problem(response, 404, "resource-not-found", "videoId")

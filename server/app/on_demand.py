@@ -1,0 +1,71 @@
+"""Videos on demand: how they come in, what is made of them, and how they end."""
+
+from contextlib import AsyncExitStack
+
+from server.app.background import in_background
+from server.app.core import Core
+from server.app.live import Live
+from server.catalog.models import Video
+from server.outbound.client import Outbound, Times
+from server.outbound.rules import AddressRules
+from server.storage.upload_files import UploadFiles
+from server.uploads import expiry
+from server.uploads import fetching as fetch_job
+from server.uploads import imports as import_job
+from server.uploads.fetching import Fetching
+from server.uploads.imports import Imports
+from server.uploads.service import Uploads
+from server.uploads.source import SourceUploads
+from server.vod import life as life_job
+from server.vod.life import Life
+from server.vod.texts import Texts
+
+
+class OnDemand:
+    """`await open(stack)` registers the jobs; `await begin(stack)` once they run."""
+
+    uploads: Uploads
+    sources: SourceUploads
+    fetching: Fetching
+    imports: Imports
+    life: Life
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.texts = Texts(core.database, core.layout)
+
+    async def open(self, stack: AsyncExitStack, on_air: Live) -> None:
+        core, config = self._core, self._core.config
+        files = await stack.enter_async_context(UploadFiles.open(core.layout, config.storage.reserve_bytes))
+        self.uploads = Uploads(
+            core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s
+        )
+        self.sources = SourceUploads(self.uploads)
+        self.fetching = await self._fetching(stack)
+        self.imports = Imports(core.database, self.fetching, core.jobs.enqueue)
+        self.life = self._life(on_air)
+        core.jobs.register(fetch_job.JOB, self.fetching.run, self.fetching.failed)
+        core.jobs.register(import_job.JOB, self.imports.run)
+        core.jobs.register(life_job.JOB, self.life.erase)
+
+    async def begin(self, stack: AsyncExitStack) -> None:
+        """Takes up what a restart left."""
+        await expiry.recover(self.uploads, self.sources)
+        await stack.enter_async_context(expiry.sweeping(self.uploads, self._core.layout))
+        await stack.enter_async_context(self.life.running())
+
+    async def _fetching(self, stack: AsyncExitStack) -> Fetching:
+        config = self._core.config.fetch
+        rules, times = AddressRules(config.allow), Times(idle_s=config.idle_timeout_s)
+        outbound = await stack.enter_async_context(Outbound.open(rules, times))
+        return Fetching(self.uploads, outbound, self._core.jobs.enqueue, config)
+
+    def _life(self, on_air: Live) -> Life:
+        core = self._core
+
+        def gone(video: Video) -> None:
+            on_air.video_gone(video)
+            in_background(fetch_job.cancel(core.database, core.jobs.cancel, video.id))
+
+        days = core.config.vod.restore_days
+        return Life(core.database, core.layout, core.jobs.enqueue, days, on_air.upkeep.release, gone)

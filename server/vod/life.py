@@ -1,0 +1,124 @@
+"""How videos end: discarded, restored, deleted, erased.
+
+    there ── DELETE ──► discarded ── its time has come, or no way back is configured ──► deleted ── job ──► erased
+      ▲                     │
+      └────── restore ──────┘
+
+The row of a deleted video goes in the transaction that orders the job; `video.erased` says when its last byte went.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from server import clock, log
+from server.catalog import events, uploads, videos
+from server.catalog.database import Database, Transaction
+from server.catalog.models import Video
+from server.jobs.context import JobContext
+from server.storage.layout import Layout
+
+JOB = "erase"
+EVERY_S = 60.0  # how late a video may go
+AT_ONCE = 100  # videos of a round: a thousand that are due together don't hold up writers
+
+_log = log.get("vod")
+
+
+Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
+
+
+class Life:
+    """`on_gone` is told after the commit that a video is no longer to be watched; `release` deletes the segments of a
+    broadcast that no video shows. Register `erase` as the job."""
+
+    def __init__(
+        self,
+        database: Database,
+        layout: Layout,
+        enqueue: Enqueue,
+        restore_days: float,
+        release: Callable[[str], Awaitable[None]],
+        on_gone: Callable[[Video], None],
+    ) -> None:
+        self._database = database
+        self._layout = layout
+        self._enqueue = enqueue
+        self._restore_days = restore_days
+        self._release = release
+        self._on_gone = on_gone
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Deletes what is due, while the block lasts."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def remove(self, transaction: Transaction, video: Video) -> None:
+        """What its owner asks for: discarded while there is a way back, else deleted."""
+        if not self._restore_days:
+            await self.delete(transaction, video)
+            return
+        await videos.discard(transaction, video, clock.now() + timedelta(days=self._restore_days))
+        transaction.after_commit(lambda: self._on_gone(video))
+
+    async def delete(self, transaction: Transaction, video: Video) -> None:
+        """The row goes now, its bytes soon."""
+        upload = await uploads.of_video(transaction, video.id)
+        arguments = {"broadcastId": video.broadcast_id, "uploadId": upload.id if upload else None}
+        await videos.remove(transaction, video)
+        await self._enqueue(transaction, video.project_id, JOB, video.id, arguments)
+        transaction.after_commit(lambda: self._on_gone(video))
+
+    async def erase(self, job: JobContext) -> None:
+        """The job: every byte of a deleted video."""
+
+        async def files() -> None:
+            folders = [self._layout.video(job.object_id)]
+            if upload_id := job.arguments.get("uploadId"):
+                folders.append(self._layout.upload(upload_id))
+            for folder in folders:
+                await asyncio.to_thread(_erase, folder)
+            if broadcast_id := job.arguments.get("broadcastId"):
+                await self._release(broadcast_id)
+
+        async def tell() -> None:
+            payload = {"videoId": job.object_id}
+            async with self._database.write() as transaction:
+                await events.record(transaction, job.project_id, job.object_id, "video.erased", payload)
+
+        await job.step("files", files, attempts=5)
+        await job.step("tell", tell)
+
+    async def round(self) -> int:
+        """Deletes what is due; how many went."""
+        async with self._database.write() as transaction:
+            due = await videos.due(transaction, clock.now(), AT_ONCE)
+            for video in due:
+                await self.delete(transaction, video)
+        if due:
+            _log.info("videos are deleted whose time had come", count=len(due))
+        return len(due)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                while await self.round() == AT_ONCE:
+                    pass
+            except Exception:
+                _log.exception("a round of deletions failed")  # the next may do better
+            await asyncio.sleep(EVERY_S)
+
+
+def _erase(folder: Path) -> None:
+    """Raises OSError where something stays."""
+    if folder.exists():
+        shutil.rmtree(folder)
