@@ -18,9 +18,9 @@ from server import clock, log
 from server.catalog import videos
 from server.catalog.database import Database
 from server.media import calls
-from server.media.calls import MediaProblem
 from server.media.child import ChildFailed, Children
 from server.media.fitting import Box
+from server.media.problems import MediaProblem
 from server.packager.presentation import VIDEO, Presentation, Stored
 from server.packager.recorded import RecordedVideo
 from server.storage.image_cache import ImageCache
