@@ -7,6 +7,10 @@
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/poster.jpg
     <root>/videos/<video id>/images/<name>     images made on request, for as long as there is room
+    <root>/videos/<video id>/r<revision>/plan           what is made of the source
+    <root>/videos/<video id>/r<revision>/<rendition>/init.mp4   track
+                                                    <first>.mp4   whole segments, number <first> and on
+                                                    <first>.journal
     <root>/videos/<video id>/captions/<language>-<version>.vtt   and chapters/…
     <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
     <root>/live-streams/<live stream id>/slate   what fills the reconnect window
@@ -77,6 +81,16 @@ class Layout:
         """All of them, of all videos."""
         return sorted(self.videos.glob("*/images/*"))
 
+    def video_revision(self, video_id: str, revision: int) -> Path:
+        return self.video(video_id) / f"r{revision:d}"
+
+    def video_plan(self, video_id: str, revision: int) -> Path:
+        return self.video_revision(video_id, revision) / "plan"
+
+    def made(self, video_id: str, revision: int, rendition: str) -> "MadeFolder":
+        """The folder of a rendition that is made of a video's source."""
+        return MadeFolder(self.video_revision(video_id, revision) / _name(rendition))
+
     def text_track(self, video_id: str, kind: str, language: str, version: int) -> Path:
         """Captions or chapters."""
         return self.video(video_id) / _name(kind) / f"{_name(language)}-{version}.vtt"
@@ -134,6 +148,32 @@ class RenditionFolder:
     @property
     def journal(self) -> Path:
         return self.path / "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFolder:
+    """A rendition made of a source: runs of segments, each with the journal that lists them."""
+
+    path: Path
+
+    @property
+    def init(self) -> Path:
+        return self.path / "init.mp4"
+
+    @property
+    def track(self) -> Path:
+        return self.path / "track"
+
+    def run(self, first: int) -> Path:
+        return self.path / f"{first:d}.mp4"
+
+    def journal(self, first: int) -> Path:
+        return self.path / f"{first:d}.journal"
+
+    def runs(self) -> list[int]:
+        """The first segments of the runs that were begun, in order."""
+        found = (path.name.removesuffix(".journal") for path in self.path.glob("*.journal"))
+        return sorted(int(name) for name in found if name.isdecimal())
 
 
 def _name(text: str) -> str:

@@ -1,0 +1,176 @@
+"""Renditions made of a video's source: written by one process at a time, never rewritten, read by many.
+
+A run is a file that only grows, whole segments one after the other, and its journal names those that are whole: bytes
+first, then the line. After a crash the next run begins with the first segment that is missing.
+
+    init.mp4  track        the same bytes whoever writes them
+    0.mp4     0.journal    segments 0, 1, 2 …
+    30.mp4    30.journal   segments 30, 31 … by another process
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from server.storage import journal
+from server.storage.journal import Journal, SegmentEntry, TrackEntry
+from server.storage.layout import Layout, MadeFolder
+
+
+class RunBusyError(Exception):
+    """Another process writes this run."""
+
+
+class DifferentError(Exception):
+    """The rendition exists already, coded otherwise: its segments would not go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A whole segment and where it lies."""
+
+    entry: SegmentEntry  # `msn` is its number, from 0
+    run: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What there is of a rendition: the segments from 0 on that have none missing before them."""
+
+    track: TrackEntry
+    init: bytes
+    segments: tuple[Placed, ...]
+
+
+class Run:
+    """Being written. `descriptor` is for a child to append to; everything here blocks on the disk."""
+
+    def __init__(self, folder: MadeFolder, first: int) -> None:
+        """Raises RunBusyError, and ValueError where segments of it are there already."""
+        self.first = first
+        self.next = first
+        flags = os.O_CREAT | os.O_CLOEXEC | os.O_RDWR
+        self._journal = os.open(folder.journal(first), flags | os.O_APPEND, 0o644)
+        try:
+            _lock(self._journal)
+            if os.fstat(self._journal).st_size:
+                if Journal.read(folder.journal(first)).segments:
+                    raise ValueError(f"segment {first} is there already")
+                os.ftruncate(self._journal, 0)  # a torn line
+            self.descriptor = os.open(folder.run(first), flags | os.O_TRUNC, 0o644)
+        except BaseException:
+            os.close(self._journal)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+        os.close(self._journal)
+
+    def add(self, entry: SegmentEntry) -> None:
+        """The next segment is whole in the file; when this returns it is on disk, and to be watched."""
+        if entry.msn != self.next:
+            raise ValueError(f"segment {entry.msn} comes after {self.next - 1}")
+        os.fdatasync(self.descriptor)
+        os.write(self._journal, journal.line(entry))
+        os.fdatasync(self._journal)
+        self.next += 1
+
+
+class RenditionStore:
+    """Everything blocks on the disk."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def describe(self, video_id: str, revision: int, rendition: str, init: bytes, track: TrackEntry) -> None:
+        """Before the first segment, and again by whoever writes another run. Raises DifferentError."""
+        folder = self._folder(video_id, revision, rendition)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if folder.track.exists():
+            if folder.init.read_bytes() != init:
+                raise DifferentError(f"{rendition} of {video_id} was begun with another init segment")
+            return
+        _keep(folder.init, init)
+        _keep(folder.track, journal.line(track))
+
+    def begin(self, video_id: str, revision: int, rendition: str, first: int) -> Run:
+        """A run from segment `first` on. Raises RunBusyError, ValueError."""
+        folder = self._folder(video_id, revision, rendition)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        return Run(folder, first)
+
+    def read(self, video_id: str, revision: int, rendition: str) -> Made | None:
+        """None before it is described."""
+        folder = self._folder(video_id, revision, rendition)
+        tracks = Journal.read(folder.track).tracks
+        if 0 not in tracks:
+            return None
+        found = self._placed(folder)
+        prefix: list[Placed] = []
+        while (placed := found.get(len(prefix))) is not None:
+            prefix.append(placed)
+        return Made(tracks[0], folder.init.read_bytes(), tuple(prefix))
+
+    def missing(self, video_id: str, revision: int, rendition: str, first: int, last: int) -> int | None:
+        """The first segment of first..last that is not there, None if all are."""
+        found = self._placed(self._folder(video_id, revision, rendition))
+        return next((number for number in range(first, last + 1) if number not in found), None)
+
+    def path(self, video_id: str, revision: int, rendition: str, run: int) -> Path:
+        return self._folder(video_id, revision, rendition).run(run)
+
+    def size(self, video_id: str, revision: int, renditions: Sequence[str]) -> int:
+        """Bytes of all whole segments."""
+        folders = [self._folder(video_id, revision, name) for name in renditions]
+        return sum(placed.entry.size for folder in folders for placed in self._placed(folder).values())
+
+    def remove(self, video_id: str, revision: int) -> None:
+        shutil.rmtree(self._layout.video_revision(video_id, revision), ignore_errors=True)
+
+    def _folder(self, video_id: str, revision: int, rendition: str) -> MadeFolder:
+        return self._layout.made(video_id, revision, rendition)
+
+    def _placed(self, folder: MadeFolder) -> dict[int, Placed]:
+        """Whole segments by number; of one that two runs hold, the earlier run's."""
+        found: dict[int, Placed] = {}
+        for run in folder.runs():
+            try:
+                size = folder.run(run).stat().st_size
+            except FileNotFoundError:
+                continue
+            offset = 0
+            for entry in Journal.read(folder.journal(run)).segments:
+                if offset + entry.size > size:
+                    break  # the disk lost what it said it had
+                found.setdefault(entry.msn, Placed(entry, run, offset))
+                offset += entry.size
+        return found
+
+
+def entry(number: int, start: int, duration: int, timescale: int, size: int) -> SegmentEntry:
+    """A segment of a video: all begin with a key frame, and none has a time of day."""
+    return SegmentEntry(number, start, duration, timescale, 0, 0, False, True, size)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RunBusyError("another process writes here") from None
+
+
+def _keep(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.new")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
