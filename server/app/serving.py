@@ -30,6 +30,7 @@ from server.web.api import (
     live_stream_rehearsals,
     live_stream_slate,
     text_tracks,
+    thumbnails,
 )
 from server.web.api import imports as video_imports
 from server.web.api import restreams as restream_targets
@@ -130,6 +131,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[fetches.FETCHING] = on_demand.fetching
         app[video_imports.IMPORTS] = on_demand.imports
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
+        app[thumbnails.POSTERS] = core.posters
         app[text_tracks.TEXTS] = on_demand.texts
         for part in (live, vod, images, texts, embed, dash):
             part.add_routes(app.router)
@@ -137,7 +139,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app.on_shutdown.append(live.let_go)
 
     live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
-    beside = (source_uploads, video_imports, restream_targets, clips, text_tracks, *live_parts)
+    beside = (source_uploads, video_imports, restream_targets, clips, text_tracks, thumbnails, *live_parts)
     operations = [one.operations for one in beside]
     return application.build(_services(core, on_air, on_demand.life), operations, [mount, tus.mount])
 

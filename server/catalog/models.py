@@ -88,6 +88,7 @@ class Video(Base):
     source_name: Mapped[str | None] = mapped_column(Text)  # the file's name at its sender's
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     poster_at: Mapped[datetime | None]  # when a poster was made or uploaded
+    poster_s: Mapped[float | None] = mapped_column(Float)  # the moment that its owner chose for it, seconds
     upload_id: Mapped[str | None] = mapped_column(_ID)
     live_stream_id: Mapped[str | None] = mapped_column(_ID)
     broadcast_id: Mapped[str | None] = mapped_column(_ID, index=True)

@@ -9,6 +9,8 @@
     storyboard   times, duration_s                                jpg, webp: tile_width, tile_height, columns, starts
     animated     start_s, end_s, width, height, fit, fps          gif | webp | mp4: pictures
     candidates   times                                            none: candidates [{"at_s", "score"}], the best first
+    poster       times                                            jpg: the best of them, its at_s
+    waveform                                                      jpg: of sound alone
 """
 
 from typing import Any
@@ -17,10 +19,10 @@ from av.error import FFmpegError
 
 from server.formats.fmp4.box import BoxError
 from server.formats.fmp4.index import IndexDamagedError
-from server.media import animations, candidates, guard, sheets, stills
+from server.media import animations, candidates, guard, sheets, stills, waveforms
 from server.media.decoding import DecoderError
 from server.media.fitting import Box
-from server.media.pictures import DecodeError, coded, fitted
+from server.media.pictures import MAX_SIDE, DecodeError, coded, fitted
 from server.media.stills import Stills
 
 Outputs = dict[str, bytes]
@@ -29,7 +31,7 @@ Outputs = dict[str, bytes]
 def work(arguments: dict[str, Any], say: guard.Say) -> None:
     make = arguments["make"]
     try:
-        made, told = MAKERS[make["kind"]](stills.opened(arguments["where"]), make, list(arguments["outputs"]))
+        made, told = _made(arguments["where"], make, list(arguments["outputs"]))
     except (DecodeError, DecoderError, BoxError, IndexDamagedError, FFmpegError) as error:
         say({"event": "problem", "code": "invalid", "detail": f"no picture can be made of the video: {error}"})
         return
@@ -37,6 +39,12 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
         with open(arguments["outputs"][name], "wb", closefd=False) as out:
             out.write(data)
     say({"event": "made", **told})
+
+
+def _made(where: dict[str, Any], make: dict[str, Any], formats: list[str]) -> tuple[Outputs, dict[str, Any]]:
+    if make["kind"] == "waveform":
+        return {"jpg": coded(waveforms.drawn(where["source"]), "jpg")}, {}
+    return MAKERS[make["kind"]](stills.opened(where), make, formats)
 
 
 def _thumbnail(source: Stills, make: dict[str, Any], formats: list[str]) -> tuple[Outputs, dict[str, Any]]:
@@ -59,11 +67,18 @@ def _candidates(source: Stills, make: dict[str, Any], _: list[str]) -> tuple[Out
     return {}, {"candidates": [found._asdict() for found in candidates.best(source, make["times"])]}
 
 
+def _poster(source: Stills, make: dict[str, Any], formats: list[str]) -> tuple[Outputs, dict[str, Any]]:
+    at_s = candidates.best(source, make["times"])[0].at_s
+    picture = fitted(source.key(at_s).frame, Box(MAX_SIDE, MAX_SIDE), source.rotation, source.sar)
+    return {name: coded(picture, name) for name in formats}, {"at_s": at_s}
+
+
 def _box(make: dict[str, Any]) -> Box:
     return Box(make["width"], make["height"], make["fit"])
 
 
-MAKERS = {"thumbnail": _thumbnail, "storyboard": _storyboard, "animated": _animated, "candidates": _candidates}
+MAKERS = {"thumbnail": _thumbnail, "storyboard": _storyboard, "animated": _animated, "candidates": _candidates,
+          "poster": _poster}  # fmt: skip
 
 if __name__ == "__main__":
     guard.run(work)

@@ -3,17 +3,23 @@
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from server import clock, log
-from server.catalog import videos
-from server.catalog.database import Database
+from server.catalog import events, videos
+from server.catalog.database import Database, Transaction
+from server.catalog.models import Video
 from server.media import calls
 from server.media.child import ChildFailed, Children
+from server.media.fitting import Box
 from server.media.problems import MediaProblem
 from server.storage.layout import Layout
+from server.vod.orders import candidate_times, thumbnail
 
+BOX = Box(1280, 1280)  # it fills a player; larger ones cost more than the first segment
 LIVE_S = 10.0  # a live poster is this fresh
 LIVE_AT_ONCE = 2  # children for live posters; while they work, who has a picture shows that
 LIVE_KEPT = 256  # posters, some 100 KiB each
@@ -39,17 +45,50 @@ class Posters:
         self._turn = asyncio.Semaphore(LIVE_AT_ONCE)
 
     async def of_upload(self, video_id: str) -> None:
-        """Makes the poster of an indexed upload. Raises ChildFailed, OSError."""
-        source = os.open(self._layout.video_source(video_id), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            index = os.open(self._layout.video_index(video_id), os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                picture = await calls.poster(self._children, source, index)
-            finally:
-                os.close(index)
-        finally:
-            os.close(source)
+        """Makes the poster of an upload, unless it has one of its owner's. Raises ChildFailed, OSError."""
+        async with self._database.read() as transaction:
+            video = await videos.find(transaction, video_id)
+        if video is None or video.poster_at is not None:
+            return
+        with ExitStack() as stack:
+            picture = await self._of_upload(stack, video_id, video.duration_s or 0.0, video.poster_s)
         await self._keep(video_id, picture)
+
+    async def _of_upload(
+        self, stack: ExitStack, video_id: str, duration_s: float, at_s: float | None
+    ) -> bytes | MediaProblem:
+        """At the chosen moment, else of the first good key frame; of sound alone how loud it is."""
+        where, fds = _opened(stack, self._layout, video_id)
+        picture: bytes | MediaProblem
+        if at_s is not None:
+            picture = await self._image(where, fds, thumbnail("jpg", min(at_s, duration_s), BOX, exact=True).make)
+        elif "index" in where:
+            picture = await calls.poster(self._children, where["source"], where["index"])
+        else:
+            picture = await self._image(where, fds, {"kind": "poster", "times": candidate_times(duration_s)})
+        if isinstance(picture, MediaProblem):
+            picture = await self._image({"kind": "file", "source": where["source"]}, fds[:1], {"kind": "waveform"})
+        return picture
+
+    async def _image(
+        self, where: Mapping[str, Any], fds: Sequence[int], make: Mapping[str, Any]
+    ) -> bytes | MediaProblem:
+        made = await calls.images(self._children, where, fds, make, ["jpg"])
+        return made if isinstance(made, MediaProblem) else made.files["jpg"]
+
+    async def of_picture(self, picture: bytes) -> bytes | MediaProblem:
+        """An uploaded picture as a poster. Raises ChildFailed."""
+        with calls.memory_file("picture", picture) as fd:
+            return await self._image({"kind": "picture", "source": fd}, [fd], thumbnail("jpg", 0.0, BOX).make)
+
+    async def choose(self, transaction: Transaction, video: Video, picture: bytes | None, at_s: float | None) -> None:
+        """Keeps the poster that its owner chose; the moment alone where there is no picture of it yet."""
+        video.poster_s = at_s
+        if picture is not None:
+            await asyncio.to_thread(_store, self._layout, video.id, picture)
+            video.poster_at = clock.now()
+        payload = {**videos.links(video), "changed": ["thumbnail"]}
+        await events.record(transaction, video.project_id, video.id, "video.updated", payload)
 
     async def of_recording(self, video_id: str, init: bytes, segment: bytes) -> None:
         """Makes the poster of a video from a segment of it. Raises ChildFailed, OSError."""
@@ -98,6 +137,20 @@ class Posters:
             if video is not None:  # else deleted meanwhile: its folder must not come back
                 await asyncio.to_thread(_store, self._layout, video_id, picture)
                 video.poster_at = clock.now()
+
+
+def _opened(stack: ExitStack, layout: Layout, video_id: str) -> tuple[dict[str, Any], list[int]]:
+    """Where an upload lies, as server.media.images takes it, and the descriptors. Raises OSError."""
+    fds: list[int] = []
+    for path in (layout.video_source(video_id), layout.video_index(video_id)):
+        try:
+            fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError:
+            if not fds:
+                raise
+            return {"kind": "file", "source": fds[0]}, fds
+        stack.callback(os.close, fds[-1])
+    return {"kind": "indexed", "source": fds[0], "index": fds[1]}, fds
 
 
 def _store(layout: Layout, video_id: str, picture: bytes) -> None:

@@ -23,8 +23,9 @@ from server.ingest.on_air import OnAir
 from server.media.fitting import Box
 from server.packager.presentation import VIDEO
 from server.packager.rendition import InMemory, Media, Rendition
-from server.vod import images, storyboards
-from server.vod.images import BusyError, Images, NoImageError, Order, Subject
+from server.vod import images, orders, storyboards
+from server.vod.images import BusyError, Images, NoImageError, Subject
+from server.vod.orders import Order
 from server.web.addresses import client_ip
 from server.web.hls import files, gate, vod
 from server.web.hls.gate import IMAGE_AUDIENCES, WATCHING, Watch
@@ -74,11 +75,11 @@ async def video(request: web.Request) -> web.StreamResponse:
         if query.plain and output == "jpg":
             path = request.app[WATCHING].layout.video_poster(watch.asset.id)
             return files.file_answer(path, files.JPEG, files.REVALIDATED)
-        return await _answer(request, watch, query.v, images.poster(output, query.box), output)
+        return await _answer(request, watch, query.v, orders.poster(output, query.box), output)
     if not _watchable(watch):
         return files.not_ready()
     at_s = min(query.time, _duration_s(watch))
-    return await _answer(request, watch, query.v, images.thumbnail(output, at_s, query.box, query.exact), output)
+    return await _answer(request, watch, query.v, orders.thumbnail(output, at_s, query.box, query.exact), output)
 
 
 async def poster(request: web.Request) -> web.StreamResponse:
@@ -88,7 +89,7 @@ async def poster(request: web.Request) -> web.StreamResponse:
     if not _has_poster(watch):
         return files.not_ready()
     query = parsed(request, Versioned)
-    return await _answer(request, watch, query.v, images.poster(output, box), output)
+    return await _answer(request, watch, query.v, orders.poster(output, box), output)
 
 
 async def storyboard(request: web.Request) -> web.StreamResponse:
@@ -97,7 +98,7 @@ async def storyboard(request: web.Request) -> web.StreamResponse:
     query, output = parsed(request, Versioned), request.match_info["output"]
     if not _watchable(watch):
         return files.not_ready()
-    order = images.storyboard(_duration_s(watch))
+    order = orders.storyboard(_duration_s(watch))
     if output in ("jpg", "webp"):
         return await _answer(request, watch, query.v, order, output)
     key, data = await _found(request, watch, order, "json")
@@ -119,7 +120,7 @@ async def animated(request: web.Request) -> web.StreamResponse:
     duration_s = _duration_s(watch)
     start_s = min(query.start, max(0.0, duration_s - 1))
     end_s = min(query.end or start_s + ANIMATED_DEFAULT_S, start_s + ANIMATED_S, duration_s)
-    order = images.animated(output, start_s, max(end_s, start_s + 1 / query.fps), query.box, query.fps)
+    order = orders.animated(output, start_s, max(end_s, start_s + 1 / query.fps), query.box, query.fps)
     return await _answer(request, watch, query.v, order, output)
 
 
@@ -139,7 +140,7 @@ async def live(request: web.Request) -> web.StreamResponse:
     if query.width or query.height or output != "jpg":
         with _refusals():
             _count(request)
-            picture = await request.app[IMAGES].images.of_picture(picture, images.poster(output, query.box))
+            picture = await request.app[IMAGES].images.of_picture(picture, orders.poster(output, query.box))
     return files.body_answer(request, picture, TYPES[output], files.brief(watch, LIVE_KEPT_S))
 
 
@@ -153,8 +154,14 @@ async def _answer(
 
 async def _found(request: web.Request, watch: Watch, order: Order, output: str) -> tuple[str, bytes]:
     """The image's name and bytes: kept, or made now. Raises Problem."""
-    desk, asset = request.app[IMAGES], watch.asset
+    asset = watch.asset
     subject = Subject(vod.stored_of(asset), asset.revision, asset.source or images.UPLOAD, _duration_s(watch))
+    return await found(request, subject, order, output)
+
+
+async def found(request: web.Request, subject: Subject, order: Order, output: str) -> tuple[str, bytes]:
+    """As `_found`, of whatever is known of a video."""
+    desk = request.app[IMAGES]
     with _refusals():
         key = await desk.images.key(subject, order)
         data = await desk.images.kept(subject, key, output)

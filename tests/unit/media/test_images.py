@@ -11,8 +11,9 @@ import av
 import pytest
 
 from server.formats.fmp4.movie import read_index
-from server.media.calls import Images, MediaProblem, images
+from server.media.calls import Images, images
 from server.media.child import Children
+from server.media.problems import MediaProblem
 from server.packager.vod import IndexedVideo
 from tests.harness.media import clip, ffmpeg
 
@@ -197,3 +198,28 @@ async def test_what_is_no_picture(children: Children, tmp_path: Path, data: byte
         made = await images(children, where, [file.fileno()], thumbnail(0), ["jpg"])
 
     assert isinstance(made, MediaProblem)
+
+
+async def test_sound_alone_is_drawn(children: Children, tmp_path: Path) -> None:
+    """Half a second of a tone, then silence."""
+    path = tmp_path / "sound.m4a"
+    tone = "sine=frequency=440:sample_rate=48000:duration=0.5"
+    ffmpeg("-f", "lavfi", "-i", tone, "-af", "apad=whole_dur=2", "-c:a", "aac", path)
+    with path.open("rb") as file:
+        where = {"kind": "file", "source": file.fileno()}
+        made = await images(children, where, [file.fileno()], {"kind": "waveform"}, ["jpg"])
+
+    assert isinstance(made, Images), made
+    shown = decoded(made.files["jpg"], "mjpeg")[0].reformat(format="gray")
+    assert (shown.width, shown.height) == (1280, 720)
+    row = bytes(shown.planes[0])[200 * shown.planes[0].line_size :][:1280]
+    assert max(row[:310]) > 150
+    assert max(row[360:]) < 60
+
+
+async def test_the_best_of_candidates_makes_a_poster(children: Children, film: Path, tmp_path: Path) -> None:
+    with stored(film, "file", tmp_path) as (where, fds):
+        made = await images(children, where, fds, {"kind": "poster", "times": [0.5, 2.5]}, ["jpg"])
+
+    assert isinstance(made, Images), made
+    assert made.files["jpg"].startswith(b"\xff\xd8")

@@ -35,7 +35,7 @@ class FakeChildren:
     async def run(
         self,
         module: str,
-        arguments: Mapping[str, int],
+        arguments: Mapping[str, Any],
         fds: Sequence[int] = (),
         *,
         on_line: Callable[[dict[str, Any]], None],
@@ -44,6 +44,9 @@ class FakeChildren:
         self.runs.append(module.rpartition(".")[2])
         for fd in fds:
             os.fstat(fd)  # open
+        for name, fd in arguments.get("outputs", {}).items():
+            os.write(fd, JPEG)
+            on_line({"event": "made", "kind": arguments["make"]["kind"], "name": name})
         if "picture" in arguments:
             os.write(arguments["picture"], JPEG)
         if "index" in arguments and "picture" not in arguments:

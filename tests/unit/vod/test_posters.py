@@ -36,6 +36,37 @@ async def test_an_upload_has_one_beside_its_file(archive: Archive, posters: Post
     assert not archive.layout.video_poster(id).with_suffix(".new").exists()
 
 
+@pytest.mark.parametrize("chosen", [True, False], ids=["chosen", "best"])
+async def test_a_moment_that_its_owner_chose_or_a_file_without_an_index(
+    archive: Archive, posters: Posters, chosen: bool
+) -> None:
+    id = await archive.video(poster_s=3.0 if chosen else None)
+
+    await posters.of_upload(id)
+
+    assert archive.children.runs == ["images"]
+    assert archive.layout.video_poster(id).read_bytes() == JPEG
+
+
+async def test_its_owners_picture_stays(archive: Archive, posters: Posters) -> None:
+    id = await archive.video(poster_at=clock.now())
+
+    await posters.of_upload(id)
+
+    assert archive.children.runs == []
+
+
+async def test_sound_alone_is_drawn(archive: Archive, posters: Posters) -> None:
+    id = await archive.video()
+    archive.layout.video_index(id).write_bytes(INDEX)
+    archive.children.events = [PROBLEM]
+
+    await posters.of_upload(id)
+
+    assert archive.children.runs == ["thumbnails", "images"]
+    assert archive.layout.video_poster(id).read_bytes() == JPEG
+
+
 async def test_a_recording_has_one_in_a_folder_of_its_own(archive: Archive, posters: Posters) -> None:
     id = await archive.video(source=None)
     archive.layout.video(id).rmdir()
