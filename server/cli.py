@@ -53,7 +53,10 @@ def check(config_path: Path | None) -> None:
     """Check settings, database, storage and codecs; exits non-zero with a sentence for each fault."""
     config = _load(config_path)
     from server.app.commands import check as find_faults
+    from server.app.commands import isolation
 
+    for line in _run(isolation()):
+        click.echo(line)
     faults = _run(find_faults(config))
     for fault in faults:
         click.echo(fault, err=True)

@@ -1,6 +1,7 @@
 """The commands beside the server: what is wrong, API keys, playback tokens."""
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from typing import Any
@@ -12,12 +13,23 @@ from server.catalog import keys, live_streams, videos
 from server.catalog.models import DEFAULT_PROJECT
 from server.config import Config, ConfigError
 from server.ingest.certificate import Certificate
+from server.media.calls import sandboxed
 from server.media.child import Children
 from server.media.transcoding import usable_encoder
 from server.playback.tokens import MAX_TTL_S, Limits, Tokens, check_limits
 from server.storage import data_folder
 from server.storage.layout import Layout
 from server.web import application
+
+# what children try in vain -> what is said of it
+ISOLATION = {
+    "network": "kept from the network (seccomp)",
+    "programs": "kept from starting programs (seccomp)",
+    "processes": "kept from starting processes (seccomp)",
+    "signals": "kept from other processes (seccomp)",
+    "writing": "kept from writing other files (seccomp)",
+    "files": "kept from reading other files (Landlock)",
+}
 
 
 async def check(config: Config) -> list[str]:
@@ -49,6 +61,14 @@ async def check(config: Config) -> list[str]:
             _, unusable = await usable_encoder(children, config.live.encoder)
         faults += [f"live.encoder: {sentence}; libx264 takes its place" for sentence in unusable]
     return faults
+
+
+async def isolation() -> list[str]:
+    """What keeps the children that open strangers' files from the rest of this machine, a line for each."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with Children(1) as children:
+            held = await sandboxed(children, listener.getsockname()[1])
+    return [f"isolation: {sentence if name in held else 'NOT ' + sentence}" for name, sentence in ISOLATION.items()]
 
 
 def _certificate(config: Config) -> None:

@@ -165,6 +165,13 @@ async def images(
         return Images({name: _content(fd) for name, fd in opened.items()}, events["made"])
 
 
+async def sandboxed(children: Children, port: int) -> list[str]:
+    """What a child tries in vain: network (`port` of this machine), programs, processes, signals, writing, files."""
+    events: list[dict[str, Any]] = []
+    await children.run("server.media.sandbox_check", {"port": port}, on_line=events.append)
+    return [str(name) for name in events[-1]["refused"]]
+
+
 def _content(descriptor: int) -> bytes:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 

@@ -19,6 +19,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from server.media import sandbox
+
 # <linux/prctl.h>
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -28,12 +30,17 @@ EXIT_LIMIT = 75  # ran into a limit and could say so
 Say = Callable[[dict[str, Any]], None]  # one event to the parent
 
 
-def run(work: Callable[[dict[str, Any], Say], None]) -> NoReturn:
-    """Guard this process, do `work` with the arguments of the command line, and end it."""
+def run(work: Callable[[dict[str, Any], Say], None], box: sandbox.Box | None = "sealed") -> NoReturn:
+    """Guard this process, do `work` with the arguments of the command line, and end it.
+
+    `box` is what the kernel keeps it in; None, which no child of the server's is, nothing.
+    """
     request = json.loads(sys.argv[1])
     say = _voice()
     follow_parent(request["parent"])
     limit(request["limits"])
+    if box is not None:
+        sandbox.enter(box)
     try:
         work(request["arguments"], say)
     except MemoryError:

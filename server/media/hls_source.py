@@ -117,4 +117,4 @@ def _wait(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    guard.run(work)
+    guard.run(work, "network")

@@ -293,4 +293,4 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
 
 
 if __name__ == "__main__":
-    guard.run(work)
+    guard.run(work, "drivers")

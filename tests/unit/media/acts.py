@@ -69,4 +69,4 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
 
 
 if __name__ == "__main__":
-    guard.run(work)
+    guard.run(work, None)  # some start programs, as only a child that nothing holds can
