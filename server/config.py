@@ -179,7 +179,11 @@ class FetchConfig(Section):
 
 
 class JobsConfig(Section):
-    concurrency: int = Field(2, ge=1, le=64, description="Jobs that run at once in this process.")
+    concurrency: int = Field(
+        2, ge=0, le=64, description="Jobs that encode at once in this process; 0 leaves all jobs to others."
+    )
+    short_concurrency: int = Field(2, ge=1, le=64, description="Short jobs at once beside them: what a file is.")
+    io_concurrency: int = Field(4, ge=1, le=64, description="Jobs at once beside them that wait for a network.")
     probe_timeout_s: float = Field(60.0, ge=1, description="Seconds that reading an uploaded file may take.")
 
 

@@ -8,6 +8,7 @@ from server.app.catalogue import open_database, prepare, token_secret
 from server.catalog.database import Database
 from server.config import Config
 from server.jobs.jobs import Jobs
+from server.jobs.priorities import Places, Priority
 from server.media.child import Children
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations
@@ -27,7 +28,7 @@ from server.vod.presentations import Presentations
 from server.web.auth import Credentials
 from server.web.metrics import Metrics
 
-CHILDREN = 4
+CHILDREN = 4  # beside those of jobs: of requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     database.on_commit(assets.forget)
     database.on_commit(credentials.forget)
     await revocations.load()
-    children = await stack.enter_async_context(Children(CHILDREN))
+    children = await stack.enter_async_context(Children(CHILDREN + sum(_places(config).values())))
     posters, recorder = Posters(database, layout, children), Recorder(layout)
     loaders = {
         pipeline.SOURCE: presentations.indexed(layout, config.vod.segment_s),
@@ -79,8 +80,15 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
 
 
 def _jobs(config: Config, layout: Layout, database: Database, children: Children, posters: Posters) -> Jobs:
-    jobs = Jobs(database, config.jobs.concurrency)
+    jobs = Jobs(database, _places(config))
     processing = Pipeline(database, layout, children, posters, config.jobs.probe_timeout_s)
-    jobs.register(pipeline.JOB, processing.run, processing.failed)
-    jobs.register(edges.JOB, Edges(database, layout, children).run)
+    jobs.register(pipeline.JOB, processing.run, processing.failed, "short", Priority.SHORT)
+    jobs.register(edges.JOB, Edges(database, layout, children).run, None, "short", Priority.SHORT)
     return jobs
+
+
+def _places(config: Config) -> Places:
+    jobs = config.jobs
+    if not jobs.concurrency:
+        return {}
+    return {"encode": jobs.concurrency, "short": jobs.short_concurrency, "io": jobs.io_concurrency}

@@ -6,6 +6,8 @@ from server.app.background import in_background
 from server.app.core import Core
 from server.app.live import Live
 from server.catalog.models import Video
+from server.jobs.context import JobContext
+from server.jobs.priorities import Priority
 from server.outbound.client import Outbound, Times
 from server.outbound.rules import AddressRules
 from server.storage.upload_files import UploadFiles
@@ -44,15 +46,20 @@ class OnDemand:
         self.fetching = await self._fetching(stack)
         self.imports = Imports(core.database, self.fetching, core.jobs.enqueue)
         self.life = self._life(on_air)
-        core.jobs.register(fetch_job.JOB, self.fetching.run, self.fetching.failed)
-        core.jobs.register(import_job.JOB, self.imports.run)
-        core.jobs.register(life_job.JOB, self.life.erase)
+        core.jobs.register(fetch_job.JOB, self.fetching.run, self.fetching.failed, "io")
+        core.jobs.register(import_job.JOB, self.imports.run, None, "short", Priority.SHORT)
+        core.jobs.register(life_job.JOB, self._erase, None, "short", Priority.BULK)
 
     async def begin(self, stack: AsyncExitStack) -> None:
         """Takes up what a restart left."""
         await expiry.recover(self.uploads, self.sources)
         await stack.enter_async_context(expiry.sweeping(self.uploads, self._core.layout))
         await stack.enter_async_context(self.life.running())
+
+    async def _erase(self, job: JobContext) -> None:
+        """What is still being made of the video ends first, or it would be made into the folder that goes."""
+        await job.step("end", lambda: self._core.jobs.cancel_of(job.object_id, but=[life_job.JOB]))
+        await self.life.erase(job)
 
     async def _fetching(self, stack: AsyncExitStack) -> Fetching:
         config = self._core.config.fetch

@@ -1,10 +1,10 @@
-"""Jobs as rows: the order for work, committed with the fact that asks for it."""
+"""Jobs as rows: the order for work, committed with the fact that asks for it, and who is at it."""
 
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from server import clock
 from server.catalog.database import Transaction
@@ -12,18 +12,51 @@ from server.catalog.models import Job
 
 State = Literal["waiting", "running", "done", "failed"]
 
+_UNFINISHED = Job.finished_at.is_(None)
+_WAITS = _UNFINISHED & Job.worker.is_(None)
+_STATES: dict[State, ColumnElement[bool]] = {
+    "waiting": _WAITS,
+    "running": _UNFINISHED & Job.worker.is_not(None),
+    "done": Job.finished_at.is_not(None) & Job.error.is_(None),
+    "failed": Job.finished_at.is_not(None) & Job.error.is_not(None),
+}
+
 
 async def add(
-    transaction: Transaction, project_id: str, kind: str, object_id: str, arguments: dict[str, Any] | None = None
+    transaction: Transaction,
+    project_id: str,
+    kind: str,
+    object_id: str,
+    arguments: dict[str, Any] | None = None,
+    lane: str = "encode",
+    priority: int = 2,
 ) -> Job:
-    job = Job(project_id=project_id, kind=kind, object_id=object_id, arguments=arguments or {})
+    turn = await _next_turn(transaction, project_id, lane, priority)
+    job = Job(
+        project_id=project_id, kind=kind, lane=lane, priority=priority, turn=turn, object_id=object_id,
+        arguments=arguments or {},
+    )  # fmt: skip
     transaction.add(job)
     await transaction.flush()
     return job
 
 
+async def _next_turn(transaction: Transaction, project_id: str, lane: str, priority: int) -> int:
+    """One after the project's own last one; a project for which nothing waits comes in with those whose turn it is."""
+    beside = (_WAITS, Job.lane == lane, Job.priority == priority)
+    last = await transaction.scalar(select(func.max(Job.turn)).where(*beside, Job.project_id == project_id))
+    if last is not None:
+        return int(last) + 1
+    return int(await transaction.scalar(select(func.min(Job.turn)).where(*beside)) or 0)
+
+
 async def get(transaction: Transaction, job_id: str) -> Job | None:
     return await transaction.get(Job, job_id)
+
+
+async def locked(transaction: Transaction, job_id: str) -> Job | None:
+    """As it is now, and as nobody else changes it before the end of the transaction."""
+    return await transaction.get(Job, job_id, with_for_update=True)
 
 
 async def of_project(
@@ -39,50 +72,84 @@ async def of_project(
 
 async def unfinished(transaction: Transaction, kind: str, object_id: str) -> list[str]:
     """Ids of an object's jobs of one kind."""
-    query = select(Job.id).where(Job.object_id == object_id, Job.kind == kind, Job.finished_at.is_(None))
+    query = select(Job.id).where(Job.object_id == object_id, Job.kind == kind, _UNFINISHED)
     return list(await transaction.scalars(query))
 
 
-async def suspects(transaction: Transaction) -> set[str]:
-    """Ids of those that had begun and neither ended nor were drained when the server last stopped."""
-    return set(await transaction.scalars(select(Job.id).where(Job.finished_at.is_(None), Job.attempts > 0)))
+async def unfinished_of(transaction: Transaction, object_id: str, but: Collection[str] = ()) -> list[str]:
+    """Ids of the jobs about an object that have not ended, but those of some kinds."""
+    query = select(Job.id).where(Job.object_id == object_id, _UNFINISHED, Job.kind.not_in(but))
+    return list(await transaction.scalars(query))
 
 
-async def oldest_waiting(transaction: Transaction, begun: Collection[str]) -> str | None:
-    """The id of the unfinished job that was ordered first, leaving out those already begun."""
-    query = select(Job.id).where(Job.finished_at.is_(None), Job.id.not_in(begun))
-    found: str | None = await transaction.scalar(query.order_by(Job.created_at, Job.id).limit(1))
-    return found
+async def claim(transaction: Transaction, worker: str, lane: str, suspects: bool) -> Job | None:
+    """Makes the job of a lane that comes first the worker's, and counts the attempt.
+
+    A suspect is one that was claimed before and never given back: the worker died at it.
+    """
+    query = select(Job).where(_WAITS, Job.lane == lane)
+    if not suspects:
+        query = query.where(Job.attempts == 0)
+    first = query.order_by(Job.priority, Job.turn, Job.created_at, Job.id).limit(1)
+    job: Job | None = await transaction.scalar(first.with_for_update(skip_locked=True))
+    if job is not None:
+        job.worker = worker
+        job.attempts += 1
+        job.started_at = job.started_at or clock.now()
+        await transaction.flush()
+    return job
 
 
-async def begin(transaction: Transaction, job: Job) -> None:
-    job.attempts += 1
-    if job.started_at is None:
-        job.started_at = clock.now()
+async def held(transaction: Transaction, worker: str) -> set[str]:
+    """Ids of the unfinished jobs of a worker."""
+    return set(await transaction.scalars(select(Job.id).where(_UNFINISHED, Job.worker == worker)))
 
 
-async def take_back(transaction: Transaction, job_ids: Collection[str]) -> None:
-    """The attempt that these jobs are in doesn't count: it is the server that ended it, on purpose."""
+async def workers(transaction: Transaction) -> set[str]:
+    """All that hold an unfinished job."""
+    return {worker for worker in await transaction.scalars(select(Job.worker).where(_UNFINISHED).distinct()) if worker}
+
+
+async def free(transaction: Transaction, worker: str) -> list[str]:
+    """Lets others claim what a worker left behind when it died: the ids. Its attempts stay counted."""
+    query = update(Job).where(_UNFINISHED, Job.worker == worker).values(worker=None).returning(Job.id)
+    return list(await transaction.scalars(query))
+
+
+async def give_back(transaction: Transaction, worker: str, job_ids: Collection[str]) -> None:
+    """These jobs of a worker wait again, as if they had not been claimed: they did nothing wrong."""
     await transaction.execute(
         update(Job)
-        .where(Job.id.in_(job_ids), Job.finished_at.is_(None), Job.attempts > 0)
-        .values(attempts=Job.attempts - 1)
+        .where(Job.id.in_(job_ids), Job.worker == worker, _UNFINISHED)
+        .values(worker=None, attempts=Job.attempts - 1)
+    )
+
+
+async def report(
+    transaction: Transaction, job_id: str, progress: float, message: str | None, ends_at: datetime | None
+) -> None:
+    """How far it is, unless it has ended."""
+    await transaction.execute(
+        update(Job).where(Job.id == job_id, _UNFINISHED).values(progress=progress, message=message, ends_at=ends_at)
     )
 
 
 async def finish(transaction: Transaction, job: Job, error: str | None = None) -> None:
-    job.finished_at, job.error = clock.now(), error
+    job.finished_at, job.error, job.ends_at = clock.now(), error, None
+    if error is None:
+        job.progress = 1.0
 
 
 async def reopen(transaction: Transaction, job: Job) -> None:
     """As if it were ordered anew, in its old place."""
-    job.finished_at, job.error, job.started_at, job.attempts = None, None, None, 0
+    job.finished_at, job.error, job.started_at, job.ends_at, job.message = None, None, None, None, None
+    job.worker, job.attempts, job.progress = None, 0, 0.0
 
 
 async def depth(transaction: Transaction) -> tuple[int, datetime | None]:
     """How many are unfinished, and when the oldest of them was ordered."""
     row = (
-        await transaction.execute(select(func.count(), func.min(Job.created_at)).where(Job.finished_at.is_(None)))
+        await transaction.execute(select(func.count(), func.min(Job.created_at)).where(_UNFINISHED))
     ).one()
     return row[0], row[1]
 
@@ -95,4 +162,4 @@ async def sweep(transaction: Transaction, before: datetime) -> None:
 def state(job: Job) -> State:
     if job.finished_at is not None:
         return "done" if job.error is None else "failed"
-    return "waiting" if job.started_at is None else "running"
+    return "waiting" if job.worker is None else "running"

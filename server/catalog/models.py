@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from server import clock, ids
@@ -281,15 +281,30 @@ class Job(Base):
     """Work that was ordered in the transaction of the fact that asks for it. Its id is the workflow's."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "finished_at", "created_at"),)
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("jo"))
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     kind: Mapped[str] = mapped_column(String(32))
+    lane: Mapped[str] = mapped_column(String(16), default="encode")  # kinds that share places
+    priority: Mapped[int] = mapped_column(Integer, default=2)  # lower comes first
+    turn: Mapped[int] = mapped_column(Integer, default=0)  # among those of one priority: projects take turns
     object_id: Mapped[str] = mapped_column(_ID, index=True)
     arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    attempts: Mapped[int] = mapped_column(Integer, default=0)  # begun and not ended by a drain
+    worker: Mapped[str | None] = mapped_column(_ID, index=True)  # whose it is until it has ended; None: it waits
+    attempts: Mapped[int] = mapped_column(Integer, default=0)  # claimed and not given back
     started_at: Mapped[datetime | None]  # for the first time
     finished_at: Mapped[datetime | None]
+    progress: Mapped[float] = mapped_column(Float, default=0.0)  # 0..1
+    message: Mapped[str | None] = mapped_column(Text)  # what it is at
+    ends_at: Mapped[datetime | None]  # at the rate at which it goes
     error: Mapped[str | None] = mapped_column(Text)  # "code: detail" of one that failed for good
+
+    _WHERE: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("sqlite_where", "postgresql_where"), text("finished_at IS NULL AND worker IS NULL")
+    )
+    __table_args__ = (
+        Index(None, "finished_at", "created_at"),
+        Index("ix_jobs_waiting", "lane", "priority", "turn", "created_at", **_WHERE),
+        Index("ix_jobs_turn", "project_id", "lane", "priority", "turn", **_WHERE),
+    )

@@ -36,6 +36,7 @@ class JobContext:
     attempt: int  # 1, 2, … : how often it was begun
     durable: Durable
     turn: Turn
+    reported: Callable[[float, str | None], None] = lambda fraction, message: None
 
     async def step(
         self,
@@ -57,6 +58,10 @@ class JobContext:
             return await _tried(name, work, attempts, interval_s, backoff)
 
         return await self.durable.step(name, tried)
+
+    def progress(self, fraction: float, message: str | None = None) -> None:
+        """How far the job is, 0 to 1, and in words; as often as one likes: what is new is written once a second."""
+        self.reported(fraction, message)
 
     async def sleep(self, seconds: float) -> None:
         """Waits, without a place among the running; a restart in between makes it no longer."""

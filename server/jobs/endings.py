@@ -12,6 +12,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
+from server.jobs.priorities import Lane, Priority
 
 RETRY_S, MAX_RETRY_S = 1.0, 30.0  # while the database refuses to take it
 
@@ -26,48 +27,53 @@ class Kind:
     """How work of one kind is done, and what is said of it when it failed for good."""
 
     run: Run
-    on_failed: OnFailed | None
+    on_failed: OnFailed | None = None
+    lane: Lane = "encode"
+    priority: Priority = Priority.NORMAL
 
 
 class Endings:
     """Ends each job once, however often it is asked to."""
 
-    def __init__(self, database: Database, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, database: Database, worker: str, kinds: Mapping[str, Kind]) -> None:
         self._database = database
+        self._worker = worker
         self._kinds = kinds
 
     async def end(self, job_id: str, failure: JobFailed | None) -> None:
-        """Tries as often as it takes: while the row doesn't say it, the job has not ended."""
+        """Of a job that this worker claimed. Tries as often as it takes: while the row doesn't say it, the job has not
+        ended. What another worker took over meanwhile ends there."""
         wait_s = RETRY_S
         while True:
             try:
-                await (self._succeed(job_id) if failure is None else self.fail(job_id, failure))
+                await (self._succeed(job_id) if failure is None else self.fail(job_id, failure, claimed=True))
                 return
             except OperationalError as fault:
                 _log.warning("the end of a job can't be written yet", job=job_id, reason=str(fault.orig))
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, MAX_RETRY_S)
 
-    async def fail(self, job_id: str, failure: JobFailed) -> bool:
-        """Whether it had not ended before. A fault of `on_failed` does not keep the job alive."""
+    async def fail(self, job_id: str, failure: JobFailed, claimed: bool = False) -> bool:
+        """Whether it had not ended before; `claimed`: only if it is this worker's. A fault of `on_failed` does not keep
+        the job alive."""
         try:
-            return await self._fail(job_id, failure, tell=True)
+            return await self._fail(job_id, failure, claimed, tell=True)
         except OperationalError:
             raise
         except Exception:
             _log.exception("what a failed job means could not be written", job=job_id)
-            return await self._fail(job_id, failure, tell=False)
+            return await self._fail(job_id, failure, claimed, tell=False)
 
     async def _succeed(self, job_id: str) -> None:
         async with self._database.write() as transaction:
-            job = await rows.get(transaction, job_id)
-            if job is not None and job.finished_at is None:
+            job = await rows.locked(transaction, job_id)
+            if job is not None and job.finished_at is None and job.worker == self._worker:
                 await rows.finish(transaction, job)
 
-    async def _fail(self, job_id: str, failure: JobFailed, tell: bool) -> bool:
+    async def _fail(self, job_id: str, failure: JobFailed, claimed: bool, tell: bool) -> bool:
         async with self._database.write() as transaction:
-            job = await rows.get(transaction, job_id)
-            if job is None or job.finished_at is not None:
+            job = await rows.locked(transaction, job_id)
+            if job is None or job.finished_at is not None or (claimed and job.worker != self._worker):
                 return False
             kind = self._kinds.get(job.kind)
             if tell and kind is not None and kind.on_failed is not None:

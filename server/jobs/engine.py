@@ -1,18 +1,20 @@
 """dbos 3.4.0 (core, MIT, pinned), for two things: steps that are remembered, and workflows run again after a crash.
 
 It keeps its tables in the catalogue's database. None of its queues, schedules and deadlines is used, so the threads
-that look for work on them once a second (1.2 % of a core) are stopped as soon as what a crash left is running again;
-from then on it costs nothing while no job runs. The names with an underscore, and what `_quiet` relies on, are no
-documented interface of it; tests/unit/jobs/test_engine.py holds them to what they are used for.
+that look for work on them once a second (1.2 % of a core) are stopped at once, and it costs nothing while no job runs.
+Nor does it resume anything by itself, for no process has the name of one before: whoever claims a job's row goes on
+with its workflow. The names with an underscore, and what `_quiet` relies on, are no documented interface of it;
+tests/unit/jobs/test_engine.py holds them to what they are used for.
 
 Never set conductor_key, auto_upgrade, sharding or transact_enterprise_key: they are for its paid product.
 """
 
 import asyncio
 import logging
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -26,20 +28,18 @@ from dbos import (
     WorkflowSerializationFormat,
     error,
 )
+from dbos._core import execute_dequeued_workflow
 
 from server import log
 from server.jobs.errors import INTERNAL, JobFailed, StepsChanged
 
 NAME = "sluice"
 WORKFLOW = "job"  # the only one: kinds of jobs are ours
-EXECUTOR = "server"  # one server to a database: the next one goes on with what this one left
 VERSION = "1"  # by default a hash of the code: after an upgrade what was running would never be resumed
 # It makes its pool the loop's default one too, where aiohttp and aiofiles read files: threads start when needed.
 THREADS = 16
 POOL = 5  # connections
 BUSY_MS = 30_000  # the catalogue writes to the same file
-RESUME_S = 0.1  # between looks at the queue where it puts what a crash left; by itself it waits a second
-SETTLE_S = 0.5
 LISTEN_S = 0.25  # a thread of its sleeps so long, which a stop has to wait for; it looks at nothing
 FORGET_BATCH = 500
 
@@ -53,16 +53,13 @@ Result = TypeVar("Result")
 
 
 class Engine:
-    """One in a process. `recovering` are the jobs that a crash or a stop left, until they run again by themselves."""
+    """One in a process. What it is told to start runs as `work(job_id)`, on the loop."""
 
-    def __init__(self, url: sa.URL, work: Callable[[str], Awaitable[None]]) -> None:
-        self.recovering: set[str] = set()
-        self.settled = asyncio.Event()  # none is recovering
+    def __init__(self, url: sa.URL, worker: str, work: Callable[[str], Awaitable[None]]) -> None:
         self._url = url.set(drivername="sqlite")  # the driver that doesn't need a loop
+        self._worker = worker
 
         async def job(job_id: str) -> None:
-            self.recovering.discard(job_id)
-            self._look()
             await work(job_id)
 
         # Attempts are counted by `Jobs`: dbos counts a claim of every job that a crash left, begun again or not.
@@ -72,40 +69,51 @@ class Engine:
 
     @asynccontextmanager
     async def launched(self) -> AsyncIterator[None]:
-        """Runs what was left, and what is started until the end of the block."""
+        """Runs what is started until the end of the block."""
         logger = logging.getLogger("dbos")
         logger.addHandler(_NO_HANDLER)  # or it adds one that writes past our log
         database = _database(self._url)
         try:
-            instance = DBOS(config=_config(database, self._url))
+            self._instance = DBOS(config=_config(database, self._url, self._worker))
             logger.addFilter(_as_ours)  # after its own
-            instance._registry.get_internal_queue()._polling_interval_sec = RESUME_S
             DBOS.launch()
-            self.recovering |= await self._unfinished()
-            self._look()
-            settling = asyncio.create_task(self._settle(instance))
-            try:
-                yield
-            finally:
-                settling.cancel()
-                with suppress(asyncio.CancelledError):
-                    await settling
+            _quiet(self._instance)
+            yield
         finally:
             await _destroy()
             logger.removeFilter(_as_ours)
             database.dispose()
 
     async def start(self, job_id: str) -> None:
-        """Begins a job that neither runs nor is recovering; returns when that is recorded.
+        """Begins a job that nobody runs, or goes on with it after the steps that it finished; returns when that is
+        recorded. Whoever ran it before can't record anything of it from now on.
 
-        One that is known all the same was left by a run that could not write its end: it begins from the first step.
+        One that has ended here and not in its row begins from the first step.
         """
         try:
             await self._start(job_id)
-        except error.DBOSWorkflowIDInUseError as known:
-            _log.warning("a job is begun again from its first step", job=job_id, state=known.workflow_status)
+        except error.DBOSWorkflowIDInUseError:
+            if await asyncio.to_thread(self._adopt, job_id):
+                return
+            _log.warning("a job is begun again from its first step", job=job_id)
             await self.forget([job_id])
             await self._start(job_id)
+
+    def _adopt(self, job_id: str) -> bool:
+        """Takes over the workflow of a process that died or stopped, as dbos's queues take one over; in a thread."""
+        database, token = self._instance._sys_db, uuid.uuid4().hex
+        table = database.tables.workflow_status.c
+        unfinished = (table.workflow_uuid == job_id, table.status.in_(RUNNING))
+        ours = {"status": "PENDING", "executor_id": self._worker, "owner_xid": token}
+        claim = sa.update(database.tables.workflow_status).where(*unfinished).values(ours)
+        with database.engine.begin() as connection:
+            if not connection.execute(claim).rowcount:
+                return False
+        status = database.get_workflow_status(job_id)
+        if status is None:
+            return False
+        execute_dequeued_workflow(self._instance, status, token)
+        return True
 
     async def _start(self, job_id: str) -> None:
         with SetWorkflowID(job_id, workflow_id_reuse_policy="reject"):
@@ -142,27 +150,6 @@ class Engine:
         ):
             await self.forget([workflow.workflow_id for workflow in ended])
 
-    async def _unfinished(self) -> set[str]:
-        found = await DBOS.list_workflows_async(status=RUNNING, load_input=False, load_output=False)
-        return {workflow.workflow_id for workflow in found}
-
-    async def _settle(self, instance: DBOS) -> None:
-        """Until all that was left runs again, or has ended without running: then nothing is looked for any more."""
-        while not self.settled.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SETTLE_S):
-                    await self.settled.wait()
-            try:
-                self.recovering &= await self._unfinished()
-            except sa.exc.OperationalError as fault:
-                _log.warning("can't look for jobs to resume", reason=str(fault.orig))
-            self._look()
-        _quiet(instance)
-
-    def _look(self) -> None:
-        if not self.recovering:
-            self.settled.set()
-
 
 def _quiet(instance: DBOS) -> None:
     """Stops the threads that poll: queue manager, queue workers, schedules; delays and deadlines."""
@@ -179,12 +166,12 @@ async def _destroy() -> None:
         await loop.run_in_executor(pool, lambda: DBOS.destroy(destroy_registry=True))
 
 
-def _config(database: sa.Engine, url: sa.URL) -> DBOSConfig:
+def _config(database: sa.Engine, url: sa.URL, worker: str) -> DBOSConfig:
     return DBOSConfig(
         name=NAME,
         system_database_engine=database,
         system_database_url=url.render_as_string(hide_password=False),
-        executor_id=EXECUTOR,
+        executor_id=worker,
         application_version=VERSION,
         serializer=DBOSPortableJSONSerializer(),  # for steps; the default one is pickle, which runs what it reads
         max_executor_threads=THREADS,

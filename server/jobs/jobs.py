@@ -1,33 +1,38 @@
 """The port: who has work to do orders it here, who does it registers here.
 
-    enqueue ── commit ──► dispatcher ── a place is free ──► engine ──► _work ── run ──► endings
-                              ▲ every minute, for what a crash left           │ cut off by a stop or a crash:
-                              └ a place became free                           └ the engine resumes it at the next start
+    enqueue ── commit ──► dispatcher ── claims for free places ──► engine ──► _work ── run ──► endings
+                              ▲ every minute, for what nobody woke it for         │ cut off by a stop or a crash: waits
+                              └ a place became free                               └ again, with the steps it finished
+
+A row is claimed before its job begins, and whoever claimed it alone ends it. What a process that died had claimed is
+freed by the next one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from server import clock, log
+from server import clock, ids, log
 from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
 from server.jobs.context import JobContext
 from server.jobs.endings import Endings, Kind, OnFailed, Run
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, StepsChanged
+from server.jobs.priorities import LANES, Lane, Places, Priority
+from server.jobs.progress import Progress
 from server.jobs.turns import Turn, Turns
 
 MAX_ATTEMPTS = 5  # after so many crashes of the server in the middle of one job, it is the job; a bad night is fewer
-MAX_BEGUN = 1000  # with those that sleep; the others wait in their table
+MAX_BEGUN = 1000  # of a lane, with those that sleep; the others wait in their table
 RECONCILE_S = 60.0
-RESUME_FIRST_S = 3.0  # the engine takes a tenth
+WATCH_S = 1.0  # how often progress is written, and what became of the rows of running jobs looked at
 DRAIN_S = 5.0  # for what is cut off to clean up, such as killing its child processes
 RETRY_S = 5.0  # after a fault in beginning jobs
 GIVE_BACK_S = 30.0  # until a job that the database stopped is begun again
@@ -36,55 +41,66 @@ KEEP = timedelta(days=30)  # rows of jobs that ended
 
 _log = log.get("jobs")
 
+
 @dataclass(slots=True)
 class Begun:
-    """A job that was handed to the engine, until it ended here."""
+    """A job of ours, until it has ended here."""
 
+    job: Job
     turn: Turn
-    resumed: bool = False
+    suspect: bool  # a process died while it ran
     task: asyncio.Task[Any] | None = None  # None: on its way through the engine
-    counted: bool = False  # as an attempt
-    cancelled: bool = False
+    cut: Literal["cancelled", "lost"] | None = None  # from outside; lost: its row is another's, or says an end
     ending: bool = False
+    over: bool = False  # its row says how it ended
+    progress: Progress = field(default_factory=Progress)
 
 
 class Jobs:
     """The jobs of one process: construct, register, and enter `running`."""
 
-    def __init__(self, database: Database, concurrency: int) -> None:
+    def __init__(self, database: Database, places: Places) -> None:
         from server.jobs.engine import Engine  # half a second, which only a server has to spend
 
+        self.worker = ids.new("wo")
         self._database = database
-        self._engine = Engine(database.engine.url, self._work)
+        self._engine = Engine(database.engine.url, self.worker, self._work)
         self._kinds: dict[str, Kind] = {}
-        self._endings = Endings(database, self._kinds)
+        self._endings = Endings(database, self.worker, self._kinds)
         self._begun: dict[str, Begun] = {}
+        self._returned: set[str] = set()  # ended here and not in their rows: to be given back
         self._wake = asyncio.Event()
-        self._turns = Turns(concurrency, self._wake.set)
-        self._suspects: set[str] = set()  # the server died while they ran
+        self._busy = asyncio.Event()  # something is begun
+        self._lanes: dict[Lane, Turns] = {lane: Turns(places.get(lane, 0), self._wake.set) for lane in LANES}
         self._swept_at = clock.monotonic()
         self._stopping = False
 
-    def register(self, kind: str, run: Run, on_failed: OnFailed | None = None) -> None:
+    def register(
+        self,
+        kind: str,
+        run: Run,
+        on_failed: OnFailed | None = None,
+        lane: Lane = "encode",
+        priority: Priority = Priority.NORMAL,
+    ) -> None:
         """Before `running`. `on_failed` is called in the transaction that ends a job as failed: it writes what this
         means for the job's object there, and opens no transaction of its own."""
         if kind in self._kinds:
             raise ValueError(f"jobs of kind {kind} are registered already")
-        self._kinds[kind] = Kind(run, on_failed)
+        self._kinds[kind] = Kind(run, on_failed, lane, priority)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Resumes what was left, and takes orders; at the end of the block what runs is cut off, to be resumed."""
-        async with self._database.read() as transaction:
-            self._suspects |= await rows.suspects(transaction)
+        """Takes orders, and goes on with what was left; at the end of the block what runs is cut off, and waits."""
+        await self._free_the_dead()
         async with self._engine.launched():
-            dispatching = asyncio.create_task(self._dispatch())
+            tasks = [asyncio.create_task(self._dispatch()), asyncio.create_task(self._watch())]
             try:
                 yield
             finally:
-                dispatching.cancel()
-                with suppress(asyncio.CancelledError):
-                    await dispatching
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
                 await self._drain()
 
     async def enqueue(
@@ -94,11 +110,14 @@ class Jobs:
         kind: str,
         object_id: str,
         arguments: Mapping[str, Any] | None = None,
+        priority: Priority | None = None,
     ) -> str:
-        """Orders work; it begins with the commit of the transaction. The job's id."""
-        if kind not in self._kinds:
+        """Orders work; it begins with the commit of the transaction. The job's id. `priority`: else its kind's."""
+        known = self._kinds.get(kind)
+        if known is None:
             raise ValueError(f"there are no jobs of kind {kind}")
-        job = await rows.add(transaction, project_id, kind, object_id, dict(arguments or {}))
+        rank = known.priority if priority is None else priority
+        job = await rows.add(transaction, project_id, kind, object_id, dict(arguments or {}), known.lane, rank)
         transaction.after_commit(self._wake.set)
         return job.id
 
@@ -108,16 +127,28 @@ class Jobs:
             return await rows.of_project(transaction, project_id, object_id, limit)
 
     async def cancel(self, job_id: str) -> bool:
-        """Ends a job as failed with the code `cancelled`; False if it has ended already. Not in a transaction."""
+        """Ends a job as failed with the code `cancelled`; False if it has ended already. Not in a transaction.
+
+        One that runs here has ended with its children on return; another process ends one of its own in a second.
+        """
         begun = self._begun.get(job_id)
-        if begun is not None and begun.task is not None:
-            if begun.ending:
-                return False
-            begun.cancelled = True
-            begun.task.cancel()
-            await asyncio.wait([begun.task])
-            return True
-        return await self._endings.fail(job_id, JobFailed(CANCELLED, "cancelled before it began"))
+        if begun is None or begun.task is None:
+            if begun is not None:
+                begun.cut = "lost"
+            return await self._endings.fail(job_id, JobFailed(CANCELLED, "cancelled"))
+        if begun.ending:
+            return False
+        begun.cut = "cancelled"
+        begun.task.cancel()
+        await asyncio.wait([begun.task])
+        return True
+
+    async def cancel_of(self, object_id: str, but: Collection[str] = ()) -> int:
+        """Cancels all jobs about an object `but` those of some kinds, first those that wait: how many had not ended."""
+        async with self._database.read() as transaction:
+            found = await rows.unfinished_of(transaction, object_id, but)
+        found.sort(key=lambda job_id: job_id in self._begun)
+        return sum([await self.cancel(job_id) for job_id in found])
 
     async def redrive(self, job_id: str) -> None:
         """Runs a failed job again from its first step. Raises LookupError unless it has failed."""
@@ -129,7 +160,7 @@ class Jobs:
             await asyncio.wait([begun.task])  # its end is in the row, and not yet in the engine
         await self._engine.forget([job_id])
         async with self._database.write() as transaction:
-            job = await rows.get(transaction, job_id)
+            job = await rows.locked(transaction, job_id)
             if job is None or rows.state(job) != "failed":
                 return  # redriven by another at the same time
             await rows.reopen(transaction, job)
@@ -137,16 +168,19 @@ class Jobs:
 
     @property
     def active(self) -> int:
-        """Jobs that run or sleep."""
+        """Jobs of this process that run or sleep."""
         return len(self._begun)
 
     # --- beginning
 
+    async def _free_the_dead(self) -> None:
+        """The database is this process's alone: whoever else has claimed something is dead."""
+        async with self._database.write() as transaction:
+            for worker in await rows.workers(transaction) - {self.worker}:
+                await rows.free(transaction, worker)
+
     async def _dispatch(self) -> None:
         """Woken by commits and by places that become free; the clock is for what nobody woke it for."""
-        with suppress(TimeoutError):  # what was left is older than what waits
-            async with asyncio.timeout(RESUME_FIRST_S):
-                await self._engine.settled.wait()
         while True:
             self._wake.clear()
             try:
@@ -160,44 +194,74 @@ class Jobs:
                     await self._wake.wait()
 
     async def _begin_waiting(self) -> None:
-        """Oldest first, while there are places."""
-        while not self._turns.taken and len(self._begun) < MAX_BEGUN:
-            async with self._database.read() as transaction:
-                job_id = await rows.oldest_waiting(transaction, {*self._begun, *self._engine.recovering})
-            if job_id is None:
-                return
-            await self._begin(job_id)
+        """As many as there are places for."""
+        if self._returned:
+            async with self._database.write() as transaction:
+                await rows.give_back(transaction, self.worker, tuple(self._returned))
+            self._returned.clear()
+        for lane, turns in self._lanes.items():
+            while turns.free and self._in(lane) < MAX_BEGUN:
+                if not await self._begin_one(lane, turns):
+                    break
 
-    async def _begin(self, job_id: str) -> None:
-        begun = Begun(self._turns.turn())
-        self._begun[job_id] = begun
+    def _in(self, lane: Lane) -> int:
+        return sum(begun.job.lane == lane for begun in self._begun.values())
+
+    async def _begin_one(self, lane: Lane, turns: Turns) -> bool:
+        turn = turns.turn()
+        await turn.take()
         try:
-            await begun.turn.take()
-            await self._engine.start(job_id)
+            async with self._database.write() as transaction:
+                job = await rows.claim(transaction, self.worker, lane, suspects=not self._suspect_runs)
+        except BaseException:
+            turn.leave()
+            raise
+        if job is None:
+            turn.leave(used=False)
+            return False
+        await self._begin(Begun(job, turn, suspect=job.attempts > 1))
+        return True
+
+    @property
+    def _suspect_runs(self) -> bool:
+        """One of them may be the reason; were they resumed together, all would have used up their attempts with it."""
+        return any(begun.suspect and begun.turn.placed for begun in self._begun.values())
+
+    async def _begin(self, begun: Begun) -> None:
+        self._begun[begun.job.id] = begun
+        self._busy.set()
+        try:
+            await self._engine.start(begun.job.id)
         except BaseException:
             if begun.task is None:
-                self._ended(job_id, begun)
+                self._ended(begun)
             raise
 
-    def _ended(self, job_id: str, begun: Begun) -> None:
+    def _ended(self, begun: Begun) -> None:
         begun.turn.leave()
-        del self._begun[job_id]
+        del self._begun[begun.job.id]
+        if not begun.over:
+            self._returned.add(begun.job.id)
+        if not self._begun:
+            self._busy.clear()
         self._wake.set()
 
     # --- running
 
     async def _work(self, job_id: str) -> None:
         """The workflow's body. It returns when the row says how the job ended."""
-        begun = self._begun.setdefault(job_id, Begun(self._turns.turn(), resumed=True))
+        begun = self._begun.get(job_id)
         task = asyncio.current_task()
         assert task is not None
+        if begun is None or begun.task is not None:
+            raise asyncio.CancelledError  # the engine found it by itself; it is begun when it is claimed
         begun.task = task
-        task.add_done_callback(lambda _: self._ended(job_id, begun))
-        if self._stopping:
-            raise asyncio.CancelledError
-        structlog.contextvars.bind_contextvars(job=job_id)
+        task.add_done_callback(lambda _: self._ended(begun))
+        structlog.contextvars.bind_contextvars(job=job_id, kind=begun.job.kind, object=begun.job.object_id)
         try:
-            failure = await self._run(job_id, begun)
+            if self._stopping or begun.cut:
+                raise asyncio.CancelledError
+            failure = await self._run(begun)
         except asyncio.CancelledError:
             failure = self._why_cut_off(begun, task)
         except OperationalError as fault:
@@ -206,32 +270,31 @@ class Jobs:
             raise
         begun.ending = True
         await self._endings.end(job_id, failure)
+        begun.over = True
         begun.turn.leave()
 
     def _why_cut_off(self, begun: Begun, task: asyncio.Task[Any]) -> JobFailed:
         """Raises again what is no failure of the job."""
-        if begun.cancelled and not self._stopping:
+        if begun.cut == "cancelled" and not self._stopping:
             task.uncancel()
             return JobFailed(CANCELLED, "cancelled while it ran")
-        if task.cancelling():
-            raise asyncio.CancelledError  # the server stops; the job is resumed at the next start
+        if begun.cut == "lost":
+            begun.over = True
+            raise asyncio.CancelledError
+        if task.cancelling() or self._stopping:
+            raise asyncio.CancelledError  # the process stops; the job goes on in another
         return JobFailed(INTERNAL, "it was cut off from within")
 
-    async def _run(self, job_id: str, begun: Begun) -> JobFailed | None:
+    async def _run(self, begun: Begun) -> JobFailed | None:
         """Why it failed, if it did."""
-        await begun.turn.take(alone=begun.resumed and job_id in self._suspects)
-        job = await self._count_attempt(job_id)
-        if job is None:
-            return None
-        begun.counted = True
+        job = begun.job
         kind = self._kinds.get(job.kind)
         if kind is None:
             return JobFailed(UNKNOWN, f"there are no jobs of kind {job.kind}")
-        if begun.resumed and job.attempts > MAX_ATTEMPTS:
+        if job.attempts > MAX_ATTEMPTS:
             return JobFailed(CRASHING, f"the server ended {MAX_ATTEMPTS} times while it ran")
-        structlog.contextvars.bind_contextvars(kind=job.kind, object=job.object_id)
         try:
-            await kind.run(self._context(job, begun))
+            await kind.run(self._context(begun))
         except JobFailed as failure:
             _log.warning("a job failed", code=failure.code, detail=failure.detail, exc_info=failure.__cause__)
             return failure
@@ -242,24 +305,55 @@ class Jobs:
             return JobFailed(INTERNAL, f"{type(error).__name__}: {error}")
         return None
 
-    def _context(self, job: Job, begun: Begun) -> JobContext:
+    def _context(self, begun: Begun) -> JobContext:
+        def report(fraction: float, message: str | None) -> None:
+            begun.progress.report(fraction, message, clock.monotonic())
+
+        job = begun.job
         return JobContext(
-            job.id, job.project_id, job.object_id, job.arguments, job.attempts, self._engine, begun.turn
+            job.id, job.project_id, job.object_id, job.arguments, job.attempts, self._engine, begun.turn, report
         )
 
-    async def _count_attempt(self, job_id: str) -> Job | None:
-        """None: it has ended, or is gone."""
+    # --- watching what runs
+
+    async def _watch(self) -> None:
+        """Writes how far jobs are, and cuts off those whose rows are not ours any more."""
+        while True:
+            await self._busy.wait()
+            await asyncio.sleep(WATCH_S)
+            try:
+                await self._write_progress()
+                await self._cut_off_lost()
+            except OperationalError as fault:
+                _log.warning("can't look after jobs now", reason=str(fault.orig))
+
+    async def _write_progress(self) -> None:
+        news = [begun for begun in self._begun.values() if begun.progress.unwritten]
+        if not news:
+            return
         async with self._database.write() as transaction:
-            job = await rows.get(transaction, job_id)
-            if job is None or job.finished_at is not None:
-                return None
-            await rows.begin(transaction, job)
-        return job
+            for begun in news:
+                progress = begun.progress
+                ends_at = clock.now() + progress.left if progress.left is not None else None
+                progress.unwritten = False
+                await rows.report(transaction, begun.job.id, progress.fraction, progress.message, ends_at)
+
+    async def _cut_off_lost(self) -> None:
+        looked_at = list(self._begun.values())
+        async with self._database.read() as transaction:
+            held = await rows.held(transaction, self.worker)
+        for begun in looked_at:
+            if begun.job.id not in held and begun.task and not (begun.ending or begun.cut or begun.task.done()):
+                _log.info("a job was taken away", job=begun.job.id)
+                begun.cut = "lost"
+                begun.task.cancel()
+
+    # --- ending
 
     async def _drain(self) -> None:
         """Cuts off what runs. That attempt doesn't count, for the job did nothing wrong."""
         self._stopping = True
-        counted = [job_id for job_id, begun in self._begun.items() if begun.counted]
+        claimed = {*self._begun, *self._returned}
         for begun in self._begun.values():
             if begun.task is not None:
                 begun.task.cancel()
@@ -272,7 +366,7 @@ class Jobs:
             _log.warning("a job does not stop", job=job_id)
         try:
             async with self._database.write() as transaction:
-                await rows.take_back(transaction, counted)
+                await rows.give_back(transaction, self.worker, tuple(claimed))
         except OperationalError as fault:
             _log.warning("the stop of jobs can't be written", reason=str(fault.orig))
 

@@ -1,8 +1,4 @@
-"""Whose turn it is: at most so many jobs run at once, and suspects run one by one.
-
-A suspect is a job that was running when the server last died. One of them may be the reason; were they resumed
-together, all would have used up their attempts when it has used up its own.
-"""
+"""Places: at most so many jobs of a lane run at once; who sleeps in the middle of a job gives its place up."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,43 +9,48 @@ class Turns:
 
     def __init__(self, limit: int, freed: Callable[[], None]) -> None:
         self._places = asyncio.Semaphore(limit)
-        self._suspects = asyncio.Lock()
+        self._limit = limit
+        self._wanted = 0  # held, or waited for
         self._freed = freed
 
     @property
-    def taken(self) -> bool:
-        """Whether all places are, or are waited for."""
-        return self._places.locked()
+    def free(self) -> int:
+        """Places that nobody holds or waits for."""
+        return max(0, self._limit - self._wanted)
 
     def turn(self) -> "Turn":
-        return Turn(self._places, self._suspects, self._freed)
+        return Turn(self)
+
+    async def take(self) -> None:
+        """Waits for a place, who came first first."""
+        self._wanted += 1
+        try:
+            await self._places.acquire()
+        except BaseException:
+            self._wanted -= 1
+            raise
+
+    def give_back(self, used: bool) -> None:
+        """`used`: else nobody is told, for nothing waited."""
+        self._wanted -= 1
+        self._places.release()
+        if used:
+            self._freed()
 
 
 class Turn:
     """The turn of one job."""
 
-    def __init__(self, places: asyncio.Semaphore, suspects: asyncio.Lock, freed: Callable[[], None]) -> None:
-        self._places = places
-        self._suspects = suspects
-        self._freed = freed
-        self._placed = False
-        self._alone = False
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.placed = False
 
-    async def take(self, alone: bool = False) -> None:
-        """Waits for a place, who came first first; `alone`: until no other suspect runs, too."""
-        if alone and not self._alone:
-            await self._suspects.acquire()
-            self._alone = True
-        if not self._placed:
-            await self._places.acquire()
-            self._placed = True
+    async def take(self) -> None:
+        if not self.placed:
+            await self._turns.take()
+            self.placed = True
 
-    def leave(self) -> None:
-        """Gives up what is held."""
-        if self._alone:
-            self._alone = False
-            self._suspects.release()
-        if self._placed:
-            self._placed = False
-            self._places.release()
-            self._freed()
+    def leave(self, used: bool = True) -> None:
+        if self.placed:
+            self.placed = False
+            self._turns.give_back(used)

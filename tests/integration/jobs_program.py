@@ -100,7 +100,7 @@ async def main(arguments: argparse.Namespace) -> None:
         await database.migrate()
         async with database.write() as transaction:
             await keys.default_project(transaction)
-        jobs = Jobs(database, concurrency=2)
+        jobs = Jobs(database, {"encode": 2})
         for kind in ("three", "pair", "poison", "slow", "endless"):
             jobs.register(kind, getattr(program, kind), program.on_failed)
         async with jobs.running():

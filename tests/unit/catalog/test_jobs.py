@@ -7,7 +7,7 @@ import pytest
 from server import clock
 from server.catalog import jobs
 from server.catalog.database import Database, Transaction
-from server.catalog.models import DEFAULT_PROJECT, Job
+from server.catalog.models import DEFAULT_PROJECT, Job, Project
 
 
 async def order(transaction: Transaction, object_id: str = "vi1", **arguments: object) -> Job:
@@ -23,61 +23,127 @@ async def test_the_depth_of_jobs_counts_what_is_not_finished(database: Database)
         assert await jobs.depth(transaction) == (1, second.created_at)
 
 
-async def test_the_oldest_that_waits_comes_first(database: Database) -> None:
-    async with database.write() as transaction:
-        made = [await order(transaction) for _ in range(4)]
-        for age, job in enumerate(made):
-            job.created_at = clock.now() - timedelta(hours=age)
-        await jobs.finish(transaction, made[3])
-        await transaction.flush()
+async def claimed(transaction: Transaction, worker: str = "wo1", lane: str = "encode") -> list[str]:
+    """What the lane's jobs are about, in the order that they are claimed."""
+    found = []
+    while job := await jobs.claim(transaction, worker, lane, suspects=True):
+        found.append(job.object_id)
+    return found
 
-        assert await jobs.oldest_waiting(transaction, []) == made[2].id
-        assert await jobs.oldest_waiting(transaction, [made[2].id]) == made[1].id
-        assert await jobs.oldest_waiting(transaction, [job.id for job in made]) is None
+
+async def test_jobs_are_claimed_by_priority_and_age(database: Database) -> None:
+    async with database.write() as transaction:
+        for name, priority in (("bulk", 3), ("first", 1), ("now", 0), ("second", 1)):
+            await jobs.add(transaction, DEFAULT_PROJECT, "vod", name, priority=priority)
+        await jobs.add(transaction, DEFAULT_PROJECT, "vod", "elsewhere", lane="io")
+        ended = await order(transaction, "ended")
+        await jobs.finish(transaction, ended)
+
+        assert await claimed(transaction) == ["now", "first", "second", "bulk"]
+        assert await claimed(transaction, lane="io") == ["elsewhere"]
+        assert await jobs.held(transaction, "wo1") == {job.id for job in await jobs.of_project(
+            transaction, DEFAULT_PROJECT) if job.object_id != "ended"}  # fmt: skip
+
+
+async def test_projects_take_turns_within_a_priority(database: Database) -> None:
+    async with database.write() as transaction:
+        transaction.add_all([Project(id=name, name=name) for name in ("prA", "prB", "prC")])
+        await transaction.flush()
+        for number in range(1, 6):
+            await jobs.add(transaction, "prA", "vod", f"a{number}")
+        for number in range(1, 4):
+            await jobs.add(transaction, "prB", "vod", f"b{number}")
+        begun = [(await next_of(transaction)).object_id for _ in range(3)]
+        await jobs.add(transaction, "prC", "vod", "c1")
+        await jobs.add(transaction, "prA", "vod", "a0", priority=0)
+
+        assert begun == ["a1", "b1", "a2"]
+        assert await claimed(transaction) == ["a0", "b2", "c1", "a3", "b3", "a4", "a5"]
+
+
+async def next_of(transaction: Transaction) -> Job:
+    job = await jobs.claim(transaction, "wo1", "encode", suspects=True)
+    assert job is not None
+    return job
+
+
+async def test_a_suspect_waits_until_suspects_are_taken(database: Database) -> None:
+    async with database.write() as transaction:
+        await order(transaction, "suspect")
+        await next_of(transaction)
+        await jobs.free(transaction, "wo1")
+        await order(transaction, "other")
+
+        other = await jobs.claim(transaction, "wo2", "encode", suspects=False)
+        suspect = await jobs.claim(transaction, "wo2", "encode", suspects=True)
+
+    assert other is not None
+    assert suspect is not None
+    assert [(job.object_id, job.attempts) for job in (other, suspect)] == [("other", 1), ("suspect", 2)]
 
 
 async def test_the_life_of_a_job(database: Database) -> None:
     async with database.write() as transaction:
         job = await order(transaction)
         states = [jobs.state(job)]
-        await jobs.begin(transaction, job)
+        await next_of(transaction)
         states.append(jobs.state(job))
         await jobs.finish(transaction, job, "unsupported: no video in it")
         states.append(jobs.state(job))
         await jobs.reopen(transaction, job)
         states.append(jobs.state(job))
-        await jobs.begin(transaction, job)
+        await next_of(transaction)
         await jobs.finish(transaction, job)
         states.append(jobs.state(job))
 
     assert states == ["waiting", "running", "failed", "waiting", "done"]
-    assert job.attempts == 1
+    assert (job.attempts, job.progress) == (1, 1.0)
 
 
-async def test_beginning_again_counts_and_keeps_the_first_time(database: Database) -> None:
+async def test_claiming_again_counts_and_keeps_the_first_time(database: Database) -> None:
     async with database.write() as transaction:
         job = await order(transaction)
-        await jobs.begin(transaction, job)
+        await next_of(transaction)
         began = job.started_at
-        await jobs.begin(transaction, job)
+        await jobs.free(transaction, "wo1")
+        await transaction.refresh(job)
+        await next_of(transaction)
 
     assert job.attempts == 2
     assert job.started_at == began
 
 
-async def test_an_attempt_is_taken_back_from_what_runs_alone(database: Database) -> None:
+async def test_what_is_given_back_waits_in_its_old_place_as_if_it_had_not_been_claimed(database: Database) -> None:
     async with database.write() as transaction:
-        running, waiting, ended, other = [await order(transaction, name) for name in ("run", "wait", "end", "other")]
-        for job in (running, ended, other):
-            await jobs.begin(transaction, job)
+        given, ended, others, kept = [await order(transaction, name) for name in ("given", "ended", "others", "kept")]
+        for worker in ("wo1", "wo1", "wo2", "wo1"):
+            await jobs.claim(transaction, worker, "encode", suspects=False)
         await jobs.finish(transaction, ended)
     async with database.write() as transaction:
-        await jobs.take_back(transaction, [running.id, waiting.id, ended.id])
+        await jobs.give_back(transaction, "wo1", [given.id, ended.id, others.id])
 
-    async with database.read() as transaction:
-        found = {job.object_id: job.attempts for job in await jobs.of_project(transaction, DEFAULT_PROJECT)}
-        assert found == {"run": 0, "wait": 0, "end": 1, "other": 1}
-        assert await jobs.suspects(transaction) == {other.id}
+    async with database.write() as transaction:
+        listed = await jobs.of_project(transaction, DEFAULT_PROJECT)
+        found = {job.object_id: (job.worker, job.attempts) for job in listed}
+        assert found == {"given": (None, 0), "ended": ("wo1", 1), "others": ("wo2", 1), "kept": ("wo1", 1)}
+        assert await jobs.held(transaction, "wo1") == {kept.id}
+        assert await jobs.workers(transaction) == {"wo1", "wo2"}
+        assert (await next_of(transaction)).object_id == "given"
+
+
+async def test_progress_is_kept_until_the_end(database: Database) -> None:
+    ends_at = clock.now() + timedelta(minutes=5)
+    async with database.write() as transaction:
+        job = await order(transaction)
+        await jobs.report(transaction, job.id, 0.25, "rendition 2 of 4", ends_at)
+        await transaction.refresh(job)
+        assert (job.progress, job.message, job.ends_at) == (0.25, "rendition 2 of 4", ends_at)
+        await jobs.finish(transaction, job, "unsupported: no video in it")
+        await transaction.flush()
+        await jobs.report(transaction, job.id, 0.5, None, ends_at)
+        await transaction.refresh(job)
+
+    assert (job.progress, job.ends_at) == (0.25, None)
 
 
 @pytest.mark.parametrize(("object_id", "found"), [(None, ["vi2", "vi1"]), ("vi1", ["vi1"]), ("vi3", [])])

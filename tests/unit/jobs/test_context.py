@@ -25,7 +25,7 @@ class Forgetful:
 
     async def sleep(self, seconds: float) -> None:
         assert self.places is not None
-        assert not self.places.taken, "a sleeper holds no place"
+        assert self.places.free, "a sleeper holds no place"
         self.slept.append(seconds)
 
 
@@ -104,7 +104,7 @@ async def test_a_sleeper_gives_its_place_up_and_takes_one_again(job: JobContext,
 
     assert engine.slept == [5]
     assert engine.places is not None
-    assert engine.places.taken
+    assert not engine.places.free
 
 
 def test_what_an_error_says_has_a_limit() -> None:

@@ -15,6 +15,7 @@ from server.jobs.endings import Endings, Kind
 from server.jobs.errors import JobFailed
 
 FAILURE = JobFailed("unsupported", "no video in it")
+WORKER = "wo1"
 
 
 async def run(job: JobContext) -> None:
@@ -37,7 +38,10 @@ class Told:
 @pytest.fixture
 async def job(database: Database) -> Job:
     async with database.write() as transaction:
-        return await rows.add(transaction, DEFAULT_PROJECT, "work", "vi1")
+        await rows.add(transaction, DEFAULT_PROJECT, "work", "vi1")
+        job = await rows.claim(transaction, WORKER, "encode", suspects=False)
+    assert job is not None
+    return job
 
 
 async def state(database: Database, job: Job) -> tuple[str, str | None]:
@@ -48,7 +52,7 @@ async def state(database: Database, job: Job) -> tuple[str, str | None]:
 
 
 def endings(database: Database, told: Told) -> Endings:
-    return Endings(database, {"work": Kind(run, told.on_failed)})
+    return Endings(database, WORKER, {"work": Kind(run, told.on_failed)})
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, database: Database, times: int) -> list[str]:
@@ -125,3 +129,16 @@ async def test_a_job_that_is_gone_needs_no_end(database: Database) -> None:
 
     await ending.end("jo-gone", None)
     assert not await ending.fail("jo-gone", FAILURE)
+
+
+async def test_what_another_took_over_ends_there(database: Database, job: Job) -> None:
+    told = Told()
+    ending = Endings(database, "wo2", {"work": Kind(run, told.on_failed)})
+
+    await ending.end(job.id, None)
+    await ending.end(job.id, FAILURE)
+    assert await state(database, job) == ("running", None)
+    assert told.failures == []
+
+    assert await ending.fail(job.id, FAILURE)  # who cancels need not be at it
+    assert (await state(database, job))[0] == "failed"

@@ -12,7 +12,6 @@ import pytest
 from dbos import DBOS, SetWorkflowID, error
 
 from server.catalog.database import Database
-from server.jobs import engine as module
 from server.jobs.engine import Engine
 from server.jobs.errors import JobFailed, StepsChanged
 
@@ -20,13 +19,13 @@ Body = Callable[[Engine, str], Awaitable[None]]
 
 
 @asynccontextmanager
-async def launched(database: Database, body: Body) -> AsyncIterator[Engine]:
+async def launched(database: Database, body: Body, worker: str = "wo1") -> AsyncIterator[Engine]:
     engine: Engine
 
     async def work(job_id: str) -> None:
         await body(engine, job_id)
 
-    engine = Engine(database.engine.url, work)
+    engine = Engine(database.engine.url, worker, work)
     async with engine.launched():
         yield engine
         for task in [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
@@ -54,53 +53,59 @@ def pollers() -> list[str]:
     return [thread.name for thread in threading.enumerate() if any(name in thread.name for name in names)]
 
 
-async def test_no_thread_polls_when_nothing_was_left(database: Database) -> None:
+async def test_no_thread_polls(database: Database) -> None:
     async def body(engine: Engine, job_id: str) -> None:
         pass
 
     async with launched(database, body) as engine:
-        assert engine.settled.is_set()
         await until(lambda: not pollers())
         await engine.start("jo1")
 
 
-async def test_what_was_left_is_resumed_at_once_and_then_no_thread_polls(database: Database) -> None:
+async def test_what_was_left_goes_on_when_it_is_started_and_not_before(database: Database) -> None:
     began: list[str] = []
 
     async def body(engine: Engine, job_id: str) -> None:
         began.append(job_id)
         await asyncio.sleep(3600)
 
-    async with launched(database, body) as engine:
+    async with launched(database, body, "wo1") as engine:
         await engine.start("jo1")
         await until(lambda: began == ["jo1"])
-
-    loop = asyncio.get_running_loop()
-    at = loop.time()
-    async with launched(database, body) as engine:
-        assert engine.recovering == {"jo1"}
-        assert pollers()
+    async with launched(database, body, "wo2") as engine:
+        await asyncio.sleep(0.3)
+        assert began == ["jo1"]
+        await engine.start("jo1")
         await until(lambda: began == ["jo1", "jo1"])
-        assert loop.time() - at < 0.9  # dbos left to itself waits a second
-        assert engine.settled.is_set()
-        await until(lambda: not pollers())
 
 
-async def test_a_job_that_was_left_and_ended_meanwhile_is_not_waited_for(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "RESUME_S", 3600)
-    monkeypatch.setattr(module, "SETTLE_S", 0.05)
+async def test_who_ran_it_before_can_record_nothing_more(database: Database, tmp_path: Path) -> None:
+    """A verdict that a process is dead may be wrong: it costs work done twice, and mixes nothing up."""
+    gates = [asyncio.Event(), asyncio.Event()]
+    ran: list[int] = []
 
     async def body(engine: Engine, job_id: str) -> None:
-        await asyncio.sleep(3600)
+        number = len(ran)
+        ran.append(number)
+
+        async def step() -> int:
+            await gates[number].wait()
+            return number
+
+        ran.append(await engine.step("one", step) + 10)
 
     async with launched(database, body) as engine:
         await engine.start("jo1")
-    async with launched(database, body) as engine:
-        assert not engine.settled.is_set()
-        await DBOS.cancel_workflow_async("jo1")
-        await until(engine.settled.is_set)
+        await until(lambda: ran == [0])
+        await engine.start("jo1")
+        await until(lambda: ran == [0, 1])
+        gates[0].set()
+        await asyncio.sleep(0.2)
+        assert rows(tmp_path, "select output from operation_outputs") == []
+        gates[1].set()
+        await until(lambda: 11 in ran)
+
+    assert ran == [0, 1, 11]
 
 
 async def test_an_id_begins_one_workflow(database: Database) -> None:
@@ -157,8 +162,7 @@ async def test_a_finished_step_answers_the_same_after_a_crash(
 
     for times in (1, 2):
         async with launched(database, body) as engine:
-            if times == 1:
-                await engine.start("jo1")
+            await engine.start("jo1")
             await until(lambda times=times: len(seen) == times)
 
     assert seen == [kept, kept]
@@ -182,8 +186,7 @@ async def test_a_failed_step_fails_the_same_after_a_crash(database: Database) ->
 
     for times in (1, 2):
         async with launched(database, body) as engine:
-            if times == 1:
-                await engine.start("jo1")
+            await engine.start("jo1")
             await until(lambda times=times: len(seen) == times)
 
     assert seen == [("unsupported", "no video in it")] * 2
@@ -207,8 +210,7 @@ async def test_a_step_under_another_name_is_told(database: Database) -> None:
 
     for times in (1, 2):
         async with launched(database, body) as engine:
-            if times == 1:
-                await engine.start("jo1")
+            await engine.start("jo1")
             await until(lambda times=times: len(seen) == times)
 
     assert seen == ["ran", "changed"]
@@ -229,6 +231,7 @@ async def test_a_sleep_goes_on_where_a_crash_cut_it_off(database: Database) -> N
         await until(lambda: len(began) == 1)
         await asyncio.sleep(0.3)
     async with launched(database, body) as engine:
+        await engine.start("jo1")
         await until(lambda: len(woke) == 1)
 
     assert len(began) == 2

@@ -14,8 +14,10 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Job
 from server.jobs import jobs as module
 from server.jobs.context import JobContext
+from server.jobs.endings import Endings
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed
 from server.jobs.jobs import Jobs
+from server.jobs.priorities import Priority
 
 START_S = 0.05
 
@@ -54,7 +56,7 @@ def work() -> Work:
 
 @asynccontextmanager
 async def running(database: Database, *kinds: tuple[str, Any, Any], concurrency: int = 2) -> AsyncIterator[Jobs]:
-    jobs = Jobs(database, concurrency)
+    jobs = Jobs(database, {"encode": concurrency})
     for kind, run, on_failed in kinds:
         jobs.register(kind, run, on_failed)
     async with jobs.running():
@@ -200,6 +202,81 @@ async def test_a_sleeper_lets_others_run(database: Database, work: Work) -> None
     assert woken == [["vi2"]]
 
 
+async def test_what_is_short_waits_behind_no_encoding(database: Database, work: Work) -> None:
+    work.gate.clear()
+    jobs = Jobs(database, {"encode": 1, "short": 1})
+    jobs.register("work", work.run)
+    jobs.register("probe", work.run, None, "short", Priority.SHORT)
+    jobs.register("fetch", work.run, None, "io")
+    async with jobs.running():
+        for number in range(3):
+            await order(database, jobs, f"encode{number}")
+        await order(database, jobs, "fetch0", "fetch")
+        await order(database, jobs, "probe0", "probe")
+        await until(lambda: len(work.began) == 2)
+        assert {*work.began} == {"encode0", "probe0"}
+        work.gate.set()
+        await until(lambda: len(work.ended) == 4 and not jobs.active)
+
+    assert "fetch0" not in work.began  # this process has no places for such
+
+
+async def test_a_priority_given_goes_before_the_kinds_own(database: Database, work: Work) -> None:
+    work.gate.clear()
+    async with running(database, ("work", work.run, None), concurrency=1) as jobs:
+        await order(database, jobs, "runs")
+        await until(lambda: bool(work.began))
+        for priority in (Priority.BULK, None, Priority.INTERACTIVE):
+            async with database.write() as transaction:
+                await jobs.enqueue(transaction, DEFAULT_PROJECT, "work", str(priority), priority=priority)
+        work.gate.set()
+        await until(lambda: len(work.ended) == 4)
+
+    assert work.began == ["runs", str(Priority.INTERACTIVE), "None", str(Priority.BULK)]
+
+
+async def test_a_job_orders_others(database: Database, work: Work) -> None:
+    jobs: Jobs
+
+    async def parent(job: JobContext) -> None:
+        async def plan() -> None:
+            async with database.write() as transaction:
+                for number in range(3):
+                    await jobs.enqueue(transaction, job.project_id, "work", f"{job.object_id}.{number}")
+
+        await job.step("plan", plan)
+
+    async with running(database, ("parent", parent, None), ("work", work.run, None), concurrency=1) as jobs:
+        await order(database, jobs, "vi1", "parent")
+        await until(lambda: len(work.ended) == 3)
+
+    assert work.began == ["vi1.0", "vi1.1", "vi1.2"]
+
+
+# --- progress
+
+
+async def test_progress_is_in_the_row_while_the_job_runs(
+    database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.02)
+
+    async def run(job: JobContext) -> None:
+        for part in range(50):
+            job.progress(part / 100, f"part {part}")
+        await work.run(job)
+
+    work.gate.clear()
+    async with running(database, ("work", run, None)) as jobs:
+        job_id = await order(database, jobs)
+        async with asyncio.timeout(15):
+            while not (job := await row(database, job_id)).progress:
+                await asyncio.sleep(0.01)
+        assert (job.progress, job.message) == (0.49, "part 49")
+        work.gate.set()
+        assert (await ended(database, jobs, job_id)).progress == 1
+
+
 # --- ends
 
 
@@ -312,6 +389,55 @@ async def test_cancelling_what_is_not_there_is_no_error(jobs: Jobs) -> None:
     assert not await jobs.cancel("jo-unknown")
 
 
+async def test_all_jobs_about_an_object_are_cancelled(database: Database, work: Work) -> None:
+    work.gate.clear()
+    async with running(database, ("work", work.run, work.on_failed), concurrency=1) as jobs:
+        for name in ("deleted", "deleted", "deleted", "other"):
+            await order(database, jobs, name)
+        await until(lambda: work.now == 1)
+
+        assert await jobs.cancel_of("deleted") == 3
+        assert await jobs.cancel_of("deleted") == 0
+        work.gate.set()
+        await until(lambda: work.ended == ["other"])
+
+    assert work.began == ["deleted", "other"]
+    assert work.failed == [("deleted", CANCELLED)] * 3
+
+
+async def test_a_job_that_was_cancelled_elsewhere_is_cut_off(
+    database: Database, jobs: Jobs, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.02)
+    work.gate.clear()
+    job_id = await order(database, jobs)
+    await until(lambda: work.now == 1)
+
+    await Endings(database, "wo-other", {}).fail(job_id, JobFailed(CANCELLED, "by another process"))
+    await until(lambda: not jobs.active)
+
+    assert (work.now, work.ended, work.failed) == (0, [], [])
+    assert str((await row(database, job_id)).error) == f"{CANCELLED}: by another process"
+
+
+async def test_a_job_that_was_taken_over_is_cut_off_and_left_to_the_other(
+    database: Database, jobs: Jobs, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCH_S", 0.02)
+    work.gate.clear()
+    job_id = await order(database, jobs)
+    await until(lambda: work.now == 1)
+    async with database.write() as transaction:
+        (job,) = await rows.of_project(transaction, DEFAULT_PROJECT)
+        job.worker = "wo-other"
+
+    await until(lambda: not jobs.active)
+    job = await row(database, job_id)
+
+    assert (job.worker, job.attempts, rows.state(job)) == ("wo-other", 1, "running")
+    assert (work.now, work.failed) == (0, [])
+
+
 async def test_a_failed_job_is_redriven_from_its_first_step(database: Database, work: Work) -> None:
     good = False
 
@@ -366,7 +492,7 @@ async def test_a_drain_cuts_a_step_off_and_the_next_start_repeats_only_that(data
         drained = loop.time()
     assert loop.time() - drained < 5
     job = await row(database, job_id)
-    assert (rows.state(job), job.attempts) == ("running", 0)
+    assert (rows.state(job), job.attempts) == ("waiting", 0)
 
     held.set()
     async with running(database, ("work", run, None)) as jobs:
@@ -443,7 +569,7 @@ async def test_a_job_in_which_the_server_died_too_often_fails(database: Database
     async with database.write() as transaction:  # as if it had been crashes
         job = await rows.get(transaction, job_id)
         assert job is not None
-        job.attempts = module.MAX_ATTEMPTS
+        job.attempts, job.worker = module.MAX_ATTEMPTS, "wo-dead"
 
     async with running(database, ("work", work.run, work.on_failed)) as jobs:
         await ended(database, jobs, job_id)

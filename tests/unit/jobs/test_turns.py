@@ -1,4 +1,4 @@
-"""Places for so many at once, first come first served, and suspects one by one."""
+"""Places for so many at once, first come first served."""
 
 import asyncio
 
@@ -20,12 +20,12 @@ async def test_all_places_are_taken_and_become_free() -> None:
     first, second = places.turn(), places.turn()
 
     await first.take()
-    assert not places.taken
+    assert places.free == 1
     await second.take()
-    assert places.taken
+    assert places.free == 0
 
     first.leave()
-    assert not places.taken
+    assert places.free == 1
     assert freed == ["freed"]
 
 
@@ -59,7 +59,7 @@ async def test_a_place_that_is_waited_for_is_taken() -> None:
 
     holder.leave()
 
-    assert places.taken
+    assert places.free == 0
     await waiting
 
 
@@ -67,34 +67,30 @@ async def test_taking_and_leaving_twice_is_once() -> None:
     places, freed = turns(1)
     turn = places.turn()
 
-    await turn.take(alone=True)
-    await turn.take(alone=True)
+    await turn.take()
+    await turn.take()
     turn.leave()
     turn.leave()
 
     assert freed == ["freed"]
-    await places.turn().take(alone=True)
+    await places.turn().take()
 
 
-async def test_suspects_run_one_by_one_and_beside_others() -> None:
-    places, _ = turns(3)
-    suspect, other, second = places.turn(), places.turn(), places.turn()
-    await suspect.take(alone=True)
-    await other.take()
-    waiting = asyncio.create_task(second.take(alone=True))
-    await settle()
-    assert not waiting.done()
+async def test_a_place_that_nothing_waited_for_is_given_back_in_silence() -> None:
+    places, freed = turns(1)
+    turn = places.turn()
+    await turn.take()
 
-    suspect.leave()
+    turn.leave(used=False)
 
-    await waiting
+    assert (places.free, freed) == (1, [])
 
 
 async def test_who_gives_up_waiting_holds_nothing() -> None:
     places, _ = turns(1)
     holder, waiter = places.turn(), places.turn()
-    await holder.take(alone=True)
-    waiting = asyncio.create_task(waiter.take(alone=True))
+    await holder.take()
+    waiting = asyncio.create_task(waiter.take())
     await settle()
     waiting.cancel()
     await asyncio.wait([waiting])
@@ -102,4 +98,4 @@ async def test_who_gives_up_waiting_holds_nothing() -> None:
 
     holder.leave()
 
-    await places.turn().take(alone=True)
+    await places.turn().take()

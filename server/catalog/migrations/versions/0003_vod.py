@@ -1,8 +1,10 @@
-"""Videos on demand: renditions, captions and chapters, fetched files, deletion with a way back
+"""Videos on demand: renditions, texts, fetched files, deletion with a way back; jobs with priorities and workers
 
 Revision: 0003
 Follows: 0002
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -74,9 +76,32 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("deletes_at", types.Utc(), nullable=True))
         batch_op.create_index(batch_op.f("ix_videos_discarded_at"), ["discarded_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_videos_deletes_at"), ["deletes_at"], unique=False)
+    _grow_jobs()
+
+
+def _grow_jobs() -> None:
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("lane", sa.String(length=16), nullable=False, server_default="encode"))
+        batch_op.add_column(sa.Column("priority", sa.Integer(), nullable=False, server_default="2"))
+        batch_op.add_column(sa.Column("turn", sa.Integer(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("worker", sa.String(length=40), nullable=True))
+        batch_op.add_column(sa.Column("progress", sa.Float(), nullable=False, server_default="0"))
+        batch_op.add_column(sa.Column("message", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("ends_at", types.Utc(), nullable=True))
+    # what a server of the version before was at: it waits, and goes on with what its steps remember
+    waits = sa.text("finished_at IS NULL AND worker IS NULL")
+    partial: dict[str, Any] = {"sqlite_where": waits, "postgresql_where": waits}
+    op.create_index("ix_jobs_waiting", "jobs", ["lane", "priority", "turn", "created_at"], **partial)
+    op.create_index("ix_jobs_turn", "jobs", ["project_id", "lane", "priority", "turn"], **partial)
+    op.create_index("ix_jobs_worker", "jobs", ["worker"])
 
 
 def downgrade() -> None:
+    for index in ("ix_jobs_worker", "ix_jobs_turn", "ix_jobs_waiting"):
+        op.drop_index(index, "jobs")
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        for column in ("ends_at", "message", "progress", "worker", "turn", "priority", "lane"):
+            batch_op.drop_column(column)
     with op.batch_alter_table("videos", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_videos_deletes_at"))
         batch_op.drop_index(batch_op.f("ix_videos_discarded_at"))
