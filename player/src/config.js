@@ -10,6 +10,7 @@
  * @property {string} title
  * @property {string} manifest   path of the multivariant playlist, token included
  * @property {string | null} poster
+ * @property {string | null} storyboard   path of a video's small pictures, as WebVTT
  * @property {number | null} targetLatency   seconds behind the live edge; null: the playlist's hold-back
  */
 
@@ -56,6 +57,7 @@ export function readConfig(text) {
       title: string(value.title) ?? '',
       manifest: value.manifest,
       poster: string(value.poster),
+      storyboard: string(value.storyboard),
       targetLatency: positive(value.targetLatency),
     },
   };

@@ -12,6 +12,7 @@ import { watchPointer } from './ui/live_preview.js';
 import { describeMedia } from './ui/media.js';
 import { forwardKeys, interceptRequests } from './ui/requests.js';
 import { keepMenuOpen } from './ui/steady_menu.js';
+import { offerStoryboard } from './ui/storyboard.js';
 import { View } from './ui/view.js';
 
 /** The live badge changes this often: a number that flickers can't be read. */
@@ -39,6 +40,7 @@ function openPlayer(asset, options, view) {
   );
   renditions.onchoose = (index) => player.choose(index);
   view.open(asset, options);
+  offerStoryboard(video, view.seekBar, asset.storyboard);
   connect(video, view, player);
   exposeState(window, video, player);
   void player.run();

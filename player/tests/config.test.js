@@ -4,7 +4,7 @@ import { readConfig, readOptions, readProblem, readTime } from '../src/config.js
 
 const ASSET = {
   id: 'vi1', kind: 'vod', title: 'A title', manifest: '/vod/vi1/hls/manifest.m3u8',
-  poster: '/vod/vi1/thumbnail.jpg', targetLatency: null,
+  poster: '/vod/vi1/thumbnail.jpg', storyboard: '/vod/vi1/storyboard.vtt', targetLatency: null,
 };
 
 test('a whole configuration is read as it is', () => {
@@ -18,7 +18,7 @@ test('fields of the wrong type fall back, and do not break the page', () => {
 
   assert.deepEqual(readConfig(JSON.stringify(odd)), {
     asset: {
-      id: '', kind: 'live', title: '', manifest: '/m', poster: null, targetLatency: null,
+      id: '', kind: 'live', title: '', manifest: '/m', poster: null, storyboard: null, targetLatency: null,
     },
   });
 });

@@ -84,6 +84,7 @@ def _playing(watch: Watch) -> dict[str, Any]:
         "title": asset.title,
         "manifest": manifest,
         "poster": f"{base}/thumbnail.jpg" if asset.live or asset.playable else None,
+        "storyboard": f"{base}/storyboard.vtt?v={asset.revision}" if asset.playable and not asset.live else None,
         "live": asset.live,
         "latencyMode": asset.latency_mode,
         "targetLatency": TARGET_LATENCY_S.get(asset.latency_mode or ""),

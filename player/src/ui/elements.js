@@ -9,6 +9,7 @@ import 'media-chrome/media-mute-button';
 import 'media-chrome/media-pip-button';
 import 'media-chrome/media-play-button';
 import 'media-chrome/media-poster-image';
+import 'media-chrome/media-preview-thumbnail';
 import 'media-chrome/media-preview-time-display';
 import 'media-chrome/media-time-display';
 import 'media-chrome/media-time-range';

@@ -3,7 +3,7 @@ import { beforeEach, describe, test } from 'node:test';
 import { Player } from '../../src/state/player.js';
 
 const ASSET = Object.freeze({
-  id: 'x', kind: /** @type {const} */ ('live'), title: '', manifest: '/m', poster: null,
+  id: 'x', kind: /** @type {const} */ ('live'), title: '', manifest: '/m', poster: null, storyboard: null,
   targetLatency: null,
 });
 const OPTIONS = Object.freeze({
