@@ -29,7 +29,7 @@ from server.media.guard import EXIT_LIMIT
 
 # An event is a few hundred bytes, a probe of sixty streams some tens of thousands.
 MAX_LINE_BYTES = 256 * 1024
-MAX_LINES = 10_000
+MAX_LINES = 10_000  # unless the caller expects more
 # The end of standard error that is kept for the log.
 MAX_STDERR_BYTES = 8 * 1024
 READ_BYTES = 64 * 1024
@@ -104,6 +104,7 @@ class Children:
         limits: Limits | None = None,
         timeout_s: float = 60.0,
         on_line: OnLine | None = None,
+        max_lines: int = MAX_LINES,
     ) -> Result:
         """Run `python -m module` with JSON `arguments`; it inherits `fds` under the same numbers.
 
@@ -116,7 +117,7 @@ class Children:
         finally:
             self.waiting -= 1
         try:
-            return await self._run(_Child(module, arguments, fds, limits or Limits(), timeout_s), on_line)
+            return await self._run(_Child(module, arguments, fds, limits or Limits(), timeout_s, max_lines), on_line)
         finally:
             self._free.release()
 
@@ -145,6 +146,7 @@ class _Child:
     fds: Sequence[int]
     limits: Limits
     timeout_s: float
+    max_lines: int = MAX_LINES
     on_line: Callable[[dict[str, Any]], object] = lambda event: None
     lines: int = 0
     done: bool = False
@@ -235,7 +237,7 @@ class _Child:
             event = json.loads(line)
         except ValueError:
             event = None
-        if not isinstance(event, dict) or self.done or self.lines > MAX_LINES or len(line) > MAX_LINE_BYTES:
+        if not isinstance(event, dict) or self.done or self.lines > self.max_lines or len(line) > MAX_LINE_BYTES:
             self.failure = self.failure or ("protocol", f"line {self.lines} is not an event: {line[:80]!r}")
         elif event == {"event": "done"}:
             self.done = True

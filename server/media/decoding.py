@@ -35,10 +35,11 @@ class DecoderError(ValueError):
 class Decoder:
     """Pictures of one configuration, in the order they are shown. Raises DecoderError."""
 
-    def __init__(self, sample_entry: bytes, timescale: int) -> None:
+    def __init__(self, sample_entry: bytes, timescale: int, in_frames: bool = False) -> None:
+        """`in_frames`: several pictures are decoded at once, and come out later."""
         self.damaged = 0  # coded pictures that could not be decoded
         self._time_base = Fraction(1, timescale)
-        self._context = _context(sample_entry)
+        self._context = _context(sample_entry, in_frames)
 
     def decode(self, pts: int, dts: int, data: bytes | memoryview) -> list[VideoFrame]:
         """What comes out when this goes in; a damaged picture is left out."""
@@ -68,7 +69,7 @@ class Decoder:
             return []
 
 
-def _context(sample_entry: bytes) -> VideoCodecContext:
+def _context(sample_entry: bytes, in_frames: bool) -> VideoCodecContext:
     kind = sample_entry[4:8]
     if kind not in DECODERS:
         raise DecoderError(f"no decoder for {kind.decode(errors='replace')}")
@@ -83,5 +84,5 @@ def _context(sample_entry: bytes) -> VideoCodecContext:
     except (UnknownCodecError, BoxError) as error:
         raise DecoderError(str(error)) from error
     assert isinstance(context, VideoCodecContext)
-    context.thread_type = "SLICE"  # threads over frames would hold several pictures back
+    context.thread_type = "AUTO" if in_frames else "SLICE"  # threads over frames hold several pictures back
     return context

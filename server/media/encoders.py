@@ -2,9 +2,9 @@
 
 Runs in children only: it imports av.
 
-Every encoder is asked for the same: key frames where a picture is marked as one and nowhere else, no B-frames, bits a
-second under a ceiling, and one picture held back at most. (Looking ten pictures ahead made libx264 no better at the
-same bits, by SSIM, and a third of a second later.)
+Every encoder is asked for the same: key frames where a picture is marked as one and nowhere else, and bits a second
+under a ceiling; live, no B-frames and one picture held back at most. (Looking ten pictures ahead made libx264 no better
+at the same bits, by SSIM, and a third of a second later.)
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +44,7 @@ USUAL_RATE = 30
 X264 = "annexb=0:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite"
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     SOFTWARE: {
-        "preset": "veryfast", "crf": QUALITY, "forced-idr": "1", "sc_threshold": "0", "bf": "0",
+        "forced-idr": "1", "sc_threshold": "0",
     },
     "h264_nvenc": {
         "preset": "p4", "tune": "ll", "rc": "vbr", "cq": HARD_QUALITY, "forced-idr": "1", "no-scenecut": "1",
@@ -91,6 +91,10 @@ class Settings:
 
     timescale: int = VIDEO_TIMESCALE
     lookahead: int = 0  # pictures that libx264 may hold back, for work that nobody waits for
+    preset: str = "veryfast"  # of libx264
+    quality: str = QUALITY  # of libx264
+    b_frames: int = 0
+    threads: int = 0  # as many as the pictures ask for
 
 
 class Encoder:
@@ -167,7 +171,7 @@ def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -
     context.color_range, context.color_primaries = look.range, look.primaries
     context.color_trc, context.colorspace = look.transfer, look.matrix
     context.flags |= Flags.global_header
-    context.max_b_frames = 0
+    context.max_b_frames = settings.b_frames
     context.bit_rate = bitrate
     context.options = {
         "maxrate": str(bitrate),
@@ -177,9 +181,10 @@ def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -
     }
     if name == SOFTWARE:
         context.bit_rate = 0  # by quality, under the ceiling
-        context.options |= {"level": _level(rung)}
+        context.options |= {"level": _level(rung), "preset": settings.preset, "crf": settings.quality}
+        context.options |= {"bf": str(settings.b_frames)}
         context.options |= {"x264-params": X264.format(settings.lookahead, int(settings.lookahead > 0))}
-        context.thread_count = _threads(rung)
+        context.thread_count = settings.threads or _threads(rung)
     context.open()
     return context
 

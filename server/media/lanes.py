@@ -27,7 +27,7 @@ class Lane:
         self,
         rung: Rung,
         encoder: str,
-        timescale: int,
+        settings: Settings,
         start: int,
         on_open: OnOpen,
         on_coded: OnCoded,
@@ -38,7 +38,7 @@ class Lane:
         self.done = start  # presentation time of the last picture that came out
         self.active = True
         self._name = encoder
-        self._settings = Settings(timescale)
+        self._settings = settings
         self._on_open, self._on_coded, self._on_failure = on_open, on_coded, on_failure
         self._pictures: queue.Queue[tuple[VideoFrame, bool, int] | None] = queue.Queue(DEPTH)
         self._encoder: Encoder | None = None

@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame
 from server import clock
 from server.media import guard, measure
 from server.media.decoding import Decoder, DecoderError
-from server.media.encoders import Coded, pixel_format
+from server.media.encoders import Coded, Settings, pixel_format
 from server.media.inbox import Inbox
 from server.media.ladder import Rung, Source, Wish, least_valuable, limit, rungs
 from server.media.lanes import Lane
@@ -141,7 +141,7 @@ class Generation:
             self._given_up.add(rung.name)
             self._link.send(Dropped(rung.name, reason))
 
-        return Lane(rung, self._encoder, self.timescale, start, opened, coded, failed)
+        return Lane(rung, self._encoder, Settings(self.timescale), start, opened, coded, failed)
 
     def _decode(self, unit: Unit) -> None:
         if unit.key:

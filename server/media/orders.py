@@ -1,0 +1,113 @@
+"""What a child that encodes is told, and what it says of what it made. Pure; JSON on the way.
+
+Times are ticks of TIMESCALE from the presentation's start, where the first picture or sound is 0. Segment n is shown
+from cuts[n] to cuts[n + 1].
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from server.media.ladder import Rung
+
+TIMESCALE = 90_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a source is read: by our own index, or by libav as one container."""
+
+    demuxer: str = ""  # libav's
+    stream: int = 0  # libav's index of it
+    start_s: float = 0.0  # libav's time that the presentation calls 0
+    indexed: bool = False
+    offset: int = 0  # of an indexed track: presentation time is that of its sample and this, in the track's ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What is done to pictures before they are scaled."""
+
+    rotation: int = 0  # degrees clockwise
+    interlaced: bool = False
+    crop: tuple[int, int, int, int] | None = None  # x, y, width, height of the coded picture
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOrder:
+    """Segments first..last of these renditions."""
+
+    reading: Reading
+    rungs: tuple[Rung, ...]
+    cuts: tuple[int, ...]  # those from cuts[first] to cuts[last + 1], and no others
+    first: int
+    treatment: Treatment = Treatment()
+    encoder: str = "libx264"
+    preset: str = "veryfast"
+    quality: float = 23.0  # CRF under each rung's ceiling
+    threads: int = 0  # of each encoder; 0: as many as its pictures ask for
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.cuts) - 2
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        treatment = told["treatment"]
+        crop = treatment["crop"]
+        return cls(
+            **{
+                **told,
+                "reading": Reading(**told["reading"]),
+                "rungs": tuple(Rung(**{**rung, "sar": tuple(rung["sar"])}) for rung in told["rungs"]),
+                "cuts": tuple(told["cuts"]),
+                "treatment": Treatment(**{**treatment, "crop": tuple(crop) if crop else None}),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SoundOrder:
+    """A whole track of sound, as AAC."""
+
+    reading: Reading
+    cuts: tuple[int, ...]  # from 0 to the end
+    rendition: str
+    first: int = 0  # segments before it are there already
+    channels: int = 2  # 1 or 2
+    bitrate: int = 128_000
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        return cls(**{**told, "reading": Reading(**told["reading"]), "cuts": tuple(told["cuts"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A rendition's init segment, before its first segment."""
+
+    rendition: str
+    init: bytes
+    codec: str  # RFC 6381
+    timescale: int
+    width: int = 0
+    height: int = 0
+    frame_rate: float = 0.0
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A whole segment in the rendition's file; times in the rendition's own ticks."""
+
+    rendition: str
+    number: int
+    start: int
+    duration: int
+    size: int

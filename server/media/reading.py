@@ -1,0 +1,133 @@
+"""The pictures of a source from a moment on, however it is read. Runs in children only: it imports av.
+
+Times that come out are ticks of orders.TIMESCALE from the presentation's start.
+"""
+
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from server.formats.fmp4.index import MAX_REORDER, MovieIndex, Track
+from server.media.containers import Container
+from server.media.decoding import Decoder
+from server.media.demux import open_container
+from server.media.orders import TIMESCALE, Reading
+
+# How far before a moment is sought, one after the other, until a picture comes out that is not after it: where there
+# is no index a seek lands somewhere near.
+MARGINS_S = (0.0, 2.0, 10.0, 60.0)
+TIME_BASE = Fraction(1, TIMESCALE)
+
+
+class Picture(NamedTuple):
+    pts: int
+    frame: VideoFrame
+
+
+class Damage:
+    """What could not be decoded."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+
+
+def pictures(source: int, index: int | None, reading: Reading, since: int, damage: Damage) -> Iterator[Picture]:
+    """In the order they are shown, from the one that is on show at `since` or before. Raises FFmpegError."""
+    if reading.indexed and index is not None:
+        track = MovieIndex.from_bytes(_whole(index)).video
+        if track is not None:
+            yield from _indexed(source, track, reading.offset, since, damage)
+        return
+    yield from _sought(source, reading, since, damage)
+
+
+def _whole(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+def _indexed(source: int, track: Track, offset: int, since: int, damage: Damage) -> Iterator[Picture]:
+    samples, timescale = track.samples, track.config.timescale
+    wanted = since * timescale // TIMESCALE - offset
+    keys = track.keys
+    first = keys[max(0, bisect_right([samples.pts(key) for key in keys], wanted) - 1)]
+    decoder = Decoder(track.config.sample_entry, timescale, in_frames=True)
+
+    def placed(frames: list[VideoFrame]) -> Iterator[Picture]:
+        for frame in frames:
+            if frame.pts is not None:
+                yield Picture((frame.pts + offset) * TIMESCALE // timescale, frame)
+
+    try:
+        for sample in range(first, len(samples)):
+            if track.end is not None and samples.dts[sample] + track.shift > track.end + MAX_REORDER * timescale:
+                break  # the rest is not shown
+            data = b"".join(os.pread(source, size, at) for at, size in samples.ranges(sample, sample + 1))
+            yield from placed(decoder.decode(samples.pts(sample), samples.dts[sample], data))
+        yield from placed(decoder.finish())
+    finally:
+        damage.pictures += decoder.damaged
+
+
+def _sought(source: int, reading: Reading, since: int, damage: Damage) -> Iterator[Picture]:
+    for margin_s in MARGINS_S:
+        with open_container(source, Container(reading.demuxer, reading.demuxer)) as opened:
+            moment_s = since / TIMESCALE - margin_s
+            if moment_s > 0 and not _seek(opened, reading, moment_s):
+                moment_s = 0
+            found = _decoded(opened, reading, damage)
+            first = next(found, None)
+            if first is None or (first.pts > since and moment_s > 0):
+                continue
+            yield first
+            yield from found
+            return
+    with open_container(source, Container(reading.demuxer, reading.demuxer)) as opened:
+        yield from _decoded(opened, reading, damage)
+
+
+def _seek(opened: InputContainer, reading: Reading, moment_s: float) -> bool:
+    stream = opened.streams[reading.stream]
+    try:
+        opened.seek(int((moment_s + reading.start_s) / (stream.time_base or 1)), stream=stream)
+    except FFmpegError:
+        return False
+    return True
+
+
+def _decoded(opened: InputContainer, reading: Reading, damage: Damage) -> Iterator[Picture]:
+    stream = opened.streams[reading.stream]
+    if not isinstance(stream, VideoStream) or stream.time_base is None:
+        return
+    stream.thread_type = "AUTO"
+    place = _placing(stream.time_base, reading.start_s)
+    packets = opened.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except FFmpegError:  # the file is cut short: what came until here is shown
+            damage.pictures += 1
+            return
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            damage.pictures += 1
+            continue
+        for frame in frames:
+            pts = frame.pts if frame.pts is not None else packet.pts
+            if pts is not None:
+                yield Picture(place(pts), frame)
+
+
+def _placing(time_base: Fraction, start_s: float) -> Callable[[int], int]:
+    """From libav's ticks."""
+    scale, start = time_base * TIMESCALE, round(start_s * TIMESCALE)
+    return lambda pts: round(pts * scale) - start
