@@ -1,0 +1,241 @@
+"""Encoding of a source in children: times, seams, treatment, and what damage and rubbish come to."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+from av.video.frame import VideoFrame
+
+from server.formats.fmp4.movie import read_index
+from server.media.child import Children
+from server.media.encoding import Encoded, encode_pictures, encode_sound
+from server.media.ladder import Rung, Source, Wish, rungs
+from server.media.orders import TIMESCALE, Described, PictureOrder, Reading, Segment, SoundOrder, Treatment
+from server.packager.vod_track import cut_tracks
+from tests.harness import media
+
+SECOND = TIMESCALE
+
+
+class Shelf:
+    """Files that children write, and what they said of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.described: dict[str, Described] = {}
+        self.segments: list[Segment] = []
+
+    @contextmanager
+    def outputs(self, names: list[str]) -> Iterator[dict[str, int]]:
+        with ExitStack() as stack:
+            opened = {}
+            for name in names:
+                descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+                stack.callback(os.close, descriptor)
+                opened[name] = descriptor
+            yield opened
+
+    async def pictures(self, source: Path, order: PictureOrder, index: bytes | None = None) -> Encoded:
+        with ExitStack() as stack, self.outputs([rung.name for rung in order.rungs]) as outputs:
+            opened = stack.enter_context(open(source, "rb"))
+            at = None
+            if index is not None:
+                at = os.memfd_create("index")
+                stack.callback(os.close, at)
+                os.write(at, index)
+            async with Children(1) as children:
+                return await encode_pictures(
+                    children, opened.fileno(), at, order, outputs, self._describe, self.segments.append
+                )
+
+    async def sound(self, source: Path, order: SoundOrder) -> Encoded:
+        with open(source, "rb") as opened, self.outputs([order.rendition]) as outputs:
+            async with Children(1) as children:
+                return await encode_sound(
+                    children, opened.fileno(), None, order, outputs[order.rendition], self._describe,
+                    self.segments.append,
+                )  # fmt: skip
+
+    def _describe(self, described: Described) -> None:
+        self.described[described.rendition] = described
+
+    def file(self, name: str) -> bytes:
+        return self.described[name].init + (self.folder / name).read_bytes()
+
+    def shown(self, name: str) -> list[VideoFrame]:
+        with av.open(BytesIO(self.file(name))) as opened:
+            return list(opened.decode(video=0))
+
+    def times_s(self, name: str) -> list[float]:
+        frames = self.shown(name)
+        return [round(float(frame.time or 0) - float(frames[0].time or 0), 3) for frame in frames]
+
+    def of(self, name: str) -> list[tuple[int, int, int]]:
+        return [(each.number, each.start, each.duration) for each in self.segments if each.rendition == name]
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path)
+
+
+def small(*heights: int, size: tuple[int, int] = (320, 180), rate: float = 30.0) -> tuple[Rung, ...]:
+    return rungs(Source(*size, frame_rate=rate), [Wish(height) for height in heights])
+
+
+def cuts(*seconds: float) -> tuple[int, ...]:
+    return tuple(round(each * SECOND) for each in seconds)
+
+
+MOV = Reading("mov")
+
+
+async def test_all_renditions_are_cut_at_the_same_times(shelf: Shelf) -> None:
+    order = PictureOrder(MOV, small(180, 120), cuts(0, 2, 4, 5), 0)
+    made = await shelf.pictures(media.clip(5, b_frames=2, audio=False), order)
+
+    assert (made.pictures, made.damaged, made.problem) == (150, 0, None)
+    expected = [(0, 0, 2 * SECOND), (1, 2 * SECOND, 2 * SECOND), (2, 4 * SECOND, SECOND)]
+    assert shelf.of("180p") == shelf.of("120p") == expected
+    assert [(frame.width, frame.height) for frame in shelf.shown("120p")[:1]] == [(214, 120)]
+    assert shelf.times_s("180p") == [round(n / 30, 3) for n in range(150)]
+    keys = [n for n, frame in enumerate(shelf.shown("180p")) if frame.key_frame]
+    assert keys == [0, 60, 120]
+    described = shelf.described["180p"]
+    assert (described.width, described.height, described.codec[:5]) == (320, 180, "avc1.")
+
+
+async def test_chunks_go_together_without_a_seam(shelf: Shelf, tmp_path: Path) -> None:
+    """As the source's own index tells the times, and as libav does."""
+    source = media.clip(5, b_frames=2, gop_s=1.5)
+    content = source.read_bytes()
+    index = read_index(lambda offset, size: content[offset : offset + size], len(content))
+    indexed = Reading(indexed=True, offset=cut_tracks(index, 4.0)["video"].offset)
+    whole = PictureOrder(MOV, small(180), cuts(0, 2, 4, 5), 0)
+    for number, (reading, with_index) in enumerate([(indexed, index.to_bytes()), (MOV, None)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        chunked = Shelf(folder)
+        for first, part in ((0, cuts(0, 2)), (1, cuts(2, 4, 5))):
+            order = replace(whole, reading=reading, cuts=part, first=first)
+            assert (await chunked.pictures(source, order, with_index)).problem is None
+        assert [number for number, _, _ in chunked.of("180p")] == [0, 1, 2]
+        assert chunked.times_s("180p") == [round(n / 30, 3) for n in range(150)]
+        starts = [start for _, start, _ in chunked.of("180p")]
+        ends = [start + duration for _, start, duration in chunked.of("180p")]
+        assert starts[1:] == ends[:-1]
+
+
+async def test_uneven_pictures_keep_their_times(shelf: Shelf) -> None:
+    """Every third picture is missing, and for three seconds all are."""
+    drop = "select='mod(n,3)*(lt(t,1)+gt(t,4))'"
+    source = media.clip(5, audio=False, extra=("-vf", drop, "-fps_mode", "vfr"))
+    order = PictureOrder(MOV, small(180), cuts(0, 2, 3, 5), 0)
+    made = await shelf.pictures(source, order)
+    assert made.problem is None
+    assert [number for number, _, _ in shelf.of("180p")] == [0, 1, 2]
+    assert [start / SECOND for _, start, _ in shelf.of("180p")] == [0, 2, 3]  # the last picture is shown again
+    gaps = [round(b - a, 3) for a, b in pairwise(shelf.times_s("180p"))]
+    assert set(gaps) <= {0.033, 0.067, 0.034, 0.066, 1.0} | {gap for gap in gaps if gap > 0.5}
+
+
+@pytest.mark.parametrize(
+    ("treatment", "size", "shown"),
+    [
+        (Treatment(rotation=90), (180, 320), (180, 320)),
+        (Treatment(rotation=180), (320, 180), (320, 180)),
+        (Treatment(crop=(10, 20, 160, 90)), (160, 90), (160, 90)),
+        (Treatment(interlaced=True), (320, 180), (320, 180)),
+    ],
+)
+async def test_pictures_are_treated_before_they_are_scaled(
+    shelf: Shelf, treatment: Treatment, size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    rung = rungs(Source(*size, frame_rate=30.0), [Wish(min(size))])
+    order = PictureOrder(MOV, rung, cuts(0, 1), 0, treatment)
+    made = await shelf.pictures(media.clip(1, audio=False), order)
+    assert made.problem is None
+    frames = shelf.shown(rung[0].name)
+    assert (frames[0].width, frames[0].height) == shown
+    assert len(frames) == 30
+
+
+@pytest.mark.parametrize(
+    ("pixels", "codec", "extension"),
+    [
+        ("yuv420p10le", ("-c:v", "libx264", "-profile:v", "high10"), "mkv"),
+        ("yuva420p", ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"), "webm"),
+        ("yuv444p", ("-c:v", "ffv1"), "mkv"),
+        ("rgb24", ("-c:v", "png"), "mkv"),
+    ],
+)
+async def test_any_pixels_become_what_every_player_shows(
+    shelf: Shelf, pixels: str, codec: tuple[str, ...], extension: str
+) -> None:
+    source = media.clip(1, audio=False, extension=extension, extra=(*codec, "-b:v", "300k", "-pix_fmt", pixels))
+    made = await shelf.pictures(source, PictureOrder(Reading("matroska"), small(180), cuts(0, 1), 0))
+    assert made.problem is None
+    frames = shelf.shown("180p")
+    assert {frame.format.name for frame in frames} == {"yuv420p"}
+    assert len(frames) == 30
+
+
+async def test_damage_in_the_middle_is_passed_over(shelf: Shelf, tmp_path: Path) -> None:
+    content = bytearray(media.clip(4, audio=False, extension="ts").read_bytes())
+    middle = len(content) // 2 // 188 * 188
+    content[middle : middle + 188 * 40] = os.urandom(188 * 40)
+    source = tmp_path / "damaged.ts"
+    source.write_bytes(content)
+    made = await shelf.pictures(source, PictureOrder(Reading("mpegts", start_s=1.4), small(180), cuts(0, 2, 4), 0))
+    assert made.problem is None
+    assert [number for number, _, _ in shelf.of("180p")] == [0, 1]
+    assert 60 < made.pictures <= 120
+
+
+async def test_nothing_to_decode_is_said(shelf: Shelf, tmp_path: Path) -> None:
+    source = tmp_path / "rubbish.mp4"
+    source.write_bytes(b"\0\0\0\x18ftypisom" + os.urandom(5000))
+    made = await shelf.pictures(source, PictureOrder(MOV, small(180), cuts(0, 2), 0))
+    assert made.problem is not None
+    assert made.problem.code == "invalid"
+    assert shelf.segments == []
+
+
+async def test_sound_is_cut_with_the_pictures(shelf: Shelf) -> None:
+    source = media.clip(5, video=False, extension="mp3", extra=("-c:a", "libmp3lame"))
+    with av.open(str(source)) as opened:
+        start_s = float(opened.streams.audio[0].start_time or 0) * float(opened.streams.audio[0].time_base or 0)
+    order = SoundOrder(Reading("mp3", start_s=start_s), cuts(0, 2, 4, 5), "aac")
+    made = await shelf.sound(source, order)
+    assert made.problem is None
+    starts = [start / 48_000 for _, start, _ in shelf.of("aac")]
+    assert starts == pytest.approx([0, 2, 4], abs=0.011)
+    with av.open(BytesIO(shelf.file("aac"))) as heard:
+        frames = list(heard.decode(audio=0))
+    assert sum(frame.samples for frame in frames) / 48_000 == pytest.approx(5, abs=0.06)
+    assert shelf.described["aac"].channels == 2
+
+
+async def test_a_hole_in_the_sound_is_silence(shelf: Shelf) -> None:
+    mute = ("-af", "aselect='lt(t,1)+gt(t,2)'")
+    source = media.clip(3, video=False, extension="mkv", extra=(*mute, "-c:a", "pcm_s16le"))
+    made = await shelf.sound(source, SoundOrder(Reading("matroska"), cuts(0, 2, 3), "aac", channels=1))
+    assert made.problem is None
+    assert sum(duration for _, _, duration in shelf.of("aac")) / 48_000 == pytest.approx(3, abs=0.06)
+
+
+async def test_what_is_there_already_is_not_written_again(shelf: Shelf, tmp_path: Path) -> None:
+    source = media.clip(5, video=False, extension="wav", extra=("-c:a", "pcm_s16le"))
+    order = SoundOrder(Reading("wav"), cuts(0, 2, 4, 5), "aac")
+    await shelf.sound(source, order)
+    (tmp_path / "again").mkdir()
+    again = Shelf(tmp_path / "again")
+    await again.sound(source, replace(order, first=1))
+    assert again.segments == shelf.segments[1:]
+    assert (shelf.folder / "aac").read_bytes().endswith((again.folder / "aac").read_bytes())
