@@ -25,6 +25,7 @@ from server.web import application, dash, embed, tus
 from server.web.api import (
     clips,
     fetches,
+    jobs,
     live_stream_control,
     live_stream_health,
     live_stream_rehearsals,
@@ -128,6 +129,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[restream_targets.RESTREAMS] = on_air.restreams
         app[tus.UPLOADS] = on_demand.uploads
         app[source_uploads.SOURCES] = on_demand.sources
+        app[jobs.JOBS] = core.jobs
         app[fetches.FETCHING] = on_demand.fetching
         app[video_imports.IMPORTS] = on_demand.imports
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)

@@ -1,13 +1,16 @@
 """Jobs as rows: the order for work, committed with the fact that asks for it, and who is at it."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
 from server import clock
+from server.catalog import listing
 from server.catalog.database import Transaction
+from server.catalog.listing import Page, Paging
 from server.catalog.models import Job
 
 State = Literal["waiting", "running", "done", "failed"]
@@ -20,6 +23,17 @@ _STATES: dict[State, ColumnElement[bool]] = {
     "done": Job.finished_at.is_not(None) & Job.error.is_(None),
     "failed": Job.finished_at.is_not(None) & Job.error.is_not(None),
 }
+
+
+SORT_COLUMNS = {"createdAt": Job.created_at}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """None: any."""
+
+    object_id: str | None = None
+    state: State | None = None
 
 
 async def add(
@@ -68,6 +82,18 @@ async def of_project(
         query = query.where(Job.object_id == object_id)
     rows = await transaction.scalars(query.order_by(Job.created_at.desc(), Job.id).limit(limit))
     return list(rows)
+
+
+async def page(transaction: Transaction, project_id: str, wanted: Filter, paging: Paging) -> Page[Job]:
+    """Newest first unless told otherwise."""
+    query = select(Job).where(Job.project_id == project_id)
+    if wanted.object_id is not None:
+        query = query.where(Job.object_id == wanted.object_id)
+    if wanted.state is not None:
+        query = query.where(_STATES[wanted.state])
+    if paging.sort_by is None:
+        paging = Paging(paging.page, paging.size, "createdAt", True)
+    return await listing.fetch(transaction, query, paging, SORT_COLUMNS, Job.created_at, Job.id)
 
 
 async def unfinished(transaction: Transaction, kind: str, object_id: str) -> list[str]:
