@@ -1,6 +1,6 @@
 """The UDP port of SRT, on a thread of its own: a stalled event loop must not lose packets.
 
-The thread drains the socket every TICK_S, drives `protocols.srt`, demuxes what publishers send and hands it over to
+The thread drains the socket at every tick, drives `protocols.srt`, demuxes what publishers send and hands it over to
 the event loop in batches: one call for all publishers, FLUSH_S apart. A wake-up for each datagram would cost three
 times as much.
 
@@ -28,14 +28,12 @@ from server.protocols.srt.packet import Address
 from server.protocols.srt.statistics import Statistics
 
 # Between two looks at the socket while anything is connected; SRT acknowledges as often. A tick costs some 0.3 ms, and
-# 50 µs more for each connection.
-TICK_S = 0.02
-LONG_TICK_S = 0.03  # with many connections
-SHORT_TICK_S = 0.01  # with many connections and a receive buffer that would not last longer
-LARGE_BUFFER = 1 << 20  # bytes
-FLUSH_S = 0.05  # between two hand-overs to the event loop; half of it is what the latency grows by
-QUICK_FLUSH_S = 0.02  # with few publishers, whose viewers get what there is to spare
-FEW = 8  # publishers
+# 50 µs more for each connection. Half of it is what the latency grows by.
+TICK_S = 0.02  # with few connections, whose viewers get what there is to spare, and while a packet is missing
+LONG_TICK_S = 0.05
+SHORT_TICK_S = 0.01  # at least, however soon the receive buffer fills
+FLUSH_S = 0.05  # between two hand-overs of many publishers' media to the event loop
+FEW = 8  # connections
 STATISTICS_S = 1.0
 MAX_DATAGRAMS = 8192  # taken at one tick: nobody keeps the thread from its other work
 DATAGRAM = 2048  # bytes: longer than any that is taken
@@ -114,7 +112,8 @@ class Port:
         self._peers: dict[int, Peer] = {}
         self._commands: deque[Callable[[int], None]] = deque()
         self._notes: list[Note] = []
-        self._flushed_us = self._measured_us = 0
+        self._turned_us = self._flushed_us = self._measured_us = 0
+        self._lasts_s = LONG_TICK_S  # until what comes fills half of the receive buffer
         self._told_us: int | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="srt", daemon=True)
@@ -230,7 +229,8 @@ class Port:
 
     def _wait(self) -> None:
         if self._peers:
-            ready = self._pause.poll(self._tick_s() * 1000)
+            calm = all(peer.connection.calm for peer in self._peers.values())
+            ready = self._pause.poll(tick_s(len(self._peers), calm, self._lasts_s) * 1000)
         else:
             due_us = self.core.next_timeout()
             wait_ms = None if due_us is None else max((due_us - _now_us()) / 1000, 1)
@@ -239,18 +239,16 @@ class Port:
             with suppress(BlockingIOError):
                 self._wake_out.recv(4096)
 
-    def _tick_s(self) -> float:
-        if len(self._peers) <= FEW:
-            return TICK_S
-        return LONG_TICK_S if self.receive_buffer >= LARGE_BUFFER else SHORT_TICK_S
-
     def _turn(self, now_us: int) -> None:
-        for event in self.core.receive_many(self._receive(), now_us) + self.core.handle_timeout(now_us):
+        datagrams = self._receive()
+        room = self.receive_buffer // DATAGRAM / 2
+        self._lasts_s = (now_us - self._turned_us) / 1e6 * room / max(1, len(datagrams))
+        self._turned_us = now_us
+        for event in self.core.receive_many(datagrams, now_us) + self.core.handle_timeout(now_us):
             self._event(event, now_us)
         while self._commands:
             self._commands.popleft()(now_us)
-        few = len(self._peers) <= FEW
-        if now_us - self._flushed_us >= (QUICK_FLUSH_S if few else FLUSH_S) * 1_000_000:
+        if len(self._peers) <= FEW or now_us - self._flushed_us >= FLUSH_S * 1_000_000:
             self._flushed_us = now_us
             for peer in self._peers.values():
                 self._hand_over(peer)
@@ -354,6 +352,12 @@ class Port:
 
 COUNTED = ("received", "lost", "retransmitted", "dropped", "undecryptable", "sent", "resent", "send_dropped")
 """Of Statistics, what is summed over all connections."""
+
+
+def tick_s(connections: int, calm: bool, lasts_s: float) -> float:
+    """How long to wait before the next look at the socket, where the receive buffer is half full after `lasts_s`."""
+    wanted_s = LONG_TICK_S if calm and connections > FEW else TICK_S
+    return min(wanted_s, max(lasts_s, SHORT_TICK_S))
 
 
 def _now_us() -> int:

@@ -112,6 +112,11 @@ class Connection:
         """Packets not acknowledged yet: 0 means that a close() loses nothing."""
         return self._sender.buffered
 
+    @property
+    def calm(self) -> bool:
+        """No packet is missing here, nor may be there: nobody waits for an answer."""
+        return not self.receiver.missing and not self._sender.buffered
+
     def close(self, now_us: int) -> None:
         """End it from our side: a shutdown goes out. No event: the caller knows. Twice is once."""
         if not self.closed:

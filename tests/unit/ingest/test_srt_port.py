@@ -95,9 +95,11 @@ async def test_what_the_event_loop_does_not_take_is_dropped_and_counted(monkeypa
     monkeypatch.setattr(srt_port, "MAX_WAITING", 1)
     async with opened() as (door, caller):
         door.sink.takes = False
-        await caller.send(source())
         peer = door.sink.peer
         assert peer
+        await caller.send(source())
+        await until(lambda: peer.handed > 0)  # all of it at once, perhaps
+        await caller.send(source())
         await until(lambda: peer.overrun > 0)
 
 
@@ -142,6 +144,23 @@ async def test_hanging_up_tells_the_peer_and_not_the_sink() -> None:
         door.port.hang_up(door.sink.peer)
         await until(lambda: len(caller.events) == 2)
         assert door.sink.ended == []
+
+
+@pytest.mark.parametrize(
+    ("connections", "calm", "lasts_s", "tick_s"),
+    [
+        (1, True, 10.0, srt_port.TICK_S),
+        (srt_port.FEW + 1, True, 10.0, srt_port.LONG_TICK_S),
+        (srt_port.FEW + 1, False, 10.0, srt_port.TICK_S),
+        (100, True, 0.03, 0.03),
+        (100, True, 0.0, srt_port.SHORT_TICK_S),
+        (1, True, 0.001, srt_port.SHORT_TICK_S),
+    ],
+)
+def test_a_tick_is_long_where_nobody_waits_and_the_buffer_lasts(
+    connections: int, calm: bool, lasts_s: float, tick_s: float
+) -> None:
+    assert srt_port.tick_s(connections, calm, lasts_s) == tick_s
 
 
 def test_what_waits_for_a_reader_is_bounded() -> None:

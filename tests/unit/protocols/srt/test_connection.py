@@ -72,6 +72,20 @@ def test_an_acknowledgement_that_nobody_answers_is_repeated() -> None:
     assert 3 <= len(controls(joined, "caller", ACK)) <= 10
 
 
+def test_a_connection_is_calm_while_nothing_is_missing_on_either_side() -> None:
+    joined = Joined(up=Network(20_000), down=Network(20_000)).connect()
+    joined.run(1000, Stream(joined))
+    assert joined.session.calm
+    assert not joined.call.calm  # its last packets are not acknowledged yet
+    lost = iter([True])
+    joined.up.eats = lambda datagram: next(lost, False)
+    joined.run(25, Stream(joined))
+    assert not joined.session.calm
+    joined.run(200)
+    assert joined.session.calm
+    assert joined.call.calm
+
+
 def test_light_acknowledgements_at_high_rates() -> None:
     joined = Joined().connect()
     for _ in range(200):
