@@ -157,6 +157,7 @@ async def images(
             {"where": where, "make": make, "outputs": opened},
             [*fds, *opened.values()],
             limits=IMAGE_LIMITS,
+            spare=True,
             timeout_s=IMAGE_TIMEOUT_S,
             on_line=lambda event: events.update({event["event"]: event}),
         )

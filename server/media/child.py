@@ -14,6 +14,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from server import clock
-from server.media.guard import EXIT_LIMIT
+from server.media.guard import EXIT_LIMIT, MAX_ORDER_BYTES, MAX_ORDER_FDS, OWN_FROM
 
 # An event is a few hundred bytes, a probe of sixty streams some tens of thousands.
 MAX_LINE_BYTES = 256 * 1024
@@ -33,6 +34,8 @@ MAX_LINES = 10_000  # unless the caller expects more
 # The end of standard error that is kept for the log.
 MAX_STDERR_BYTES = 8 * 1024
 READ_BYTES = 64 * 1024
+# Children of a module that wait for their order: a child's first quarter of a second is its imports.
+SPARES = 2
 MAX_WAIT_S = 86400.0  # at once: epoll counts milliseconds in 31 bits
 
 LIMIT_STATUSES = {EXIT_LIMIT, -signal.SIGXCPU, -signal.SIGXFSZ}
@@ -83,6 +86,9 @@ class Children:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="child")
         self._free = asyncio.Semaphore(workers)
         self._running: set[_Child] = set()
+        self._waiters = ThreadPoolExecutor(workers + SPARES, thread_name_prefix="spare")
+        self._spares: dict[str, list[_Spare]] = {}
+        self._closing = False
         self.waiting = 0
 
     async def __aenter__(self) -> Self:
@@ -92,9 +98,13 @@ class Children:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Kill what still runs and wait until it is gone."""
-        for child in self._running:
+        self._closing = True
+        spares = [spare.child for ready in self._spares.values() for spare in ready]
+        self._spares.clear()
+        for child in [*self._running, *spares]:
             child.kill()
         await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self._waiters.shutdown)
 
     async def run(
         self,
@@ -105,10 +115,12 @@ class Children:
         timeout_s: float = 60.0,
         on_line: OnLine | None = None,
         max_lines: int = MAX_LINES,
+        spare: bool = False,
     ) -> Result:
         """Run `python -m module` with JSON `arguments`; it inherits `fds` under the same numbers.
 
         `on_line` is called on the loop with each event as it comes. Cancelling kills the child and all it started.
+        With `spare`, from the first one on others of the module are started in advance; each does one piece of work.
         Raises ChildFailed.
         """
         self.waiting += 1
@@ -117,15 +129,45 @@ class Children:
         finally:
             self.waiting -= 1
         try:
-            return await self._run(_Child(module, arguments, fds, limits or Limits(), timeout_s, max_lines), on_line)
+            child = _Child(module, arguments, fds, limits or Limits(), timeout_s, max_lines)
+            ready = self._taken(child) if spare else None
+            if ready is None:
+                future = asyncio.get_running_loop().run_in_executor(self._threads, child.run)
+            else:
+                child, future = ready.child, ready.future
+            return await self._run(child, future, on_line)
         finally:
+            if spare:
+                self._prepare(module)
             self._free.release()
 
-    async def _run(self, child: "_Child", on_line: OnLine | None) -> Result:
+    def _taken(self, wanted: "_Child") -> "_Spare | None":
+        """A child that was started in advance, with the order of another."""
+        ready = self._spares.get(wanted.module)
+        while ready:
+            spare = ready.pop(0)
+            if not spare.future.done() and spare.child.takes(wanted):
+                return spare
+            spare.child.kill()
+        return None
+
+    def _prepare(self, module: str) -> None:
+        """Start children in advance, as many as are missing."""
+        if self._closing:
+            return
+        ready = self._spares.setdefault(module, [])
+        ready[:] = [spare for spare in ready if not spare.future.done()]
+        while len(ready) < SPARES:
+            child = _Child(module, {}, (), Limits(), 0.0, order=threading.Event())
+            future = asyncio.get_running_loop().run_in_executor(self._waiters, child.run)
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            ready.append(_Spare(child, future))
+
+    async def _run(self, child: "_Child", future: "asyncio.Future[Result]", on_line: OnLine | None) -> Result:
         loop = asyncio.get_running_loop()
         child.on_line = lambda event: loop.call_soon_threadsafe(on_line, event) if on_line else None
         self._running.add(child)
-        future = loop.run_in_executor(self._threads, child.run)
+        child.go()
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -135,6 +177,14 @@ class Children:
             raise
         finally:
             self._running.discard(child)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    """A child started in advance, and what will come of it."""
+
+    child: "_Child"
+    future: "asyncio.Future[Result]"
 
 
 @dataclass(eq=False, slots=True)
@@ -156,14 +206,20 @@ class _Child:
     lock: threading.Lock = field(default_factory=threading.Lock)
     killed: bool = False
     process: "subprocess.Popen[bytes] | None" = None
+    order: threading.Event | None = None  # of one started in advance: set when it may begin, or is to end
 
     def run(self) -> Result:
         started = clock.monotonic()
         with self.lock:
             if self.killed:
                 raise ChildFailed("crashed", "killed before it was started")
-            process = self.process = self._spawn()
+            process, channel = self._spawn()
+            self.process = process
         try:
+            if self.order is not None and channel is not None:
+                self.order.wait()
+                started = clock.monotonic()
+                self._send(channel)
             self._watch(process, started + self.timeout_s)
         finally:
             cpu_s, peak_bytes = self._reap(process)
@@ -171,22 +227,58 @@ class _Child:
         text = self.stderr.decode(errors="replace")
         return Result(clock.monotonic() - started, cpu_s, peak_bytes, text)
 
+    def takes(self, wanted: "_Child") -> bool:
+        """Whether a child started in advance can do what another was to do; then it will."""
+        self.arguments, self.fds = wanted.arguments, wanted.fds
+        self.limits, self.timeout_s, self.max_lines = wanted.limits, wanted.timeout_s, wanted.max_lines
+        few = len(self.fds) <= MAX_ORDER_FDS and max(self.fds, default=0) < OWN_FROM
+        return few and len(self._ordered()) <= MAX_ORDER_BYTES
+
+    def go(self) -> None:
+        """What is wanted of it is known."""
+        if self.order is not None:
+            self.order.set()
+
+    def _ordered(self) -> bytes:
+        order = {"limits": asdict(self.limits), "arguments": dict(self.arguments), "fds": list(self.fds)}
+        return json.dumps(order).encode()
+
+    def _send(self, channel: socket.socket) -> None:
+        """Give it the order, and the descriptors; the kernel kept it until now, if it was not killed."""
+        with channel, contextlib.suppress(OSError):  # one that has died is told by its status
+            if not self.killed:
+                socket.send_fds(channel, [self._ordered()], list(self.fds))
+
     def kill(self) -> None:
         """End the child and all it started, now."""
         with self.lock:
             self.killed = True
+            self.go()
             if self.process is not None and self.process.returncode is None:
                 _kill_group(self.process.pid)
 
-    def _spawn(self) -> "subprocess.Popen[bytes]":
-        request = {"parent": os.getpid(), "limits": asdict(self.limits), "arguments": dict(self.arguments)}
+    def _spawn(self) -> "tuple[subprocess.Popen[bytes], socket.socket | None]":
+        """The process, and where the order of one that is started in advance is to go."""
+        if self.order is None:
+            work = {"limits": asdict(self.limits), "arguments": dict(self.arguments)}
+            return self._started(work, tuple(self.fds)), None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                return self._started({"order": theirs.fileno()}, (theirs.fileno(),)), ours
+        except BaseException:
+            ours.close()
+            raise
+
+    def _started(self, work: Mapping[str, Any], fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
+        request = {"parent": os.getpid(), **work}
         return subprocess.Popen(
             # Without `site` (-S): 25 ms of start. Without the current folder on the path (-P).
             [sys.executable, "-S", "-P", "-m", self.module, json.dumps(request)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=tuple(self.fds),
+            pass_fds=fds,
             start_new_session=True,
             env=_environment(),
             cwd="/",

@@ -25,6 +25,11 @@ from server.media import sandbox
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
 
+# Of a child that was started in advance: descriptors below this number are its order's, unless there are too many.
+OWN_FROM = 512
+MAX_ORDER_FDS = 250  # SCM_MAX_FD is 253
+MAX_ORDER_BYTES = 128 << 10
+
 EXIT_LIMIT = 75  # ran into a limit and could say so
 
 Say = Callable[[dict[str, Any]], None]  # one event to the parent
@@ -36,8 +41,11 @@ def run(work: Callable[[dict[str, Any], Say], None], box: sandbox.Box | None = "
     `box` is what the kernel keeps it in; None, which no child of the server's is, nothing.
     """
     request = json.loads(sys.argv[1])
-    say = _voice()
+    order = request.get("order")
+    say = _voice(3 if order is None else OWN_FROM)
     follow_parent(request["parent"])
+    if order is not None:
+        request |= _ordered(order)
     limit(request["limits"])
     if box is not None:
         sandbox.enter(box)
@@ -54,10 +62,33 @@ def run(work: Callable[[dict[str, Any], Say], None], box: sandbox.Box | None = "
     os._exit(0)
 
 
-def _voice() -> Say:
-    """Events go to what was standard output; whatever else prints there goes to standard error."""
-    out = os.dup(1)
-    os.set_inheritable(out, False)
+def _ordered(channel: int) -> dict[str, Any]:
+    """Arguments and limits of a child that was started in advance, once they come, with the descriptors they name.
+
+    Those are put where the arguments say. Until then nothing of a stranger's is open.
+    """
+    import socket  # 10 ms, which other children save
+
+    with socket.socket(fileno=channel) as receiver:
+        data, received, _, _ = socket.recv_fds(receiver, MAX_ORDER_BYTES, MAX_ORDER_FDS)
+    if not data:
+        os._exit(0)  # no longer wanted
+    order: dict[str, Any] = json.loads(data)
+    aside = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, OWN_FROM) for fd in received]
+    for fd in received:
+        os.close(fd)
+    for fd, wanted in zip(aside, order["fds"], strict=True):
+        os.dup2(fd, wanted, inheritable=False)
+        os.close(fd)
+    return order
+
+
+def _voice(least: int) -> Say:
+    """Events go to what was standard output; whatever else prints there goes to standard error.
+
+    What they go to has a number of `least` or more.
+    """
+    out = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, least)
     os.dup2(2, 1)
 
     def say(event: dict[str, Any]) -> None:

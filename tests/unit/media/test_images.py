@@ -223,3 +223,19 @@ async def test_the_best_of_candidates_makes_a_poster(children: Children, film: P
 
     assert isinstance(made, Images), made
     assert made.files["jpg"].startswith(b"\xff\xd8")
+
+
+async def test_children_started_in_advance_do_one_piece_of_work_each(film: Path, tmp_path: Path) -> None:
+    async with Children(2) as running:
+        with stored(film, "indexed", tmp_path) as (where, fds):
+            for _ in range(4):
+                made = await images(running, where, fds, thumbnail(1.5, True), ["jpg"])
+                assert isinstance(made, Images), made
+                assert grey(decoded(made.files["jpg"], "mjpeg")[0]) == 1
+                (ready,) = running._spares.values()
+                assert len(ready) == 2
+        pids = [spare.child.process.pid for spare in ready if spare.child.process]
+
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
