@@ -4,7 +4,7 @@ Sources: ITU-T H.264 and H.265, annex B (byte stream format); ISO/IEC 14496-15 (
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 
 START_CODE = b"\0\0\x01"
@@ -30,6 +30,23 @@ def nal_units(stream: bytes, most: int | None = None) -> list[bytes]:
     pieces = [stream[at : after - 3] for at, after in pairwise(ends)]
     pieces.append(stream[ends[-1] :])
     return [unit for piece in pieces if (unit := piece.rstrip(b"\0"))]
+
+
+def start_codes(stream: bytes) -> Iterator[tuple[int, int]]:
+    """Where each NAL unit lies, as (first byte, one past the last); as nal_units, without a copy."""
+    begin = -1
+    for found in _starts(stream):
+        if begin >= 0 and (end := _unpadded(stream, begin, found.start())) > begin:
+            yield begin, end
+        begin = found.end()
+    if begin >= 0 and (end := _unpadded(stream, begin, len(stream))) > begin:
+        yield begin, end
+
+
+def _unpadded(stream: bytes, begin: int, end: int) -> int:
+    while end > begin and not stream[end - 1]:
+        end -= 1
+    return end
 
 
 def length_prefixed(units: Iterable[bytes]) -> bytes:

@@ -7,7 +7,7 @@ never on the list, so an upload can't make the server read what is not its own.
 from dataclasses import dataclass
 
 # Enough for three packets of MPEG-TS with M2TS's four extra bytes each.
-HEAD_BYTES = 1024
+HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,20 @@ FLAC = Container("flac", "FLAC")
 MP3 = Container("mp3", "MP3")
 ADTS = Container("aac", "AAC (ADTS)")
 
+AMR = Container("amr", "AMR")
+AIFF = Container("aiff", "AIFF")
+CAF = Container("caf", "CAF")
+ASF = Container("asf", "ASF")
+AU = Container("au", "AU")
+AC3 = Container("ac3", "AC-3")
+EAC3 = Container("eac3", "E-AC-3")
+BY_NAME = {
+    each.name: each
+    for each in (
+        MP4, MATROSKA, MPEG_TS, MPEG_PS, FLV, AVI, WAV, OGG, FLAC, MP3, ADTS, AMR, AIFF, CAF, ASF, AU, AC3, EAC3,
+    )
+}  # fmt: skip
+
 # (offset, bytes) -> container; the first that matches.
 SIGNATURES: tuple[tuple[int, bytes, Container], ...] = (
     (4, b"ftyp", MP4),
@@ -46,6 +60,12 @@ SIGNATURES: tuple[tuple[int, bytes, Container], ...] = (
     (0, b"fLaC", FLAC),
     (0, b"ID3", MP3),
     (0, b"\x00\x00\x01\xba", MPEG_PS),
+    (0, b"#!AMR", AMR),
+    (8, b"AIFF", AIFF),
+    (8, b"AIFC", AIFF),
+    (0, b"caff", CAF),
+    (0, bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), ASF),
+    (0, b".snd", AU),
 )
 
 # What people and attackers upload instead: text that begins so, white space aside, in lower case.
@@ -72,6 +92,8 @@ TEXTS: tuple[tuple[bytes, str], ...] = (
 )
 
 TS_PACKET, TS_SYNC = 188, 0x47
+AC3_SYNC = b"\x0b\x77"
+LAST_AC3 = 10  # bit stream identification (ATSC A/52 E.2.3.1.6)
 MPEG_AUDIO_RATES = (44100, 48000, 32000)
 # kbit/s of layer III by version (1, then 2 and 2.5) and index.
 LAYER_3_RATES = {
@@ -89,7 +111,10 @@ def container_of(head: bytes) -> Container | None:
         return MPEG_TS
     if _frame_follows(head, _adts_length(head)):
         return ADTS
-    if _frame_follows(head, _layer_3_length(head)):
+    if head.startswith(AC3_SYNC):
+        return EAC3 if head[5] >> 3 > LAST_AC3 else AC3
+    sound = head.lstrip(b"\0")  # what cutters of MP3 leave before the first frame
+    if _frame_follows(sound, _layer_3_length(sound)):
         return MP3
     return None
 

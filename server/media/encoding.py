@@ -34,7 +34,9 @@ class Encoded:
     problem: MediaProblem | None = None
 
 
-class _Listener:
+class Listener:
+    """The news of a child, as values."""
+
     def __init__(self, on_described: OnDescribed, on_segment: OnSegment) -> None:
         self.result: dict[str, Any] = {}
         self.problem: MediaProblem | None = None
@@ -65,7 +67,7 @@ async def encode_pictures(
     """Appends the segments of each rendition to its output. The callbacks come on the loop, in the children's order;
     those of one rendition in the order of its segments. Raises ChildFailed."""
     length_s = (order.cuts[-1] - order.cuts[0]) / TIMESCALE
-    listener = _Listener(on_described, on_segment)
+    listener = Listener(on_described, on_segment)
     fds = [source, *([index] if index is not None else []), *outputs.values()]
     result = await children.run(
         "server.media.encode",
@@ -91,7 +93,7 @@ async def encode_sound(
 ) -> Encoded:
     """As `encode_pictures`, of one track of sound. Raises ChildFailed."""
     length_s = order.cuts[-1] / TIMESCALE
-    listener = _Listener(on_described, on_segment)
+    listener = Listener(on_described, on_segment)
     fds = [source, *([index] if index is not None else []), output]
     result = await children.run(
         "server.media.encode_sound",

@@ -19,6 +19,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from server.formats.fmp4.movie import MAX_GOP_S
+from server.media.continuity import Clock
+from server.media.orders import TIMESCALE
 
 Media = VideoStream | AudioStream
 
@@ -53,6 +55,7 @@ class Seen:
     frame: VideoFrame | AudioFrame | None = None
     tries: int = 0
     failure: str = ""
+    untimed: bool = False  # a picture came without the time it is shown at
 
     @property
     def open(self) -> bool:
@@ -94,8 +97,10 @@ class Scan:
     whole: bool = False  # the end of the file was reached
 
 
-def scan(opened: InputContainer, streams: Iterable[Media], to_end: bool) -> Scan:
-    """Look at the streams; all of the file is demuxed for its length with `to_end`. Raises FFmpegError.
+def scan(opened: InputContainer, streams: Iterable[Media], clock: Clock, to_end: bool) -> Scan:
+    """Look at the streams; all of the file is demuxed for its length with `to_end`, or where its clock breaks.
+
+    Raises FFmpegError.
 
     A file that breaks off is read as far as it goes.
     """
@@ -108,10 +113,10 @@ def scan(opened: InputContainer, streams: Iterable[Media], to_end: bool) -> Scan
             if packet.size == 0 and packet.pts is None:
                 continue  # the flush at the end
             if seen is not None:
-                _take(seen, packet, enough)
+                _take(seen, packet, clock, enough)
             size += packet.size
             enough = enough or _enough(found, count, size)
-            if (enough and not to_end) or count > LENGTH_PACKETS:
+            if (enough and not to_end and not clock.jumps) or count > LENGTH_PACKETS:
                 break
         else:
             found.whole = True
@@ -131,9 +136,9 @@ def _enough(found: Scan, count: int, size: int) -> bool:
     )
 
 
-def _take(seen: Seen, packet: "Packet[Stream]", enough: bool) -> None:
+def _take(seen: Seen, packet: "Packet[Stream]", clock: Clock, enough: bool) -> None:
     seen.packets += 1
-    _note_times(seen, packet, enough)
+    _note_times(seen, packet, clock, enough)
     if enough:
         return
     seen.size += packet.size
@@ -144,15 +149,17 @@ def _take(seen: Seen, packet: "Packet[Stream]", enough: bool) -> None:
         _decode(seen, packet)
 
 
-def _note_times(seen: Seen, packet: "Packet[Stream]", enough: bool) -> None:
+def _note_times(seen: Seen, packet: "Packet[Stream]", clock: Clock, enough: bool) -> None:
     time = packet.pts if packet.pts is not None else packet.dts
     if time is None or packet.time_base is None:
         return
     base: Fraction = packet.time_base
-    at_s = float(time * base)
-    if not packet.is_discard:
-        seen.begin_s = at_s if seen.begin_s is None else min(seen.begin_s, at_s)
+    at_s = clock.at(seen.stream.index, time, base) / TIMESCALE
+    # Pictures before the first key frame are never seen; what is discarded is a codec's run-up.
+    if seen.begin_s is None and not packet.is_discard and (packet.is_keyframe or seen.stream.type == "audio"):
+        seen.begin_s = at_s
     seen.end_s = max(seen.end_s, at_s + float((packet.duration or 0) * base))
+    seen.untimed = seen.untimed or packet.pts is None
     if isinstance(seen.stream, VideoStream) and not enough:
         seen.times.append(at_s)
         if packet.is_keyframe:

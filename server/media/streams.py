@@ -18,6 +18,7 @@ from server.formats.fmp4.movie import MAX_DURATION_S, MAX_PIXELS
 from server.formats.languages import bcp47
 from server.media import passing
 from server.media.containers import FLV, MPEG_TS, Container
+from server.media.continuity import Clock, is_broken
 from server.media.demux import open_container
 from server.media.facts import Chapter, Hdr, PictureFacts, SoundFacts, SourceFacts, SubtitleFacts
 from server.media.passing import Coded, Unpassable
@@ -85,7 +86,8 @@ def _facts(opened: InputContainer, container: Container, foreign: Sequence[str])
         raise Unreadable("no-tracks", _without_media(opened, container))
     _refuse(media, container)
     told_s = None if opened.duration is None else opened.duration / av.time_base
-    found = scan(opened, media, to_end=not told_s or container in UNTRUE_DURATION)
+    clock = Clock(0.0, is_broken(container))
+    found = scan(opened, media, clock, to_end=not told_s or container in UNTRUE_DURATION)
     pictures, sounds, left_out = _usable(found, foreign)
     if not pictures and not sounds:
         raise _nothing(found, container, left_out)
@@ -255,6 +257,8 @@ def _passage(seen: Seen, interlaced: bool, interval_s: float | None) -> tuple[st
         return None, error.reason
     if interlaced:
         return None, "its pictures are interlaced"
+    if seen.untimed:
+        return None, "its container does not say when pictures are shown"
     return config.codec, None
 
 
