@@ -170,11 +170,16 @@ class SrtReader:
         self._left_out: set[str] = set()
         self._rest: list[bytes] = []
         self._size = 0
+        self._gone = ""  # why it is over
         self.dropped = 0  # samples
         self._log = _log.bind(connection=self.id, live_stream=on_air.live_stream_id)
 
     def open(self, peer: Peer) -> None:
+        """Accepted; meanwhile the broadcast may have ended, or the reader may have gone."""
         self._peer = peer
+        if self._gone or self._on_air.state == "ended":
+            self.close(self._gone or "the broadcast has ended")
+            return
         self._log.info("reader opened", peer=self._host)
         self._on_air.stream.attach(self)
 
@@ -230,6 +235,7 @@ class SrtReader:
             self._finish(reason)
 
     def _finish(self, reason: str) -> None:
+        self._gone = self._gone or reason
         peer, self._peer = self._peer, None
         self._on_air.stream.detach(self)
         self._owner.leave(self)

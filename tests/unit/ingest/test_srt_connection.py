@@ -184,6 +184,25 @@ async def test_a_reader_is_hung_up_when_the_broadcast_ends(studio: Studio) -> No
     assert owner.left == [reader]
 
 
+@pytest.mark.parametrize("first", ["the broadcast", "the reader"])
+async def test_a_reader_whose_broadcast_or_peer_ended_before_it_began(studio: Studio, first: str) -> None:
+    owner, on_air = Owner(), await _on_air(studio)
+    reader = SrtReader(owner, on_air, ADDRESS)
+    known = peer(reader, publishes=False)
+    if first == "the reader":
+        reader.over("the peer has shut down", True)
+    else:
+        await studio.broadcasts.complete(on_air.live_stream_id)
+
+    reader.open(known)
+
+    reader.write("video", Sample(0, 0, True, _picture()))
+    assert not known.queue
+    assert owner.hung_up == [known]
+    assert owner.left[-1] is reader
+    assert reader not in on_air.stream._audience.readers
+
+
 async def test_tracks_without_a_place_in_mpeg_ts_are_left_out(studio: Studio) -> None:
     reader = SrtReader(Owner(), await _on_air(studio), ADDRESS)
     known = peer(reader, publishes=False)
