@@ -163,14 +163,13 @@ class VodConfig(Section):
 
 
 class FetchConfig(Section):
-    """Of files that are fetched by URL; vod.max_upload_bytes bounds them too."""
+    """Of files that are fetched by URL; vod.max_upload_bytes bounds each, jobs.io_concurrency how many at once."""
 
     allow: list[str] = Field(
         [],
         description="Host names (.example.com for all below it), addresses and networks that may be fetched from "
         "although they are not on the public Internet.",
     )
-    concurrency: int = Field(4, ge=1, le=64, description="Files that are fetched at once.")
     attempts: int = Field(
         8, ge=1, le=100, description="Tries in a row without progress until the fetching of a file is given up."
     )

@@ -87,7 +87,6 @@ def watch_ladders(metrics: Metrics, ladders: Ladders) -> None:
 
 def watch_fetching(metrics: Metrics, fetching: Fetching) -> None:
     metrics.watch("gauge", "sluice_fetches", "Files that are being fetched.", lambda: fetching.active)
-    metrics.watch("gauge", "sluice_fetches_waiting", "Files that wait to be fetched.", lambda: fetching.waiting)
 
 
 def watch_restreams(metrics: Metrics, restreams: Restreams) -> None:

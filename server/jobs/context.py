@@ -1,8 +1,7 @@
 """What a running job is given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -67,14 +66,6 @@ class JobContext:
         """Waits, without a place among the running; a restart in between makes it no longer."""
         self.turn.leave()
         await self.durable.sleep(seconds)
-        await self.turn.take()
-
-    @asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
-        """Gives up its place among the running meanwhile: for work that waits for a network, and would keep others
-        from this machine's processors. How much of it there is at once, its kind bounds itself."""
-        self.turn.leave()
-        yield
         await self.turn.take()
 
 

@@ -1,7 +1,7 @@
 """One go at a file that is fetched: asks for what is missing, stores what comes, and tells what became of it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -29,6 +29,8 @@ CODES: Mapping[Reason, str] = {
     "broken": "source-unreachable",
 }
 
+Progress = Callable[[float], None]  # 0 to 1
+
 Outcome = Again | Refused | None  # None: the file is whole, and has been finished
 
 
@@ -42,7 +44,7 @@ class Downloads:
         self._outbound = outbound
         self._timeout_s = timeout_s
 
-    async def go(self, upload_id: str) -> Outcome:
+    async def go(self, upload_id: str, progress: Progress) -> Outcome:
         """Fetches as much as comes."""
         row, fetch = await fetch_rows.begin(self._database, upload_id)
         if fetch.get("complete") and row.length is not None:
@@ -54,19 +56,23 @@ class Downloads:
         left_s = self._timeout_s - (clock.wall_ms() - fetch["begun"]) / 1000
         try:
             async with asyncio.timeout(max(0.0, left_s)):
-                return await self._call(upload_id, fetch, size or 0)
+                return await self._call(upload_id, fetch, size or 0, progress)
         except TimeoutError:
             return Refused("source-too-slow", f"The file was not there after {self._timeout_s:g} seconds.")
 
     async def size(self, upload_id: str) -> int:
         return await self._files.size(upload_id) or 0
 
-    async def _call(self, upload_id: str, fetch: Mapping[str, Any], size: int) -> Outcome:
+    async def _call(self, upload_id: str, fetch: Mapping[str, Any], size: int, progress: Progress) -> Outcome:
         target, validator = Target.parse(fetch["url"]), fetch.get("validator")
         try:
             async with self._outbound.get(target, download.request(size, validator)) as reply:
                 verdict = download.judge(reply.status, reply.headers, size, validator)
-                return await self._follow(upload_id, target, size, reply, verdict)
+                if isinstance(verdict, Take):
+                    if verdict.offset < size:
+                        await self._cut(upload_id, verdict.offset)
+                    return await self._take(upload_id, target, reply, verdict, progress)
+                return await self._follow(upload_id, size, verdict)
         except CallFailed as failure:
             code = CODES[failure.reason]
             return Refused(code, str(failure)) if failure.lasting else Again(code, str(failure))
@@ -75,14 +81,8 @@ class Downloads:
                 return self._too_large()
             return Again(problem.code, problem.detail or problem.row.title)
 
-    async def _follow(
-        self, upload_id: str, target: Target, size: int, reply: Reply, verdict: download.Verdict
-    ) -> Outcome:
+    async def _follow(self, upload_id: str, size: int, verdict: Whole | Restart | Again | Refused) -> Outcome:
         match verdict:
-            case Take():
-                if verdict.offset < size:
-                    await self._cut(upload_id, verdict.offset)
-                return await self._take(upload_id, target, reply, verdict)
             case Whole():
                 await self._complete(upload_id, size)
                 return None
@@ -92,14 +92,14 @@ class Downloads:
             case _:
                 return verdict
 
-    async def _take(self, upload_id: str, target: Target, reply: Reply, take: Take) -> Outcome:
+    async def _take(self, upload_id: str, target: Target, reply: Reply, take: Take, progress: Progress) -> Outcome:
         """Stores an answer's body."""
         limit = self._service.max_bytes
         if take.length is not None and take.length > limit:
             return self._too_large()
         await self._files.check_space((take.length or take.offset + 1) - take.offset)
         await fetch_rows.note(self._database, upload_id, take.offset, take.length, validator=take.validator)
-        async with aclosing(self._noted(upload_id, take, reply)) as chunks:
+        async with aclosing(self._noted(upload_id, take, reply, progress)) as chunks:
             head = b""
             if take.offset == 0:
                 head = await _beginning(chunks)
@@ -112,7 +112,9 @@ class Downloads:
         await self._complete(upload_id, size)
         return None
 
-    async def _noted(self, upload_id: str, take: Take, reply: Reply) -> AsyncGenerator[bytes]:
+    async def _noted(
+        self, upload_id: str, take: Take, reply: Reply, progress: Progress
+    ) -> AsyncGenerator[bytes]:
         """The chunks; how many bytes have come is noted now and then."""
         received, noted = take.offset, clock.monotonic()
         async for chunk in reply.chunks():
@@ -120,6 +122,8 @@ class Downloads:
             received += len(chunk)
             if clock.monotonic() - noted >= NOTE_S:
                 await fetch_rows.note(self._database, upload_id, received)
+                if take.length:
+                    progress(min(1.0, received / take.length))
                 noted = clock.monotonic()
 
     async def _cut(self, upload_id: str, size: int) -> None:

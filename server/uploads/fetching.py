@@ -10,9 +10,8 @@ The offset is what is on disk, as with every upload: a crash or a broken connect
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from server import log
 from server.catalog import jobs, uploads, videos
@@ -21,12 +20,13 @@ from server.catalog.models import Job, Upload, Video
 from server.config import FetchConfig
 from server.jobs.context import JobContext
 from server.jobs.errors import CANCELLED, JobFailed
+from server.jobs.priorities import Priority
 from server.outbound.client import CallFailed, Outbound
 from server.outbound.target import BadUrl, Target
 from server.protocols.download import TITLES, Refused
 from server.storage.appender import uncancelled
 from server.uploads import fetch_rows
-from server.uploads.downloads import Downloads
+from server.uploads.downloads import Downloads, Progress
 from server.uploads.fetch_rows import Superseded
 from server.uploads.placement import Sender
 from server.uploads.service import Uploads
@@ -38,8 +38,21 @@ STEP_TRIES = 3  # after faults of our own, such as a busy database
 FIRST_WAIT_S, LONGEST_WAIT_S, JITTER = 1.0, 300.0, 0.2
 OTHER_TITLE = "The source could not be fetched."
 
-# (transaction, project, kind, object, arguments)
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]
+
+class Enqueue(Protocol):
+    """Orders work in the transaction of the fact that asks for it."""
+
+    async def __call__(
+        self,
+        transaction: Transaction,
+        project_id: str,
+        kind: str,
+        object_id: str,
+        arguments: dict[str, Any],
+        *,
+        priority: Priority,
+    ) -> object: ...
+
 
 _log = log.get("fetch")
 
@@ -53,10 +66,8 @@ class Fetching:
         self._outbound = outbound
         self._enqueue = enqueue
         self._attempts = config.attempts
-        self._places = asyncio.Semaphore(config.concurrency)
         self._removals: set[asyncio.Future[None]] = set()
         self.active = 0  # fetches under way
-        self.waiting = 0  # for a place
 
     def target(self, url: str) -> Target:
         """Raises BadUrl for what would be refused whatever the network says."""
@@ -67,21 +78,23 @@ class Fetching:
             raise BadUrl(str(failure)) from None
         return target
 
-    async def order(self, transaction: Transaction, video: Video, target: Target) -> Upload:
+    async def order(
+        self, transaction: Transaction, video: Video, target: Target, priority: Priority = Priority.NORMAL
+    ) -> Upload:
         """The fetch of a new video's file; it begins with the commit."""
         upload = self._service.row(Sender(video.project_id), uploads.FETCHED, target.filename)
         upload.video_id, upload.fetch = video.id, fetch_rows.new(target)
         await uploads.add(transaction, upload)
         video.upload_id, video.source, video.source_name = upload.id, "upload", upload.filename
-        await self._enqueue(transaction, video.project_id, JOB, video.id, {"upload": upload.id})
+        arguments = {"upload": upload.id}
+        await self._enqueue(transaction, video.project_id, JOB, video.id, arguments, priority=priority)
         return upload
 
     async def run(self, job: JobContext) -> None:
         """Raises JobFailed."""
         upload_id = job.arguments["upload"]
         for number in range(MAX_GOES):
-            async with job.aside(), self._place():
-                wait_s = await job.step(f"fetch {number}", lambda: self._go(upload_id), attempts=STEP_TRIES)
+            wait_s = await job.step(f"fetch {number}", lambda: self._go(upload_id, job.progress), attempts=STEP_TRIES)
             if wait_s is None:
                 return
             await job.sleep(wait_s)
@@ -100,11 +113,12 @@ class Fetching:
         if video is not None and video.upload_id == upload_id and video.state in ("pending", "uploading"):
             await _end_video(transaction, video, failure)
 
-    async def _go(self, upload_id: str) -> float | None:
+    async def _go(self, upload_id: str, progress: Progress) -> float | None:
         """Seconds to wait before the next go, None when there is none. Raises JobFailed."""
         before = await self._downloads.size(upload_id)
+        self.active += 1
         try:
-            outcome = await self._downloads.go(upload_id)
+            outcome = await self._downloads.go(upload_id, progress)
             if outcome is None:
                 return None
             if isinstance(outcome, Refused):
@@ -114,6 +128,8 @@ class Fetching:
         except Superseded:
             await uncancelled(self._service.files.remove(upload_id))
             return None
+        finally:
+            self.active -= 1
         if tries >= self._attempts:
             raise JobFailed(outcome.code, f"{outcome.detail} It was tried {tries} times.")
         _log.info("fetch interrupted", upload=upload_id, reason=outcome.detail, bytes=size, tries=tries)
@@ -125,20 +141,6 @@ class Fetching:
         tries = 1 if progress else fetch["tries"] + 1
         await fetch_rows.note(self._service.database, upload_id, size, tries=tries)
         return int(tries)
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        self.waiting += 1
-        try:
-            await self._places.acquire()
-        finally:
-            self.waiting -= 1
-        self.active += 1
-        try:
-            yield
-        finally:
-            self.active -= 1
-            self._places.release()
 
     def _remove(self, upload_id: str) -> None:
         """What a stop of the server cuts off here, the sweeper does."""

@@ -12,6 +12,7 @@ from server.catalog import imports, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Import, Video
 from server.jobs.context import JobContext
+from server.jobs.priorities import Priority
 from server.outbound.target import Target
 from server.uploads.fetching import Fetching
 
@@ -66,7 +67,7 @@ class Imports:
             for id, wanted in zip(row.video_ids[row.made :], row.wishes[:BATCH], strict=False):
                 columns = {name: value for name, value in wanted.items() if name != "url"}
                 video = await videos.add(transaction, Video(id=id, project_id=row.project_id, **columns))
-                await self._fetching.order(transaction, video, Target.parse(wanted["url"]))
+                await self._fetching.order(transaction, video, Target.parse(wanted["url"]), Priority.BULK)
             row.made += len(row.wishes[:BATCH])
             row.wishes = row.wishes[BATCH:]
             return bool(row.wishes)

@@ -18,6 +18,7 @@ from server.outbound.client import Outbound, Times
 from server.outbound.rules import AddressRules
 from server.outbound.target import BadUrl
 from server.protocols.download import TITLES
+from server.uploads import downloads
 from server.uploads.fetching import JOB, Fetching
 from server.uploads.service import Uploads
 from tests.harness.origin import Origin, serving
@@ -46,6 +47,7 @@ class Fetcher:
     def __init__(self, house: House, outbound: Outbound, config: FetchConfig) -> None:
         self.house = house
         self.engine = Engine()
+        self.told: list[float] = []
         self.service = Uploads(house.database, house.files, jobs.add, MAX_BYTES, 86400)
         self.fetching = Fetching(self.service, outbound, jobs.add, config)
 
@@ -59,7 +61,10 @@ class Fetcher:
     async def run(self, job: Job) -> Video:
         """The video after the job, however that ended."""
         turn = Turns(1, lambda: None).turn()
-        context = JobContext(job.id, job.project_id, job.object_id, job.arguments, 1, self.engine, turn)
+        context = JobContext(
+            job.id, job.project_id, job.object_id, job.arguments, 1, self.engine, turn,
+            lambda fraction, _: self.told.append(fraction),
+        )  # fmt: skip
         try:
             await self.fetching.run(context)
         except JobFailed as failure:
@@ -182,7 +187,7 @@ async def test_a_restarted_server_goes_on_from_the_disk(
     first = make(attempts=3)
     origin.faults, origin.on_chunk = [20_000], slowly
     job = await first.order(origin.url)
-    assert await first.fetching._go(job.arguments["upload"])  # then it is killed
+    assert await first.fetching._go(job.arguments["upload"], lambda _: None)  # then it is killed
 
     second = Fetcher(reopened, outbound, FetchConfig())
     video = await second.run(job)
@@ -205,7 +210,7 @@ async def test_a_crash_between_the_last_byte_and_the_commit_costs_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(files, "finish", crash)
         with pytest.raises(SystemError):
-            await fetcher.fetching._go(job.arguments["upload"])
+            await fetcher.fetching._go(job.arguments["upload"], lambda _: None)
     video = await fetcher.run(job)
 
     assert (video.state, fetcher.house.source(video.id)) == ("pre-processing", FILM)
@@ -315,7 +320,7 @@ async def test_a_cancelled_fetch_is_aborted(fetcher: Fetcher, origin: Origin, be
     job = await fetcher.order(origin.url)
     if begun:
         origin.faults = [100]
-        await fetcher.fetching._go(job.arguments["upload"])
+        await fetcher.fetching._go(job.arguments["upload"], lambda _: None)
     await fetcher.fail(job, JobFailed(CANCELLED, "cancelled"))
     video = await fetcher.house.video(job.object_id)
 
@@ -331,23 +336,17 @@ async def test_an_upload_takes_the_place_of_a_fetch(fetcher: Fetcher, origin: Or
     assert (video.state, origin.requests) == ("pre-processing", [])
 
 
-async def test_only_so_many_are_fetched_at_once(make: Make, house: House, origin: Origin) -> None:
-    fetcher = make(concurrency=2)
-    most = 0
+async def test_the_job_tells_how_far_it_is(
+    fetcher: Fetcher, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "NOTE_S", 0.0)
+    origin.on_chunk = slowly
+    video = await fetcher.fetched(origin.url)
 
-    def count(_: int) -> None:
-        nonlocal most
-        most = max(most, fetcher.fetching.active)
-
-    origin.on_chunk = count
-    for _ in range(5):
-        async with house.database.write() as transaction:
-            video = await videos.add(transaction, Video(project_id=DEFAULT_PROJECT, title="T"))
-            await fetcher.fetching.order(transaction, video, fetcher.fetching.target(origin.url))
-    found = await asyncio.gather(*(fetcher.run(job) for job in await house.jobs() if job.kind == JOB))
-
-    assert {video.state for video in found} == {"pre-processing"}
-    assert (most, fetcher.fetching.active, fetcher.fetching.waiting) == (2, 0, 0)
+    assert video.state == "pre-processing"
+    assert fetcher.told == sorted(fetcher.told)
+    assert 0 < fetcher.told[0] < fetcher.told[-1] == 1.0
+    assert fetcher.fetching.active == 0
 
 
 async def test_the_sweeper_leaves_fetches_to_their_jobs(fetcher: Fetcher, origin: Origin) -> None:
