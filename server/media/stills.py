@@ -100,7 +100,7 @@ class Indexed:
         first = self._key_before(wanted)
         samples = self._near(first, wanted)
         target = max(samples, key=self._track.shown)
-        decoder, frame = self._decoder(), None
+        decoder, frame = self._decoder(many=True), None
         for each in self._decode(decoder, range(first, target + 1), only=target):
             frame = each  # the last one out is the wanted one, or the best there is of a damaged file
             if each.pts == self._track.shown(target):
@@ -114,7 +114,7 @@ class Indexed:
         start, end = round(start_s * scale), round(end_s * scale)
         first = self._key_before(start)
         last = max(self._near(self._key_before(end), end))
-        for frame in self._decode(self._decoder(), range(first, last + 1)):
+        for frame in self._decode(self._decoder(many=True), range(first, last + 1)):
             if frame.pts is not None and start <= frame.pts < min(end, track.last_shown):
                 yield Shot(frame.pts / scale, frame)
 
@@ -136,8 +136,8 @@ class Indexed:
             yield from decoder.decode(pts, dts, self._read(number))
         yield from decoder.finish()
 
-    def _decoder(self) -> Decoder:
-        return Decoder(self._config.sample_entry, self._config.timescale)
+    def _decoder(self, many: bool = False) -> Decoder:
+        return Decoder(self._config.sample_entry, self._config.timescale, many)
 
     def _read(self, number: int) -> bytes:
         ranges = self._track.samples.ranges(number, number + 1)
