@@ -20,7 +20,6 @@ from aiohttp.helpers import rfc822_formatted_time
 from server import clock, log
 from server.errors import Problem
 from server.log import MASK
-from server.playback.assets import Asset
 from server.playback.policy import Facts
 from server.web import problems
 from server.web.access_log import Done, note
@@ -193,12 +192,12 @@ class Guest:
 
     def _answer(self, pending: "_Pending") -> bool:
         """False: it is not for us."""
-        desk, request = self._desk, pending.request
-        asset = desk.watching.assets.peek(request.place.id, "live")
-        if asset is None or desk.watching.stopping.is_set():
-            return False
+        watching, request = self._desk.watching, pending.request
         try:
-            found = live_media.find(desk.watching.broadcasts, self._enter(asset, request), request.ask)
+            watch = pending.watch = pending.watch or self._enter(request)
+            if watch is None or watching.stopping.is_set():
+                return False
+            found = live_media.find(watching.broadcasts, watch, request.ask)
         except Problem:
             return False
         if isinstance(found, Later):
@@ -209,10 +208,13 @@ class Guest:
             return False
         return True
 
-    def _enter(self, asset: Asset, request: "_Request") -> Watch:
-        """Raises Problem."""
-        token = request.place.token
-        return Watch(asset, gate.check(self._desk.watching, asset, token, request.client.facts), token)
+    def _enter(self, request: "_Request") -> Watch | None:
+        """None where the asset is not in memory. Raises Problem."""
+        watching, token = self._desk.watching, request.place.token
+        asset = watching.assets.peek(request.place.id, "live")
+        if asset is None:
+            return None
+        return Watch(asset, gate.check(watching, asset, token, request.client.facts), token)
 
     # --- waiting
 
@@ -298,11 +300,12 @@ class _Request(NamedTuple):
 class _Pending:
     """A request until it is answered."""
 
-    __slots__ = ("cancel", "data", "guest", "request", "request_id", "since", "timer")
+    __slots__ = ("cancel", "data", "guest", "request", "request_id", "since", "timer", "watch")
 
     def __init__(self, guest: Guest, data: bytes, request: _Request, since: float) -> None:
         self.guest, self.data, self.request, self.since = guest, data, request, since
         self.request_id = name_request(request.client.request_id)
+        self.watch: Watch | None = None  # once it was let in, which is for one answer, however long it waits
         self.timer: TimerHandle | None = None
         self.cancel: Callable[[], None] | None = None
 

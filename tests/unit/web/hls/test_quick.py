@@ -278,6 +278,21 @@ async def test_who_waits_is_answered_with_the_part(
     assert air.window().waiters == 0
 
 
+@pytest.mark.parametrize("headers", [BROWSER, BROWSER | LONG_WAY], ids=["quick", "long"])
+async def test_who_waits_was_let_in_when_he_asked(
+    cinema: Cinema, viewer: Client, wire: Wire, headers: dict[str, str]
+) -> None:
+    air = await known(await cinema.on_air(), viewer)
+    wire.send(f"{air.path()}?{next_of(air)}", headers)
+    await waiting(air)
+
+    await cinema.change(air.id, public=False)
+    air.publisher.send(1)
+
+    assert (await wire.answer())[0] == "HTTP/1.1 200 OK"
+    assert (await wire.get(air.path(), headers))[0] == "HTTP/1.1 403 Forbidden"
+
+
 async def test_a_hinted_part_is_waited_for(cinema: Cinema, viewer: Client, wire: Wire) -> None:
     air = await known(await cinema.on_air(), viewer)
     window = air.window()
