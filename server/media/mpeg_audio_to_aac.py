@@ -1,8 +1,10 @@
 """MP2 and MP3 to AAC: browsers do not play them in MP4, and broadcasters' encoders send them."""
 
+from typing import cast
+
 import av
 from av.audio.codeccontext import AudioCodecContext
-from av.audio.resampler import AudioResampler
+from av.audio.fifo import AudioFifo
 from av.error import FFmpegError
 
 from server.formats import aac
@@ -21,13 +23,18 @@ class TranscodingError(ValueError):
 
 
 class ToAac:
-    """One track. Runs in the thread of its caller; a frame costs some 150 µs."""
+    """One track. Runs in the thread of its caller; a frame costs some 150 µs.
+
+    Samples are only regrouped, never resampled: each resampler is a filter graph with threads of its own, for which the
+    caller waits where the machine is busy. The encoder has one already.
+    """
 
     def __init__(self) -> None:
         self.config: AudioConfig | None = None
-        self._decoder: AudioCodecContext = av.CodecContext.create("mp3", "r")
-        self._opened: tuple[AudioResampler, AudioCodecContext] | None = None
-        self._rate = 0
+        self._decoder = cast(AudioCodecContext, av.CodecContext.create("mp3float", "r"))
+        self._decoder.thread_count = 1
+        self._opened: tuple[AudioFifo, AudioCodecContext] | None = None
+        self._rate = self._channels = 0
         self._base = 0  # timestamp of the first sample
         self._taken = self._made = 0  # samples since then, decoded and encoded
 
@@ -41,28 +48,30 @@ class ToAac:
     def _read(self, sound: Sound) -> list[Sound]:
         found: list[Sound] = []
         for frame in self._decoder.decode(av.Packet(sound.data)):
-            opened = self._opened
-            if opened is None or frame.sample_rate != self._rate:
-                opened = self._open(frame.sample_rate, frame.layout.nb_channels, sound.timestamp)
+            opened, shape = self._opened, (frame.sample_rate, frame.layout.nb_channels)
+            if opened is None or shape != (self._rate, self._channels):
+                opened = self._open(*shape, sound.timestamp)
             self._follow(sound.timestamp)
             self._taken += frame.samples
             frame.pts = None
-            resampler, encoder = opened
-            for piece in resampler.resample(frame):
+            pieces, encoder = opened
+            pieces.write(frame)
+            for piece in pieces.read_many(FRAME):
                 piece.pts = None
                 found += [self._sound(bytes(packet)) for packet in encoder.encode(piece)]
         return found
 
-    def _open(self, rate: int, channels: int, timestamp: int) -> tuple[AudioResampler, AudioCodecContext]:
+    def _open(self, rate: int, channels: int, timestamp: int) -> tuple[AudioFifo, AudioCodecContext]:
         layout = "mono" if channels == 1 else "stereo"
         encoder: AudioCodecContext = av.CodecContext.create("aac", "w")
         encoder.sample_rate = rate
         encoder.layout = layout
         encoder.format = "fltp"
         encoder.bit_rate = BITS_A_CHANNEL * (1 if channels == 1 else 2)
+        encoder.thread_count = 1
         encoder.open()
-        self._rate = rate
-        self._opened = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=FRAME), encoder
+        self._rate, self._channels = rate, channels
+        self._opened = AudioFifo(), encoder
         self.config = aac.audio_config(bytes(encoder.extradata or b""))
         self._base, self._taken, self._made = timestamp, 0, 0
         return self._opened

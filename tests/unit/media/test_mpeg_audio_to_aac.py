@@ -11,8 +11,8 @@ from tests.harness import media
 STEP = 2160  # ticks of an MP2 frame of 1152 samples at 48 kHz
 
 
-def frames() -> list[bytes]:
-    with av.open(str(media.clip(2, video=False, extension="ts", extra=("-c:a", "mp2")))) as container:
+def frames(*options: str) -> list[bytes]:
+    with av.open(str(media.clip(2, video=False, extension="ts", extra=("-c:a", "mp2", *options)))) as container:
         return [bytes(packet) for packet in container.demux() if packet.size]
 
 
@@ -35,6 +35,17 @@ def test_a_jump_is_followed() -> None:
         made += transcoder.read(Sound(number * STEP + (900_000 if number > 40 else 0), data))
 
     assert made[-1].timestamp > 900_000
+
+
+def test_another_rate_or_layout_is_followed() -> None:
+    transcoder, configs, made = ToAac(), [], 0
+    for data in (*frames()[:20], *frames("-ac", "1")[:20], *frames("-ar", "32000")[:20]):
+        made += len(transcoder.read(Sound(0, data)))
+        if transcoder.config and transcoder.config not in configs:
+            configs.append(transcoder.config)
+
+    assert [(config.timescale, config.channels) for config in configs] == [(48_000, 2), (48_000, 1), (32_000, 2)]
+    assert made >= 3 * 18
 
 
 def test_rubbish_raises_its_own_error() -> None:
