@@ -9,6 +9,7 @@ the kernel kills a child whose starting thread ends (PR_SET_PDEATHSIG).
 """
 
 import asyncio
+import compileall
 import contextlib
 import json
 import os
@@ -21,6 +22,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -37,6 +39,8 @@ READ_BYTES = 64 * 1024
 # Children of a module that wait for their order: a child's first quarter of a second is its imports.
 SPARES = 2
 MAX_WAIT_S = 86400.0  # at once: epoll counts milliseconds in 31 bits
+
+COMPILED = (Path(__file__).parent, Path(__file__).parents[1] / "formats")
 
 LIMIT_STATUSES = {EXIT_LIMIT, -signal.SIGXCPU, -signal.SIGXFSZ}
 
@@ -92,6 +96,7 @@ class Children:
         self.waiting = 0
 
     async def __aenter__(self) -> Self:
+        self._compiling = asyncio.get_running_loop().run_in_executor(None, _compile)
         return self
 
     async def __aexit__(
@@ -362,6 +367,13 @@ class _Child:
             failure = ("protocol", "ended without saying so")
         if failure is not None:
             raise ChildFailed(*failure, self.stderr.decode(errors="replace"))
+
+
+@cache
+def _compile() -> None:
+    """Keeps the compiled form of what children import: they may write nothing, so each would compile it anew."""
+    for package in COMPILED:
+        compileall.compile_dir(package, quiet=2)
 
 
 def _read(fd: int) -> bytes | None:
