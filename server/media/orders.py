@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from server.media.ladder import Rung
+from server.media.tone import Transfer
+from server.media.watermarks import Watermark
 
 TIMESCALE = 90_000
 
@@ -31,6 +33,8 @@ class Treatment:
     rotation: int = 0  # degrees clockwise
     interlaced: bool = False
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height of the coded picture
+    hdr: Transfer | None = None  # what of, it is toned down to standard range
+    watermark: Watermark | None = None  # its image comes beside the order
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,16 @@ class PictureOrder:
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> Self:
         treatment = told["treatment"]
-        crop = treatment["crop"]
+        crop, mark = treatment["crop"], treatment["watermark"]
         return cls(
             **{
                 **told,
                 "reading": Reading(**told["reading"]),
                 "rungs": tuple(Rung(**{**rung, "sar": tuple(rung["sar"])}) for rung in told["rungs"]),
                 "cuts": tuple(told["cuts"]),
-                "treatment": Treatment(**{**treatment, "crop": tuple(crop) if crop else None}),
+                "treatment": Treatment(
+                    **{**treatment, "crop": tuple(crop) if crop else None, "watermark": mark and Watermark(**mark)}
+                ),
             }
         )
 

@@ -1,6 +1,10 @@
-"""One picture in, the pictures of all renditions out: turned, cropped, without fields, scaled to square pixels.
+"""One picture in, the pictures of all renditions out. Runs in children only: it imports av.
 
-One filter graph for all. Runs in children only: it imports av.
+    without fields ─► cropped ─► turned ─► over black ─┬─► scaled ─► a rendition
+                                                       └─► …
+    with a stage:  … ─► scaled to the largest rendition ─► toned down ─► watermark ─┬─► …
+
+One filter graph for all. High dynamic range and watermarks are dealt with once, in as few pixels as are wanted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +16,7 @@ from av.filter.context import FilterContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
+from server.media import tone, watermarks
 from server.media.ladder import Rung
 from server.media.orders import TIMESCALE, Treatment
 from server.media.scaling import Shape
@@ -19,14 +24,23 @@ from server.media.scaling import Shape
 Step = tuple[str, str]
 
 WITH_ALPHA = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya")
+WITHOUT_MATRIX = ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "mono", "x2")
+FULL_RANGE = "yuvj"
 TURNS: dict[int, tuple[Step, ...]] = {
     90: (("transpose", "clock"),),
     180: (("transpose", "clock"), ("transpose", "clock")),
     270: (("transpose", "cclock"),),
 }
+TIME_BASE = Fraction(1, TIMESCALE)
+# Of what is made of RGB, and of what is toned down
+BT709 = "colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+TO_LIGHT: tuple[Step, ...] = (("scale", "in_color_matrix=bt2020:flags=bicubic"), ("format", "gbrp10"))
+FROM_LIGHT: tuple[Step, ...] = (
+    ("scale", "out_color_matrix=bt709:out_range=tv"), ("format", "yuv420p"), ("setparams", BT709),
+)  # fmt: skip
 
 
-def steps(treatment: Treatment, alpha: bool) -> tuple[Step, ...]:
+def steps(treatment: Treatment, pixel_format: str) -> tuple[Step, ...]:
     """Filters before the split, by libav's names: fields become pictures while their lines are where they were."""
     found: list[Step] = []
     if treatment.interlaced:
@@ -35,31 +49,44 @@ def steps(treatment: Treatment, alpha: bool) -> tuple[Step, ...]:
         x, y, width, height = treatment.crop
         found.append(("crop", f"{width}:{height}:{x}:{y}:exact=1"))
     found += TURNS.get(treatment.rotation % 360, ())
-    if alpha:  # what can be seen through shows black
+    if pixel_format.startswith(WITH_ALPHA):  # what can be seen through shows black
         found += [("premultiply", "inplace=1")]
+    if pixel_format.startswith(WITHOUT_MATRIX):
+        found += FROM_LIGHT
+    elif pixel_format.startswith(FULL_RANGE):
+        found += [("scale", "out_range=tv"), ("format", "yuv420p")]
     return tuple(found)
 
 
 class Treater:
-    """For pictures of one shape."""
+    """For pictures of one shape. Raises FFmpegError, WatermarkError."""
 
-    def __init__(self, shape: Shape, rungs: Sequence[Rung], treatment: Treatment, pixel_format: str) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        rungs: Sequence[Rung],
+        treatment: Treatment,
+        pixel_format: str,
+        watermark: VideoFrame | None = None,
+    ) -> None:
         self.shape = shape
         self._graph = Graph()  # to be kept: its filters do not keep it alive
+        self._still: list[tuple[FilterContext, VideoFrame]] = []
         width, height, source_format = shape
         source = self._graph.add_buffer(
-            width=width, height=height, format=VideoFormat(source_format), time_base=Fraction(1, TIMESCALE)
+            width=width, height=height, format=VideoFormat(source_format), time_base=TIME_BASE
         )
-        last: FilterContext = source
-        for name, arguments in steps(treatment, source_format.startswith(WITH_ALPHA)):
-            following = self._graph.add(name, arguments)
-            last.link_to(following)
-            last = following
+        last = self._chain(source, steps(treatment, source_format))
+        if treatment.hdr or (treatment.watermark and watermark is not None):
+            last = self._stage(last, rungs, treatment, watermark)
         split = self._graph.add("split", str(len(rungs)))
         last.link_to(split)
         self._source = source
         self._sinks = [self._branch(split, number, rung, pixel_format) for number, rung in enumerate(rungs)]
         self._graph.configure()
+        for buffer, frame in self._still:
+            buffer.push(frame)
+            buffer.push(None)
 
     def treat(self, frame: VideoFrame | None) -> Iterator[list[VideoFrame]]:
         """Pictures for all rungs, in their order; None: what was held back. Raises FFmpegError."""
@@ -70,19 +97,82 @@ class Treater:
             except (BlockingIOError, EOFError):
                 return
 
-    def _branch(self, split: FilterContext, number: int, rung: Rung, pixel_format: str) -> FilterContext:
-        last: FilterContext = split
-        port = number
-        for name, arguments in (
-            ("scale", f"{rung.width}:{rung.height}:flags=bicubic"),
-            ("setsar", "1" if rung.sar == (1, 1) else f"{rung.sar[0]}/{rung.sar[1]}"),
-            ("format", pixel_format),
-            ("buffersink", ""),
-        ):
+    def _stage(
+        self, last: FilterContext, rungs: Sequence[Rung], treatment: Treatment, image: VideoFrame | None
+    ) -> FilterContext:
+        """What is done at the size of the largest rendition."""
+        largest = max(rungs, key=lambda rung: rung.width * rung.height)
+        last = self._chain(last, [("scale", f"{largest.width}:{largest.height}:flags=bicubic")])
+        if treatment.hdr:
+            last = self._join(self._chain(last, TO_LIGHT), "haldclut", "clut=first", _clut(treatment.hdr))
+            last = self._chain(last, FROM_LIGHT)
+        if treatment.watermark is not None and image is not None:
+            last = self._marked(last, largest, treatment, treatment.watermark, image)
+        return last
+
+    def _marked(
+        self,
+        last: FilterContext,
+        largest: Rung,
+        treatment: Treatment,
+        mark: watermarks.Watermark,
+        image: VideoFrame,
+    ) -> FilterContext:
+        size = (largest.width, largest.height)
+        scale = largest.height / _lines(self.shape, treatment)
+        at = watermarks.place(mark, size, (image.width, image.height), scale)
+        shaping = (
+            ("scale", f"{at.width}:{at.height}:flags=bicubic"),
+            ("format", "yuva420p"),
+            ("colorchannelmixer", f"aa={mark.opacity:.3f}"),
+        )
+        return self._join(last, "overlay", f"{at.x}:{at.y}:format=auto", image, shaping)
+
+    def _join(
+        self, main: FilterContext, name: str, arguments: str, still: VideoFrame, shaping: Sequence[Step] = ()
+    ) -> FilterContext:
+        """A filter of two inputs whose second is one picture for good."""
+        still.pts, still.time_base = 0, TIME_BASE
+        buffer = self._graph.add_buffer(
+            width=still.width, height=still.height, format=still.format, time_base=TIME_BASE
+        )
+        self._still.append((buffer, still))
+        joined = self._graph.add(name, arguments)
+        main.link_to(joined, 0, 0)
+        self._chain(buffer, shaping).link_to(joined, 0, 1)
+        return joined
+
+    def _chain(self, last: FilterContext, chain: Sequence[Step], port: int = 0) -> FilterContext:
+        for name, arguments in chain:
             following = self._graph.add(name, arguments) if arguments else self._graph.add(name)
             last.link_to(following, port, 0)
             last, port = following, 0
         return last
+
+    def _branch(self, split: FilterContext, number: int, rung: Rung, pixel_format: str) -> FilterContext:
+        chain = (
+            ("scale", f"{rung.width}:{rung.height}:flags=bicubic"),
+            ("setsar", "1" if rung.sar == (1, 1) else f"{rung.sar[0]}/{rung.sar[1]}"),
+            ("format", pixel_format),
+            ("buffersink", ""),
+        )
+        return self._chain(split, chain, number)
+
+
+def _lines(shape: Shape, treatment: Treatment) -> int:
+    """Of the source as it is shown."""
+    width, height = (treatment.crop[2], treatment.crop[3]) if treatment.crop else shape[:2]
+    return width if treatment.rotation % 180 else height
+
+
+def _clut(transfer: tone.Transfer) -> VideoFrame:
+    pixels = tone.table(transfer)
+    frame = VideoFrame(tone.SIDE, tone.SIDE, "rgb48le")
+    plane, row = frame.planes[0], tone.SIDE * 6
+    data = pixels.tobytes()
+    lines = (data[at : at + row].ljust(plane.line_size, b"\0") for at in range(0, len(data), row))
+    plane.update(b"".join(lines))
+    return frame
 
 
 def _pulled(sink: FilterContext) -> VideoFrame:
