@@ -1,6 +1,7 @@
 """The child that encodes pictures: some segments of all renditions of a video, with one decoding.
 
-    arguments  {"source": fd, "index": fd or null, "order": PictureOrder, "outputs": {rendition: fd}}
+    arguments  {"source": fd, "index": fd or null, "order": PictureOrder, "outputs": {rendition: fd},
+               "watermark": fd or null}
     events     {"event": "described", "rendition", "init": base64, "codec", "timescale", "width", "height", …}
                {"event": "segment", "rendition", "number", "start", "duration", "size"}   whole in the output
                {"event": "result", "pictures", "damaged"}
@@ -31,9 +32,12 @@ from server.media.encoders import Coded, Settings, pixel_format
 from server.media.ladder import Rung
 from server.media.lanes import Lane
 from server.media.orders import TIMESCALE, PictureOrder
+from server.media.pictures import DecodeError
 from server.media.reading import TIME_BASE, Damage, Picture, pictures
 from server.media.scaling import shape_of
+from server.media.stills import Still
 from server.media.treating import Treater
+from server.media.watermarks import WatermarkError
 
 # A picture that comes later than this after a cut does not begin the segment: the one before is repeated at the cut.
 LATE = TIMESCALE // 4
@@ -110,8 +114,11 @@ class Output:
 class Encoding:
     """One order."""
 
-    def __init__(self, order: PictureOrder, outputs: dict[str, int], say: guard.Say) -> None:
+    def __init__(
+        self, order: PictureOrder, outputs: dict[str, int], say: guard.Say, watermark: VideoFrame | None = None
+    ) -> None:
         self._order = order
+        self._watermark = watermark
         self._lock = threading.Lock()
         self._told = say
         self._failure: str | None = None
@@ -182,7 +189,8 @@ class Encoding:
         if self._treater is None or self._treater.shape != shape:
             self._drain()
             order = self._order
-            self._treater = Treater(shape, order.rungs, order.treatment, pixel_format(order.encoder))
+            pixels = pixel_format(order.encoder)
+            self._treater = Treater(shape, order.rungs, order.treatment, pixels, self._watermark)
         for treated in self._treater.treat(frame):
             self._put(treated)
 
@@ -232,13 +240,25 @@ def _write_all(fd: int, data: bytes) -> None:
         left = left[os.write(fd, left) :]
 
 
+def _image(descriptor: int | None) -> VideoFrame | None:
+    """Raises DecodeError."""
+    if descriptor is None:
+        return None
+    try:
+        return Still(descriptor).key(0.0).frame
+    except FFmpegError as error:
+        raise DecodeError("it is no picture") from error
+
+
 def work(arguments: dict[str, Any], say: guard.Say) -> None:
     av.logging.set_level(None)
     order, damage = PictureOrder.of_json(arguments["order"]), Damage()
-    encoding = Encoding(order, arguments["outputs"], say)
     found = pictures(arguments["source"], arguments["index"], order.reading, order.cuts[0], damage)
     try:
+        encoding = Encoding(order, arguments["outputs"], say, _image(arguments["watermark"]))
         encoding.run(found)
+    except (WatermarkError, DecodeError) as error:
+        say({"event": "problem", "code": "invalid", "detail": f"the watermark can't be used: {error}"})
     except NothingDecodes:
         say({"event": "problem", "code": "invalid", "detail": "no picture of the file could be decoded"})
     except (FFmpegError, DecoderError) as error:

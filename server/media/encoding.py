@@ -63,15 +63,22 @@ async def encode_pictures(
     outputs: Mapping[str, int],
     on_described: OnDescribed,
     on_segment: OnSegment,
+    watermark: int | None = None,
 ) -> Encoded:
     """Appends the segments of each rendition to its output. The callbacks come on the loop, in the children's order;
-    those of one rendition in the order of its segments. Raises ChildFailed."""
+    those of one rendition in the order of its segments. `watermark` is the image of the order's. Raises ChildFailed."""
     length_s = (order.cuts[-1] - order.cuts[0]) / TIMESCALE
     listener = Listener(on_described, on_segment)
-    fds = [source, *([index] if index is not None else []), *outputs.values()]
+    fds = [source, *(each for each in (index, watermark) if each is not None), *outputs.values()]
     result = await children.run(
         "server.media.encode",
-        {"source": source, "index": index, "order": order.to_json(), "outputs": dict(outputs)},
+        {
+            "source": source,
+            "index": index,
+            "order": order.to_json(),
+            "outputs": dict(outputs),
+            "watermark": watermark,
+        },
         fds,
         limits=_limits(length_s, SLOWEST, len(fds)),
         timeout_s=LEAST_S + length_s * SLOWEST,

@@ -36,6 +36,11 @@ class Treatment:
     hdr: Transfer | None = None  # what of, it is toned down to standard range
     watermark: Watermark | None = None  # its image comes beside the order
 
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        crop, mark = told["crop"], told["watermark"]
+        return cls(**{**told, "crop": tuple(crop) if crop else None, "watermark": Watermark(**mark) if mark else None})
+
 
 @dataclass(frozen=True, slots=True)
 class PictureOrder:
@@ -60,17 +65,13 @@ class PictureOrder:
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> Self:
-        treatment = told["treatment"]
-        crop, mark = treatment["crop"], treatment["watermark"]
         return cls(
             **{
                 **told,
                 "reading": Reading(**told["reading"]),
                 "rungs": tuple(Rung(**{**rung, "sar": tuple(rung["sar"])}) for rung in told["rungs"]),
                 "cuts": tuple(told["cuts"]),
-                "treatment": Treatment(
-                    **{**treatment, "crop": tuple(crop) if crop else None, "watermark": mark and Watermark(**mark)}
-                ),
+                "treatment": Treatment.of_json(told["treatment"]),
             }
         )
 

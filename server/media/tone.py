@@ -7,6 +7,7 @@ rolled off by the curve of ITU-R BT.2390 5.4.1, on the brightest of red, green a
 outside BT.709 is clipped. The table is a Hald CLUT: a square picture whose colours are those that become of all.
 """
 
+import math
 import sys
 from array import array
 from functools import cache
@@ -60,7 +61,7 @@ def _shown(red: float, green: float, blue: float) -> tuple[int, int, int]:
 
 
 def _coded(light: float) -> int:
-    return round(min(1.0, max(0.0, light)) ** (1 / SDR_GAMMA) * FULL)
+    return round(FULL * math.pow(min(1.0, max(0.0, light)), 1 / SDR_GAMMA))
 
 
 @cache  # of PQ there are only as many as an axis has values
@@ -94,7 +95,7 @@ def _hlg_scene(value: float) -> float:
     """0 to 1."""
     if value <= 0.5:
         return value**2 / 3
-    return float((2.718281828459045 ** ((value - HLG_C) / HLG_A) + HLG_B) / 12)
+    return (math.exp((value - HLG_C) / HLG_A) + HLG_B) / 12
 
 
 def _hlg_display(red: float, green: float, blue: float) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MEASURE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(px|%)")
+MEASURE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(px|%)")
 INITIAL = "initial"
 
 

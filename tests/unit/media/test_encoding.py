@@ -17,6 +17,7 @@ from server.media.child import Children
 from server.media.encoding import Encoded, encode_pictures, encode_sound
 from server.media.ladder import Rung, Source, Wish, rungs
 from server.media.orders import TIMESCALE, Described, PictureOrder, Reading, Segment, SoundOrder, Treatment
+from server.media.watermarks import Watermark
 from server.packager.vod_track import cut_tracks
 from tests.harness import media
 
@@ -41,9 +42,12 @@ class Shelf:
                 opened[name] = descriptor
             yield opened
 
-    async def pictures(self, source: Path, order: PictureOrder, index: bytes | None = None) -> Encoded:
+    async def pictures(
+        self, source: Path, order: PictureOrder, index: bytes | None = None, image: Path | None = None
+    ) -> Encoded:
         with ExitStack() as stack, self.outputs([rung.name for rung in order.rungs]) as outputs:
             opened = stack.enter_context(open(source, "rb"))
+            mark = stack.enter_context(open(image, "rb")).fileno() if image else None
             at = None
             if index is not None:
                 at = os.memfd_create("index")
@@ -51,7 +55,7 @@ class Shelf:
                 os.write(at, index)
             async with Children(1) as children:
                 return await encode_pictures(
-                    children, opened.fileno(), at, order, outputs, self._describe, self.segments.append
+                    children, opened.fileno(), at, order, outputs, self._describe, self.segments.append, mark
                 )
 
     async def sound(self, source: Path, order: SoundOrder) -> Encoded:
@@ -69,7 +73,7 @@ class Shelf:
         return self.described[name].init + (self.folder / name).read_bytes()
 
     def shown(self, name: str) -> list[VideoFrame]:
-        with av.open(BytesIO(self.file(name))) as opened:
+        with av.open(BytesIO(self.file(name)), "r") as opened:
             return list(opened.decode(video=0))
 
     def times_s(self, name: str) -> list[float]:
@@ -186,6 +190,45 @@ async def test_any_pixels_become_what_every_player_shows(
     assert len(frames) == 30
 
 
+async def test_a_watermark_is_put_on(shelf: Shelf, tmp_path: Path) -> None:
+    media.ffmpeg("-f", "lavfi", "-i", "color=white:size=40x20", "-frames:v", "1", image := tmp_path / "mark.png")
+    treatment = Treatment(watermark=Watermark(right="0px", bottom="0px", width="50%"))
+    order = PictureOrder(MOV, small(180), cuts(0, 1), 0, treatment)
+    made = await shelf.pictures(media.clip(1, audio=False), order, image=image)
+    assert made.problem is None
+    for frame in shelf.shown("180p")[::10]:
+        luma = frame.planes[0]
+        row = bytes(luma)[luma.line_size * 150 :][:320]
+        assert min(row[170:310]) > 220
+        assert min(row[:150]) < 200
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"#EXTM3U\nhttp://127.0.0.1/a.ts\n"])
+async def test_a_watermark_that_is_no_picture_is_said(shelf: Shelf, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mark").write_bytes(content)
+    order = PictureOrder(MOV, small(180), cuts(0, 1), 0, Treatment(watermark=Watermark()))
+    made = await shelf.pictures(media.clip(1, audio=False), order, image=tmp_path / "mark")
+    assert made.problem is not None
+    assert "watermark" in made.problem.detail
+    assert shelf.segments == []
+
+
+async def test_high_dynamic_range_becomes_standard(shelf: Shelf) -> None:
+    """10 bits of PQ in HEVC, all of paper white, as an MP4 says it."""
+    pq = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
+    white = f"geq=lum=573:cb=512:cr=512,{pq}"
+    source = media.clip(
+        1, size="160x90", fps=10, audio=False,
+        extra=("-pix_fmt", "yuv420p10le", "-vf", f"format=yuv420p10le,{white}", "-c:v", "libx265", "-tag:v", "hvc1"),
+    )  # fmt: skip
+    rung = small(90, size=(160, 90), rate=10.0)
+    made = await shelf.pictures(source, PictureOrder(MOV, rung, cuts(0, 1), 0, Treatment(hdr="pq")))
+    assert made.problem is None
+    for frame in shelf.shown("90p"):
+        assert 205 <= bytes(frame.planes[0])[80] <= 220
+        assert (int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace)) == (1, 1, 1)
+
+
 async def test_damage_in_the_middle_is_passed_over(shelf: Shelf, tmp_path: Path) -> None:
     content = bytearray(media.clip(4, audio=False, extension="ts").read_bytes())
     middle = len(content) // 2 // 188 * 188
@@ -216,7 +259,7 @@ async def test_sound_is_cut_with_the_pictures(shelf: Shelf) -> None:
     assert made.problem is None
     starts = [start / 48_000 for _, start, _ in shelf.of("aac")]
     assert starts == pytest.approx([0, 2, 4], abs=0.011)
-    with av.open(BytesIO(shelf.file("aac"))) as heard:
+    with av.open(BytesIO(shelf.file("aac")), "r") as heard:
         frames = list(heard.decode(audio=0))
     assert sum(frame.samples for frame in frames) / 48_000 == pytest.approx(5, abs=0.06)
     assert shelf.described["aac"].channels == 2
