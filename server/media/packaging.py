@@ -71,6 +71,8 @@ async def package(
     The callbacks come on the loop, those of one rendition in the order of its segments. A problem is one of the
     source; what was said before it is good. Raises ChildFailed.
     """
+    if not copies:
+        return None
     listener = Listener(on_described, on_segment)
     tracks = [asdict(copy) | {"output": outputs[copy.name]} for copy in copies]
     arguments = {

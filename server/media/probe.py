@@ -13,25 +13,21 @@ to take back what plays.
 
 import contextlib
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from server.formats.fmp4.foreign import ForeignBox, Mp4Error, read_moov
+from server.formats.fmp4.foreign import Mp4Error, Read
 from server.formats.fmp4.index import MovieIndex, Track
 from server.formats.fmp4.movie import Unservable, read_index
-from server.formats.fmp4.tracks import CODEC_NAMES, TrackHeader, track_headers
 from server.formats.languages import bcp47
 from server.formats.sample import AudioConfig, VideoConfig
 from server.media import guard
-from server.media.containers import HEAD_BYTES, MP4, Container, container_of, words_for
+from server.media.containers import HEAD_BYTES, MP4, MPEG_TS, Container, container_of, words_for
 from server.media.facts import PictureFacts, SoundFacts, SourceFacts
+from server.media.foreign import NO_FOREIGN, Foreign, in_mp4, in_mpeg_ts
 from server.media.problems import Unreadable
 
-# Sample entries that libav knows by no name, or takes for what they are not.
-FOREIGN = {b"iamf", b"mhm1", b"mhm2", b"mha1", b"mha2", b"ac-4"}
-ENCRYPTED = {b"encv", b"enca"}
 CUT_SHORT = "cut short"
 
 
@@ -46,11 +42,12 @@ def _examine(source: int, index_fd: int, say: guard.Say) -> None:
     size = os.fstat(source).st_size
     container = _container(source, size)
     if container is not MP4:
-        _say_found(_ask_libav(source, container), say)
+        foreign = in_mpeg_ts(_reader(source)) if container is MPEG_TS else NO_FOREIGN
+        _say_found(_ask_libav(source, container, foreign), say)
         return
 
     try:
-        index = read_index(lambda offset, length: os.pread(source, length, offset), size)
+        index = read_index(_reader(source), size)
     except (Unservable, Mp4Error) as error:
         _say_unserved(source, error, say)
         return
@@ -66,13 +63,17 @@ def _say_unserved(source: int, error: Unservable | Mp4Error, say: guard.Say) -> 
     if isinstance(error, Mp4Error) and CUT_SHORT in detail:
         raise Unreadable("truncated", detail) from error
     try:
-        facts = _ask_libav(source, MP4, _foreign(source))
+        facts = _ask_libav(source, MP4, in_mp4(_reader(source), os.fstat(source).st_size))
     except Unreadable as refusal:
         if isinstance(error, Mp4Error) and refusal.code == "invalid":
             raise Unreadable("invalid", detail) from error
         raise
     say({"event": "unserved", "detail": detail})
     _say_found(facts, say)
+
+
+def _reader(source: int) -> Read:
+    return lambda offset, length: os.pread(source, length, offset)
 
 
 def _container(source: int, size: int) -> Container:
@@ -85,17 +86,6 @@ def _container(source: int, size: int) -> Container:
     return container
 
 
-def _foreign(source: int) -> list[str]:
-    """What libav should not be asked for. Raises Unreadable for what is encrypted."""
-    headers: list[TrackHeader] = []
-    with contextlib.suppress(Mp4Error):
-        moov = read_moov(lambda offset, length: os.pread(source, length, offset), os.fstat(source).st_size)
-        headers = list(track_headers(ForeignBox(b"moov", memoryview(moov))))
-    if any(header.codec in ENCRYPTED for header in headers):
-        raise Unreadable("encrypted", "found: an MP4 with encrypted tracks")
-    return [CODEC_NAMES.get(header.codec, "") for header in headers if header.codec in FOREIGN]
-
-
 def _say_found(facts: SourceFacts, say: guard.Say) -> None:
     say({"event": "found", **facts.to_event()})
 
@@ -106,7 +96,7 @@ def _write(fd: int, data: bytes) -> None:
         left = left[os.write(fd, left) :]
 
 
-def _ask_libav(source: int, container: Container, foreign: Sequence[str] = ()) -> SourceFacts:
+def _ask_libav(source: int, container: Container, foreign: Foreign = NO_FOREIGN) -> SourceFacts:
     from server.media.streams import read_streams
 
     return read_streams(source, container, foreign)

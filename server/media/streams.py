@@ -21,6 +21,7 @@ from server.media.containers import FLV, MPEG_TS, Container
 from server.media.continuity import Clock, is_broken
 from server.media.demux import open_container
 from server.media.facts import Chapter, Hdr, PictureFacts, SoundFacts, SourceFacts, SubtitleFacts
+from server.media.foreign import NO_FOREIGN, Foreign
 from server.media.passing import Coded, Unpassable
 from server.media.problems import Unreadable
 from server.media.scan import Media, Scan, Seen, scan
@@ -64,11 +65,8 @@ TURNED_TITLE = re.compile(r"htc_video_rotA-(000|090|180|270)")
 UNTRUE_DURATION = (FLV,)
 
 
-def read_streams(fd: int, container: Container, foreign: Sequence[str] = ()) -> SourceFacts:
-    """Open the file as `container`, look at the beginning of it and describe it all.
-
-    `foreign` names codecs that libav knows by no name, or wrongly. Raises Unreadable.
-    """
+def read_streams(fd: int, container: Container, foreign: Foreign = NO_FOREIGN) -> SourceFacts:
+    """Open the file as `container`, look at the beginning of it and describe it all. Raises Unreadable."""
     try:
         with open_container(fd, container) as opened:
             return _facts(opened, container, foreign)
@@ -77,7 +75,7 @@ def read_streams(fd: int, container: Container, foreign: Sequence[str] = ()) -> 
         raise Unreadable("invalid", detail) from error
 
 
-def _facts(opened: InputContainer, container: Container, foreign: Sequence[str]) -> SourceFacts:
+def _facts(opened: InputContainer, container: Container, foreign: Foreign) -> SourceFacts:
     if len(opened.streams) > MAX_STREAMS:
         detail = f"found: {len(opened.streams)} tracks in {container.name}; the limit is {MAX_STREAMS}"
         raise Unreadable("too-many-tracks", detail)
@@ -137,14 +135,14 @@ def _refuse(media: Iterable[Media], container: Container) -> None:
             raise Unreadable("too-large", f"its pictures are {size}, larger than is decoded here")
 
 
-def _usable(found: Scan, foreign: Sequence[str]) -> tuple[list[Seen], list[Seen], list[str]]:
+def _usable(found: Scan, foreign: Foreign) -> tuple[list[Seen], list[Seen], list[str]]:
     """The streams that something was decoded of, pictures and sounds, and the others in words; empty ones are gone."""
     pictures, sounds, left_out = [], [], []
     for seen in found.seen.values():
         stream = seen.stream
         if not seen.packets and (found.whole or not stream.frames):
             continue
-        other = stream.type == "audio" and next(iter(foreign), None)
+        other = foreign.name_of(stream.id, stream.type, _decodable(stream))
         if other or stream.disposition & DEPENDENT or not _decodable(stream):
             left_out.append(f"{other or _name(stream)} {stream.type}: there is no decoder for it here")
         elif seen.frame is None:
@@ -168,8 +166,7 @@ def _nothing(found: Scan, container: Container, left_out: Sequence[str]) -> Unre
         words = ", ".join(_words(seen.stream) for seen in found.seen.values())
         return Unreadable("no-tracks", f"found: {words} in {container.name}, without a single picture or sound")
     left_out = list(dict.fromkeys(left_out))
-    unknown = not any(_decodable(seen.stream) and seen.failure for seen in found.seen.values())
-    code = "codec" if unknown and "no decoder" in left_out[0] else "invalid"
+    code = "codec" if all("no decoder" in words for words in left_out) else "invalid"
     return Unreadable(code, f"found: {'; '.join(left_out)} ({container.name})")
 
 

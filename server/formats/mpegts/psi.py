@@ -17,7 +17,8 @@ OPUS_CONFIG = 0x80  # extension tag of Opus's channel_config_code
 
 CODECS = {
     0x01: "mpeg2video", 0x02: "mpeg2video", 0x03: "mp2", 0x04: "mp2", 0x0F: "aac", 0x11: "aac_latm", 0x10: "mpeg4",
-    0x1B: "h264", 0x24: "hevc", 0x33: "vvc", 0x81: "ac3", 0x87: "eac3", 0xC1: "ac3", 0xC2: "eac3",
+    0x1B: "h264", 0x24: "hevc", 0x2D: "mpegh_3d_audio", 0x2E: "mpegh_3d_audio", 0x33: "vvc", 0x81: "ac3", 0x87: "eac3",
+    0xC1: "ac3", 0xC2: "eac3",
 }  # fmt: skip
 """By stream_type (table 2-34; ATSC A/52 annex A for 0x81 and 0x87)."""
 PRIVATE = 0x06  # what it is the descriptors tell
