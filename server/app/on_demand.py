@@ -9,7 +9,7 @@ from server.catalog.models import Video
 from server.jobs.context import JobContext
 from server.jobs.priorities import Priority
 from server.outbound.client import Outbound, Times
-from server.outbound.rules import AddressRules
+from server.protocols.destinations import AddressRules
 from server.storage.upload_files import UploadFiles
 from server.uploads import expiry
 from server.uploads import fetching as fetch_job

@@ -3,10 +3,10 @@
 import asyncio
 import socket
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from server.ingest.pull_state import SourceFailed
+from server.protocols.destinations import PUBLIC
 from server.protocols.rtmp.url import MAX_URL, RtmpUrl, of_source
 from server.protocols.srt.url import SrtUrl
 from server.protocols.srt.url import parse as srt_url
@@ -52,6 +52,6 @@ async def resolve(host: str, port: int, kind: socket.SocketKind, private: bool) 
     except (OSError, UnicodeError):  # the second of a name that can't be one
         raise SourceFailed(f"{host} can't be resolved") from None
     address = str(found[0][4][0])
-    if not private and not ip_address(address.partition("%")[0]).is_global:
+    if not private and not PUBLIC.allows_address(address):
         raise SourceFailed(f"{host} is at a private address, which this server does not allow", lasting=True)
     return address, port

@@ -12,7 +12,6 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from ipaddress import ip_address
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from server import clock
+from server.protocols.destinations import PUBLIC
 
 MAX_REDIRECTS = 5
 MAX_PLAYLIST = 2 << 20  # bytes: a day of two-second segments with long names
@@ -134,7 +134,7 @@ class Fetcher:
     def _dial(self, host: str, port: int) -> socket.socket:
         """A connection to an address that was looked at. Raises OSError, FetchFailed."""
         found = [address for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        if not self._private and not all(ip_address(str(at[0]).partition("%")[0]).is_global for at in found):
+        if not self._private and not all(PUBLIC.allows_address(str(at[0])) for at in found):
             raise FetchFailed("it leads to a private address, which this server does not allow", lasting=True)
         failure: OSError = ConnectionError("the host has no address")
         for address in found:

@@ -21,8 +21,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from server.outbound.rules import AddressRules
 from server.outbound.target import BadUrl, Target
+from server.protocols.destinations import AddressRules
 
 USER_AGENT = "Sluice"
 MAX_REDIRECTS = 5

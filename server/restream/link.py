@@ -3,9 +3,9 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Protocol
 
+from server.protocols.destinations import PUBLIC
 from server.stream.stream import Stream
 
 RESOLVE_S = 5.0
@@ -50,6 +50,6 @@ async def resolve(host: str, port: int, kind: socket.SocketKind, private: bool) 
     except (OSError, UnicodeError):  # the second of a name that can't be one
         raise LinkFailed(f"{host} can't be resolved") from None
     addresses = [(str(address[0]), port) for *_, address in found]
-    if not private and not all(ip_address(address.partition("%")[0]).is_global for address, _ in addresses):
+    if not private and not all(PUBLIC.allows_address(address) for address, _ in addresses):
         raise LinkFailed(f"{host} is at a private address, which this server does not allow", lasting=True)
     return list(dict.fromkeys(addresses))[:MAX_ADDRESSES]

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from server.outbound.client import MAX_REDIRECTS, CallFailed, Outbound, Times
-from server.outbound.rules import AddressRules
 from server.outbound.target import Target
+from server.protocols.destinations import AddressRules
 
 Serve = Callable[..., Awaitable[int]]
 Addresses = list[tuple[socket.AddressFamily, str]]

@@ -15,8 +15,8 @@ from server.jobs.context import JobContext, Result
 from server.jobs.errors import CANCELLED, JobFailed
 from server.jobs.turns import Turns
 from server.outbound.client import Outbound, Times
-from server.outbound.rules import AddressRules
 from server.outbound.target import BadUrl
+from server.protocols.destinations import AddressRules
 from server.protocols.download import TITLES
 from server.uploads import downloads
 from server.uploads.fetching import JOB, Fetching

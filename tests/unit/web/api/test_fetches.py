@@ -11,7 +11,7 @@ from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT
 from server.config import FetchConfig
 from server.outbound.client import Outbound
-from server.outbound.rules import AddressRules
+from server.protocols.destinations import AddressRules
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
 from server.uploads.fetching import Fetching

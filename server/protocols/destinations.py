@@ -103,6 +103,9 @@ class AddressRules:
         return any(address in network for network in self._networks if network.version == address.version)
 
 
+PUBLIC = AddressRules()  # no more than what anybody may call
+
+
 def is_public(address: Address) -> bool:
     """Whether anybody on the Internet reaches the same host under the address."""
     address = _called(address)

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from server.outbound.rules import AddressRules, is_public
+from server.protocols.destinations import AddressRules, is_public
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "192.0.1.1", "223.255.255.255", "2606:4700:4700::1111",
           "2a00:1450:4001:80b::200e", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]  # fmt: skip
