@@ -19,6 +19,7 @@ from server.recorder.to_vod import Recorder
 from server.storage import data_folder
 from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
+from server.storage.renditions import RenditionStore
 from server.storage.segments import SegmentStore
 from server.vod import pipeline, presentations
 from server.vod.images import Images
@@ -64,7 +65,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     children = await stack.enter_async_context(Children(CHILDREN + sum(_places(config).values())))
     posters, recorder = Posters(database, layout, children), Recorder(layout)
     loaders = {
-        pipeline.SOURCE: presentations.indexed(layout, config.vod.segment_s),
+        pipeline.SOURCE: presentations.uploaded(layout, RenditionStore(layout), config.vod.segment_s),
         to_vod.SOURCE: recorder.presentation,
     }
     watched = stack.enter_context(Presentations(layout, loaders))

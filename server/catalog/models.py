@@ -81,6 +81,7 @@ class Video(Base):
     tags: Mapped[list[Any]] = mapped_column(default=list)
     meta: Mapped[list[Any]] = mapped_column("metadata", default=list)  # [{"key","value"}]
     revision: Mapped[int] = mapped_column(Integer, default=1)  # of what is served: part of immutable URLs
+    source_revision: Mapped[int] = mapped_column(Integer, default=1)  # of the file that renditions are made of
     duration_s: Mapped[float | None] = mapped_column(Float)
     media: Mapped[dict[str, Any] | None]  # what the probe found: container, streams, bit rate
     error: Mapped[dict[str, Any] | None]  # {"code","title","detail"} in state error
@@ -102,7 +103,7 @@ class Video(Base):
 
 
 class Rendition(Base):
-    """One rendition of a video at a revision; its bytes lie under that revision. `state` walks
+    """One rendition of a video at a revision of its source; its bytes lie under that. `state` walks
     catalog/renditions.TRANSITIONS."""
 
     __tablename__ = "renditions"

@@ -69,6 +69,12 @@ def recorded_mpd(listed: Sequence[Listed], base: str, init: InitName = init_name
     return Mpd(periods, BUFFER_S, base, duration_s=sum(period.duration_s or 0.0 for period in periods)).render()
 
 
+def whole_mpd(listed: Sequence[Listed], base: str, duration_s: float) -> str:
+    """The manifest of renditions that each have their own numbers and cuts, all from second zero on."""
+    sets = _sets_of([(each, each.segments) for each in listed if each.segments], init_name, 0.0)
+    return Mpd([Period("0", 0.0, sets, duration_s)], BUFFER_S, base, duration_s=duration_s).render()
+
+
 def live_init_name(generation: int) -> str:
     return f"init-{generation}.mp4"
 
@@ -122,12 +128,17 @@ def _extent(present: Sequence[Listed], numbers: Sequence[int]) -> tuple[float, f
 
 
 def _sets(present: Sequence[Listed], numbers: Sequence[int], init: InitName) -> list[AdaptationSet]:
+    found = [(each, [entry for msn in numbers if (entry := each.at(msn)) is not None]) for each in present]
+    return _sets_of(found, init, _extent(present, numbers)[0])
+
+
+def _sets_of(
+    shown: Sequence[tuple[Listed, Sequence[SegmentEntry]]], init: InitName, start_s: float
+) -> list[AdaptationSet]:
     """Pictures of one codec together, each sound by itself; what comes first is the main one."""
     found: list[AdaptationSet] = []
     videos: dict[str, list[Representation]] = {}
-    start_s, _ = _extent(present, numbers)
-    for each in present:
-        entries = [entry for msn in numbers if (entry := each.at(msn)) is not None]
+    for each, entries in shown:
         track = each.tracks[entries[0].generation]
         made = _representation(each, track, entries, init, start_s)
         if track.kind == VIDEO:

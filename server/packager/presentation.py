@@ -6,8 +6,9 @@
     {prefix}{rendition}/init.mp4           Presentation.init(rendition)
     {prefix}{rendition}/{number}.m4s       Presentation.segment(rendition, number), a SegmentPlan
 
-A presentation is immutable and does no IO: whoever answers requests keeps it, does the reads that a plan asks for
-off the event loop, and hands the bytes back to the plan.
+One of renditions that are still being made is `growing`: a later one of the same revision lists more, and what was
+listed stays as it was. A presentation is immutable and does no IO: whoever answers requests keeps it, does the reads
+that a plan asks for off the event loop, and hands the bytes back to the plan.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,6 +49,8 @@ class Stored(NamedTuple):
     broadcast_id: str | None = None
     span: Span | None = None  # None: all of the broadcast
     exact: bool = False  # the video has a first and last segment of its own
+    source_revision: int = 1  # of its own file: what is made of it lies there
+    settled: bool = True  # nothing is being made of it any more
 
     @property
     def edges(self) -> tuple[int, ...]:
@@ -131,6 +134,16 @@ class Presentation(Protocol):
 
     @property
     def duration_s(self) -> float: ...
+
+    @property
+    def growing(self) -> bool:
+        """Whether renditions or segments are still to come."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Of what grows: a higher one lists more."""
+        ...
 
     @property
     def renditions(self) -> tuple[str, ...]:

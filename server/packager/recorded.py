@@ -59,6 +59,14 @@ class RecordedVideo:
         return max(sum(entry.duration_s for entry in each.segments) for each in self._renditions.values())
 
     @property
+    def growing(self) -> bool:
+        return False
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    @property
     def size(self) -> int:
         """Bytes of all segments."""
         return sum(entry.size for entries in self._entries.values() for entry in entries.values())

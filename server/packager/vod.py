@@ -1,6 +1,6 @@
 """An uploaded MP4 as a presentation, cut on request by its own index: nothing is re-muxed, no payload byte changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -52,13 +52,48 @@ class IndexedVideo:
     def renditions(self) -> tuple[str, ...]:
         return tuple(self._cut)
 
+    @property
+    def target_s(self) -> int:
+        """TARGETDURATION of its playlists."""
+        return _target_s(self._cut.values())
+
+    @property
+    def independent(self) -> bool:
+        """Whether every segment can be decoded by itself."""
+        return self._independent
+
+    @property
+    def growing(self) -> bool:
+        return False
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """Where the pictures are cut, in their own ticks: the beginning of each segment and the end of the last."""
+        return tuple(self._cut[VIDEO].times) if VIDEO in self._cut else ()
+
+    def offset(self, rendition: str) -> int:
+        """From a sample's time in the index to the presentation's, ticks of the track. Raises NoSuchMediaError."""
+        return self._rendition(rendition).offset
+
+    def pictures(self, prefix: str = "") -> list[VideoFacts]:
+        return [replace(facts, uri=prefix + facts.uri) for facts in (self._video,) if facts]
+
+    def sounds(self, prefix: str = "") -> list[AudioFacts]:
+        return [replace(facts, uri=prefix + facts.uri) for facts in (self._audio,) if facts]
+
+    def listed(self) -> list[Listed]:
+        """As manifests of DASH have it."""
+        return [_listed(name, cut) for name, cut in self._cut.items()]
+
     def master(self, prefix: str = "") -> str:
-        videos = [replace(facts, uri=prefix + facts.uri) for facts in (self._video,) if facts]
-        audios = [replace(facts, uri=prefix + facts.uri) for facts in (self._audio,) if facts]
-        return master(videos, audios, self._independent)
+        return master(self.pictures(prefix), self.sounds(prefix), self._independent)
 
     def mpd(self, base: str) -> str:
-        return recorded_mpd([_listed(name, cut) for name, cut in self._cut.items()], base)
+        return recorded_mpd(self.listed(), base)
 
     def media(self, rendition: str) -> str:
         self._rendition(rendition)
@@ -107,10 +142,10 @@ def _media_playlists(cuts: Mapping[str, CutTrack], independent: bool) -> dict[st
     "The EXTINF duration of each Media Segment, when rounded to the nearest integer, MUST be less than or equal to the
     Target Duration" (RFC 8216bis 4.4.3.1), which is the same in all renditions (6.2.4).
     """
-    longest_s = max(max(cut.durations_s) for cut in cuts.values())
+    target_s = _target_s(cuts.values())
     return {
         name: MediaPlaylist(
-            target_duration_s=max(1, int(longest_s + 0.5)),
+            target_duration_s=target_s,
             playlist_type="VOD",
             independent_segments=independent,
             map=Map(init_name()),
@@ -119,6 +154,10 @@ def _media_playlists(cuts: Mapping[str, CutTrack], independent: bool) -> dict[st
         ).render()
         for name, cut in cuts.items()
     }
+
+
+def _target_s(cuts: Iterable[CutTrack]) -> int:
+    return max(1, int(max(max(cut.durations_s) for cut in cuts) + 0.5))
 
 
 def _video_facts(cut: CutTrack, sizes: list[int]) -> VideoFacts:

@@ -47,6 +47,7 @@ class Asset:
     latency_mode: str | None = None  # of a live stream
     player_id: str | None = None
     mp4: bool = True  # whether a video's file is given out as it is
+    source_revision: int = 1  # of an upload: what is made of it lies there
 
     @property
     def live(self) -> bool:
@@ -151,6 +152,7 @@ def of_video(video: Video) -> Asset:
         has_poster=video.poster_at is not None,
         player_id=video.player_id,
         mp4=video.mp4_support,
+        source_revision=video.source_revision,
     )
 
 

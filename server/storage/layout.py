@@ -8,7 +8,7 @@
     <root>/videos/<video id>/poster.jpg
     <root>/videos/<video id>/images/<name>     images made on request, for as long as there is room
     <root>/videos/<video id>/r<revision>/plan           what is made of the source
-    <root>/videos/<video id>/r<revision>/<rendition>/init.mp4   track
+    <root>/videos/<video id>/r<revision>/<rendition>/init.mp4   track   complete
                                                     <first>.mp4   whole segments, number <first> and on
                                                     <first>.journal
     <root>/videos/<video id>/captions/<language>-<version>.vtt   and chapters/…
@@ -163,6 +163,11 @@ class MadeFolder:
     @property
     def track(self) -> Path:
         return self.path / "track"
+
+    @property
+    def complete(self) -> Path:
+        """Is there once nothing is to come."""
+        return self.path / "complete"
 
     def run(self, first: int) -> Path:
         return self.path / f"{first:d}.mp4"

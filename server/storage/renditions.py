@@ -45,6 +45,7 @@ class Made:
     track: TrackEntry
     init: bytes
     segments: tuple[Placed, ...]
+    complete: bool  # nothing is to come
 
 
 class Run:
@@ -117,7 +118,21 @@ class RenditionStore:
         prefix: list[Placed] = []
         while (placed := found.get(len(prefix))) is not None:
             prefix.append(placed)
-        return Made(tracks[0], folder.init.read_bytes(), tuple(prefix))
+        return Made(tracks[0], folder.init.read_bytes(), tuple(prefix), folder.complete.exists())
+
+    def finish(self, video_id: str, revision: int, rendition: str) -> None:
+        """Nothing is to come."""
+        _keep(self._folder(video_id, revision, rendition).complete, b"")
+
+    def names(self, video_id: str, revision: int) -> list[str]:
+        """Renditions that were begun."""
+        folder = self._layout.video_revision(video_id, revision)
+        return sorted(path.parent.name for path in folder.glob("*/track"))
+
+    def count(self, video_id: str, revision: int, rendition: str) -> int:
+        """Segments that are there from the first on."""
+        found = self._placed(self._folder(video_id, revision, rendition))
+        return next(number for number in range(len(found) + 1) if number not in found)
 
     def missing(self, video_id: str, revision: int, rendition: str, first: int, last: int) -> int | None:
         """The first segment of first..last that is not there, None if all are."""

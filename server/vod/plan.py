@@ -5,12 +5,16 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
+from typing import Self
 
+import orjson
+
+from server.media.facts import SourceFacts
 from server.media.ladder import Rung, Source, Wish, rungs
+from server.media.orders import TIMESCALE, Reading, Treatment
 
-TIMESCALE = 90_000
 # "closed aligned 2 s GOPs": what players switch at, and the longest that a seek has to decode.
 LONGEST_S = 2
 # A remainder shorter than this is not cut off: it would be a segment of a few pictures.
@@ -26,12 +30,100 @@ LEAST_RUNGS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class SoundPlan:
+    """A track of sound to encode."""
+
+    rendition: str
+    stream: int  # libav's index of it
+    channels: int
+    language: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is made of one source; kept beside it, so that every worker and every restart goes by the same."""
+
+    duration_s: float
+    cuts: tuple[int, ...]
+    rungs: tuple[Rung, ...] = ()
+    sounds: tuple[SoundPlan, ...] = ()
+    pictures: Reading = field(default_factory=Reading)
+    treatment: Treatment = field(default_factory=Treatment)
+    demuxer: str = ""  # that sound is read with
+    start_s: float = 0.0  # of the source's own time
+    passed: bool = False  # the source itself is shown too
+
+    @property
+    def renditions(self) -> tuple[str, ...]:
+        """Those that are made."""
+        return (*(rung.name for rung in self.rungs), *(sound.rendition for sound in self.sounds))
+
+    def to_bytes(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> Self:
+        """Raises ValueError."""
+        told = orjson.loads(data)
+        crop = told["treatment"]["crop"]
+        return cls(
+            **{
+                **told,
+                "cuts": tuple(told["cuts"]),
+                "rungs": tuple(Rung(**{**rung, "sar": tuple(rung["sar"])}) for rung in told["rungs"]),
+                "sounds": tuple(SoundPlan(**sound) for sound in told["sounds"]),
+                "pictures": Reading(**told["pictures"]),
+                "treatment": Treatment(**{**told["treatment"], "crop": tuple(crop) if crop else None}),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A job's share: the segments first..last, counted from 0, of these renditions."""
 
     renditions: tuple[str, ...]
     first: int
     last: int
+
+
+def of_source(
+    facts: SourceFacts, lines: Sequence[int], demuxer: str, passed: Sequence[int] | None, offset: int
+) -> Plan:
+    """The whole plan. `passed`: where the pictures of the source are cut, if they are shown as they are (empty where it
+    has none); None, if it can't be shown. `offset` as of Reading."""
+    shows = passed is not None
+    end = round(facts.duration_s * TIMESCALE)
+    if passed:
+        end = passed[-1]
+    picture = facts.picture
+    chosen: tuple[Rung, ...] = ()
+    if picture is not None:
+        width, height = picture.shown_size
+        chosen = choose(Source(width, height, (1, 1), picture.frame_rate, picture.bit_rate), lines, shows)
+    return Plan(
+        duration_s=end / TIMESCALE,
+        cuts=grid(end, (passed or ())[1:-1]),
+        rungs=chosen,
+        sounds=() if shows and facts.sounds and facts.sounds[0].unpassable is None else sounds(facts),
+        pictures=Reading(demuxer, picture.stream if picture else 0, facts.start_s, shows and bool(passed), offset),
+        treatment=Treatment(picture.rotation, picture.interlaced) if picture else Treatment(),
+        demuxer=demuxer,
+        start_s=facts.start_s,
+        passed=shows,
+    )
+
+
+def sounds(facts: SourceFacts) -> tuple[SoundPlan, ...]:
+    """Every track of sound as stereo, or mono as it is."""
+    return tuple(
+        SoundPlan(
+            f"audio{number if number > 1 else ''}-aac", each.stream, min(2, max(1, each.channels)), each.language,
+            each.title,
+        )
+        for number, each in enumerate(facts.sounds, 1)
+    )  # fmt: skip
 
 
 def choose(source: Source, lines: Sequence[int], passes: bool) -> tuple[Rung, ...]:

@@ -9,14 +9,23 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
+from server import clock
 from server.formats.fmp4.index import MovieIndex
+from server.media.orders import TIMESCALE
+from server.packager import on_demand
+from server.packager.on_demand import OnDemandVideo
 from server.packager.presentation import Presentation, SegmentPlan, Stored
 from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
+from server.storage.renditions import RenditionStore
+from server.vod.plan import Plan
 
 KEPT_S = 48 * 3600.0  # of media, together; the index of an hour is about 4 MiB
 LEAST_S = 60.0  # what the shortest counts as
 THREADS = 4
+INDEXES_KEPT = 16  # of videos that grow
+
+REFRESH_S = 1.0  # how old one that grows may be: a segment takes about as long to be made
 
 Loader = Callable[[Stored], Presentation]
 Result = TypeVar("Result")
@@ -30,6 +39,7 @@ class Presentations:
         self._layout = layout
         self._loaders = loaders
         self._kept: OrderedDict[Identity, Presentation] = OrderedDict()
+        self._loaded_at: dict[Identity, float] = {}
         self._kept_s = 0.0
         self._loading: dict[Identity, asyncio.Future[Presentation]] = {}
         self._threads = ThreadPoolExecutor(THREADS, "vod")
@@ -44,7 +54,7 @@ class Presentations:
         """Raises OSError or ValueError when what is stored can't be presented."""
         identity = (stored.video_id, revision)
         kept = self._kept.get(identity)
-        if kept is not None:
+        if kept is not None and not self._outgrown(identity, kept):
             self._kept.move_to_end(identity)
             return kept
         loading = self._loading.get(identity)
@@ -53,6 +63,9 @@ class Presentations:
             loading = self._loading[identity] = asyncio.ensure_future(work)
             loading.add_done_callback(lambda done: self._loaded(identity, done))
         return await asyncio.shield(loading)
+
+    def _outgrown(self, identity: Identity, kept: Presentation) -> bool:
+        return kept.growing and clock.monotonic() - self._loaded_at.get(identity, 0.0) >= REFRESH_S
 
     def put(self, video_id: str, revision: int, presentation: Presentation) -> None:
         """One that was made elsewhere: reading the journals of a day takes a second or two."""
@@ -66,6 +79,7 @@ class Presentations:
         """The video is gone or changed."""
         for identity in [identity for identity in self._kept if identity[0] == video_id]:
             self._kept_s -= _weight_s(self._kept.pop(identity))
+            self._loaded_at.pop(identity, None)
 
     async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Blocking work on the files of a video, in a thread of its own pool."""
@@ -80,9 +94,12 @@ class Presentations:
         if (known := self._kept.pop(identity, None)) is not None:
             self._kept_s -= _weight_s(known)
         self._kept[identity] = presentation
+        self._loaded_at[identity] = clock.monotonic()
         self._kept_s += _weight_s(presentation)
         while self._kept_s > KEPT_S and len(self._kept) > 1:
-            self._kept_s -= _weight_s(self._kept.popitem(last=False)[1])
+            oldest, known = self._kept.popitem(last=False)
+            self._kept_s -= _weight_s(known)
+            del self._loaded_at[oldest]
 
     def _loaded(self, identity: Identity, done: asyncio.Future[Presentation]) -> None:
         self._loading.pop(identity, None)
@@ -94,11 +111,36 @@ def _weight_s(presentation: Presentation) -> float:
     return max(LEAST_S, presentation.duration_s)
 
 
-def indexed(layout: Layout, target_s: float) -> Loader:
-    """The loader of uploads: by the index that the pipeline left beside the source."""
+def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Loader:
+    """The loader of uploads: by the index that the pipeline left beside the source, the plan, and what is made yet."""
+    indexes: OrderedDict[Identity, IndexedVideo] = OrderedDict()  # it stays what it is while renditions grow
+
+    def passed(stored: Stored) -> IndexedVideo | None:
+        identity = stored.video_id, stored.source_revision
+        if identity not in indexes:
+            path = layout.video_index(stored.video_id)
+            if not path.exists():
+                return None
+            indexes[identity] = IndexedVideo(MovieIndex.from_bytes(path.read_bytes()), segment_s)
+            if len(indexes) > INDEXES_KEPT:
+                indexes.popitem(last=False)
+        return indexes[identity]
 
     def load(stored: Stored) -> Presentation:
-        return IndexedVideo(MovieIndex.from_bytes(layout.video_index(stored.video_id).read_bytes()), target_s)
+        source = stored.video_id, stored.source_revision
+        path = layout.video_plan(*source)
+        if not path.exists():
+            found = passed(stored)
+            if found is None:
+                raise ValueError("nothing can be watched yet")
+            return found
+        plan = Plan.of_bytes(path.read_bytes())
+        made = {name: each for name in renditions.names(*source) if (each := renditions.read(*source, name))}
+        of_source = passed(stored) if plan.passed else None
+        if of_source is not None and not plan.renditions:
+            return of_source
+        target = on_demand.target_s(plan.cuts, TIMESCALE)
+        return OnDemandVideo(of_source, made, target, stored.settled, plan.duration_s)
 
     return load
 

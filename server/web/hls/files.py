@@ -15,7 +15,6 @@ from server.web.hls.gate import WATCHING, Watch
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 JPEG = "image/jpeg"
-SEGMENT_TYPES = {"video": "video/mp4", "audio": "audio/mp4"}
 
 Bytes = bytes | bytearray
 

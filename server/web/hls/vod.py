@@ -23,6 +23,8 @@ _INIT = re.compile(r"init(?:-(\d{1,6}))?\.mp4", re.ASCII)
 _SEGMENT = re.compile(r"(\d{1,9})\.m4s", re.ASCII)
 _UNSAFE_IN_NAME = re.compile(r'[^\w .()-]|"', re.ASCII)
 
+SETTLED = ("done", "error", "aborted")
+GROWING = "Sluice-Growing"  # on a multivariant playlist that will list more
 ENDED_BADLY = ("error", "aborted")
 GONE = "The video's files are not there."
 
@@ -39,7 +41,11 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     if presentation is None:
         return files.not_ready()
     prefix = f"r{asset.revision}/"
-    return files.playlist(request, presentation.master(prefix), files.REVALIDATED, f"{asset.id}-{asset.revision}")
+    etag = f"{asset.id}-{asset.revision}-{presentation.version}"
+    answer = files.playlist(request, presentation.master(prefix), files.REVALIDATED, etag)
+    if presentation.growing:
+        answer.headers[GROWING] = "1"
+    return answer
 
 
 async def presentation_of(request: web.Request, watch: Watch) -> Presentation | None:
@@ -69,9 +75,11 @@ async def media(request: web.Request) -> web.StreamResponse:
 async def _answer(
     request: web.Request, watch: Watch, presentation: Presentation, rendition: str, name: str
 ) -> web.StreamResponse:
-    cache, content_type = files.immutable(watch), files.SEGMENT_TYPES.get(rendition, "video/mp4")
+    cache, content_type = files.immutable(watch), files.segment_type(rendition)
     etag = f"{watch.asset.revision}-{rendition}-{name}"
     if name == MEDIA_PLAYLIST:
+        if presentation.growing:
+            cache, etag = files.REVALIDATED, f"{etag}-{presentation.version}"
         return files.playlist(request, presentation.media(rendition), cache, etag)
     if found := _INIT.fullmatch(name):
         init = presentation.init(rendition, int(found[1] or 0))
@@ -99,6 +107,10 @@ async def _segment(
             folder = own if own.segment(number).exists() else folder
         whole = (folder.segment(number), 0, None)
         return await files.segment_answer(request, whole, content_type, cache, etag)
+    if plan.source is not None:
+        run = int(plan.source.rpartition("/")[2])
+        path = watching.layout.made(watch.asset.id, watch.asset.source_revision, rendition).run(run)
+        return await files.segment_answer(request, (path, *plan.reads[0]), content_type, cache, etag)
     return files.body_answer(
         request, await watching.presentations.segment(watch.asset.id, plan), content_type, cache, etag
     )
@@ -129,7 +141,14 @@ def _at_revision(watch: Watch, wanted: str) -> Watch:
 
 
 def stored_of(asset: Asset) -> Stored:
-    return Stored(asset.id, asset.broadcast_id, asset.segments and Span(*asset.segments), asset.exact is not None)
+    return Stored(
+        asset.id,
+        asset.broadcast_id,
+        asset.segments and Span(*asset.segments),
+        asset.exact is not None,
+        asset.source_revision,
+        asset.state in SETTLED,
+    )
 
 
 async def source(request: web.Request) -> web.StreamResponse:

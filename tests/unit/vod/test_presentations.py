@@ -12,8 +12,9 @@ import pytest
 from server.formats.fmp4.movie import read_index
 from server.packager.presentation import Piece, Presentation, SegmentPlan, ShortReadError, Span, Stored
 from server.storage.layout import Layout
+from server.storage.renditions import RenditionStore
 from server.vod import presentations as module
-from server.vod.presentations import Presentations, indexed
+from server.vod.presentations import Presentations, uploaded
 from tests.harness.mp4 import FakeTrack, mp4
 
 
@@ -189,7 +190,7 @@ def test_an_upload_is_loaded_by_its_index(tmp_path: Path) -> None:
     index = read_index(lambda offset, size: data[offset : offset + size], len(data))
     layout.video_index("vi1").write_bytes(index.to_bytes())
 
-    presentation = indexed(layout, 2.0)(Stored("vi1"))
+    presentation = uploaded(layout, RenditionStore(layout), 2.0)(Stored("vi1"))
 
     assert presentation.duration_s == 10.0
     assert presentation.renditions == ("video",)

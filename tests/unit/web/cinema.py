@@ -23,11 +23,12 @@ from server.playback.tokens import Minted, Tokens
 from server.recorder.to_vod import Recorder
 from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
+from server.storage.renditions import RenditionStore
 from server.storage.segments import SegmentStore
 from server.stream.stream import Stream
 from server.vod.images import Images
 from server.vod.posters import Posters
-from server.vod.presentations import Presentations, indexed
+from server.vod.presentations import Presentations, uploaded
 from server.web import dash, embed
 from server.web.hls import images, live, quick, vod
 from server.web.hls.gate import WATCHING, Watching
@@ -240,7 +241,7 @@ def player(tmp_path: Path) -> Path:
 async def viewer(cinema: Cinema, connect: Connect, services: Services, player: Path) -> AsyncIterator[Client]:
     """A client without credentials that does not follow redirects by itself."""
     layout = cinema.layout
-    loaders = {"upload": indexed(layout, 4.0), "live": Recorder(layout).presentation}
+    loaders = {"upload": uploaded(layout, RenditionStore(layout), 4.0), "live": Recorder(layout).presentation}
     with Presentations(layout, loaders) as presentations:
         watching = Watching(
             services.assets,

@@ -72,6 +72,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("fetch", types.Json(), nullable=True))
     with op.batch_alter_table("videos", schema=None) as batch_op:
         batch_op.add_column(sa.Column("poster_s", sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column("source_revision", sa.Integer(), nullable=False, server_default="1"))
         batch_op.add_column(sa.Column("discarded_at", types.Utc(), nullable=True))
         batch_op.add_column(sa.Column("deletes_at", types.Utc(), nullable=True))
         batch_op.create_index(batch_op.f("ix_videos_discarded_at"), ["discarded_at"], unique=False)
@@ -107,6 +108,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_videos_discarded_at"))
         batch_op.drop_column("deletes_at")
         batch_op.drop_column("discarded_at")
+        batch_op.drop_column("source_revision")
         batch_op.drop_column("poster_s")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.drop_column("fetch")
