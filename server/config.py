@@ -11,7 +11,16 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "SLUICE_"
@@ -159,7 +168,26 @@ class VodConfig(Section):
     images_per_minute: int = Field(
         120, ge=1, description="Thumbnails, storyboards and previews made anew, for each client address."
     )
+    renditions: Literal["ladder", "source"] = Field(
+        "ladder", description="What is made of an upload: a ladder, or only what the source can't be shown without."
+    )
+    ladder: list[int] = Field(
+        [1080, 720, 480, 360, 240], description="Lines of the renditions, never more than the source has."
+    )
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = Field(
+        "veryfast", description="Of libx264: slower ones make fewer bytes of the same picture."
+    )
+    quality: float = Field(23.0, ge=10, le=40, description="Constant quality (CRF) below each rendition's bit rate.")
+    chunk_s: float = Field(60.0, ge=4, le=3600, description="Seconds of a video that one job encodes.")
     restore_days: float = Field(0, ge=0, le=3650, description="Days that a deleted video can be taken back; 0: none.")
+
+
+    @field_validator("ladder")
+    @classmethod
+    def _ladder(cls, lines: list[int]) -> list[int]:
+        if not lines or len(lines) > 8 or not all(64 <= each <= 4320 and each % 2 == 0 for each in lines):
+            raise ValueError("one to eight even numbers of lines from 64 to 4320")
+        return sorted(set(lines), reverse=True)
 
 
 class FetchConfig(Section):

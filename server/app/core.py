@@ -21,9 +21,10 @@ from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.storage.segments import SegmentStore
-from server.vod import pipeline, presentations
+from server.vod import encoding, making, pipeline, presentations
+from server.vod.encoding import Encoding
 from server.vod.images import Images
-from server.vod.pipeline import Pipeline
+from server.vod.pipeline import Pipeline, Wanted
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.web.auth import Credentials
@@ -65,7 +66,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     children = await stack.enter_async_context(Children(CHILDREN + sum(_places(config).values())))
     posters, recorder = Posters(database, layout, children), Recorder(layout)
     loaders = {
-        pipeline.SOURCE: presentations.uploaded(layout, RenditionStore(layout), config.vod.segment_s),
+        making.SOURCE: presentations.uploaded(layout, RenditionStore(layout), config.vod.segment_s),
         to_vod.SOURCE: recorder.presentation,
     }
     watched = stack.enter_context(Presentations(layout, loaders))
@@ -82,8 +83,14 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
 
 def _jobs(config: Config, layout: Layout, database: Database, children: Children, posters: Posters) -> Jobs:
     jobs = Jobs(database, _places(config))
-    processing = Pipeline(database, layout, children, posters, config.jobs.probe_timeout_s)
+    vod = config.vod
+    wanted = Wanted(vod.ladder if vod.renditions == "ladder" else (), vod.segment_s, vod.chunk_s)
+    processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
+    encoder = Encoding(database, layout, children, RenditionStore(layout), vod.quality, vod.preset)
     jobs.register(pipeline.JOB, processing.run, processing.failed, "short", Priority.SHORT)
+    jobs.register(encoding.FIRST, encoder.pictures, encoder.failed, "short", Priority.INTERACTIVE)
+    jobs.register(encoding.SOUND, encoder.sound, encoder.failed, "short", Priority.INTERACTIVE)
+    jobs.register(encoding.SHARE, encoder.pictures, encoder.failed, "encode", Priority.NORMAL)
     jobs.register(edges.JOB, Edges(database, layout, children).run, None, "short", Priority.SHORT)
     return jobs
 

@@ -52,10 +52,12 @@ class NothingDecodes(Exception):
 class Output:
     """A rendition's file. Everything but `finish` comes from its lane's thread."""
 
-    def __init__(self, rung: Rung, fd: int, first: int, say: guard.Say) -> None:
+    def __init__(self, rung: Rung, fd: int, first: int, begins: int, say: guard.Say) -> None:
+        """`begins`: segments before it are made and not written."""
         self._rung = rung
         self._fd = fd
         self._number = first
+        self._begins = begins
         self._say = say
         self._units: list[Coded] = []
 
@@ -87,6 +89,9 @@ class Output:
     def _write(self, end: int) -> None:
         """A closed group of pictures: shown in the order of their times, the first one first."""
         units, self._units = self._units, []
+        if self._number < self._begins:
+            self._number += 1
+            return
         times = sorted(unit.pts for unit in units)
         durations = [after - before for before, after in zip(times, [*times[1:], max(end, times[-1] + 1)], strict=True)]
         data = video_part(
@@ -131,7 +136,11 @@ class Encoding:
         self._keys: set[int] = set()
         self._treater: Treater | None = None
         self._end = order.cuts[-1]
-        self._outputs = [Output(rung, outputs[rung.name], order.first, self._say) for rung in order.rungs]
+        begins = order.begins or (order.first,) * len(order.rungs)
+        self._outputs = [
+            Output(rung, outputs[rung.name], order.first, begin, self._say)
+            for rung, begin in zip(order.rungs, begins, strict=True)
+        ]
         self._lanes = [self._lane(rung, output) for rung, output in zip(order.rungs, self._outputs, strict=True)]
 
     def run(self, found: Iterator[Picture]) -> None:

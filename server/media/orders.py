@@ -5,7 +5,7 @@ from cuts[n] to cuts[n + 1].
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from server.media.ladder import Rung
@@ -50,7 +50,8 @@ class PictureOrder:
     rungs: tuple[Rung, ...]
     cuts: tuple[int, ...]  # those from cuts[first] to cuts[last + 1], and no others
     first: int
-    treatment: Treatment = Treatment()
+    begins: tuple[int, ...] = ()  # of each rung: the first segment that is written; those before are there already
+    treatment: Treatment = field(default_factory=Treatment)
     encoder: str = "libx264"
     preset: str = "veryfast"
     quality: float = 23.0  # CRF under each rung's ceiling
@@ -71,6 +72,7 @@ class PictureOrder:
                 "reading": Reading(**told["reading"]),
                 "rungs": tuple(Rung(**{**rung, "sar": tuple(rung["sar"])}) for rung in told["rungs"]),
                 "cuts": tuple(told["cuts"]),
+                "begins": tuple(told["begins"]),
                 "treatment": Treatment.of_json(told["treatment"]),
             }
         )

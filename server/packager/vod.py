@@ -75,6 +75,10 @@ class IndexedVideo:
         """Where the pictures are cut, in their own ticks: the beginning of each segment and the end of the last."""
         return tuple(self._cut[VIDEO].times) if VIDEO in self._cut else ()
 
+    def timescale(self, rendition: str) -> int:
+        """Ticks a second. Raises NoSuchMediaError."""
+        return self._rendition(rendition).config.timescale
+
     def offset(self, rendition: str) -> int:
         """From a sample's time in the index to the presentation's, ticks of the track. Raises NoSuchMediaError."""
         return self._rendition(rendition).offset

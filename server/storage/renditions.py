@@ -11,6 +11,7 @@ first, then the line. After a crash the next run begins with the first segment t
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,9 +184,10 @@ def _lock(descriptor: int) -> None:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.new")
-    with open(temporary, "wb") as file:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # two may describe a rendition at once
+    with open(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)

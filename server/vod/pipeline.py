@@ -1,46 +1,71 @@
-"""The durable job from an uploaded file to a video: probe and index in a child, playable, done, poster.
+"""The durable job from an uploaded file to a video: probe and index in a child, playable, planned, poster.
 
-    pre-processing ── indexed ──► processing (playable) ── proved ──► done
+    pre-processing ── indexed ──► processing (playable) ── planned ──► jobs of `encoding` ──► done
           └───────── unsupported, invalid, a child that failed ─────► error
 """
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from server import log
-from server.catalog import events, videos
+from server.catalog import renditions, videos
 from server.catalog.database import Database, Transaction
-from server.catalog.models import Job
+from server.catalog.models import Job, Rendition, Video
+from server.formats.fmp4.index import MovieIndex
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media import calls
 from server.media.calls import Examination
 from server.media.child import ChildFailed, Children
+from server.media.containers import demuxer_of
 from server.media.facts import SourceFacts
-from server.media.problems import TITLES, MediaProblem
+from server.media.orders import TIMESCALE
+from server.media.problems import MediaProblem
+from server.packager.presentation import AUDIO, VIDEO
+from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
+from server.vod import encoding, making, plan
+from server.vod.making import GAVE_UP, UNFINISHED
+from server.vod.plan import Plan
 from server.vod.posters import Posters
 
 JOB = "vod"
-SOURCE = "upload"
-UNFINISHED = ("pre-processing", "processing")
 
-GAVE_UP = MediaProblem("failed", "processing was given up after several tries")
+Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
 _log = log.get("vod")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made of every upload."""
+
+    lines: Sequence[int]  # of the ladder; none: only what the source can't be shown without
+    segment_s: float
+    chunk_s: float
 
 
 class Pipeline:
     """Register `run` as the job, and `failed` for one that failed for good."""
 
     def __init__(
-        self, database: Database, layout: Layout, children: Children, posters: Posters, probe_timeout_s: float
+        self,
+        database: Database,
+        layout: Layout,
+        children: Children,
+        posters: Posters,
+        enqueue: Enqueue,
+        wanted: Wanted,
+        probe_timeout_s: float,
     ) -> None:
         self._database = database
+        self._enqueue = enqueue
+        self._wanted = wanted
         self._layout = layout
         self._children = children
         self._posters = posters
@@ -55,23 +80,28 @@ class Pipeline:
     async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
         """The job gave up."""
         _log.error("processing failed", video=job.object_id, error=failure.text)
-        await self._write_end(transaction, job.object_id, GAVE_UP, None)
+        video = await videos.find(transaction, job.object_id)
+        if video is not None and video.state in UNFINISHED:
+            await making.fail(transaction, video, GAVE_UP)
 
     async def _examine(self, video_id: str) -> bool:
-        """Whether the video can be watched now."""
+        """Whether the video is, or will be, one to be watched."""
         state = await self._state(video_id)
         if state not in UNFINISHED:
             return state == "done"  # ended before a crash; or deleted meanwhile
         try:
-            facts, problem = await self._examined(video_id)
+            found = await self._examined(video_id)
+            if found.problem is None and found.facts is not None:
+                await self._go_on(video_id, found.facts, found.indexed)
         except FileNotFoundError:
             if await self._state(video_id) is None:
                 return False  # deleted with its files
             raise
-        await self._end(video_id, problem, facts)
-        return problem is None
+        if found.problem is not None:
+            await self._refuse(video_id, found.problem, found.facts)
+        return found.problem is None
 
-    async def _examined(self, video_id: str) -> tuple[SourceFacts | None, MediaProblem | None]:
+    async def _examined(self, video_id: str) -> Examination:
         """Asks a child; the video is playable as soon as its index is whole."""
         publishing: list[asyncio.Task[None]] = []
         with ExitStack() as stack:
@@ -90,10 +120,11 @@ class Pipeline:
             finally:
                 if publishing:
                     await publishing[0]
-        if not publishing and found.problem is None:
-            detail = found.unserved or "H.264 video and AAC audio in MP4 or MOV play without conversion"
-            return found.facts, MediaProblem("unsupported", detail)
-        return found.facts, found.problem
+        if not publishing:
+            index_path.unlink(missing_ok=True)
+        if found.facts is None and found.problem is None:
+            return Examination(False, None, GAVE_UP)
+        return found
 
     async def _state(self, video_id: str) -> str | None:
         async with self._database.read() as transaction:
@@ -105,35 +136,66 @@ class Pipeline:
         os.replace(index, self._layout.video_index(video_id))
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
+            if video is not None and video.state in UNFINISHED:
+                await making.publish(transaction, video)
+
+    async def _go_on(self, video_id: str, facts: SourceFacts, indexed: bool) -> None:
+        """Plans what is made of the source, and orders it; again after a crash, nothing twice."""
+        passed = await asyncio.to_thread(self._indexed, video_id) if indexed else None
+        made = self._plan(facts, passed)
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED:
-                return
+                return  # deleted meanwhile
+            video.duration_s, video.media = facts.duration_s, facts.media()
             if video.state == "pre-processing":
                 await videos.move(transaction, video, "processing")
-            if video.playable:
-                return  # said before a crash
-            video.source, video.playable = SOURCE, True
-            await events.record(transaction, video.project_id, video.id, "video.playable", videos.links(video))
-        _log.info("playable", video=video_id)
+            if await renditions.of_video(transaction, video.id, video.source_revision):
+                return  # planned before a crash
+            await asyncio.to_thread(self._keep, video, made)
+            await making.list_planned(transaction, video, made, _copied(video, facts, passed))
+            await self._order(transaction, video, made)
+            await making.settle(transaction, video)
 
-    async def _end(self, video_id: str, problem: MediaProblem | None, facts: SourceFacts | None) -> None:
+    def _indexed(self, video_id: str) -> IndexedVideo:
+        index = MovieIndex.from_bytes(self._layout.video_index(video_id).read_bytes())
+        return IndexedVideo(index, self._wanted.segment_s)
+
+    def _plan(self, facts: SourceFacts, passed: IndexedVideo | None) -> Plan:
+        cuts: tuple[int, ...] | None = None if passed is None else ()
+        offset = 0
+        if passed is not None and VIDEO in passed.renditions:
+            scale = passed.timescale(VIDEO)
+            cuts, offset = tuple(cut * TIMESCALE // scale for cut in passed.cuts), passed.offset(VIDEO)
+        return plan.of_source(facts, self._wanted.lines, demuxer_of(facts.container), cuts, offset)
+
+    def _keep(self, video: Video, made: Plan) -> None:
+        path = self._layout.video_plan(video.id, video.source_revision)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".new")
+        temporary.write_bytes(made.to_bytes())
+        temporary.replace(path)
+
+    async def _order(self, transaction: Transaction, video: Video, made: Plan) -> None:
+        """Sound first, which is quick and without which nothing is whole."""
+        revision = {"revision": video.source_revision}
+        for sound in made.sounds:
+            arguments = {**revision, "rendition": sound.rendition}
+            await self._enqueue(transaction, video.project_id, encoding.SOUND, video.id, arguments)
+        shares = plan.chunks(made.cuts, [rung.name for rung in made.rungs], self._wanted.chunk_s)
+        for number, share in enumerate(shares):
+            kind = encoding.SHARE if number else encoding.FIRST
+            arguments = {**revision, "renditions": list(share.renditions), "first": share.first, "last": share.last}
+            await self._enqueue(transaction, video.project_id, kind, video.id, arguments)
+
+    async def _refuse(self, video_id: str, problem: MediaProblem, facts: SourceFacts | None) -> None:
         async with self._database.write() as transaction:
-            await self._write_end(transaction, video_id, problem, facts)
-
-    async def _write_end(
-        self, transaction: Transaction, video_id: str, problem: MediaProblem | None, facts: SourceFacts | None
-    ) -> None:
-        video = await videos.find(transaction, video_id)
-        if video is None or video.state not in UNFINISHED:
-            return  # deleted meanwhile, or ended before a crash
-        if facts:
-            video.duration_s, video.media = facts.duration_s, facts.media()
-        if problem is None:
-            await videos.move(transaction, video, "done", duration=video.duration_s)
-            return
-        video.playable = False
-        video.error = {"code": problem.code, "title": TITLES[problem.code], "detail": problem.detail}
-        await videos.move(transaction, video, "error", error=video.error)
-        _log.info("not watchable", video=video_id, code=problem.code, detail=problem.detail)
+            video = await videos.find(transaction, video_id)
+            if video is None or video.state not in UNFINISHED:
+                return  # deleted meanwhile, or ended before a crash
+            if facts:
+                video.duration_s, video.media = facts.duration_s, facts.media()
+            await making.fail(transaction, video, problem)
 
     async def _poster(self, video_id: str) -> None:
         """A video without a poster is a video all the same."""
@@ -141,6 +203,20 @@ class Pipeline:
             await self._posters.of_upload(video_id)
         except (ChildFailed, OSError) as error:
             _log.warning("no poster", video=video_id, error=str(error))
+
+
+def _copied(video: Video, facts: SourceFacts, passed: IndexedVideo | None) -> list[Rendition]:
+    """What the source itself is shown as."""
+    rows = []
+    names = passed.renditions if passed else ()
+    if VIDEO in names and facts.picture:
+        width, height = facts.picture.shown_size
+        size = {"width": width, "height": height, "bitrate": facts.picture.bit_rate}
+        rows.append(making.copied(video, VIDEO, "video", size))
+    if AUDIO in names and facts.sounds:
+        sound = facts.sounds[0]
+        rows.append(making.copied(video, AUDIO, "audio", {"language": sound.language, "title": sound.title}))
+    return rows
 
 
 def _opened(stack: ExitStack, path: Path, flags: int) -> int:

@@ -4,16 +4,17 @@
     jobs     [smallest: first seconds] [the others: the same] [all: a chunk] [all: a chunk] …
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Self
 
 import orjson
 
-from server.media.facts import SourceFacts
+from server.media.facts import PictureFacts, SourceFacts
 from server.media.ladder import Rung, Source, Wish, rungs
 from server.media.orders import TIMESCALE, Reading, Treatment
+from server.media.tone import Transfer
 
 # "closed aligned 2 s GOPs": what players switch at, and the longest that a seek has to decode.
 LONGEST_S = 2
@@ -25,6 +26,8 @@ QUICK_S = 8.0
 CHUNK_S = 60.0
 # A passthrough as light as this times the rendition of its own size takes that one's place.
 AS_LIGHT = 1.2
+# libav's names of what is of high dynamic range
+TRANSFERS: Mapping[str, Transfer] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 # The least of a picture that nothing is made of but itself.
 LEAST_RUNGS = 2
 
@@ -66,7 +69,6 @@ class Plan:
     def of_bytes(cls, data: bytes) -> Self:
         """Raises ValueError."""
         told = orjson.loads(data)
-        crop = told["treatment"]["crop"]
         return cls(
             **{
                 **told,
@@ -74,7 +76,7 @@ class Plan:
                 "rungs": tuple(Rung(**{**rung, "sar": tuple(rung["sar"])}) for rung in told["rungs"]),
                 "sounds": tuple(SoundPlan(**sound) for sound in told["sounds"]),
                 "pictures": Reading(**told["pictures"]),
-                "treatment": Treatment(**{**told["treatment"], "crop": tuple(crop) if crop else None}),
+                "treatment": Treatment.of_json(told["treatment"]),
             }
         )
 
@@ -108,11 +110,16 @@ def of_source(
         rungs=chosen,
         sounds=() if shows and facts.sounds and facts.sounds[0].unpassable is None else sounds(facts),
         pictures=Reading(demuxer, picture.stream if picture else 0, facts.start_s, shows and bool(passed), offset),
-        treatment=Treatment(picture.rotation, picture.interlaced) if picture else Treatment(),
+        treatment=_treatment(picture) if picture else Treatment(),
         demuxer=demuxer,
         start_s=facts.start_s,
         passed=shows,
     )
+
+
+def _treatment(picture: PictureFacts) -> Treatment:
+    """Dolby Vision is toned down as its base is, which players without it show."""
+    return Treatment(picture.rotation, picture.interlaced, hdr=TRANSFERS.get(picture.transfer or ""))
 
 
 def sounds(facts: SourceFacts) -> tuple[SoundPlan, ...]:

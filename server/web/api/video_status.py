@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from server.catalog.models import Upload, Video
+from server.catalog.models import Rendition, Upload, Video
 from server.formats.codecs import codec_of
 from server.web.shapes import Answer
 
@@ -25,6 +25,13 @@ WORDS: Mapping[str, tuple[IngestStatus, EncodingStatus]] = {
     "error": ("uploaded", "failed"),
     "aborted": ("uploading", "failed"),
 }
+RENDITION_WORDS: Mapping[str, EncodingStatus] = {
+    "waiting": "waiting",
+    "encoding": "encoding",
+    "ready": "encoded",
+    "failed": "failed",
+}
+FURTHEST: Sequence[EncodingStatus] = ("failed", "waiting", "encoding", "encoded")
 # the tallest that a picture reaches names its quality; the set is closed, so 144p counts as 240p
 HEIGHTS: Sequence[tuple[int, QualityName]] = (
     (2160, "2160p"),
@@ -85,8 +92,8 @@ class VideoStatus(Answer):
     encoding: Encoding
 
 
-def status(row: Video, upload: Upload | None) -> VideoStatus:
-    """`upload` is the video's newest."""
+def status(row: Video, upload: Upload | None, renditions: Sequence[Rendition] = ()) -> VideoStatus:
+    """`upload` is the video's newest; `renditions` those of its source."""
     ingest_word, encoding_word = WORDS[row.state]
     streams = (row.media or {}).get("streams", [])
     picture, sound = _first(streams, "video"), _first(streams, "audio")
@@ -94,7 +101,7 @@ def status(row: Video, upload: Upload | None) -> VideoStatus:
         ingest=_ingest(row, upload, ingest_word),
         encoding=Encoding(
             playable=row.playable,
-            qualities=_qualities(row, picture.get("height"), encoding_word),
+            qualities=_qualities(row, picture.get("height"), renditions, encoding_word),
             metadata=_metadata(row, picture, sound),
         ),
     )
@@ -118,15 +125,23 @@ def _ingest(row: Video, upload: Upload | None, word: IngestStatus) -> Ingest:
     return Ingest(status=word, filesize=filesize, received_bytes=ranges, received_parts=parts)
 
 
-def _qualities(row: Video, height: int | None, word: EncodingStatus) -> list[Quality]:
-    """One rendition for now: the source's own."""
-    if not height:
-        return []
-    name = next(name for least, name in HEIGHTS if height >= least)
-    served = [Quality(type="hls", quality=name, status=word)]
-    if row.mp4_support and row.source == "upload":
-        served.append(Quality(type="mp4", quality=name, status=word))
+def _qualities(row: Video, height: int | None, renditions: Sequence[Rendition], word: EncodingStatus) -> list[Quality]:
+    """One of each name in the dialect's closed set, the furthest that there is; a recording has its source's own."""
+    found: dict[QualityName, EncodingStatus] = {}
+    for each in renditions:
+        if each.kind == "video":
+            name, state = _quality(min(each.facts["width"], each.facts["height"])), RENDITION_WORDS[each.state]
+            found[name] = max(found.get(name, state), state, key=FURTHEST.index)
+    if not renditions and height:
+        found[_quality(height)] = word
+    served = [Quality(type="hls", quality=name, status=found[name]) for _, name in HEIGHTS if name in found]
+    if row.mp4_support and row.source == "upload" and height:
+        served.append(Quality(type="mp4", quality=_quality(height), status=word))
     return served
+
+
+def _quality(height: int) -> QualityName:
+    return next(name for least, name in HEIGHTS if height >= least)
 
 
 def _metadata(row: Video, picture: Mapping[str, Any], sound: Mapping[str, Any]) -> EncodingMetadata:

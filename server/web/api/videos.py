@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from server import ids
-from server.catalog import events, uploads, videos
+from server.catalog import events, renditions, uploads, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Video
 from server.catalog.videos import Filter
@@ -121,7 +121,8 @@ async def show(call: Call, video_id: str) -> VideoAnswer:
 async def show_status(call: Call, video_id: str) -> VideoStatus:
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
-        return video_status.status(row, await uploads.of_video(transaction, row.id))
+        made = await renditions.of_video(transaction, row.id, row.source_revision)
+        return video_status.status(row, await uploads.of_video(transaction, row.id), made)
 
 
 @operations.patch("/videos/{videoId}", "Change a video", scope="videos:write", example={"title": "A better title"})

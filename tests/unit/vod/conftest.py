@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from server.catalog import events, videos
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Video
+from server.formats.fmp4.movie import read_index
 from server.media.child import ChildFailed
 from server.media.facts import PictureFacts, SourceFacts
 from server.storage.layout import Layout
 from tests.harness import catalogue
+from tests.harness.mp4 import FakeTrack, mp4
 
 JPEG = b"\xff\xd8a picture\xff\xd9"
-INDEX = b"an index"
+MOVIE = mp4(FakeTrack(count=300, sync=range(1, 300, 60)))
+INDEX = read_index(lambda offset, size: MOVIE[offset : offset + size], len(MOVIE)).to_bytes()
 FACTS = SourceFacts("MP4", 12.5, 400_000, picture=PictureFacts(0, "h264", 320, 180), indexed=True)
 FOUND = {"event": "found", **FACTS.to_event()}
 
@@ -66,6 +69,12 @@ class Archive:
         self.database = database
         self.layout = layout
         self.children = FakeChildren()
+        self.ordered: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def enqueue(
+        self, transaction: Transaction, project_id: str, kind: str, object_id: str, arguments: Mapping[str, Any]
+    ) -> None:
+        self.ordered.append((kind, arguments))
 
     async def video(self, source: bytes | None = b"an upload", **fields: Any) -> str:
         row = Video(**{"project_id": DEFAULT_PROJECT, "title": "a video", "state": "pre-processing", **fields})

@@ -6,11 +6,15 @@ from typing import Any, cast
 
 import pytest
 
-from server.catalog.models import Job
+from server.catalog import renditions, videos
+from server.catalog.database import Transaction
+from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media.child import ChildFailed, Children
-from server.vod.pipeline import Pipeline
+from server.vod import making
+from server.vod.pipeline import Pipeline, Wanted
+from server.vod.plan import Plan
 from server.vod.posters import Posters
 from tests.unit.vod.conftest import FACTS, FOUND, INDEX, JPEG, Archive
 
@@ -35,7 +39,8 @@ class FakeJob:
 def pipeline(archive: Archive) -> Pipeline:
     children = cast(Children, archive.children)
     posters = Posters(archive.database, archive.layout, children)
-    return Pipeline(archive.database, archive.layout, children, posters, 60.0)
+    wanted = Wanted((), 4.0, 60.0)
+    return Pipeline(archive.database, archive.layout, children, posters, archive.enqueue, wanted, 60.0)
 
 
 async def run(pipeline: Pipeline, id: str, **done: Any) -> None:
@@ -89,9 +94,8 @@ TITLES = {
         ([INDEXED, FOUND, UNSUPPORTED], None, "unsupported", "found: VP9"),
         ([], "crashed", "invalid", "the file could not be read: it made the reader crash"),
         ([INDEXED], "timeout", "invalid", "the file could not be read in time"),
-        ([FOUND, UNSERVED], None, "unsupported", "it is fragmented"),
     ],
-    ids=["unsupported", "unsupported after its index", "crash", "timeout after its index", "not served by its index"],
+    ids=["unsupported", "unsupported after its index", "crash", "timeout after its index"],
 )
 async def test_what_can_not_be_watched_ends_in_an_error(
     archive: Archive, pipeline: Pipeline, events: list[dict[str, Any]], failure: Any, code: str, detail: str
@@ -107,6 +111,63 @@ async def test_what_can_not_be_watched_ends_in_an_error(
     assert row.error == {"code": code, "title": TITLES[code], "detail": detail}
     assert archive.children.runs == ["probe"]
     assert (await archive.event_types(id))[-1] == "video.error"
+
+
+async def test_what_its_index_does_not_serve_is_encoded(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    archive.children.events = [FOUND, UNSERVED]
+
+    await run(pipeline, id)
+
+    row = await archive.row(id)
+    assert (row.state, row.playable) == ("processing", False)
+    assert archive.ordered == [
+        ("encode-first", {"revision": 1, "renditions": ["180p"], "first": 0, "last": 3}),
+        ("encode", {"revision": 1, "renditions": ["180p"], "first": 4, "last": 6}),
+    ]
+    made = Plan.of_bytes(archive.layout.video_plan(id, 1).read_bytes())
+    assert [cut / 90_000 for cut in made.cuts] == [0, 2, 4, 6, 8, 10, 12, 12.5]
+    assert (made.passed, made.renditions, made.pictures.demuxer) == (False, ("180p",), "mov")
+    async with archive.database.read() as transaction:
+        rows = await renditions.of_video(transaction, id, 1)
+    assert [(each.name, each.kind, each.state) for each in rows] == [("180p", "video", "waiting")]
+
+    async with archive.database.write() as transaction:
+        await making.begun(transaction, await found(transaction, id), "180p")
+    assert (await archive.row(id)).playable
+    async with archive.database.write() as transaction:
+        await making.ended(transaction, await found(transaction, id), "180p")
+    assert (await archive.row(id)).state == "done"
+    assert (await archive.event_types(id))[-4:] == [
+        "video.rendition.encoding", "video.playable", "video.rendition.ready", "video.done",
+    ]  # fmt: skip
+
+
+async def test_a_plan_is_made_once(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video()
+    archive.children.events = [FOUND, UNSERVED]
+    for _ in range(2):  # a crash came between the commit and the end of the step
+        await run(pipeline, id)
+    assert len(archive.ordered) == 2
+
+
+async def test_a_rendition_that_fails_takes_the_video_along_only_if_nothing_else_can_be_watched(
+    archive: Archive, pipeline: Pipeline
+) -> None:
+    id = await archive.video()
+    archive.children.events = [FOUND, UNSERVED]
+    await run(pipeline, id)
+    async with archive.database.write() as transaction:
+        await making.ended(transaction, await found(transaction, id), "180p", "the encoder failed")
+    row = await archive.row(id)
+    assert (row.state, row.playable) == ("error", False)
+    assert row.error == {"code": "failed", "title": TITLES["failed"], "detail": "the encoder failed"}
+
+
+async def found(transaction: Transaction, id: str) -> Video:
+    row = await videos.find(transaction, id)
+    assert row is not None
+    return row
 
 
 async def test_a_poster_that_fails_is_no_error_of_the_video(archive: Archive, pipeline: Pipeline) -> None:

@@ -24,6 +24,7 @@ class FakePresentation:
 
     holder: str
     duration_s: float = 10.0
+    growing: bool = False
 
 
 @dataclass
@@ -194,3 +195,20 @@ def test_an_upload_is_loaded_by_its_index(tmp_path: Path) -> None:
 
     assert presentation.duration_s == 10.0
     assert presentation.renditions == ("video",)
+
+
+async def test_one_that_grows_is_loaded_again_once_it_is_a_second_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, loads = [100.0], [0]
+    monkeypatch.setattr("server.clock.monotonic", lambda: now[0])
+
+    def load(stored: Stored) -> Any:
+        loads[0] += 1
+        return FakePresentation(stored.video_id, growing=loads[0] < 3)
+
+    with Presentations(Layout(tmp_path), {"upload": load}) as presentations:
+        for at, expected in ((100.0, 1), (100.5, 1), (101.0, 2), (102.5, 3), (110.0, 3)):
+            now[0] = at
+            await presentations.get(Stored("vi1"), 1, "upload")
+            assert loads[0] == expected

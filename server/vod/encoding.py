@@ -1,0 +1,222 @@
+"""The jobs that make renditions: shares of the pictures, and whole tracks of sound.
+
+    encode-first   {"revision", "renditions", "first", "last"}   the first seconds of the smallest
+    encode         the same                                      a share of all of them, with one decoding
+    encode-sound   {"revision", "rendition"}
+
+What a crash cut off goes on with the first segment that is missing. A segment is on disk, then in its journal, and then
+it is watched; nothing that was watched is written again.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+from server import log
+from server.catalog import videos
+from server.catalog.database import Database, Transaction
+from server.catalog.models import Job, Video
+from server.jobs.context import JobContext
+from server.jobs.errors import JobFailed
+from server.media.child import Children
+from server.media.encoding import Encoded, encode_pictures, encode_sound
+from server.media.orders import Described, PictureOrder, Reading, Segment, SoundOrder
+from server.storage.journal import TrackEntry
+from server.storage.layout import Layout
+from server.storage.renditions import RenditionStore, Run, entry
+from server.vod import making
+from server.vod.plan import Plan
+
+FIRST, SHARE, SOUND = "encode-first", "encode", "encode-sound"
+QUEUE = 4096  # segments that wait for the disk: a day of video in one job has fewer on the way
+ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
+
+_log = log.get("vod")
+
+
+class Encoding:
+    """Register `pictures` for FIRST and SHARE, `sound` for SOUND, `failed` for all."""
+
+    def __init__(
+        self, database: Database, layout: Layout, children: Children, renditions: RenditionStore, quality: float,
+        preset: str,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._layout = layout
+        self._children = children
+        self._renditions = renditions
+        self._quality = quality
+        self._preset = preset
+
+    async def pictures(self, job: JobContext) -> None:
+        await job.step("encode", lambda: self._current(job, self._pictures), attempts=ATTEMPTS)
+
+    async def sound(self, job: JobContext) -> None:
+        await job.step("encode", lambda: self._current(job, self._sound), attempts=ATTEMPTS)
+
+    async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
+        """The renditions of a job that gave up."""
+        video = await videos.find(transaction, job.object_id)
+        if video is None or video.source_revision != job.arguments["revision"]:
+            return
+        _log.error("encoding failed", video=video.id, error=failure.text)
+        for name in job.arguments.get("renditions") or [job.arguments["rendition"]]:
+            await making.ended(transaction, video, name, failure.detail)
+
+    async def _current(self, job: JobContext, work: Callable[[JobContext, Plan], Awaitable[None]]) -> None:
+        """Does the work unless the video is gone, or is of another source by now."""
+        revision = job.arguments["revision"]
+        if not await self._is_current(job.object_id, revision):
+            return
+        path = self._layout.video_plan(job.object_id, revision)
+        try:
+            plan = Plan.of_bytes(await asyncio.to_thread(path.read_bytes))
+            await work(job, plan)
+        except FileNotFoundError:
+            if await self._is_current(job.object_id, revision):
+                raise  # else it was deleted with its files
+
+    async def _is_current(self, video_id: str, revision: int) -> bool:
+        async with self._database.read() as transaction:
+            video = await videos.find(transaction, video_id)
+        return video is not None and video.source_revision == revision and video.state in making.UNFINISHED
+
+    async def _pictures(self, job: JobContext, plan: Plan) -> None:
+        revision, names = job.arguments["revision"], job.arguments["renditions"]
+        first, last = job.arguments["first"], job.arguments["last"]
+        missing: dict[str, int] = {}
+        for name in names:
+            found = await asyncio.to_thread(
+                self._renditions.missing, job.object_id, revision, name, first, last
+            )
+            if found is not None:
+                missing[name] = found
+        if missing:
+            begin = min(missing.values())
+            order = PictureOrder(
+                reading=plan.pictures,
+                rungs=tuple(rung for rung in plan.rungs if rung.name in missing),
+                cuts=plan.cuts[begin : last + 2],
+                first=begin,
+                begins=tuple(missing[rung.name] for rung in plan.rungs if rung.name in missing),
+                treatment=plan.treatment,
+                preset=self._preset,
+                quality=self._quality,
+            )
+            total = (last + 1 - begin) * len(missing)
+            with ExitStack() as stack:
+                source, index = self._opened(stack, job.object_id, plan.pictures)
+                async with self._writing(stack, job, revision, missing, total) as (outputs, described, made):
+                    result = await encode_pictures(
+                        self._children, source, index, order, outputs, described, made
+                    )
+            _judge(result)
+        await self._complete(job.object_id, revision, names, len(plan.cuts) - 1)
+
+    async def _sound(self, job: JobContext, plan: Plan) -> None:
+        revision, name = job.arguments["revision"], job.arguments["rendition"]
+        sound = next(each for each in plan.sounds if each.rendition == name)
+        first = await asyncio.to_thread(self._renditions.count, job.object_id, revision, name)
+        reading = Reading(plan.demuxer, sound.stream, plan.start_s)
+        order = SoundOrder(reading, plan.cuts, name, first, sound.channels)
+        with ExitStack() as stack:
+            source, _ = self._opened(stack, job.object_id, reading)
+            total = max(1, len(plan.cuts) - 1 - first)
+            told = (sound.language, sound.title)
+            writing = self._writing(stack, job, revision, {name: first}, total, told)
+            async with writing as (outputs, described, made):
+                result = await encode_sound(
+                    self._children, source, None, order, outputs[name], described, made
+                )
+        _judge(result)
+        await self._complete(job.object_id, revision, [name], 0)
+
+    def _opened(self, stack: ExitStack, video_id: str, reading: Reading) -> tuple[int, int | None]:
+        def open_(path: Path) -> int:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            return descriptor
+
+        source = open_(self._layout.video_source(video_id))
+        return source, open_(self._layout.video_index(video_id)) if reading.indexed else None
+
+    @asynccontextmanager
+    async def _writing(
+        self,
+        stack: ExitStack,
+        job: JobContext,
+        revision: int,
+        missing: dict[str, int],
+        total: int,
+        told: tuple[str, str] = ("", ""),
+    ) -> AsyncIterator[tuple[dict[str, int], Callable[[Described], None], Callable[[Segment], None]]]:
+        """Runs to write to, and what the child says of them brought to disk and rows, in its order."""
+        runs = {
+            name: stack.enter_context(self._renditions.begin(job.object_id, revision, name, first))
+            for name, first in missing.items()
+        }
+        said: asyncio.Queue[Described | Segment | None] = asyncio.Queue(QUEUE)
+        writer = asyncio.create_task(self._write(job, revision, runs, said, total, told))
+        try:
+            yield {name: run.descriptor for name, run in runs.items()}, said.put_nowait, said.put_nowait
+            said.put_nowait(None)
+            await writer
+        finally:
+            writer.cancel()
+            await asyncio.wait([writer])
+
+    async def _write(
+        self,
+        job: JobContext,
+        revision: int,
+        runs: dict[str, Run],
+        said: "asyncio.Queue[Described | Segment | None]",
+        total: int,
+        told: tuple[str, str],
+    ) -> None:
+        timescales: dict[str, int] = {}
+        done = 0
+        while (news := await said.get()) is not None:
+            if isinstance(news, Described):
+                timescales[news.rendition] = news.timescale
+                await asyncio.to_thread(self._describe, job.object_id, revision, news, told)
+                continue
+            segment = entry(news.number, news.start, news.duration, timescales[news.rendition], news.size)
+            await asyncio.to_thread(runs[news.rendition].add, segment)
+            done += 1
+            job.progress(min(1.0, done / total))
+            if news.number == 0:
+                await self._tell(job.object_id, revision, news.rendition, making.begun)
+
+    def _describe(self, video_id: str, revision: int, news: Described, told: tuple[str, str]) -> None:
+        kind = "audio" if news.channels else "video"
+        track = TrackEntry(
+            0, kind, news.codec, news.timescale, 0, 0, news.width, news.height, news.frame_rate, news.channels, *told
+        )
+        self._renditions.describe(video_id, revision, news.rendition, news.init, track)
+
+    async def _complete(self, video_id: str, revision: int, names: list[str], total: int) -> None:
+        """Those whose last segment is there; the others have jobs that are still at it."""
+        for name in names:
+            count = await asyncio.to_thread(self._renditions.count, video_id, revision, name)
+            if count and count >= total:
+                await asyncio.to_thread(self._renditions.finish, video_id, revision, name)
+                await self._tell(video_id, revision, name, making.ended)
+
+    async def _tell(
+        self, video_id: str, revision: int, name: str, what: Callable[[Transaction, Video, str], Awaitable[None]]
+    ) -> None:
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
+            if video is not None and video.source_revision == revision:
+                await what(transaction, video, name)
+
+
+def _judge(result: Encoded) -> None:
+    """Raises JobFailed for what trying again would not mend."""
+    if result.problem is not None:
+        raise JobFailed(result.problem.code, result.problem.detail)
+
+

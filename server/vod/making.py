@@ -1,0 +1,115 @@
+"""Renditions that are made of a source, as rows and as states of their video.
+
+    waiting ── first segment ──► encoding ── last segment ──► ready        all ended ──► the video is done
+       └──────────── its job gave up ─────────┴──────────────► failed      nothing can be watched ──► error
+"""
+
+from collections.abc import Mapping, Sequence
+
+from server import log
+from server.catalog import events, renditions, videos
+from server.catalog.database import Transaction
+from server.catalog.models import Rendition, Video
+from server.media.problems import TITLES, MediaProblem
+from server.vod.plan import Plan
+
+SOURCE = "upload"
+UNFINISHED = ("pre-processing", "processing")
+GAVE_UP = MediaProblem("failed", "processing was given up after several tries")
+
+_log = log.get("vod")
+
+
+async def publish(transaction: Transaction, video: Video) -> None:
+    """It can be watched from now on; said once."""
+    if video.state == "pre-processing":
+        await videos.move(transaction, video, "processing")
+    if not video.playable:
+        video.source, video.playable = SOURCE, True
+        await events.record(transaction, video.project_id, video.id, "video.playable", videos.links(video))
+        _log.info("playable", video=video.id)
+
+
+async def list_planned(transaction: Transaction, video: Video, plan: Plan, copied: Sequence[Rendition]) -> None:
+    """Rows for all there is and will be; those that are there already stay as they are."""
+    known = {row.name for row in await renditions.of_video(transaction, video.id, video.source_revision)}
+    pictures = [
+        _row(video, rung.name, "video", {"width": rung.width, "height": rung.height, "bitrate": rung.bitrate})
+        for rung in plan.rungs
+    ]
+    sounds = [
+        _row(video, sound.rendition, "audio", {"language": sound.language, "title": sound.title})
+        for sound in plan.sounds
+    ]
+    for row in (*copied, *pictures, *sounds):
+        if row.name not in known:
+            await renditions.add(transaction, row)
+
+
+def copied(video: Video, name: str, kind: str, facts: Mapping[str, object]) -> Rendition:
+    """The row of a rendition that is the source's own, and whole."""
+    row = _row(video, name, kind, facts)
+    row.origin, row.state = "source", "ready"
+    return row
+
+
+def _row(video: Video, name: str, kind: str, facts: Mapping[str, object]) -> Rendition:
+    return Rendition(
+        video_id=video.id,
+        revision=video.source_revision,
+        name=name,
+        project_id=video.project_id,
+        kind=kind,
+        origin="encoded",
+        state="waiting",
+        facts=dict(facts),
+    )
+
+
+async def begun(transaction: Transaction, video: Video, name: str) -> None:
+    """Its first segment is there."""
+    rows = await renditions.of_video(transaction, video.id, video.source_revision)
+    row = next((each for each in rows if each.name == name), None)
+    if row is not None and row.state == "waiting":
+        await renditions.move(transaction, video, row, "encoding")
+    if video.state in UNFINISHED and _watchable(rows):
+        await publish(transaction, video)
+
+
+async def ended(transaction: Transaction, video: Video, name: str, error: str | None = None) -> None:
+    """It is whole; or, with an `error`, it won't be."""
+    row = await renditions.get(transaction, video.id, video.source_revision, name)
+    if row is None or row.state in renditions.ENDED:
+        return
+    if error is not None:
+        row.error = error
+        await renditions.move(transaction, video, row, "failed", error=error)
+    else:
+        await renditions.move(transaction, video, row, "ready")
+    await settle(transaction, video)
+
+
+async def settle(transaction: Transaction, video: Video) -> None:
+    """The video is done once all have ended; it has failed if a kind of media can't be watched at all."""
+    rows = await renditions.of_video(transaction, video.id, video.source_revision)
+    if video.state not in UNFINISHED or any(row.state not in renditions.ENDED for row in rows):
+        return
+    if _watchable(rows):
+        await publish(transaction, video)
+        await videos.move(transaction, video, "done", duration=video.duration_s)
+        return
+    reasons = [row.error for row in rows if row.error]
+    await fail(transaction, video, MediaProblem("failed", reasons[0] if reasons else GAVE_UP.detail))
+
+
+async def fail(transaction: Transaction, video: Video, problem: MediaProblem) -> None:
+    video.playable = False
+    video.error = {"code": problem.code, "title": TITLES[problem.code], "detail": problem.detail}
+    await videos.move(transaction, video, "error", error=video.error)
+    _log.info("not watchable", video=video.id, code=problem.code, detail=problem.detail)
+
+
+def _watchable(rows: Sequence[Rendition]) -> bool:
+    """Whether of each kind that there will be something has begun."""
+    kinds = {row.kind for row in rows}
+    return bool(kinds) and kinds == {row.kind for row in rows if row.state in ("encoding", "ready")}

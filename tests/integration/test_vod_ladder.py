@@ -1,0 +1,119 @@
+"""Uploads that are encoded, through a real server: what is watched meanwhile, at the end, and after a crash."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import media
+from tests.harness.server import Server, until
+from tests.harness.uploads import ended, post_source
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+
+VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    environment = {"SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__CHUNK_S": "4"}
+    running = Server(tmp_path_factory.mktemp("ladder") / "data", environment).start()
+    yield running
+    running.stop()
+
+
+def variants(server: Server, video_id: str) -> dict[str, str]:
+    """URLs of the media playlists that pictures are listed with, by rendition; of the sound where there is nothing
+    else."""
+    root = f"/vod/{video_id}/hls/"
+    lines = server.get(root + "manifest.m3u8").text.splitlines()
+    return {line.split("/")[1]: root + line for line in lines if line and not line.startswith("#")}
+
+
+def numbers(server: Server, playlist: str) -> list[int]:
+    return [int(each) for each in re.findall(r"^(\d+)\.m4s$", server.get(playlist).text, re.MULTILINE)]
+
+
+def test_a_source_that_plays_gets_smaller_renditions_beside_it(server: Server) -> None:
+    made = post_source(server, media.clip(10, size="640x360", b_frames=2))
+    video = ended(server, made["videoId"], 120)
+    assert video["state"] == "done", video["error"]
+
+    found = variants(server, video["videoId"])
+    assert list(found) == ["video", "240p"]
+    assert len(media.frame_hashes(server.http + found["240p"])) == 300
+    texts = {name: server.get(path).text for name, path in found.items()}
+    assert {re.search(r"TARGETDURATION:(\d+)", text)[1] for text in texts.values()} == {"4"}  # type: ignore[index]
+    assert all("#EXT-X-PLAYLIST-TYPE:VOD" in text and "#EXT-X-ENDLIST" in text for text in texts.values())
+    status = server.api("GET", f"/videos/{video['videoId']}/status")["encoding"]
+    assert [(each["type"], each["quality"], each["status"]) for each in status["qualities"]] == [
+        ("hls", "360p", "encoded"),
+        ("hls", "240p", "encoded"),
+        ("mp4", "360p", "encoded"),
+    ]
+
+
+def test_what_does_not_play_is_encoded_and_watched_meanwhile(server: Server) -> None:
+    source = media.clip(9, size="426x240", extension="webm", extra=VP9)
+    made = post_source(server, source)
+    id = made["videoId"]
+    until(lambda: server.api("GET", f"/videos/{id}")["playable"], 60)
+    growing = server.get(f"/vod/{id}/hls/manifest.m3u8")
+    first = server.get(variants(server, id)["240p"]).text
+    assert first.count("#EXTINF") >= 1
+    if growing.headers.get("Sluice-Growing"):
+        assert growing.headers["Cache-Control"] == "no-cache"
+
+    video = ended(server, id, 120)
+    assert video["state"] == "done", video["error"]
+    path = variants(server, id)["240p"]
+    assert numbers(server, path) == [0, 1, 2, 3, 4]
+    assert server.get(path).text.startswith(first.split("#EXTINF")[0].replace("EVENT", "VOD"))
+    assert len(media.frame_hashes(server.http + path)) == 270
+    assert "immutable" in server.get(path).headers["Cache-Control"]
+    assert media.duration_s(f"{server.http}/vod/{id}/hls/manifest.m3u8") == pytest.approx(9, abs=0.1)
+
+
+@pytest.mark.parametrize("extension", ["wav", "mp3", "flac", "ogg"])
+def test_sound_alone_is_heard(server: Server, extension: str) -> None:
+    codec = {"wav": "pcm_s16le", "mp3": "libmp3lame", "flac": "flac", "ogg": "libvorbis"}[extension]
+    made = post_source(server, media.clip(5, video=False, extension=extension, extra=("-c:a", codec)))
+    video = ended(server, made["videoId"], 60)
+    assert video["state"] == "done", video["error"]
+    assert list(variants(server, video["videoId"])) == ["audio-aac"]
+    heard = media.duration_s(f"{server.http}/vod/{video['videoId']}/hls/manifest.m3u8")
+    assert heard == pytest.approx(5, abs=0.1)
+
+
+def test_a_server_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    source = media.clip(9, size="426x240", extension="webm", extra=VP9)
+    environment = {"SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__CHUNK_S": "4"}
+    server = Server(tmp_path / "data", environment).start()
+    try:
+        undisturbed = ended(server, post_source(server, source)["videoId"], 120)["videoId"]
+        id = post_source(server, source)["videoId"]
+        for wanted in (1, 3):
+            until(lambda: _segments(server, id) >= wanted, 60)  # noqa: B023
+            server.kill()
+            server.start()
+        video = ended(server, id, 120)
+        assert video["state"] == "done", video["error"]
+        ours, theirs = variants(server, id)["240p"], variants(server, undisturbed)["240p"]
+        assert numbers(server, ours) == numbers(server, theirs)
+        assert _times(server, ours) == _times(server, theirs)
+        assert len(media.frame_hashes(server.http + ours)) == 270
+    finally:
+        server.stop()
+
+
+def _segments(server: Server, video_id: str) -> int:
+    if not server.api("GET", f"/videos/{video_id}")["playable"]:
+        return 0
+    found: Any = variants(server, video_id).get("240p")
+    return len(numbers(server, found)) if found else 0
+
+
+def _times(server: Server, playlist: str) -> list[str]:
+    return re.findall(r"#EXTINF:([\d.]+)", server.get(playlist).text)
