@@ -50,12 +50,12 @@ class PictureOrder:
     rungs: tuple[Rung, ...]
     cuts: tuple[int, ...]  # those from cuts[first] to cuts[last + 1], and no others
     first: int
-    begins: tuple[int, ...] = ()  # of each rung: the first segment that is written; those before are there already
     treatment: Treatment = field(default_factory=Treatment)
     encoder: str = "libx264"
     preset: str = "veryfast"
     quality: float = 23.0  # CRF under each rung's ceiling
     threads: int = 0  # of each encoder; 0: as many as its pictures ask for
+    begins: tuple[int, ...] = ()  # of each rung: the first segment that is written; those before are there already
 
     @property
     def last(self) -> int:
