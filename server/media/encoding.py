@@ -11,6 +11,7 @@ from server.media.problems import MediaProblem
 
 GIB = 1 << 30
 NICE = 10  # live streams and requests come first
+URGENT_NICE = 2  # of what a viewer waits for
 # Address space, not memory: pictures of 8K in the hands of a decoder and six encoders, and the maps of libav.
 MEMORY_BYTES = 12 * GIB
 LEAST_S = 60.0  # for the start of a child and its first pictures
@@ -64,9 +65,11 @@ async def encode_pictures(
     on_described: OnDescribed,
     on_segment: OnSegment,
     watermark: int | None = None,
+    urgent: bool = False,
 ) -> Encoded:
     """Appends the segments of each rendition to its output. The callbacks come on the loop, in the children's order;
-    those of one rendition in the order of its segments. `watermark` is the image of the order's. Raises ChildFailed."""
+    those of one rendition in the order of its segments. `watermark` is the image of the order's; somebody
+    waits for what is `urgent`. Raises ChildFailed."""
     length_s = (order.cuts[-1] - order.cuts[0]) / TIMESCALE
     listener = Listener(on_described, on_segment)
     fds = [source, *(each for each in (index, watermark) if each is not None), *outputs.values()]
@@ -80,7 +83,7 @@ async def encode_pictures(
             "watermark": watermark,
         },
         fds,
-        limits=_limits(length_s, SLOWEST, len(fds)),
+        limits=_limits(length_s, SLOWEST, len(fds), URGENT_NICE if urgent else NICE),
         timeout_s=LEAST_S + length_s * SLOWEST,
         on_line=listener.line,
         max_lines=LINES_BESIDE + len(order.cuts) * (len(order.rungs) + 1),
@@ -114,12 +117,12 @@ async def encode_sound(
     return Encoded(cpu_s=result.cpu_s, problem=listener.problem)
 
 
-def _limits(length_s: float, slowest: float, files: int) -> Limits:
+def _limits(length_s: float, slowest: float, files: int, nice: int = NICE) -> Limits:
     seconds = LEAST_S + length_s
     return Limits(
         memory_bytes=MEMORY_BYTES,
         cpu_s=int(LEAST_S + length_s * slowest),
         file_bytes=int(seconds * MAX_BYTES_PER_S),
         files=64 + files,
-        nice=NICE,
+        nice=nice,
     )

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.bench import delivery, density, latency, srt, startup, thumbnails, tus, viewers, vod
+from tests.bench import delivery, density, ladder, latency, srt, startup, thumbnails, tus, viewers, vod
 from tests.bench.bench import WORK, Bench, Settings
 from tests.bench.report import Log, table
 
@@ -18,6 +18,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "srt": srt.run,
     "latency": latency.run,
     "vod": vod.run,
+    "ladder": ladder.run,
     "thumbnails": thumbnails.run,
     "tus": tus.run,
     "delivery": delivery.run,

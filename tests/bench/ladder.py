@@ -1,0 +1,111 @@
+"""Four renditions of a film with one decoding, against one ffmpeg that makes the same; and one segment in a hurry."""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.media.child import Children
+from server.media.encoding import NICE, encode_pictures
+from server.media.ladder import Rung, Source, Wish, rungs
+from server.media.orders import TIMESCALE, PictureOrder, Reading, Segment
+from tests.bench import clips
+from tests.bench.bench import Bench
+
+LADDER = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
+CPU_TARGET, WALL_TARGET, HURRY_TARGET_S = 1.05, 1.0, 1.0
+HURRY_ROUNDS = 5
+GOP_S = 2
+RATE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    wall_s: float
+    cpu_s: float
+    megabytes: float
+
+
+async def run(bench: Bench) -> None:
+    film, seconds = await asyncio.to_thread(clips.film), int(bench.settings.ladder)
+    ours, peers = [], []
+    for number in range(int(bench.settings.ladder_rounds)):  # in turn, so that what else goes on falls on both
+        bench.say(f"round {number + 1}: {seconds} s of film")
+        ours.append(await _ours(film, _rungs(*LADDER), seconds))
+        peers.append(await asyncio.to_thread(_peer, film, seconds))
+    for name, target in (("cpu_s", CPU_TARGET), ("wall_s", WALL_TARGET)):
+        own, other = (statistics.median(getattr(took, name) for took in all_) for all_ in (ours, peers))
+        note = f"{own:.1f} to {other:.1f} s"
+        bench.add(f"ladder, {name} against one ffmpeg", own / other, "x", target=target, note=note)
+    bench.add("ladder, bytes against one ffmpeg", ours[0].megabytes / peers[0].megabytes, "x")
+    hurry = [await _in_a_hurry(film, 20 + 7 * number) for number in range(HURRY_ROUNDS)]
+    note = f"{GOP_S} s of 480p from 1080p, the child's start included; {min(hurry):.2f} at best"
+    bench.add("one segment when asked for, median", statistics.median(hurry), "s", target=HURRY_TARGET_S, note=note)
+
+
+def _rungs(*heights: int) -> tuple[Rung, ...]:
+    wishes = [Wish(height, bitrate=LADDER[height]) for height in heights]
+    return rungs(Source(1920, 1080, frame_rate=float(RATE)), wishes)
+
+
+async def _ours(film: Path, wanted: Sequence[Rung], seconds: int) -> Took:
+    cuts = tuple(range(0, seconds * TIMESCALE + 1, GOP_S * TIMESCALE))
+    order = PictureOrder(Reading("mov"), tuple(wanted), cuts, 0)
+    segments: list[Segment] = []
+    began = time.monotonic()
+    cpu_s = await _encode(film, order, segments)
+    size = sum(segment.size for segment in segments) / 1e6
+    return Took(time.monotonic() - began, cpu_s, size)
+
+
+async def _in_a_hurry(film: Path, start_s: int) -> float:
+    """Seconds until one segment is whole that nobody has made."""
+    cuts = start_s * TIMESCALE, (start_s + GOP_S) * TIMESCALE
+    order = PictureOrder(Reading("mov"), _rungs(480), cuts, start_s // GOP_S, preset="superfast", threads=2)
+    began = time.monotonic()
+    await _encode(film, order, [], urgent=True)
+    return time.monotonic() - began
+
+
+async def _encode(film: Path, order: PictureOrder, segments: list[Segment], urgent: bool = False) -> float:
+    with ExitStack() as stack:
+        source = stack.enter_context(film.open("rb"))
+        outputs = {rung.name: stack.enter_context(tempfile.TemporaryFile()).fileno() for rung in order.rungs}
+        async with Children(1) as children:
+            done = await encode_pictures(
+                children, source.fileno(), None, order, outputs, lambda told: None, segments.append, urgent=urgent
+            )
+    if done.problem is not None:
+        raise RuntimeError(done.problem.detail)
+    return done.cpu_s
+
+
+def _peer(film: Path, seconds: int) -> Took:
+    """One process, one decoding, four encoders; as nice as our child is."""
+    with tempfile.TemporaryDirectory() as folder:
+        began, before = time.monotonic(), os.times()
+        nice = ["nice", "-n", str(NICE), "ffmpeg", "-nostdin", "-loglevel", "error", "-y"]
+        subprocess.run([*nice, *_command(film, seconds, folder)], check=True, timeout=clips.MAKING_S)
+        wall_s, after = time.monotonic() - began, os.times()
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*.mp4")) / 1e6
+    cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
+    return Took(wall_s, cpu_s, size)
+
+
+def _command(film: Path, seconds: int, folder: str) -> list[str]:
+    count = len(LADDER)
+    split = f"[0:v]split={count}" + "".join(f"[s{number}]" for number in range(count))
+    scaled = [f"[s{number}]scale=-2:{height}[v{number}]" for number, height in enumerate(LADDER)]
+    line = ["-t", str(seconds), "-i", str(film), "-filter_complex", ";".join([split, *scaled])]
+    for number, (height, rate) in enumerate(LADDER.items()):
+        line += ["-map", f"[v{number}]", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"]
+        line += ["-b:v", str(rate), "-maxrate", str(rate * 107 // 100), "-bufsize", str(rate * 3 // 2)]
+        line += ["-g", str(GOP_S * RATE), "-keyint_min", str(GOP_S * RATE), "-sc_threshold", "0"]
+        line += ["-movflags", "frag_keyframe+empty_moov", "-f", "mp4", f"{folder}/{height}.mp4"]
+    return line
