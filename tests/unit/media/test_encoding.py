@@ -1,5 +1,6 @@
 """Encoding of a source in children: times, seams, treatment, and what damage and rubbish come to."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -134,6 +135,34 @@ async def test_chunks_go_together_without_a_seam(shelf: Shelf, tmp_path: Path) -
         starts = [start for _, start, _ in chunked.of("180p")]
         ends = [start + duration for _, start, duration in chunked.of("180p")]
         assert starts[1:] == ends[:-1]
+
+
+async def test_what_was_said_before_the_child_was_killed_is_whole(shelf: Shelf) -> None:
+    """Killed at the second segment: what the file has beyond the segments that were told is nobody's."""
+    source = media.clip(10, size="640x360", audio=False)
+    order = PictureOrder(MOV, small(180), cuts(0, 2, 4, 6, 8, 10), 0)
+    second = asyncio.Event()
+
+    def take(segment: Segment) -> None:
+        shelf.segments.append(segment)
+        if segment.number == 1:
+            second.set()
+
+    with source.open("rb") as opened, shelf.outputs(["180p"]) as outputs:
+        async with Children(1) as children:
+            work = asyncio.create_task(
+                encode_pictures(children, opened.fileno(), None, order, outputs, shelf._describe, take)
+            )
+            async with asyncio.timeout(30):
+                await second.wait()
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+    told = sum(each.size for each in shelf.segments)
+    with open(shelf.folder / "180p", "r+b") as file:
+        assert file.seek(0, os.SEEK_END) >= told
+        file.truncate(told)
+    assert shelf.times_s("180p") == [round(n / 30, 3) for n in range(60 * len(shelf.segments))]
 
 
 async def test_uneven_pictures_keep_their_times(shelf: Shelf) -> None:

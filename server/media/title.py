@@ -1,0 +1,90 @@
+"""How many bits a title deserves: some seconds of it are encoded small and by quality alone, and tell each ceiling.
+
+A lecture is as good with a third of the bits of a football match. Encoding by quality takes fewer of them by itself;
+the ceiling that follows from the samples keeps its peaks low too, and lets playlists promise what is true.
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from server.media.calls import memory_file
+from server.media.child import ChildFailed, Children
+from server.media.encoding import encode_pictures
+from server.media.ladder import MAX_BITRATE, MIN_BITRATE, Rung
+from server.media.orders import TIMESCALE, PictureOrder, Segment
+
+SAMPLES = 4  # spread over the title; each costs a child, and the way from the key frame before
+SAMPLE_S = 2
+SHORTEST_S = 3 * SAMPLES * SAMPLE_S  # of a title: below, the samples cost about as much as they save
+PRESET = "superfast"
+# Bits grow with pixels to this power at the same quality: what is larger is smoother.
+GROWTH = 0.75
+# The hardest sample times this: there is something harder than what was looked at.
+HEADROOM = 1.5
+LEAST = 0.35  # of a rendition's usual ceiling, for what came after a quiet beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Bits a second of a rendition at its quality, of each sample; empty where nothing could be told."""
+
+    rung: Rung
+    rates: tuple[int, ...]
+    cpu_s: float
+
+
+def moments(end: int) -> tuple[int, ...]:
+    """When samples begin, ticks: in the middle of equal shares of the title. None of a short one."""
+    if end < SHORTEST_S * TIMESCALE:
+        return ()
+    length = SAMPLE_S * TIMESCALE
+    return tuple((2 * number + 1) * end // (2 * SAMPLES) - length // 2 for number in range(SAMPLES))
+
+
+def fitted(rungs: Sequence[Rung], measured: Measured) -> tuple[Rung, ...]:
+    """With the ceilings that the title deserves: never above the usual ones."""
+    if not measured.rates:
+        return tuple(rungs)
+    return tuple(replace(rung, bitrate=_ceiling(rung, measured)) for rung in rungs)
+
+
+def _ceiling(rung: Rung, measured: Measured) -> int:
+    wanted = max(measured.rates) * math.pow(rung.cost / measured.rung.cost, GROWTH) * HEADROOM
+    return max(MIN_BITRATE, min(rung.bitrate, max(round(wanted), round(rung.bitrate * LEAST))))
+
+
+async def measure(children: Children, source: int, index: int | None, order: PictureOrder, end: int) -> Measured:
+    """Samples of a title that ends at `end`, as the smallest rendition of `order`, whose cuts do not matter.
+
+    A sample that can't be read is left out: whoever encodes it will say why. Raises nothing of its own.
+    """
+    smallest = min(order.rungs, key=lambda rung: rung.cost)
+    found: list[int] = []
+    cpu_s = 0.0
+    for start in moments(end):
+        cuts = start, start + SAMPLE_S * TIMESCALE
+        sample = replace(
+            order, rungs=(replace(smallest, bitrate=MAX_BITRATE),), cuts=cuts, first=0, preset=PRESET,
+            treatment=replace(order.treatment, watermark=None),
+        )  # fmt: skip
+        segments, spent = await _sampled(children, source, index, sample)
+        cpu_s += spent
+        found += [each.size * 8 * TIMESCALE // each.duration for each in segments if each.duration > 0]
+    return Measured(smallest, tuple(found), cpu_s)
+
+
+async def _sampled(
+    children: Children, source: int, index: int | None, sample: PictureOrder
+) -> tuple[list[Segment], float]:
+    segments: list[Segment] = []
+    with ExitStack() as stack:
+        outputs = {rung.name: stack.enter_context(memory_file(rung.name)) for rung in sample.rungs}
+        try:
+            made = await encode_pictures(
+                children, source, index, sample, outputs, lambda described: None, segments.append
+            )
+        except ChildFailed:
+            return [], 0.0
+    return segments, made.cpu_s
