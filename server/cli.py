@@ -44,7 +44,9 @@ def worker(config_path: Path | None) -> None:
         raise click.ClickException(
             "sluice worker shares the jobs of a PostgreSQL database; on SQLite the server itself does all the work"
         )
-    raise click.ClickException("sluice worker is not available in this version")
+    from server.app.worker import work
+
+    sys.exit(_run(work(config)))
 
 
 @main.command()

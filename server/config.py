@@ -207,7 +207,7 @@ class FetchConfig(Section):
 
 class JobsConfig(Section):
     concurrency: int = Field(
-        2, ge=0, le=64, description="Jobs that encode at once in this process; 0 leaves all jobs to others."
+        2, ge=0, le=64, description="Jobs that encode at once in this process; 0 leaves them to workers."
     )
     short_concurrency: int = Field(2, ge=1, le=64, description="Short jobs at once beside them: what a file is.")
     io_concurrency: int = Field(4, ge=1, le=64, description="Jobs at once beside them that wait for a network.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import postgres
 from tests.harness.server import Server
 
 # A busy machine is not a finding; CI repeats the same examples, a developer's machine looks for new ones.
@@ -15,6 +16,16 @@ settings.register_profile(
     "sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("sluice")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    """A PostgreSQL of the tests' own."""
+    binaries = postgres.folder_of_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.cluster(binaries) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

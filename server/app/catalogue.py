@@ -19,8 +19,8 @@ _log = log.get("server")
 async def open_database(config: Config, layout: Layout, stack: AsyncExitStack) -> Database:
     """Raises ConfigError."""
     url = config.database.url or sqlite_url(layout.database)
-    if not url.startswith("sqlite"):
-        raise ConfigError("database.url: this version runs on SQLite only")
+    if not url.startswith(("sqlite", "postgres")):
+        raise ConfigError("database.url: Sluice runs on SQLite and on PostgreSQL")
     try:
         database = await stack.enter_async_context(Database.open(url))
         await database.migrate()

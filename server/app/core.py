@@ -63,7 +63,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     database.on_commit(assets.forget)
     database.on_commit(credentials.forget)
     await revocations.load()
-    children = await stack.enter_async_context(Children(CHILDREN + sum(_places(config).values())))
+    children = await stack.enter_async_context(Children(CHILDREN + sum(places(config).values())))
     posters, recorder = Posters(database, layout, children), Recorder(layout)
     loaders = {
         making.SOURCE: presentations.uploaded(layout, RenditionStore(layout), config.vod.segment_s),
@@ -74,15 +74,18 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     await asyncio.to_thread(kept.load)
     return Core(
         config, layout, database, Metrics(), Tokens(secret), assets, credentials, revocations, children, posters,
-        recorder, _jobs(config, layout, database, children, posters),
+        recorder, make_jobs(config, database, layout, children, posters),
         watched=watched,
         store=await stack.enter_async_context(SegmentStore(layout)),
         images=Images(database, layout, children, watched, kept),
     )  # fmt: skip
 
 
-def _jobs(config: Config, layout: Layout, database: Database, children: Children, posters: Posters) -> Jobs:
-    jobs = Jobs(database, _places(config))
+def make_jobs(
+    config: Config, database: Database, layout: Layout, children: Children, posters: Posters, helping: bool = False
+) -> Jobs:
+    """With the kinds that workers have too; those that need the data folder to themselves the server adds."""
+    jobs = Jobs(database, places(config, helping), helping)
     vod = config.vod
     wanted = Wanted(vod.ladder if vod.renditions == "ladder" else (), vod.segment_s, vod.chunk_s)
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
@@ -95,8 +98,8 @@ def _jobs(config: Config, layout: Layout, database: Database, children: Children
     return jobs
 
 
-def _places(config: Config) -> Places:
+def places(config: Config, helping: bool = False) -> Places:
     jobs = config.jobs
-    if not jobs.concurrency:
-        return {}
-    return {"encode": jobs.concurrency, "short": jobs.short_concurrency, "io": jobs.io_concurrency}
+    return {
+        "encode": jobs.concurrency, "short": jobs.short_concurrency, "io": 0 if helping else jobs.io_concurrency,
+    }  # fmt: skip

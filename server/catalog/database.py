@@ -2,19 +2,23 @@
 
 SQLite: WAL, `synchronous=FULL` (what was acknowledged is on disk), writers take the write lock at BEGIN (a deferred
 transaction that reads and then writes fails under load) and queue in the process rather than in SQLite's busy loop.
+PostgreSQL: the same guarantees, shared by several processes (`dialects`, `peers`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable, Collection, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy import Connection, event, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, UOWTransaction
 
-SQLITE_BUSY_MS = 30_000  # the job engine writes to the same file
+from server import ids
+from server.catalog.dialects import MIGRATION_LOCK, WRITE_LOCK, async_url, make_engine
+from server.catalog.peers import CHANNEL, Peers, notifications
 
 
 class _Session(Session):
@@ -41,6 +45,10 @@ class Transaction(AsyncSession):
         found: set[str] = self.info.get("changed", set())
         return found
 
+    def announce(self, word: str) -> None:
+        """Listeners of the commit hear the word among the ids."""
+        self.info.setdefault("changed", set()).add(word)
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls `callback` once the transaction is committed; never if it isn't."""
         self._callbacks().append(callback)
@@ -56,70 +64,97 @@ class Transaction(AsyncSession):
 
 
 class Database:
-    """Reads and writes of the catalogue. `async with Database.open(url) as database`."""
+    """Reads and writes of the catalogue. `async with Database.open(url) as database`.
+
+    `process` names this process among those that share the database.
+    """
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self.process = ids.new("wo")
+        self.shared = engine.dialect.name == "postgresql"
         self._write_engine = engine.execution_options(sluice_write=True)
-        self._writing = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._writing = asyncio.Lock()
         self._listeners: list[Callable[[Set[str]], None]] = []
+        self._peers = Peers(engine, self.process, self._changed) if self.shared else None
 
     def on_commit(self, listener: Callable[[Set[str]], None]) -> None:
-        """Calls `listener` after every commit with the ids of the rows it changed: for caches to drop them."""
+        """Calls `listener` after every commit, of any process, with the ids of the rows it changed: for caches to drop
+        them. What others commit is heard within moments; what they commit while the connection is lost is not."""
         self._listeners.append(listener)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator[Self]:
-        engine = create_async_engine(async_url(url))
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(engine)
+        engine = make_engine(async_url(url))
+        database = cls(engine)
         try:
-            yield cls(engine)
+            if database._peers is None:
+                yield database
+            else:
+                async with database._peers.joined():
+                    yield database
         finally:
             await engine.dispose()
+
+    async def dead(self, processes: Collection[str]) -> set[str]:
+        """Those of the processes that live no more. On SQLite, which has one at a time: all but this one."""
+        others = set(processes) - {self.process}
+        return others if self._peers is None else await self._peers.dead(others)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that only reads."""
         async with Transaction(self.engine, expire_on_commit=False, autoflush=False) as transaction:
+            await self._connect(transaction)
             yield transaction
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """A transaction that commits when the block ends well and rolls back when it raises."""
-        if self._writing is None:
-            async with self._write() as transaction:
-                yield transaction
-        else:
-            async with self._writing, self._write() as transaction:
-                yield transaction
-
-    @asynccontextmanager
-    async def _write(self) -> AsyncIterator[Transaction]:
-        async with Transaction(self._write_engine, expire_on_commit=False) as transaction:
+        """A transaction that commits when the block ends well and rolls back when it raises; the only one meanwhile."""
+        async with self._writing, Transaction(self._write_engine, expire_on_commit=False) as transaction:
             async with transaction.begin():
+                await self._connect(transaction)
+                if self.shared:
+                    await transaction.execute(WRITE_LOCK)
                 yield transaction
-            for listener in self._listeners:
-                listener(transaction.changed)
+                await self._tell(transaction)
+            self._changed(transaction.changed)
             transaction.committed()
+
+    async def _connect(self, transaction: Transaction) -> None:
+        """A server that can't be reached is a fault of the database, whatever the driver says."""
+        if not self.shared:
+            return
+        try:
+            _ = await transaction.connection()
+        except OSError as error:
+            raise OperationalError("CONNECT", None, error) from error
+
+    async def _tell(self, transaction: Transaction) -> None:
+        """Other processes hear of it at the commit."""
+        if self.shared:
+            await transaction.flush()
+            for payload in notifications(self.process, transaction.changed):
+                await transaction.execute(select(func.pg_notify(CHANNEL, payload)))
+
+    def _changed(self, changed: Set[str]) -> None:
+        for listener in self._listeners:
+            listener(changed)
 
     async def migrate(self) -> None:
         """Brings the tables to the newest revision."""
-        async with self.engine.connect() as connection:
+        if not self.shared:
+            async with self.engine.connect() as connection:
+                await connection.run_sync(upgrade)
+            return
+        async with self.engine.begin() as connection:
+            await connection.execute(MIGRATION_LOCK)  # several processes may start together
             await connection.run_sync(upgrade)
 
 
 def sqlite_url(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
-
-
-def async_url(url: str) -> str:
-    """The URL with the driver that Sluice uses, whatever an operator wrote."""
-    for plain, driver in (("sqlite:", "sqlite+aiosqlite:"), ("postgresql:", "postgresql+asyncpg:")):
-        if url.startswith(plain):
-            return driver + url.removeprefix(plain)
-    return url
 
 
 def upgrade(connection: Connection) -> None:
@@ -137,31 +172,3 @@ def migration_config() -> Any:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
-
-
-def _prepare_sqlite(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the BEGINs below are the only ones
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"busy_timeout={SQLITE_BUSY_MS}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "close")
-    def closing(connection: Any, _record: Any) -> None:
-        # A connection whose user was cancelled is closed in the middle of its transaction. SQLite keeps one that has
-        # cursors, with its lock, until they are gone, and the raised error holds them until garbage is collected.
-        driver = connection.driver_connection
-        if driver._connection is not None:
-            driver._tx.put_nowait((None, driver._connection.rollback))  # before the close, in the driver's thread
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
-        write = connection.get_execution_options().get("sluice_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -108,12 +108,16 @@ async def unfinished_of(transaction: Transaction, object_id: str, but: Collectio
     return list(await transaction.scalars(query))
 
 
-async def claim(transaction: Transaction, worker: str, lane: str, suspects: bool) -> Job | None:
-    """Makes the job of a lane that comes first the worker's, and counts the attempt.
+async def claim(
+    transaction: Transaction, worker: str, lane: str, suspects: bool, kinds: Collection[str] | None = None
+) -> Job | None:
+    """Makes the job of a lane that comes first, of some kinds or of any, the worker's, and counts the attempt.
 
     A suspect is one that was claimed before and never given back: the worker died at it.
     """
     query = select(Job).where(_WAITS, Job.lane == lane)
+    if kinds is not None:
+        query = query.where(Job.kind.in_(kinds))
     if not suspects:
         query = query.where(Job.attempts == 0)
     first = query.order_by(Job.priority, Job.turn, Job.created_at, Job.id).limit(1)

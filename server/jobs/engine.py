@@ -42,6 +42,9 @@ POOL = 5  # connections
 BUSY_MS = 30_000  # the catalogue writes to the same file
 LISTEN_S = 0.25  # a thread of its sleeps so long, which a stop has to wait for; it looks at nothing
 FORGET_BATCH = 500
+TRY_LAUNCH = sa.text("SELECT pg_try_advisory_lock(7302, 2)")
+LAUNCHED = sa.text("SELECT pg_advisory_unlock(7302, 2)")
+LAUNCH_S = 0.1
 
 RUNNING = ["ENQUEUED", "PENDING"]
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -56,7 +59,8 @@ class Engine:
     """One in a process. What it is told to start runs as `work(job_id)`, on the loop."""
 
     def __init__(self, url: sa.URL, worker: str, work: Callable[[str], Awaitable[None]]) -> None:
-        self._url = url.set(drivername="sqlite")  # the driver that doesn't need a loop
+        # the drivers that need no loop
+        self._url = url.set(drivername="sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg")
         self._worker = worker
 
         async def job(job_id: str) -> None:
@@ -76,7 +80,8 @@ class Engine:
         try:
             self._instance = DBOS(config=_config(database, self._url, self._worker))
             logger.addFilter(_as_ours)  # after its own
-            DBOS.launch()
+            async with _alone(database):
+                DBOS.launch()
             _quiet(self._instance)
             yield
         finally:
@@ -151,6 +156,24 @@ class Engine:
             await self.forget([workflow.workflow_id for workflow in ended])
 
 
+@asynccontextmanager
+async def _alone(database: sa.Engine) -> AsyncIterator[None]:
+    """It makes its tables at a launch, which processes that start together must not all do at once.
+
+    They ask again and again for the lock: a statement that waits for it keeps `CREATE INDEX CONCURRENTLY` waiting.
+    """
+    if database.dialect.name == "sqlite":
+        yield
+        return
+    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.scalar(TRY_LAUNCH):  # noqa: ASYNC110  # the event is another process's
+            await asyncio.sleep(LAUNCH_S)
+        try:
+            yield
+        finally:
+            connection.execute(LAUNCHED)
+
+
 def _quiet(instance: DBOS) -> None:
     """Stops the threads that poll: queue manager, queue workers, schedules; delays and deadlines."""
     for stopping in instance.background_thread_stop_events:
@@ -176,14 +199,17 @@ def _config(database: sa.Engine, url: sa.URL, worker: str) -> DBOSConfig:
         serializer=DBOSPortableJSONSerializer(),  # for steps; the default one is pickle, which runs what it reads
         max_executor_threads=THREADS,
         notification_listener_polling_interval_sec=LISTEN_S,
+        use_listen_notify=False,
         log_level="WARNING",
     )
 
 
 def _database(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, pool_size=POOL)
-    sa.event.listen(engine, "connect", _prepare)
-    return engine
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url, pool_size=POOL)
+        sa.event.listen(engine, "connect", _prepare)
+        return engine
+    return sa.create_engine(url, pool_size=POOL, pool_pre_ping=True)
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -9,16 +9,16 @@ freed by the next one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Set
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InvalidRequestError, OperationalError
 
-from server import clock, ids, log
+from server import clock, log
 from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
@@ -32,12 +32,15 @@ from server.jobs.turns import Turn, Turns
 MAX_ATTEMPTS = 5  # after so many crashes of the server in the middle of one job, it is the job; a bad night is fewer
 MAX_BEGUN = 1000  # of a lane, with those that sleep; the others wait in their table
 RECONCILE_S = 60.0
+TAKE_OVER_S = 1.5  # between looks for workers that died; two in a row have to find one so
 WATCH_S = 1.0  # how often progress is written, and what became of the rows of running jobs looked at
 DRAIN_S = 5.0  # for what is cut off to clean up, such as killing its child processes
 RETRY_S = 5.0  # after a fault in beginning jobs
 GIVE_BACK_S = 30.0  # until a job that the database stopped is begun again
 SWEEP_S = 3600.0
 KEEP = timedelta(days=30)  # rows of jobs that ended
+
+WAITING = "jobs waiting"  # announced with a commit: there is something to claim
 
 _log = log.get("jobs")
 
@@ -59,10 +62,11 @@ class Begun:
 class Jobs:
     """The jobs of one process: construct, register, and enter `running`."""
 
-    def __init__(self, database: Database, places: Places) -> None:
+    def __init__(self, database: Database, places: Places, helping: bool = False) -> None:
+        """`helping`: beside a server, which has all kinds and is the one that fails those that nobody knows."""
         from server.jobs.engine import Engine  # half a second, which only a server has to spend
 
-        self.worker = ids.new("wo")
+        self.worker = database.process
         self._database = database
         self._engine = Engine(database.engine.url, self.worker, self._work)
         self._kinds: dict[str, Kind] = {}
@@ -74,6 +78,9 @@ class Jobs:
         self._lanes: dict[Lane, Turns] = {lane: Turns(places.get(lane, 0), self._wake.set) for lane in LANES}
         self._swept_at = clock.monotonic()
         self._stopping = False
+        self._helping = helping
+        self.taken_over = 0  # jobs of processes that died
+        database.on_commit(self._heard)
 
     def register(
         self,
@@ -92,9 +99,11 @@ class Jobs:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Takes orders, and goes on with what was left; at the end of the block what runs is cut off, and waits."""
-        await self._free_the_dead()
+        if not self._database.shared:
+            await self._free_all_of(await self._dead())
         async with self._engine.launched():
-            tasks = [asyncio.create_task(self._dispatch()), asyncio.create_task(self._watch())]
+            loops = [self._dispatch(), self._watch(), *([self._take_over()] if self._database.shared else [])]
+            tasks = [asyncio.create_task(loop) for loop in loops]
             try:
                 yield
             finally:
@@ -118,7 +127,7 @@ class Jobs:
             raise ValueError(f"there are no jobs of kind {kind}")
         rank = known.priority if priority is None else priority
         job = await rows.add(transaction, project_id, kind, object_id, dict(arguments or {}), known.lane, rank)
-        transaction.after_commit(self._wake.set)
+        transaction.announce(WAITING)
         return job.id
 
     async def list(self, project_id: str, object_id: str | None = None, limit: int = 100) -> "list[Job]":
@@ -164,7 +173,7 @@ class Jobs:
             if job is None or rows.state(job) != "failed":
                 return  # redriven by another at the same time
             await rows.reopen(transaction, job)
-            transaction.after_commit(self._wake.set)
+            transaction.announce(WAITING)
 
     @property
     def active(self) -> int:
@@ -173,11 +182,9 @@ class Jobs:
 
     # --- beginning
 
-    async def _free_the_dead(self) -> None:
-        """The database is this process's alone: whoever else has claimed something is dead."""
-        async with self._database.write() as transaction:
-            for worker in await rows.workers(transaction) - {self.worker}:
-                await rows.free(transaction, worker)
+    def _heard(self, changed: Set[str]) -> None:
+        if WAITING in changed:
+            self._wake.set()
 
     async def _dispatch(self) -> None:
         """Woken by commits and by places that become free; the clock is for what nobody woke it for."""
@@ -212,7 +219,8 @@ class Jobs:
         await turn.take()
         try:
             async with self._database.write() as transaction:
-                job = await rows.claim(transaction, self.worker, lane, suspects=not self._suspect_runs)
+                suspects, kinds = not self._suspect_runs, self._kinds.keys() if self._helping else None
+                job = await rows.claim(transaction, self.worker, lane, suspects, kinds)
         except BaseException:
             turn.leave()
             raise
@@ -314,7 +322,33 @@ class Jobs:
             job.id, job.project_id, job.object_id, job.arguments, job.attempts, self._engine, begun.turn, report
         )
 
-    # --- watching what runs
+    # --- watching others, and what runs
+
+    async def _take_over(self) -> None:
+        """Frees what workers left behind when they died, for whoever has a place."""
+        suspected: set[str] = set()
+        while True:
+            await asyncio.sleep(TAKE_OVER_S)
+            try:
+                dead = await self._dead()
+                await self._free_all_of(dead & suspected)
+                suspected = dead
+            except (OperationalError, InvalidRequestError) as fault:
+                _log.warning("can't look for workers that died", reason=str(fault))
+
+    async def _dead(self) -> set[str]:
+        async with self._database.read() as transaction:
+            workers = await rows.workers(transaction)
+        return await self._database.dead(workers - {self.worker})
+
+    async def _free_all_of(self, workers: Collection[str]) -> None:
+        for worker in workers:
+            async with self._database.write() as transaction:
+                freed = await rows.free(transaction, worker)
+                transaction.announce(WAITING)
+            self.taken_over += len(freed)
+            _log.info("took over from a worker that died", worker=worker, jobs=len(freed))
+
 
     async def _watch(self) -> None:
         """Writes how far jobs are, and cuts off those whose rows are not ours any more."""
@@ -367,6 +401,7 @@ class Jobs:
         try:
             async with self._database.write() as transaction:
                 await rows.give_back(transaction, self.worker, tuple(claimed))
+                transaction.announce(WAITING)
         except OperationalError as fault:
             _log.warning("the stop of jobs can't be written", reason=str(fault.orig))
 

@@ -1,6 +1,7 @@
 """A process that orders and runs jobs in a folder, and that kills itself where it is told to.
 
     python -m tests.integration.jobs_program FOLDER [--order KIND=COUNT]… [--die-before-commit | --die-after-commit]
+                                          [--database URL] [--stay]
 
 `FOLDER/sluice.db` is the catalogue, `FOLDER/ledger` a line for each step that ran: "<object> <step>". It ends when all
 jobs have ended, or at SIGTERM.
@@ -75,6 +76,15 @@ class Program:
 
         await self.step(job, "poison", kill)
 
+    async def brief(self, job: JobContext) -> None:
+        """Three steps of 50 ms."""
+
+        async def wait(_first: bool) -> None:
+            await asyncio.sleep(0.05)
+
+        for name in ("one", "two", "three"):
+            await self.step(job, name, wait)
+
     async def slow(self, job: JobContext) -> None:
         async def wait(_first: bool) -> None:
             await asyncio.sleep(1.0)
@@ -96,16 +106,17 @@ async def main(arguments: argparse.Namespace) -> None:
     program = Program(arguments.folder)
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with Database.open(sqlite_url(arguments.folder / "sluice.db")) as database:
+    async with Database.open(arguments.database or sqlite_url(arguments.folder / "sluice.db")) as database:
         await database.migrate()
         async with database.write() as transaction:
             await keys.default_project(transaction)
         jobs = Jobs(database, {"encode": 2})
-        for kind in ("three", "pair", "poison", "slow", "endless"):
+        for kind in ("three", "pair", "poison", "brief", "slow", "endless"):
             jobs.register(kind, getattr(program, kind), program.on_failed)
         async with jobs.running():
+            (arguments.folder / f"ready-{os.getpid()}").touch()
             await order(database, jobs, arguments)
-            while not stopped.is_set() and await unfinished(database):
+            while not stopped.is_set() and (arguments.stay or await unfinished(database)):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), 0.05)
 
@@ -131,6 +142,8 @@ async def unfinished(database: Database) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--database", help="another than FOLDER/sluice.db")
+    parser.add_argument("--stay", action="store_true", help="until SIGTERM")
     parser.add_argument("--order", action="append", type=lambda text: text.split("="), default=[])
     parser.add_argument("--die-before-commit", action="store_true")
     parser.add_argument("--die-after-commit", action="store_true")

@@ -246,9 +246,11 @@ def test_a_worker_needs_another_database(data: Path) -> None:
     assert done.returncode == 1
     assert "PostgreSQL" in done.stderr
 
+
+def test_a_worker_needs_the_servers_folder(data: Path) -> None:
     done = sluice(data, "worker", SLUICE_DATABASE__URL="postgresql://x/y")
     assert done.returncode == 1
-    assert "not available in this version" in done.stderr
+    assert "no server's data folder" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("serve", "-h"), ("keys", "--help")])

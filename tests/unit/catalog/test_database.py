@@ -1,17 +1,22 @@
 """Transactions, what follows their commit, and migrations."""
 
 import asyncio
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from alembic import command
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from server.catalog import database as module
-from server.catalog import videos
-from server.catalog.database import Database, sqlite_url
+from server.catalog import peers, videos
+from server.catalog.database import Database
+from server.catalog.dialects import async_url, make_engine
 from server.catalog.models import DEFAULT_PROJECT, Base, Video
+from server.catalog.peers import MAX_NOTIFIED
+from tests.postgres import Cluster
 
 
 async def make(database: Database) -> Video:
@@ -64,10 +69,10 @@ async def test_many_writers_lose_no_update(database: Database) -> None:
     assert row.revision == 51
 
 
-async def test_two_processes_writers_wait_for_each_other(tmp_path: Path, database: Database) -> None:
+async def test_two_processes_writers_wait_for_each_other(url: str, database: Database) -> None:
     """A second engine on the same file stands for another process, such as `sluice keys create`."""
     video = await make(database)
-    async with Database.open(sqlite_url(tmp_path / "sluice.db")) as other:
+    async with Database.open(url) as other:
 
         async def raise_revision(where: Database) -> None:
             async with where.write() as transaction:
@@ -90,7 +95,7 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock(database: Database) -> 
     async def write_slowly() -> None:
         async with database.write() as transaction:
             began.set()
-            numbers = "with recursive n(i) as (select 1 union all select i + 1 from n limit 1000000)"
+            numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000000)"
             await transaction.execute(text(f"{numbers} select max(i) from n union all select 0"))
 
     cut_off = asyncio.create_task(write_slowly())
@@ -105,6 +110,8 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock(database: Database) -> 
 
 
 async def test_what_is_committed_is_on_disk(database: Database) -> None:
+    if database.shared:
+        pytest.skip("PostgreSQL's own default")
     async with database.engine.connect() as connection:
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
             assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
@@ -144,4 +151,85 @@ def test_every_row_belongs_to_a_project(table: Any) -> None:
     ],
 )
 def test_an_operator_need_not_name_the_driver(given: str, used: str) -> None:
-    assert module.async_url(given) == used
+    assert async_url(given) == used
+
+
+# --- processes that share a database
+
+
+@pytest.fixture
+async def other(url: str, database: Database) -> AsyncIterator[Database]:
+    """Another process, on PostgreSQL."""
+    if not database.shared:
+        pytest.skip("SQLite has one process")
+    async with Database.open(url) as database:
+        yield database
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_others_hear_which_rows_were_changed(database: Database, other: Database) -> None:
+    heard: list[set[str]] = []
+    other.on_commit(lambda changed: heard.append(set(changed)))
+
+    video = await make(database)
+    await until(lambda: bool(heard))
+
+    assert any(video.id in changed for changed in heard)
+
+
+async def test_a_process_hears_itself_once_and_many_ids_in_parts(database: Database, other: Database) -> None:
+    own: list[set[str]] = []
+    others: set[str] = set()
+    database.on_commit(lambda changed: own.append(set(changed)))
+    other.on_commit(others.update)
+    words = {f"vi{number:022}" for number in range(MAX_NOTIFIED * 2 + 1)}
+
+    async with database.write() as transaction:
+        for word in words:
+            transaction.announce(word)
+    await until(lambda: others == words)
+
+    assert own == [words]
+
+
+async def test_who_is_gone_is_dead(url: str, database: Database, other: Database) -> None:
+    async with Database.open(url) as third:
+        assert await database.dead([third.process, other.process, database.process]) == set()
+
+    assert await database.dead([third.process, other.process]) == {third.process}
+
+
+async def test_a_process_whose_connection_was_cut_comes_back(
+    database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "RECONNECT_S", 0.05)
+    heard: set[str] = set()
+    other.on_commit(heard.update)
+    async with database.write() as transaction:
+        await transaction.execute(text("select pg_terminate_backend(pid) from pg_stat_activity where "
+                                       "pid <> pg_backend_pid() and datname = current_database()"))  # fmt: skip
+
+    async with asyncio.timeout(15):
+        while not heard:
+            with suppress(OperationalError):
+                await make(database)
+            await asyncio.sleep(0.02)
+        while await database.dead([other.process]):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_database_that_is_away_is_an_operational_error(database: Database, cluster: Cluster) -> None:
+    if not database.shared:
+        pytest.skip("a file is always there")
+    gone = Database(make_engine(async_url(cluster.url("nowhere").replace(str(cluster.folder), "/nonexistent"))))
+    try:
+        with pytest.raises(OperationalError):
+            async with gone.read() as transaction:
+                await transaction.execute(text("select 1"))
+    finally:
+        await gone.engine.dispose()

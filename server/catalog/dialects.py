@@ -1,0 +1,93 @@
+"""What SQLite and PostgreSQL each need to behave the same.
+
+Both have one writer at a time: what a write transaction reads holds until it commits. SQLite takes its write lock at
+BEGIN; on PostgreSQL an advisory lock, taken before the first statement looks at anything, does the same for all
+processes, and no transaction ever has to be tried again for another one's sake.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, ExceptionContext, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+SQLITE_BUSY_MS = 30_000  # the job engine writes to the same file
+WRITE_LOCK = text("SELECT pg_advisory_xact_lock(7302, 0)")
+MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(7302, 1)")
+
+POOL = 10  # connections of a process; more wait
+# A process that froze in a transaction would keep all others from writing; of a machine that is gone the server
+# hears only by its own asking.
+POSTGRESQL_SETTINGS = {
+    "application_name": "sluice",
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "30s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+CONNECT_S = 10.0
+PASSING = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}  # of SQLSTATE: later it may work
+
+
+def make_engine(url: str) -> AsyncEngine:
+    if url.startswith("sqlite"):
+        engine = create_async_engine(url)
+        _prepare_sqlite(engine)
+        return engine
+    connecting = {"server_settings": POSTGRESQL_SETTINGS, "timeout": CONNECT_S}
+    engine = create_async_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=connecting)
+    event.listen(engine.sync_engine, "handle_error", _as_operational)
+    return engine
+
+
+def async_url(url: str) -> str:
+    """The URL with the driver that Sluice uses, whatever an operator wrote."""
+    for plain, driver in (
+        ("sqlite:", "sqlite+aiosqlite:"),
+        ("postgresql:", "postgresql+asyncpg:"),
+        ("postgres:", "postgresql+asyncpg:"),
+    ):
+        if url.startswith(plain):
+            return driver + url.removeprefix(plain)
+    return url
+
+
+def _as_operational(context: ExceptionContext) -> None:
+    """asyncpg's errors of a database that is away, or busy, by the name that SQLite's have."""
+    error = context.sqlalchemy_exception
+    if error is None or isinstance(error, OperationalError):
+        return
+    state = getattr(context.original_exception, "sqlstate", None)
+    if context.is_disconnect or state in PASSING:
+        context.chained_exception = OperationalError(
+            context.statement, None, context.original_exception, connection_invalidated=context.is_disconnect
+        )
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the BEGINs below are the only ones
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={SQLITE_BUSY_MS}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "close")
+    def closing(connection: Any, _record: Any) -> None:
+        # A connection whose user was cancelled is closed in the middle of its transaction. SQLite keeps one that has
+        # cursors, with its lock, until they are gone, and the raised error holds them until garbage is collected.
+        driver = connection.driver_connection
+        if driver._connection is not None:
+            driver._tx.put_nowait((None, driver._connection.rollback))  # before the close, in the driver's thread
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        write = connection.get_execution_options().get("sluice_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
