@@ -23,12 +23,11 @@ import av.logging
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from server.formats import avc
 from server.formats.fmp4.init import init_segment
 from server.formats.fmp4.part import video_part
 from server.media import guard
 from server.media.decoding import DecoderError
-from server.media.encoders import Coded, Settings, pixel_format
+from server.media.encoders import Coded, Settings, pixel_format, track_config
 from server.media.ladder import Rung
 from server.media.lanes import Lane
 from server.media.orders import TIMESCALE, PictureOrder
@@ -52,9 +51,10 @@ class NothingDecodes(Exception):
 class Output:
     """A rendition's file. Everything but `finish` comes from its lane's thread."""
 
-    def __init__(self, rung: Rung, fd: int, first: int, begins: int, say: guard.Say) -> None:
+    def __init__(self, rung: Rung, encoder: str, fd: int, first: int, begins: int, say: guard.Say) -> None:
         """`begins`: segments before it are made and not written."""
         self._rung = rung
+        self._encoder = encoder
         self._fd = fd
         self._number = first
         self._begins = begins
@@ -62,7 +62,7 @@ class Output:
         self._units: list[Coded] = []
 
     def describe(self, record: bytes) -> None:
-        config = avc.video_config(record, TIMESCALE)
+        config = track_config(self._encoder, record, TIMESCALE)
         self._say(
             {
                 "event": "described",
@@ -138,7 +138,7 @@ class Encoding:
         self._end = order.cuts[-1]
         begins = order.begins or (order.first,) * len(order.rungs)
         self._outputs = [
-            Output(rung, outputs[rung.name], order.first, begin, self._say)
+            Output(rung, order.encoder, outputs[rung.name], order.first, begin, self._say)
             for rung, begin in zip(order.rungs, begins, strict=True)
         ]
         self._lanes = [self._lane(rung, output) for rung, output in zip(order.rungs, self._outputs, strict=True)]

@@ -21,8 +21,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from server.formats import annexb
+from server.formats import annexb, avc, hevc
 from server.formats.avc import NAL_PPS, NAL_SPS, VIDEO_TIMESCALE
+from server.formats.sample import VideoConfig
 from server.media.ladder import FAST_FROM, Rung
 from server.media.transcoding import SOFTWARE
 
@@ -42,10 +43,13 @@ USUAL_RATE = 30
 
 # Lengths in place of start codes, so that nothing is converted
 X264 = "annexb=0:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite"
+HEVC = "libx265"  # for work that nobody waits for: no live rendition is made with it
+X265 = "keyint=-1:scenecut=0:open-gop=0:info=0:log-level=none:rc-lookahead={}:bframes={}:pools={}"
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     SOFTWARE: {
         "forced-idr": "1", "sc_threshold": "0",
     },
+    HEVC: {"forced-idr": "1"},
     "h264_nvenc": {
         "preset": "p4", "tune": "ll", "rc": "vbr", "cq": HARD_QUALITY, "forced-idr": "1", "no-scenecut": "1",
         "zerolatency": "1", "delay": "0", "bf": "0",
@@ -55,7 +59,7 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "h264_videotoolbox": {"realtime": "1", "bf": "0"},
 }  # fmt: skip
 
-NAL_UNIT_DELIMITER = 9
+NAL_UNIT_DELIMITER, HEVC_UNIT_DELIMITER = 9, 35
 
 
 class EncoderError(ValueError):
@@ -110,7 +114,8 @@ class Encoder:
             raise EncoderError(f"{name}: it can't be opened here ({error.strerror})") from error
         extradata = self._context.extradata or b""
         self._length_prefixed = extradata[:1] == b"\1"
-        self.record = extradata if self._length_prefixed else _record(extradata)  # avcC
+        self._is_parameter = _is_hevc_parameter if name == HEVC else _is_avc_parameter
+        self.record = extradata if self._length_prefixed else _record_of(name, extradata)  # avcC or hvcC
 
     def encode(self, frame: VideoFrame, key: bool) -> Iterator[Coded]:
         """Raises FFmpegError."""
@@ -125,14 +130,20 @@ class Encoder:
         for packet in packets:
             data = bytes(packet)
             if not self._length_prefixed:
-                data = _length_prefixed(data)
+                units = annexb.nal_units(data)
+                data = annexb.length_prefixed(unit for unit in units if not self._is_parameter(unit))
             if packet.pts is not None:
                 yield Coded(packet.pts, packet.pts if packet.dts is None else packet.dts, packet.is_keyframe, data)
 
 
 def pixel_format(name: str) -> str:
     """That the encoder takes."""
-    return "yuv420p" if name == SOFTWARE else "nv12"
+    return "yuv420p" if name in (SOFTWARE, HEVC) else "nv12"
+
+
+def track_config(name: str, record: bytes, timescale: int) -> VideoConfig:
+    """The track of what the encoder makes."""
+    return hevc.video_config(record, timescale) if name == HEVC else avc.video_config(record, timescale)
 
 
 def works(name: str) -> str | None:
@@ -185,6 +196,11 @@ def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -
         context.options |= {"bf": str(settings.b_frames)}
         context.options |= {"x264-params": X264.format(settings.lookahead, int(settings.lookahead > 0))}
         context.thread_count = settings.threads or _threads(rung)
+    elif name == HEVC:
+        context.bit_rate = 0
+        context.options |= {"preset": settings.preset, "crf": settings.quality}
+        threads = settings.threads or _threads(rung)
+        context.options |= {"x265-params": X265.format(max(settings.lookahead, 1), settings.b_frames, threads)}
     context.open()
     return context
 
@@ -198,6 +214,16 @@ def _level(rung: Rung) -> str:
 
 def _threads(rung: Rung) -> int:
     return min(MAX_THREADS, max(1, ceil(rung.cost / PIXELS_PER_THREAD)))
+
+
+def _record_of(name: str, extradata: bytes) -> bytes:
+    """Raises EncoderError."""
+    if name != HEVC:
+        return _record(extradata)
+    try:
+        return hevc.HevcDecoderConfiguration.of(annexb.nal_units(extradata)).write()
+    except hevc.HevcError as error:
+        raise EncoderError(f"{name}: {error}") from error
 
 
 def _record(extradata: bytes) -> bytes:
@@ -217,7 +243,10 @@ def _sized(units: list[bytes]) -> bytes:
     return b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
 
 
-def _length_prefixed(data: bytes) -> bytes:
-    """Without the parameter sets, which are in the record."""
-    left_out = (NAL_SPS, NAL_PPS, NAL_UNIT_DELIMITER)
-    return annexb.length_prefixed(unit for unit in annexb.nal_units(data) if unit[0] & 31 not in left_out)
+def _is_avc_parameter(unit: bytes) -> bool:
+    """Or nothing that a sample holds: parameter sets are in the record."""
+    return unit[0] & 31 in (NAL_SPS, NAL_PPS, NAL_UNIT_DELIMITER)
+
+
+def _is_hevc_parameter(unit: bytes) -> bool:
+    return hevc.nal_type(unit) in (*hevc.PARAMETER_SETS, HEVC_UNIT_DELIMITER)

@@ -137,6 +137,20 @@ async def test_chunks_go_together_without_a_seam(shelf: Shelf, tmp_path: Path) -
         assert starts[1:] == ends[:-1]
 
 
+async def test_hevc_has_the_same_seams(shelf: Shelf) -> None:
+    source = media.clip(5, b_frames=2, gop_s=1.5)
+    order = PictureOrder(MOV, small(180), cuts(0, 2), 0, encoder="libx265", preset="ultrafast", quality=30)
+    for first, part in ((0, cuts(0, 2)), (1, cuts(2, 4, 5))):
+        made = await shelf.pictures(source, replace(order, cuts=part, first=first))
+        assert made.problem is None
+        assert shelf.described["180p"].codec.startswith("hvc1.")
+    assert [(start, duration) for _, start, duration in shelf.of("180p")] == [
+        (0, 2 * SECOND), (2 * SECOND, 2 * SECOND), (4 * SECOND, SECOND),
+    ]  # fmt: skip
+    assert shelf.times_s("180p") == [round(n / 30, 3) for n in range(150)]
+    assert [n for n, frame in enumerate(shelf.shown("180p")) if frame.key_frame] == [0, 60, 120]
+
+
 async def test_what_was_said_before_the_child_was_killed_is_whole(shelf: Shelf) -> None:
     """Killed at the second segment: what the file has beyond the segments that were told is nobody's."""
     source = media.clip(10, size="640x360", audio=False)
