@@ -32,7 +32,7 @@ def nal_units(stream: bytes, most: int | None = None) -> list[bytes]:
     return [unit for piece in pieces if (unit := piece.rstrip(b"\0"))]
 
 
-def start_codes(stream: bytes) -> Iterator[tuple[int, int]]:
+def start_codes(stream: bytes | memoryview) -> Iterator[tuple[int, int]]:
     """Where each NAL unit lies, as (first byte, one past the last); as nal_units, without a copy."""
     begin = -1
     for found in _starts(stream):
@@ -43,7 +43,7 @@ def start_codes(stream: bytes) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _unpadded(stream: bytes, begin: int, end: int) -> int:
+def _unpadded(stream: bytes | memoryview, begin: int, end: int) -> int:
     while end > begin and not stream[end - 1]:
         end -= 1
     return end

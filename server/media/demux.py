@@ -11,7 +11,7 @@ from server.media.containers import Container
 # What libav may read and decode to learn the streams of a file without a header that says so (MPEG-TS, FLV).
 PROBE_BYTES = 5 << 20
 PROBE_US = 5_000_000
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024  # stays in the cache of a core until it is taken apart
 
 
 class Descriptor:

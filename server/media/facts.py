@@ -3,13 +3,28 @@
 Languages are BCP 47 tags, "" where none is told. Codecs are libav's names of formats (`h264`, `aac`, `pcm_s16le`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 UNKNOWN = "und"
 
 Hdr = Literal["pq", "hlg", "dolby-vision"]
+
+
+# Clocks of milliseconds make pictures uneven by one; other unevenness is meant.
+UNEVEN_S, UNEVEN_SHARE = 0.0015, 0.15
+UNEVEN_PICTURES = 0.02  # of all: fewer are losses
+MIN_INTERVALS = 8
+
+
+def uneven(gaps: Sequence[float]) -> bool:
+    """Whether pictures with these times between them, in seconds, are of a variable frame rate."""
+    if len(gaps) < MIN_INTERVALS:
+        return False
+    median = sorted(gaps)[len(gaps) // 2]
+    slack = max(UNEVEN_S, median * UNEVEN_SHARE)
+    return sum(abs(gap - median) > slack for gap in gaps) > len(gaps) * UNEVEN_PICTURES
 
 
 @dataclass(frozen=True, slots=True)

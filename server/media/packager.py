@@ -10,7 +10,7 @@ The same file and target give the same segments, so that a second run can go on 
 
 import base64
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,8 @@ from av.packet import Packet
 from av.stream import Stream
 
 from server.formats import flac, opus
-from server.formats.adts import AdtsHeader
+from server.formats.aac import AacError
+from server.formats.adts import HEADER
 from server.formats.annexb import start_codes
 from server.formats.avc import NAL_PPS, NAL_SPS, AvcDecoderConfiguration, four_byte_lengths
 from server.formats.fmp4.box import find
@@ -197,24 +198,24 @@ class PictureTrack(_Track):
     def _pieces(self, packet: "Packet[Stream]", key: bool) -> tuple[Sequence[Piece], int]:
         """The access unit as fragmented MP4 has it."""
         if self._byte_stream:
-            return self._of_byte_stream(bytes(packet), key)
+            return self._of_byte_stream(memoryview(packet), key)
         if self._length_size != 4:
             data = four_byte_lengths(bytes(packet), self._length_size)
             return [data], len(data)
         return [memoryview(packet)], packet.size
 
-    def _of_byte_stream(self, data: bytes, key: bool) -> tuple[Sequence[Piece], int]:
+    def _of_byte_stream(self, data: memoryview, key: bool) -> tuple[Sequence[Piece], int]:
         """Lengths for start codes. Parameter sets are in the sample entry, and may not change."""
-        view, pieces, size = memoryview(data), list[Piece](), 0
+        pieces, size = list[Piece](), 0
         avc = self._codec == "h264"
         dropped = AVC_DROPPED if avc else HEVC_DROPPED
         for begin, end in start_codes(data):
             kind = data[begin] & 31 if avc else data[begin] >> 1 & 63
             if kind in dropped:
-                if key and self._sets and kind in (7, 8, 32, 33, 34) and data[begin:end] not in self._sets:
+                if key and self._sets and kind in (7, 8, 32, 33, 34) and bytes(data[begin:end]) not in self._sets:
                     raise Unpassable("its pictures change their format")
                 continue
-            pieces += ((end - begin).to_bytes(4, "big"), view[begin:end])
+            pieces += ((end - begin).to_bytes(4, "big"), data[begin:end])
             size += 4 + end - begin
         return pieces, size
 
@@ -263,7 +264,7 @@ class SoundTrack(_Track):
         self._target_s, self._with_pictures = target_s, with_pictures
         self._segments: SoundSegments | None = None
         self._config: AudioConfig | None = None
-        self._adts = False
+        self._adts: tuple[int, int] | None = None  # what tells the configuration, of the first frame's header
 
     def take(self, packet: "Packet[Stream]") -> Sequence[int]:
         """Nothing that others are cut by."""
@@ -290,16 +291,19 @@ class SoundTrack(_Track):
 
     def _begin(self, packet: "Packet[Stream]") -> None:
         config = passing.sound_config(self._coded(packet))
-        self._adts = self._codec == "aac" and not self._extradata
+        if self._codec == "aac" and not self._extradata:
+            self._adts = _adts_shape(bytes(packet))
         self._config = config = replace(config, language=self._told["language"])
         self._segments = SoundSegments(config, self._target_s, self._with_pictures)
         self._writer.describe(config)
 
     def _frame(self, data: bytes) -> Piece:
-        if not self._adts:
+        """The raw frame: libav's parser gives one with its ADTS header a packet."""
+        if self._adts is None:
             return data
-        header = AdtsHeader.parse(data)
-        return memoryview(data)[header.header : header.size]
+        if _adts_shape(data) != self._adts:
+            raise Unpassable("its sound changes its format")
+        return data[HEADER if data[1] & 1 else HEADER + 2 :]
 
     def _length(self, frame: Piece) -> int:
         """Of the frame, in samples."""
@@ -312,12 +316,19 @@ class SoundTrack(_Track):
             case _:
                 return self._config.frame_length
 
-    def _written(self, segments: Iterator[SoundSegment]) -> None:
+    def _written(self, segments: Iterable[SoundSegment]) -> None:
         for each in segments:
             sizes = list(map(len, each.payload))
             header = audio_header(each.number + 1, each.base, sizes, each.durations)
             data = b"".join((header, *each.payload))
             self._writer.segment(each.number, each.base, each.end, [data], len(data))
+
+
+def _adts_shape(data: bytes) -> tuple[int, int]:
+    """Profile, rate and channels of an ADTS header (ISO/IEC 14496-3, 1.A.2.2)."""
+    if len(data) < HEADER:
+        raise AacError("no ADTS header")
+    return data[2], data[3] & 0xC0
 
 
 if __name__ == "__main__":

@@ -60,8 +60,16 @@ class PictureSegments:
     _cut: int = 0  # the key frame that begins the next segment, until its leading pictures are known; 0: none
     _number: int = 0
 
-    def add(self, picture: Picture) -> Iterator[PictureSegment]:
+    def add(self, picture: Picture) -> Sequence[PictureSegment]:
         """The segments that this one completes. Raises UncuttableError."""
+        if picture.key or self._cut or self._number == 0:
+            return tuple(self._add(picture))
+        self._held.append(picture)
+        self._size += picture.size
+        self._check()
+        return ()
+
+    def _add(self, picture: Picture) -> Iterator[PictureSegment]:
         if self._begin is None:
             self._begin = 0  # the first picture stands still from there on
             if picture.pts > MAX_SEGMENT_TICKS:

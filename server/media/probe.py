@@ -24,7 +24,7 @@ from server.formats.languages import bcp47
 from server.formats.sample import AudioConfig, VideoConfig
 from server.media import guard
 from server.media.containers import HEAD_BYTES, MP4, MPEG_TS, Container, container_of, words_for
-from server.media.facts import PictureFacts, SoundFacts, SourceFacts
+from server.media.facts import PictureFacts, SoundFacts, SourceFacts, uneven
 from server.media.foreign import NO_FOREIGN, Foreign, in_mp4, in_mpeg_ts
 from server.media.problems import Unreadable
 
@@ -96,10 +96,13 @@ def _write(fd: int, data: bytes) -> None:
         left = left[os.write(fd, left) :]
 
 
-def _ask_libav(source: int, container: Container, foreign: Foreign = NO_FOREIGN) -> SourceFacts:
+def _ask_libav(
+    source: int, container: Container, foreign: Foreign = NO_FOREIGN, *, brief: bool = False
+) -> SourceFacts:
+    from server.media.scan import BRIEF_S, SCAN_S
     from server.media.streams import read_streams
 
-    return read_streams(source, container, foreign)
+    return read_streams(source, container, foreign, BRIEF_S if brief else SCAN_S)
 
 
 def _indexed(source: int, index: MovieIndex) -> SourceFacts:
@@ -109,7 +112,7 @@ def _indexed(source: int, index: MovieIndex) -> SourceFacts:
     picture, sound = _picture(index.video), _sound(index.audio)
     facts = SourceFacts(MP4.name, length_s)
     with contextlib.suppress(Unreadable):
-        facts = _ask_libav(source, MP4)
+        facts = _ask_libav(source, MP4, brief=True)
     if picture and facts.picture:
         picture = replace(
             facts.picture,
@@ -117,6 +120,7 @@ def _indexed(source: int, index: MovieIndex) -> SourceFacts:
             rotation=picture.rotation,
             frame_rate=picture.frame_rate,
             key_interval_s=picture.key_interval_s,
+            variable=picture.variable,
             unpassable=None,
         )
     sounds = list(facts.sounds)
@@ -146,6 +150,7 @@ def _picture(track: Track | None) -> PictureFacts | None:
         rotation=config.rotation,
         frame_rate=round(len(samples) * config.timescale / max(1, samples.dts[-1]), 3),
         key_interval_s=round(interval_s, 3),
+        variable=uneven([(after - before) / config.timescale for before, after in pairwise(samples.dts)]),
         language=bcp47(track.language) or "",
     )
 

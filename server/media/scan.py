@@ -20,10 +20,13 @@ from av.video.stream import VideoStream
 
 from server.formats.fmp4.movie import MAX_GOP_S
 from server.media.continuity import Clock
+from server.media.facts import uneven
 from server.media.orders import TIMESCALE
 
 Media = VideoStream | AudioStream
 
+# Of a file whose index tells the rest: enough for a frame of each stream.
+BRIEF_S = 0.5
 # Longer than MAX_GOP_S, so that key frames too far apart are seen.
 SCAN_S = MAX_GOP_S + 2
 SCAN_PACKETS = 20_000
@@ -34,12 +37,6 @@ DECODE_TRIES = 1000
 MAX_FAILURES = 300
 # Of a file that does not tell how long it is: a day of television.
 LENGTH_PACKETS = 20_000_000
-# Clocks of milliseconds make pictures uneven by one; other unevenness is meant.
-UNEVEN_S, UNEVEN_SHARE = 0.0015, 0.15
-UNEVEN_PICTURES = 0.02  # of all: fewer are losses
-MIN_INTERVALS = 8
-
-
 @dataclass(slots=True)
 class Seen:
     """What was seen of one stream; times are seconds on libav's clock."""
@@ -82,13 +79,7 @@ class Seen:
     @property
     def variable(self) -> bool:
         """Whether pictures are unevenly spaced."""
-        times = sorted(self.times)
-        gaps = sorted(after - before for before, after in pairwise(times))
-        if len(gaps) < MIN_INTERVALS:
-            return False
-        median = gaps[len(gaps) // 2]
-        slack = max(UNEVEN_S, median * UNEVEN_SHARE)
-        return sum(abs(gap - median) > slack for gap in gaps) > len(gaps) * UNEVEN_PICTURES
+        return uneven([after - before for before, after in pairwise(sorted(self.times))])
 
 
 @dataclass(slots=True)
@@ -97,8 +88,8 @@ class Scan:
     whole: bool = False  # the end of the file was reached
 
 
-def scan(opened: InputContainer, streams: Iterable[Media], clock: Clock, to_end: bool) -> Scan:
-    """Look at the streams; all of the file is demuxed for its length with `to_end`, or where its clock breaks.
+def scan(opened: InputContainer, streams: Iterable[Media], clock: Clock, to_end: bool, span_s: float = SCAN_S) -> Scan:
+    """Look at `span_s` of the streams; with `to_end`, or where its clock breaks, the file is demuxed for its length.
 
     Raises FFmpegError.
 
@@ -115,7 +106,7 @@ def scan(opened: InputContainer, streams: Iterable[Media], clock: Clock, to_end:
             if seen is not None:
                 _take(seen, packet, clock, enough)
             size += packet.size
-            enough = enough or _enough(found, count, size)
+            enough = enough or _enough(found, count, size, span_s)
             if (enough and not to_end and not clock.jumps) or count > LENGTH_PACKETS:
                 break
         else:
@@ -128,11 +119,11 @@ def scan(opened: InputContainer, streams: Iterable[Media], clock: Clock, to_end:
     return found
 
 
-def _enough(found: Scan, count: int, size: int) -> bool:
+def _enough(found: Scan, count: int, size: int, span_s: float) -> bool:
     if count >= SCAN_PACKETS or size >= SCAN_BYTES:
         return True
-    return all(seen.packets and not seen.open and seen.span_s >= SCAN_S for seen in found.seen.values()) or any(
-        seen.span_s >= 2 * SCAN_S and not seen.open for seen in found.seen.values()
+    return all(seen.packets and not seen.open and seen.span_s >= span_s for seen in found.seen.values()) or any(
+        seen.span_s >= 2 * span_s and not seen.open for seen in found.seen.values()
     )
 
 

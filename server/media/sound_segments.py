@@ -47,18 +47,18 @@ class SoundSegments:
     _number: int = 0
     _size: int = 0
 
-    def add(self, pts: int, length: int, frame: Piece) -> Iterator[SoundSegment]:
+    def add(self, pts: int, length: int, frame: Piece) -> Sequence[SoundSegment]:
         """A frame that is heard at `pts` for `length`; what it completes. Raises UncuttableError."""
         if pts + length <= 0 or length <= 0:
-            return  # the codec's run-up
+            return ()  # the codec's run-up
         self._follow(pts)
         assert self._next is not None
         if self._next < 0:  # partly before 0
             length, self._next = length + self._next, 0
         self._append(length, frame)
-        yield from self._ready()
         if self._size > MAX_BURST_BYTES:
             raise UncuttableError("the sound and the pictures of the same time are too far apart in the file")
+        return tuple(self._ready()) if self._cuts or not self.with_pictures else ()
 
     def cut(self, time: int, timescale: int) -> Iterator[SoundSegment]:
         """The pictures are cut at `time`."""

@@ -24,7 +24,7 @@ from server.media.facts import Chapter, Hdr, PictureFacts, SoundFacts, SourceFac
 from server.media.foreign import NO_FOREIGN, Foreign
 from server.media.passing import Coded, Unpassable
 from server.media.problems import Unreadable
-from server.media.scan import Media, Scan, Seen, scan
+from server.media.scan import SCAN_S, Media, Scan, Seen, scan
 
 # More tracks than any editor exports; a file may claim thousands.
 MAX_STREAMS = 64
@@ -65,17 +65,19 @@ TURNED_TITLE = re.compile(r"htc_video_rotA-(000|090|180|270)")
 UNTRUE_DURATION = (FLV,)
 
 
-def read_streams(fd: int, container: Container, foreign: Foreign = NO_FOREIGN) -> SourceFacts:
-    """Open the file as `container`, look at the beginning of it and describe it all. Raises Unreadable."""
+def read_streams(
+    fd: int, container: Container, foreign: Foreign = NO_FOREIGN, span_s: float = SCAN_S
+) -> SourceFacts:
+    """Open the file as `container`, look at the first `span_s` of it and describe it all. Raises Unreadable."""
     try:
         with open_container(fd, container) as opened:
-            return _facts(opened, container, foreign)
+            return _facts(opened, container, foreign, span_s)
     except FFmpegError as error:
         detail = f"found: {container.name} that can't be read ({error.strerror})"
         raise Unreadable("invalid", detail) from error
 
 
-def _facts(opened: InputContainer, container: Container, foreign: Foreign) -> SourceFacts:
+def _facts(opened: InputContainer, container: Container, foreign: Foreign, span_s: float) -> SourceFacts:
     if len(opened.streams) > MAX_STREAMS:
         detail = f"found: {len(opened.streams)} tracks in {container.name}; the limit is {MAX_STREAMS}"
         raise Unreadable("too-many-tracks", detail)
@@ -85,7 +87,7 @@ def _facts(opened: InputContainer, container: Container, foreign: Foreign) -> So
     _refuse(media, container)
     told_s = None if opened.duration is None else opened.duration / av.time_base
     clock = Clock(0.0, is_broken(container))
-    found = scan(opened, media, clock, to_end=not told_s or container in UNTRUE_DURATION)
+    found = scan(opened, media, clock, not told_s or container in UNTRUE_DURATION, span_s)
     pictures, sounds, left_out = _usable(found, foreign)
     if not pictures and not sounds:
         raise _nothing(found, container, left_out)

@@ -39,6 +39,11 @@ def film_tail() -> Path:
     return _made("film-tail.mp4", lambda path: ffmpeg("-i", film(), "-c", "copy", path, timeout_s=MAKING_S))
 
 
+def film_in(extension: str) -> Path:
+    """The same in another container."""
+    return _made(f"film.{extension}", lambda path: ffmpeg("-i", film(), "-c", "copy", path, timeout_s=MAKING_S))
+
+
 def _made(name: str, make: Callable[[Path], None]) -> Path:
     path = FOLDER / name
     if not path.exists():

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench import clips, playlists
+from tests.bench import clips, copying, playlists
 from tests.bench.bench import Bench
 from tests.bench.client import Http
 from tests.bench.processes import Meter, ProcessTree
@@ -53,6 +53,7 @@ async def run(bench: Bench) -> None:
             _report_playable(bench, place, playable, meter.read().other_cores)
             await asyncio.sleep(1)  # the poster's child is done
         await _segments(bench, server, playable.media)
+    await copying.run(bench)
 
 
 async def _upload(server: Server, path: Path) -> Playable:

@@ -272,7 +272,8 @@ X265_10 = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le",
 # name -> (extension, ffmpeg's arguments, what it becomes, facts of the picture)
 ODD: dict[str, tuple[str, tuple[str, ...], str, dict[str, object]]] = {
     "anamorphic": ("mkv", (*BARS, *X264, "-aspect", "2:1"), "copied", {"sar": (9, 8)}),
-    "odd size": ("mkv", (*BARS, "-vf", "format=yuv444p,crop=317:179", "-c:v", "ffv1"), "coded", {"width": 317, "height": 179}),
+    "odd size": ("mkv", (*BARS, "-vf", "format=yuv444p,crop=317:179", "-c:v", "ffv1"), "coded",
+                 {"width": 317, "height": 179}),
     "uneven": ("mkv", (*BARS, "-vf", "select='not(mod(n,3))+not(mod(n,5))'", "-fps_mode", "vfr", *X264), "copied",
                {"variable": True}),
     "interlaced": ("ts", (*BARS, "-vf", "interlace", *X264, "-flags", "+ildct+ilme", "-x264-params", "tff=1"), "coded",
