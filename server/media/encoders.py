@@ -7,7 +7,7 @@ under a ceiling; live, no B-frames and one picture held back at most. (Looking t
 at the same bits, by SSIM, and a third of a second later.)
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -130,8 +130,7 @@ class Encoder:
         for packet in packets:
             data = bytes(packet)
             if not self._length_prefixed:
-                units = annexb.nal_units(data)
-                data = annexb.length_prefixed(unit for unit in units if not self._is_parameter(unit))
+                data = _length_prefixed(data, self._is_parameter)
             if packet.pts is not None:
                 yield Coded(packet.pts, packet.pts if packet.dts is None else packet.dts, packet.is_keyframe, data)
 
@@ -241,6 +240,10 @@ def _record(extradata: bytes) -> bytes:
 
 def _sized(units: list[bytes]) -> bytes:
     return b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
+
+
+def _length_prefixed(data: bytes, left_out: Callable[[bytes], bool]) -> bytes:
+    return annexb.length_prefixed(unit for unit in annexb.nal_units(data) if not left_out(unit))
 
 
 def _is_avc_parameter(unit: bytes) -> bool:

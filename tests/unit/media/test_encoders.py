@@ -95,7 +95,7 @@ def test_start_codes_become_lengths_and_parameter_sets_a_record() -> None:
     assert encoders._record(annexb.byte_stream([*record.sps, *record.pps])) == own.record
     (unit,) = coded(own, 1, {0})
     stream = annexb.byte_stream([b"\x09\xf0", *record.sps, *record.pps, *nal_units(unit.data)])
-    assert encoders._length_prefixed(stream) == unit.data
+    assert encoders._length_prefixed(stream, encoders._is_avc_parameter) == unit.data
 
 
 def test_a_baseline_record_says_nothing_of_chroma() -> None:
