@@ -102,12 +102,6 @@ LAYER_3_RATES = {
 }
 
 
-def demuxer_of(name: str) -> str:
-    """libav's demuxer of a container by people's name."""
-    known = (*(container for _, _, container in SIGNATURES), MPEG_TS, ADTS, MP3)
-    return next(container.demuxer for container in known if container.name == name)
-
-
 def container_of(head: bytes) -> Container | None:
     """The container of a file that begins with `head` (HEAD_BYTES of it), or None when it is none we open."""
     for offset, signature, container in SIGNATURES:

@@ -148,6 +148,9 @@ class RenditionStore:
         folders = [self._folder(video_id, revision, name) for name in renditions]
         return sum(placed.entry.size for folder in folders for placed in self._placed(folder).values())
 
+    def drop(self, video_id: str, revision: int, rendition: str) -> None:
+        shutil.rmtree(self._folder(video_id, revision, rendition).path, ignore_errors=True)
+
     def remove(self, video_id: str, revision: int) -> None:
         shutil.rmtree(self._layout.video_revision(video_id, revision), ignore_errors=True)
 

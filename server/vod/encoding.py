@@ -10,8 +10,8 @@ it is watched; nothing that was watched is written again.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from server import log
@@ -22,15 +22,14 @@ from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media.child import Children
 from server.media.encoding import Encoded, encode_pictures, encode_sound
-from server.media.orders import Described, PictureOrder, Reading, Segment, SoundOrder
-from server.storage.journal import TrackEntry
+from server.media.orders import PictureOrder, Reading, SoundOrder
 from server.storage.layout import Layout
-from server.storage.renditions import RenditionStore, Run, entry
+from server.storage.renditions import RenditionStore
 from server.vod import making
 from server.vod.plan import Plan
+from server.vod.writing import Label, Writing
 
 FIRST, SHARE, SOUND = "encode-first", "encode", "encode-sound"
-QUEUE = 4096  # segments that wait for the disk: a day of video in one job has fewer on the way
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 
 _log = log.get("vod")
@@ -105,13 +104,11 @@ class Encoding:
                 preset=self._preset,
                 quality=self._quality,
             )
-            total = (last + 1 - begin) * len(missing)
+            writing = self._writing(job, revision, (last + 1 - begin) * len(missing))
             with ExitStack() as stack:
                 source, index = self._opened(stack, job.object_id, plan.pictures)
-                async with self._writing(stack, job, revision, missing, total) as (outputs, described, made):
-                    result = await encode_pictures(
-                        self._children, source, index, order, outputs, described, made
-                    )
+                async with writing.open(missing) as ways:
+                    result = await encode_pictures(self._children, source, index, order, *ways)
             _judge(result)
         await self._complete(job.object_id, revision, names, len(plan.cuts) - 1)
 
@@ -121,15 +118,13 @@ class Encoding:
         first = await asyncio.to_thread(self._renditions.count, job.object_id, revision, name)
         reading = Reading(plan.demuxer, sound.stream, plan.start_s)
         order = SoundOrder(reading, plan.cuts, name, first, sound.channels)
+        labels = {name: (sound.language, sound.title)}
+        writing = self._writing(job, revision, max(1, len(plan.cuts) - 1 - first), labels)
         with ExitStack() as stack:
             source, _ = self._opened(stack, job.object_id, reading)
-            total = max(1, len(plan.cuts) - 1 - first)
-            told = (sound.language, sound.title)
-            writing = self._writing(stack, job, revision, {name: first}, total, told)
-            async with writing as (outputs, described, made):
-                result = await encode_sound(
-                    self._children, source, None, order, outputs[name], described, made
-                )
+            async with writing.open({name: first}) as ways:
+                output = ways.outputs[name]
+                result = await encode_sound(self._children, source, None, order, output, ways.described, ways.made)
         _judge(result)
         await self._complete(job.object_id, revision, [name], 0)
 
@@ -142,60 +137,20 @@ class Encoding:
         source = open_(self._layout.video_source(video_id))
         return source, open_(self._layout.video_index(video_id)) if reading.indexed else None
 
-    @asynccontextmanager
-    async def _writing(
-        self,
-        stack: ExitStack,
-        job: JobContext,
-        revision: int,
-        missing: dict[str, int],
-        total: int,
-        told: tuple[str, str] = ("", ""),
-    ) -> AsyncIterator[tuple[dict[str, int], Callable[[Described], None], Callable[[Segment], None]]]:
-        """Runs to write to, and what the child says of them brought to disk and rows, in its order."""
-        runs = {
-            name: stack.enter_context(self._renditions.begin(job.object_id, revision, name, first))
-            for name, first in missing.items()
-        }
-        said: asyncio.Queue[Described | Segment | None] = asyncio.Queue(QUEUE)
-        writer = asyncio.create_task(self._write(job, revision, runs, said, total, told))
-        try:
-            yield {name: run.descriptor for name, run in runs.items()}, said.put_nowait, said.put_nowait
-            said.put_nowait(None)
-            await writer
-        finally:
-            writer.cancel()
-            await asyncio.wait([writer])
-
-    async def _write(
-        self,
-        job: JobContext,
-        revision: int,
-        runs: dict[str, Run],
-        said: "asyncio.Queue[Described | Segment | None]",
-        total: int,
-        told: tuple[str, str],
-    ) -> None:
-        timescales: dict[str, int] = {}
+    def _writing(
+        self, job: JobContext, revision: int, total: int, labels: Mapping[str, Label] | None = None
+    ) -> Writing:
+        """`total` segments are to come."""
         done = 0
-        while (news := await said.get()) is not None:
-            if isinstance(news, Described):
-                timescales[news.rendition] = news.timescale
-                await asyncio.to_thread(self._describe, job.object_id, revision, news, told)
-                continue
-            segment = entry(news.number, news.start, news.duration, timescales[news.rendition], news.size)
-            await asyncio.to_thread(runs[news.rendition].add, segment)
+
+        async def came(name: str, number: int) -> None:
+            nonlocal done
             done += 1
             job.progress(min(1.0, done / total))
-            if news.number == 0:
-                await self._tell(job.object_id, revision, news.rendition, making.begun)
+            if number == 0:
+                await self._tell(job.object_id, revision, name, making.begun)
 
-    def _describe(self, video_id: str, revision: int, news: Described, told: tuple[str, str]) -> None:
-        kind = "audio" if news.channels else "video"
-        track = TrackEntry(
-            0, kind, news.codec, news.timescale, 0, 0, news.width, news.height, news.frame_rate, news.channels, *told
-        )
-        self._renditions.describe(video_id, revision, news.rendition, news.init, track)
+        return Writing(self._renditions, job.object_id, revision, came, labels)
 
     async def _complete(self, video_id: str, revision: int, names: list[str], total: int) -> None:
         """Those whose last segment is there; the others have jobs that are still at it."""

@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,22 @@ from server.jobs.errors import JobFailed
 from server.media import calls
 from server.media.calls import Examination
 from server.media.child import ChildFailed, Children
-from server.media.containers import demuxer_of
+from server.media.containers import BY_NAME
 from server.media.facts import SourceFacts
 from server.media.orders import TIMESCALE
 from server.media.problems import MediaProblem
 from server.packager.presentation import AUDIO, VIDEO
 from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
-from server.vod import encoding, making, plan
+from server.storage.renditions import Made, RenditionStore
+from server.vod import copying, encoding, making, plan
+from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
-from server.vod.plan import Plan
+from server.vod.plan import Plan, Shown
 from server.vod.posters import Posters
 
 JOB = "vod"
+EVERYWHERE = ("avc1.", "mp4a.40.")  # codecs that every browser plays
 
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
@@ -64,6 +67,7 @@ class Pipeline:
         probe_timeout_s: float,
     ) -> None:
         self._database = database
+        self._copying = Copying(layout, children, RenditionStore(layout))
         self._enqueue = enqueue
         self._wanted = wanted
         self._layout = layout
@@ -140,37 +144,59 @@ class Pipeline:
                 await making.publish(transaction, video)
 
     async def _go_on(self, video_id: str, facts: SourceFacts, indexed: bool) -> None:
-        """Plans what is made of the source, and orders it; again after a crash, nothing twice."""
-        passed = await asyncio.to_thread(self._indexed, video_id) if indexed else None
-        made = self._plan(facts, passed)
+        """Copies what can be shown as it is, plans what is made beside it, and orders that; after a crash, the rest."""
+        revision = await self._begin(video_id, facts)
+        if revision is None:
+            return
+        copied: Mapping[str, Made] = {}
+        if indexed:
+            passed = await asyncio.to_thread(self._indexed, video_id)
+            shown, rows = _shown_by_index(facts, passed), tuple(passed.renditions)
+        else:
+            await asyncio.to_thread(self._keep, video_id, revision, plan.while_copied(facts))
+            copied = await self._copying.copy(video_id, revision, facts, lambda: self._copied(video_id, facts))
+            shown, rows = _shown_by_copies(facts, copied), tuple(copied)
+        made = plan.of_source(facts, self._wanted.lines, BY_NAME[facts.container].demuxer, shown)
+        if copied:
+            made = replace(made, target_s=plan.COPIED_TARGET_S)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED:
                 return  # deleted meanwhile
+            await asyncio.to_thread(self._keep, video_id, revision, made)
+            await making.list_planned(transaction, video, made, _rows(video, facts, rows))
+            await self._order(transaction, video, made)
+            await making.settle(transaction, video)
+
+    async def _begin(self, video_id: str, facts: SourceFacts) -> int | None:
+        """The revision of the source to go on with; None where that was done before a crash, or nobody wants it."""
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
+            if video is None or video.state not in UNFINISHED:
+                return None
             video.duration_s, video.media = facts.duration_s, facts.media()
             if video.state == "pre-processing":
                 await videos.move(transaction, video, "processing")
             if await renditions.of_video(transaction, video.id, video.source_revision):
-                return  # planned before a crash
-            await asyncio.to_thread(self._keep, video, made)
-            await making.list_planned(transaction, video, made, _copied(video, facts, passed))
-            await self._order(transaction, video, made)
-            await making.settle(transaction, video)
+                return None
+            return video.source_revision
+
+    async def _copied(self, video_id: str, facts: SourceFacts) -> None:
+        """All that is copied can be watched from now on; what has to be encoded before is waited for."""
+        whole = (facts.picture is None or facts.picture.unpassable is None) and (
+            not facts.sounds or any(sound.unpassable is None for sound in facts.sounds)
+        )
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
+            if whole and video is not None and video.state in UNFINISHED:
+                await making.publish(transaction, video)
 
     def _indexed(self, video_id: str) -> IndexedVideo:
         index = MovieIndex.from_bytes(self._layout.video_index(video_id).read_bytes())
         return IndexedVideo(index, self._wanted.segment_s)
 
-    def _plan(self, facts: SourceFacts, passed: IndexedVideo | None) -> Plan:
-        cuts: tuple[int, ...] | None = None if passed is None else ()
-        offset = 0
-        if passed is not None and VIDEO in passed.renditions:
-            scale = passed.timescale(VIDEO)
-            cuts, offset = tuple(cut * TIMESCALE // scale for cut in passed.cuts), passed.offset(VIDEO)
-        return plan.of_source(facts, self._wanted.lines, demuxer_of(facts.container), cuts, offset)
-
-    def _keep(self, video: Video, made: Plan) -> None:
-        path = self._layout.video_plan(video.id, video.source_revision)
+    def _keep(self, video_id: str, revision: int, made: Plan) -> None:
+        path = self._layout.video_plan(video_id, revision)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".new")
         temporary.write_bytes(made.to_bytes())
@@ -205,17 +231,34 @@ class Pipeline:
             _log.warning("no poster", video=video_id, error=str(error))
 
 
-def _copied(video: Video, facts: SourceFacts, passed: IndexedVideo | None) -> list[Rendition]:
+def _shown_by_index(facts: SourceFacts, passed: IndexedVideo) -> Shown:
+    kinds = frozenset(passed.renditions)
+    if VIDEO not in kinds:
+        return Shown(kinds, (), True)
+    scale = passed.timescale(VIDEO)
+    return Shown(kinds, tuple(cut * TIMESCALE // scale for cut in passed.cuts), True, passed.offset(VIDEO))
+
+
+def _shown_by_copies(facts: SourceFacts, copied: Mapping[str, Made]) -> Shown:
+    """What not every browser decodes has to have an encoded one beside it."""
+    kinds = {made.track.kind for made in copied.values() if made.track.codec.startswith(EVERYWHERE)}
+    found = copying.cuts(copied)
+    times = tuple(cut * TIMESCALE // found[0] for cut in found[1]) if found else ()
+    return Shown(frozenset(kinds), times)
+
+
+def _rows(video: Video, facts: SourceFacts, names: Sequence[str]) -> list[Rendition]:
     """What the source itself is shown as."""
     rows = []
-    names = passed.renditions if passed else ()
-    if VIDEO in names and facts.picture:
-        width, height = facts.picture.shown_size
-        size = {"width": width, "height": height, "bitrate": facts.picture.bit_rate}
-        rows.append(making.copied(video, VIDEO, "video", size))
-    if AUDIO in names and facts.sounds:
-        sound = facts.sounds[0]
-        rows.append(making.copied(video, AUDIO, "audio", {"language": sound.language, "title": sound.title}))
+    for name in names:
+        if name == VIDEO and facts.picture:
+            width, height = facts.picture.shown_size
+            size = {"width": width, "height": height, "bitrate": facts.picture.bit_rate}
+            rows.append(making.copied(video, name, "video", size))
+        elif name.startswith(AUDIO):
+            sound = facts.sounds[int(name.removeprefix(AUDIO) or 1) - 1] if facts.sounds else None
+            told = {"language": sound.language, "title": sound.title} if sound else {}
+            rows.append(making.copied(video, name, "audio", told))
     return rows
 
 

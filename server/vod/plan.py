@@ -28,6 +28,8 @@ CHUNK_S = 60.0
 AS_LIGHT = 1.2
 # libav's names of what is of high dynamic range
 TRANSFERS: Mapping[str, Transfer] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
+# TARGETDURATION of what is copied: told before the longest segment is known, which is a group of pictures.
+COPIED_TARGET_S = 10
 # The least of a picture that nothing is made of but itself.
 LEAST_RUNGS = 2
 
@@ -55,7 +57,8 @@ class Plan:
     treatment: Treatment = field(default_factory=Treatment)
     demuxer: str = ""  # that sound is read with
     start_s: float = 0.0  # of the source's own time
-    passed: bool = False  # the source itself is shown too
+    passed: bool = False  # the source itself is shown too, by its index
+    target_s: int = 0  # TARGETDURATION; 0: as the cuts ask for
 
     @property
     def renditions(self) -> tuple[str, ...]:
@@ -90,31 +93,42 @@ class Chunk:
     last: int
 
 
-def of_source(
-    facts: SourceFacts, lines: Sequence[int], demuxer: str, passed: Sequence[int] | None, offset: int
-) -> Plan:
-    """The whole plan. `passed`: where the pictures of the source are cut, if they are shown as they are (empty where it
-    has none); None, if it can't be shown. `offset` as of Reading."""
-    shows = passed is not None
-    end = round(facts.duration_s * TIMESCALE)
-    if passed:
-        end = passed[-1]
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of the source can be watched as it is."""
+
+    kinds: frozenset[str] = frozenset()  # video, audio: for every browser
+    cuts: tuple[int, ...] = ()  # of its pictures: the beginning of each segment and the end of the last
+    indexed: bool = False  # by its own index
+    offset: int = 0  # as of Reading
+
+
+def of_source(facts: SourceFacts, lines: Sequence[int], demuxer: str, shown: Shown) -> Plan:
+    """The whole plan."""
     picture = facts.picture
     chosen: tuple[Rung, ...] = ()
     if picture is not None:
         width, height = picture.shown_size
-        chosen = choose(Source(width, height, (1, 1), picture.frame_rate, picture.bit_rate), lines, shows)
+        source = Source(width, height, (1, 1), picture.frame_rate, picture.bit_rate)
+        chosen = choose(source, lines, "video" in shown.kinds)
+    end = shown.cuts[-1] if shown.cuts else round(facts.duration_s * TIMESCALE)
+    by_index = shown.indexed and bool(shown.cuts)
     return Plan(
         duration_s=end / TIMESCALE,
-        cuts=grid(end, (passed or ())[1:-1]),
+        cuts=grid(end, shown.cuts[1:-1]),
         rungs=chosen,
-        sounds=() if shows and facts.sounds and facts.sounds[0].unpassable is None else sounds(facts),
-        pictures=Reading(demuxer, picture.stream if picture else 0, facts.start_s, shows and bool(passed), offset),
+        sounds=() if "audio" in shown.kinds else sounds(facts),
+        pictures=Reading(demuxer, picture.stream if picture else 0, facts.start_s, by_index, shown.offset),
         treatment=_treatment(picture) if picture else Treatment(),
         demuxer=demuxer,
         start_s=facts.start_s,
-        passed=shows,
+        passed=shown.indexed,
     )
+
+
+def while_copied(facts: SourceFacts) -> Plan:
+    """Before the cuts are known: of what is being copied."""
+    return Plan(facts.duration_s, (), target_s=COPIED_TARGET_S)
 
 
 def _treatment(picture: PictureFacts) -> Treatment:

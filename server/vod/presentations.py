@@ -137,9 +137,9 @@ def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Lo
         plan = Plan.of_bytes(path.read_bytes())
         made = {name: each for name in renditions.names(*source) if (each := renditions.read(*source, name))}
         of_source = passed(stored) if plan.passed else None
-        if of_source is not None and not plan.renditions:
+        if of_source is not None and not plan.renditions and not made:
             return of_source
-        target = on_demand.target_s(plan.cuts, TIMESCALE)
+        target = plan.target_s or on_demand.target_s(plan.cuts, TIMESCALE)
         return OnDemandVideo(of_source, made, target, stored.settled, plan.duration_s)
 
     return load

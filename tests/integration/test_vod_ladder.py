@@ -59,7 +59,8 @@ def test_what_does_not_play_is_encoded_and_watched_meanwhile(server: Server) -> 
     source = media.clip(9, size="426x240", extension="webm", extra=VP9)
     made = post_source(server, source)
     id = made["videoId"]
-    until(lambda: server.api("GET", f"/videos/{id}")["playable"], 60)
+    until(lambda: "240p" in variants(server, id), 60)
+    assert server.api("GET", f"/videos/{id}")["playable"]
     growing = server.get(f"/vod/{id}/hls/manifest.m3u8")
     first = server.get(variants(server, id)["240p"]).text
     assert first.count("#EXTINF") >= 1
@@ -74,6 +75,18 @@ def test_what_does_not_play_is_encoded_and_watched_meanwhile(server: Server) -> 
     assert len(media.frame_hashes(server.http + path)) == 270
     assert "immutable" in server.get(path).headers["Cache-Control"]
     assert media.duration_s(f"{server.http}/vod/{id}/hls/manifest.m3u8") == pytest.approx(9, abs=0.1)
+
+
+@pytest.mark.parametrize("extension", ["mkv", "ts", "flv"])
+def test_what_plays_is_copied_out_of_any_container(server: Server, extension: str) -> None:
+    source = media.clip(6, size="640x360", b_frames=2, extension=extension)
+    video = ended(server, post_source(server, source)["videoId"], 60)
+    assert video["state"] == "done", video["error"]
+    found = variants(server, video["videoId"])
+    assert list(found) == ["video", "240p"]
+    assert media.frame_hashes(server.http + found["video"]) == media.frame_hashes(source)
+    assert len(media.frame_hashes(server.http + found["240p"])) == 180
+    assert numbers(server, found["240p"]) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("extension", ["wav", "mp3", "flac", "ogg"])

@@ -1,0 +1,82 @@
+"""What a child says that it wrote of renditions, brought to their journals in its order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from typing import NamedTuple
+
+from server.media.orders import Described, Segment
+from server.storage.journal import TrackEntry
+from server.storage.renditions import RenditionStore, Run, entry
+
+QUEUE = 4096  # segments that wait for the disk: a day of video in one job has fewer on the way
+
+Label = tuple[str, str]  # language and title
+OnSegment = Callable[[str, int], Awaitable[None]]  # rendition and number, once the segment is on disk
+
+
+class Ways(NamedTuple):
+    """For a child: a descriptor for each rendition, and whom to tell."""
+
+    outputs: Mapping[str, int]
+    described: Callable[[Described], None]
+    made: Callable[[Segment], None]
+
+
+class Writing:
+    """Of a video at one revision of its source; `labels` by rendition, where there is something to say."""
+
+    def __init__(
+        self,
+        renditions: RenditionStore,
+        video_id: str,
+        revision: int,
+        on_segment: OnSegment,
+        labels: Mapping[str, Label] | None = None,
+    ) -> None:
+        self._renditions = renditions
+        self._video_id = video_id
+        self._revision = revision
+        self._on_segment = on_segment
+        self._labels = labels or {}
+        self._timescales: dict[str, int] = {}
+        self._runs: dict[str, Run] = {}
+
+    @asynccontextmanager
+    async def open(self, missing: Mapping[str, int]) -> AsyncIterator[Ways]:
+        """New runs from the first `missing` segment of each rendition on. When the block ends well all that was said
+        is on disk. Raises RunBusyError, DifferentError, OSError."""
+        said: asyncio.Queue[Described | Segment | None] = asyncio.Queue(QUEUE)
+        with ExitStack() as stack:
+            self._runs = {
+                name: stack.enter_context(self._renditions.begin(self._video_id, self._revision, name, first))
+                for name, first in missing.items()
+            }
+            writer = asyncio.create_task(self._write(said))
+            outputs = {name: run.descriptor for name, run in self._runs.items()}
+            try:
+                yield Ways(outputs, said.put_nowait, said.put_nowait)
+                said.put_nowait(None)
+                await writer
+            finally:
+                writer.cancel()
+                await asyncio.wait([writer])
+
+    async def _write(self, said: "asyncio.Queue[Described | Segment | None]") -> None:
+        while (news := await said.get()) is not None:
+            if isinstance(news, Described):
+                self._timescales[news.rendition] = news.timescale
+                await asyncio.to_thread(self._describe, news)
+                continue
+            timescale = self._timescales[news.rendition]
+            segment = entry(news.number, news.start, news.duration, timescale, news.size)
+            await asyncio.to_thread(self._runs[news.rendition].add, segment)
+            await self._on_segment(news.rendition, news.number)
+
+    def _describe(self, news: Described) -> None:
+        language, title = self._labels.get(news.rendition, ("", ""))
+        track = TrackEntry(
+            0, "audio" if news.channels else "video", news.codec, news.timescale, 0, 0, news.width, news.height,
+            news.frame_rate, news.channels, language, title,
+        )  # fmt: skip
+        self._renditions.describe(self._video_id, self._revision, news.rendition, news.init, track)
