@@ -23,6 +23,7 @@ from server.jobs.errors import JobFailed
 from server.media.child import Children
 from server.media.encoding import Encoded, encode_pictures, encode_sound
 from server.media.orders import PictureOrder, Reading, SoundOrder
+from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.vod import making
@@ -60,9 +61,14 @@ class Encoding:
         video = await videos.find(transaction, job.object_id)
         if video is None or video.source_revision != job.arguments["revision"]:
             return
-        _log.error("encoding failed", video=video.id, error=failure.text)
+        problem = making.GAVE_UP
+        if failure.code in TITLES:  # the fault of the file, whose owner is told; others are ours, and told in the log
+            problem = MediaProblem(failure.code, failure.detail)
+            _log.info("encoding failed", video=video.id, code=failure.code, detail=failure.detail)
+        else:
+            _log.error("encoding failed", video=video.id, error=failure.text)
         for name in job.arguments.get("renditions") or [job.arguments["rendition"]]:
-            await making.ended(transaction, video, name, failure.detail)
+            await making.ended(transaction, video, name, problem)
 
     async def _current(self, job: JobContext, work: Callable[[JobContext, Plan], Awaitable[None]]) -> None:
         """Does the work unless the video is gone, or is of another source by now."""

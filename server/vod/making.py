@@ -76,14 +76,14 @@ async def begun(transaction: Transaction, video: Video, name: str) -> None:
         await publish(transaction, video)
 
 
-async def ended(transaction: Transaction, video: Video, name: str, error: str | None = None) -> None:
-    """It is whole; or, with an `error`, it won't be."""
+async def ended(transaction: Transaction, video: Video, name: str, problem: MediaProblem | None = None) -> None:
+    """It is whole; or, with a `problem`, it won't be."""
     row = await renditions.get(transaction, video.id, video.source_revision, name)
     if row is None or row.state in renditions.ENDED:
         return
-    if error is not None:
-        row.error = error
-        await renditions.move(transaction, video, row, "failed", error=error)
+    if problem is not None:
+        row.error, row.facts = problem.detail, {**row.facts, "problem": problem.code}
+        await renditions.move(transaction, video, row, "failed", error=problem.detail)
     else:
         await renditions.move(transaction, video, row, "ready")
     await settle(transaction, video)
@@ -98,8 +98,8 @@ async def settle(transaction: Transaction, video: Video) -> None:
         await publish(transaction, video)
         await videos.move(transaction, video, "done", duration=video.duration_s)
         return
-    reasons = [row.error for row in rows if row.error]
-    await fail(transaction, video, MediaProblem("failed", reasons[0] if reasons else GAVE_UP.detail))
+    problems = [MediaProblem(row.facts.get("problem", "failed"), row.error) for row in rows if row.error]
+    await fail(transaction, video, problems[0] if problems else GAVE_UP)
 
 
 async def fail(transaction: Transaction, video: Video, problem: MediaProblem) -> None:

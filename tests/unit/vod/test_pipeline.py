@@ -12,6 +12,7 @@ from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media.child import ChildFailed, Children
+from server.media.problems import MediaProblem
 from server.vod import making
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.plan import Plan
@@ -158,10 +159,11 @@ async def test_a_rendition_that_fails_takes_the_video_along_only_if_nothing_else
     archive.children.events = [FOUND, UNSERVED]
     await run(pipeline, id)
     async with archive.database.write() as transaction:
-        await making.ended(transaction, await found(transaction, id), "180p", "the encoder failed")
+        problem = MediaProblem("invalid", "no picture could be decoded")
+        await making.ended(transaction, await found(transaction, id), "180p", problem)
     row = await archive.row(id)
     assert (row.state, row.playable) == ("error", False)
-    assert row.error == {"code": "failed", "title": TITLES["failed"], "detail": "the encoder failed"}
+    assert row.error == {"code": "invalid", "title": TITLES["invalid"], "detail": "no picture could be decoded"}
 
 
 async def found(transaction: Transaction, id: str) -> Video:
