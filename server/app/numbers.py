@@ -62,16 +62,33 @@ def watch_all(
     watch("counter", "sluice_upload_bytes", "Bytes stored of uploads.", lambda: uploads.files.received)
     watch("gauge", "sluice_uploads_held", "Uploads that a request is at.", lambda: uploads.locks.held)
     watch("gauge", "sluice_jobs_active", "Jobs that run or wait for a place.", lambda: jobs.active)
-    waiting = {"depth": 0, "age": 0.0}
+    _watch_jobs(metrics, jobs, database)
+
+
+def _watch_jobs(metrics: Metrics, jobs: Jobs, database: Database) -> None:
+    """What waits and runs is counted in the database, of all processes; the counters are this one's."""
+    watch = metrics.watch
+    backlog: dict[str, job_rows.Backlog] = {}
 
     async def look() -> None:
         async with database.read() as transaction:
-            depth, oldest = await job_rows.depth(transaction)
-        waiting.update(depth=depth, age=(clock.now() - oldest).total_seconds() if oldest else 0.0)
+            found = await job_rows.backlog(transaction)
+        backlog.clear()
+        backlog.update(found)
+
+    def by_kind(read: Callable[[job_rows.Backlog], float]) -> dict[str, float]:
+        return {kind: read(each) for kind, each in backlog.items()}
 
     metrics.refresh(look)
-    watch("gauge", "sluice_jobs_depth", "Jobs ordered and not ended.", lambda: waiting["depth"])
-    watch("gauge", "sluice_jobs_oldest_seconds", "Age of the oldest of them.", lambda: waiting["age"])
+    watch("gauge", "sluice_jobs_waiting", "Jobs that wait for a place.",
+          lambda: by_kind(lambda each: each.waiting), "kind")  # fmt: skip
+    watch("gauge", "sluice_jobs_running", "Jobs that run, in all processes.",
+          lambda: by_kind(lambda each: each.running), "kind")  # fmt: skip
+    watch("gauge", "sluice_jobs_oldest_seconds", "Age of the oldest that waits, or else runs.",
+          lambda: by_kind(lambda each: (clock.now() - each.oldest).total_seconds()), "kind")  # fmt: skip
+    watch("counter", "sluice_jobs_failed", "Jobs that failed for good here.", lambda: jobs.failed)
+    watch("counter", "sluice_jobs_retried", "Jobs begun again here after a crash.", lambda: jobs.retried)
+    watch("counter", "sluice_jobs_taken_over", "Jobs taken from processes that died.", lambda: jobs.taken_over)
 
 
 def watch_ladders(metrics: Metrics, ladders: Ladders) -> None:

@@ -184,6 +184,26 @@ async def depth(transaction: Transaction) -> tuple[int, datetime | None]:
     return row[0], row[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Of one kind: what has not ended."""
+
+    waiting: int
+    running: int
+    oldest: datetime  # when the first of those that wait was ordered; of those that run, if none waits
+
+
+async def backlog(transaction: Transaction) -> dict[str, Backlog]:
+    """By kind."""
+    waits = Job.worker.is_(None)
+    query = select(Job.kind, waits, func.count(), func.min(Job.created_at)).where(_UNFINISHED).group_by(Job.kind, waits)
+    found: dict[str, Backlog] = {}
+    for kind, waiting, count, oldest in sorted(await transaction.execute(query), key=lambda row: bool(row[1])):
+        before = found.get(kind)
+        found[kind] = Backlog(count, before.running if before else 0, oldest) if waiting else Backlog(0, count, oldest)
+    return found
+
+
 async def sweep(transaction: Transaction, before: datetime) -> None:
     """Removes those that finished before a time."""
     await transaction.execute(delete(Job).where(Job.finished_at < before))

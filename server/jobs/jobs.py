@@ -79,6 +79,8 @@ class Jobs:
         self._swept_at = clock.monotonic()
         self._stopping = False
         self._helping = helping
+        self.failed = 0
+        self.retried = 0  # begun again after a crash
         self.taken_over = 0  # jobs of processes that died
         database.on_commit(self._heard)
 
@@ -227,6 +229,7 @@ class Jobs:
         if job is None:
             turn.leave(used=False)
             return False
+        self.retried += job.attempts > 1
         await self._begin(Begun(job, turn, suspect=job.attempts > 1))
         return True
 
@@ -277,6 +280,7 @@ class Jobs:
             await asyncio.sleep(GIVE_BACK_S)
             raise
         begun.ending = True
+        self.failed += failure is not None
         await self._endings.end(job_id, failure)
         begun.over = True
         begun.turn.leave()

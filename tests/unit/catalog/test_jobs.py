@@ -171,3 +171,19 @@ async def test_old_ends_are_swept_and_nothing_else(database: Database) -> None:
     async with database.read() as transaction:
         left = {job.object_id for job in await jobs.of_project(transaction, DEFAULT_PROJECT)}
     assert left == {"recent", "unfinished"}
+
+
+async def test_the_backlog_is_told_by_kind(database: Database) -> None:
+    async with database.write() as transaction:
+        first = await order(transaction, "vi1")
+        second = await order(transaction, "vi2")
+        first.created_at -= timedelta(hours=1)
+        probe = await jobs.add(transaction, DEFAULT_PROJECT, "probe", "vi1", lane="short")
+        await jobs.finish(transaction, await jobs.add(transaction, DEFAULT_PROJECT, "done", "vi1"))
+        await transaction.flush()
+        await next_of(transaction)
+
+        assert await jobs.backlog(transaction) == {
+            "vod": jobs.Backlog(1, 1, second.created_at),
+            "probe": jobs.Backlog(1, 0, probe.created_at),
+        }
