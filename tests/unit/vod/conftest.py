@@ -55,7 +55,7 @@ class FakeChildren:
         if "index" in arguments and "picture" not in arguments:
             os.write(arguments["index"], INDEX)
         for event in self.events:
-            on_line(event)
+            on_line(dict(event))
         if self.meanwhile:
             await self.meanwhile()
         if self.failure:
