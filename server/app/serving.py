@@ -21,6 +21,7 @@ from server.recorder.clips import Clips
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
 from server.vod.life import Life
+from server.vod.movies import Movies
 from server.web import application, dash, embed, tus
 from server.web.api import (
     clips,
@@ -38,7 +39,7 @@ from server.web.api import restreams as restream_targets
 from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
 from server.web.application import Application
-from server.web.hls import images, live, quick, texts, vod
+from server.web.hls import images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.rates import Rates, per_minute
 from server.web.services import IngestPorts, Services
@@ -123,6 +124,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
     def mount(app: Application) -> None:
         app[WATCHING] = watching
         app[images.IMAGES] = images.Desk(core.images, Rates({"image": core.config.vod.images_per_minute}))
+        app[movies.MOVIES] = Movies(core.layout, core.watched)
         app[live_stream_control.BROADCASTS] = on_air.broadcasts
         app[live_stream_slate.SLATES] = on_air.slates
         app[LADDERS] = on_air.ladders
@@ -135,7 +137,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
         app[thumbnails.POSTERS] = core.posters
         app[text_tracks.TEXTS] = on_demand.texts
-        for part in (live, vod, images, texts, embed, dash):
+        for part in (live, vod, movies, images, texts, embed, dash):
             part.add_routes(app.router)
         quick.mount(app)
         app.on_shutdown.append(live.let_go)

@@ -16,6 +16,7 @@ from server.packager.presentation import (
     NoSuchMediaError,
     Piece,
     SegmentPlan,
+    Whole,
     init_name,
     segment_name,
 )
@@ -103,6 +104,12 @@ class OnDemandVideo:
         return SegmentPlan(
             b"", ((placed.offset, size),), (Piece(0, 0, size),), size, source=f"{rendition}/{placed.run}"
         )
+
+    def whole(self, rendition: str) -> Whole | None:
+        made = self._made.get(rendition)
+        if made is None:
+            return self._passthrough(rendition).whole(rendition)
+        return Whole(made.init, [(number, 0) for number in range(len(made.segments))]) if made.complete else None
 
     def _passthrough(self, rendition: str) -> IndexedVideo:
         if self._passed is None or rendition not in self._passed.renditions:

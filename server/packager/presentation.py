@@ -58,6 +58,13 @@ class Stored(NamedTuple):
         return tuple(self.span) if self.span and self.exact else ()
 
 
+class Whole(NamedTuple):
+    """A rendition of which nothing is to come, and that one file can hold."""
+
+    init: bytes
+    segments: Sequence[tuple[int, int]]  # number, and ticks that it is shown later than its own times say
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Bytes start..stop-1 of what the plan's read number `read` gave; those of one read follow one another."""
@@ -168,6 +175,10 @@ class Presentation(Protocol):
 
     def segment(self, rendition: str, number: int) -> SegmentPlan:
         """How to make segment `number`, counted from 0."""
+        ...
+
+    def whole(self, rendition: str) -> Whole | None:
+        """All of it, for a progressive file; None while segments are to come, and where its coding changes midway."""
         ...
 
 

@@ -5,8 +5,10 @@ took nothing; numbers and discontinuities stay those of the live playlists. Pict
 players switch between variants by the time in their playlists, which must begin together.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
 from server.packager.dash import Listed, recorded_mpd
@@ -18,6 +20,7 @@ from server.packager.presentation import (
     NoSuchMediaError,
     Piece,
     SegmentPlan,
+    Whole,
     init_name,
     segment_name,
 )
@@ -119,6 +122,27 @@ class RecordedVideo:
             size=entry.size,
             source=f"{rendition}/{number}",
         )
+
+    def whole(self, rendition: str) -> Whole | None:
+        """Dropouts are left out, as players leave them out."""
+        found = self._rendition(rendition)
+        entries = [entry for entry in found.segments if not entry.gap]
+        inits = {found.inits.get(entry.generation) for entry in entries}
+        if len(inits) != 1 or (init := inits.pop()) is None:
+            return None
+        shifts = self._shifts()
+        return Whole(init, [(entry.msn, round(shifts[entry.msn] * entry.timescale)) for entry in entries])
+
+    def _shifts(self) -> dict[int, Fraction]:
+        """Seconds from a segment's own time to when it is played, by its number: all tracks go by the first."""
+        shifts: dict[int, Fraction] = {}
+        at = shift = Fraction(0)
+        for number, entry in enumerate(next(iter(self._renditions.values())).segments):
+            if entry.discontinuity or number == 0:
+                shift = at - Fraction(entry.start, entry.timescale)
+            shifts[entry.msn] = shift
+            at += Fraction(entry.duration, entry.timescale)
+        return defaultdict(lambda: shift, shifts)
 
     def pictures(self) -> list[tuple[int, int, float, float]]:
         """The segments of pictures: generation, number, and when they are shown, from and to, seconds."""

@@ -18,6 +18,7 @@ from server.packager.presentation import (
     NoSuchMediaError,
     Piece,
     SegmentPlan,
+    Whole,
     init_name,
     segment_name,
 )
@@ -113,6 +114,10 @@ class IndexedVideo:
         if not 0 <= number < len(cut.bounds) - 1:
             raise NoSuchMediaError(f"{rendition} has {len(cut.bounds) - 1} segments")
         return _plan(cut, number)
+
+    def whole(self, rendition: str) -> Whole:
+        cut = self._rendition(rendition)
+        return Whole(init_segment(cut.config), [(number, 0) for number in range(len(cut.bounds) - 1)])
 
     def _rendition(self, name: str) -> CutTrack:
         if name not in self._cut:

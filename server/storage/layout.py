@@ -7,6 +7,7 @@
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/poster.jpg
     <root>/videos/<video id>/images/<name>     images made on request, for as long as there is room
+    <root>/videos/<video id>/mp4/<name>        heads of progressive files
     <root>/videos/<video id>/r<revision>/plan           what is made of the source
     <root>/videos/<video id>/r<revision>/<rendition>/init.mp4   track   complete
                                                     <first>.mp4   whole segments, number <first> and on
@@ -76,6 +77,10 @@ class Layout:
     def video_image(self, video_id: str, name: str) -> Path:
         """An image that was made on request."""
         return self.video(video_id) / "images" / _name(name)
+
+    def video_movie(self, video_id: str, name: str) -> Path:
+        """What stands before the samples of a progressive file, and where they lie."""
+        return self.video(video_id) / "mp4" / _name(name)
 
     def video_images(self) -> list[Path]:
         """All of them, of all videos."""

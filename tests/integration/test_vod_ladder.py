@@ -52,6 +52,7 @@ def test_a_source_that_plays_gets_smaller_renditions_beside_it(server: Server) -
         ("hls", "360p", "encoded"),
         ("hls", "240p", "encoded"),
         ("mp4", "360p", "encoded"),
+        ("mp4", "240p", "encoded"),
     ]
 
 

@@ -103,7 +103,7 @@ def _read_moof(data: Buffer, moof: Box) -> _Fragment:
     tfdt = _child(data, traf, b"tfdt")
     (sequence,) = unpack_from(">I", data, mfhd.start + 4)
     (base,) = unpack_from(">Q" if data[tfdt.start] == 1 else ">I", data, tfdt.start + 4)
-    defaults = _read_tfhd(data, _child(data, traf, b"tfhd"))
+    defaults = _Row(*read_defaults(data, _child(data, traf, b"tfhd")), 0)
     payload, rows = _read_trun(data, _child(data, traf, b"trun"), defaults)
     return _Fragment(sequence, base, payload, rows)
 
@@ -115,8 +115,8 @@ def _child(data: Buffer, parent: Box, kind: bytes) -> Box:
     return found
 
 
-def _read_tfhd(data: Buffer, tfhd: Box) -> _Row:
-    """The defaults of the fragment's samples."""
+def read_defaults(data: Buffer, tfhd: Box) -> tuple[int, int, int]:
+    """Duration, size and flags of the fragment's samples that have none of their own. Raises struct.error."""
     (present,) = unpack_from(">I", data, tfhd.start)
     position = tfhd.start + 8
     values = {}
@@ -124,7 +124,7 @@ def _read_tfhd(data: Buffer, tfhd: Box) -> _Row:
         if present & flag:
             (values[flag],) = unpack_from(">Q" if size == 8 else ">I", data, position)
             position += size
-    return _Row(values.get(0x8, 0), values.get(0x10, 0), values.get(0x20, 0), 0)
+    return values.get(0x8, 0), values.get(0x10, 0), values.get(0x20, 0)
 
 
 def _read_trun(data: Buffer, trun: Box, defaults: _Row) -> tuple[int, list[_Row]]:

@@ -130,13 +130,14 @@ def _source(row: Video) -> VideoSource:
 
 
 def _assets(row: Video, found: AssetUrls) -> VideoAssets:
+    own_edges = bool((row.segments or {}).get("exact"))  # coded otherwise than the rest: no one file holds both
     return VideoAssets(
         hls=found.hls,
         dash=found.dash,
         iframe=found.iframe,
         player=found.player,
         thumbnail=found.thumbnail,
-        mp4=found.mp4 if row.mp4_support and row.source != "live" else None,  # a recording has no file of its own
+        mp4=found.mp4 if row.mp4_support and not own_edges else None,
     )
 
 

@@ -126,7 +126,10 @@ def _ingest(row: Video, upload: Upload | None, word: IngestStatus) -> Ingest:
 
 
 def _qualities(row: Video, height: int | None, renditions: Sequence[Rendition], word: EncodingStatus) -> list[Quality]:
-    """One of each name in the dialect's closed set, the furthest that there is; a recording has its source's own."""
+    """One of each name in the dialect's closed set, the furthest that there is; a recording has its source's own.
+
+    All that is streamed can be had as a file.
+    """
     found: dict[QualityName, EncodingStatus] = {}
     for each in renditions:
         if each.kind == "video":
@@ -134,10 +137,9 @@ def _qualities(row: Video, height: int | None, renditions: Sequence[Rendition], 
             found[name] = max(found.get(name, state), state, key=FURTHEST.index)
     if not renditions and height:
         found[_quality(height)] = word
-    served = [Quality(type="hls", quality=name, status=found[name]) for _, name in HEIGHTS if name in found]
-    if row.mp4_support and row.source == "upload" and height:
-        served.append(Quality(type="mp4", quality=_quality(height), status=word))
-    return served
+    types: tuple[Literal["hls", "mp4"], ...] = ("hls", "mp4") if row.mp4_support and row.source else ("hls",)
+    names = [name for _, name in HEIGHTS if name in found]
+    return [Quality(type=each, quality=name, status=found[name]) for each in types for name in names]
 
 
 def _quality(height: int) -> QualityName:

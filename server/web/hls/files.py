@@ -73,7 +73,7 @@ def body_answer(
     if wanted and any(tag.value in (etag, "*") for tag in wanted):
         return web.Response(status=304, headers={hdrs.CACHE_CONTROL: cache, hdrs.ETAG: headers[hdrs.ETAG]})
     headers[hdrs.ACCEPT_RANGES] = "bytes"
-    if hdrs.RANGE in request.headers and _range_holds(request, etag):
+    if hdrs.RANGE in request.headers and range_holds(request, etag):
         return _range(request, _joined(body), headers)
     return _whole(body, headers)
 
@@ -109,7 +109,7 @@ def _read(path: Path, offset: int, size: int | None) -> bytes:
         return file.read(-1 if size is None else size)
 
 
-def _range_holds(request: web.Request, etag: str) -> bool:
+def range_holds(request: web.Request, etag: str) -> bool:
     """A range of something that changed meanwhile is answered whole (RFC 9110 13.1.5)."""
     condition = request.headers.get(hdrs.IF_RANGE)
     return condition is None or condition == f'"{etag}"'

@@ -1,8 +1,7 @@
-"""Videos: `/vod/{id}/hls/manifest.m3u8` and what it leads to, the source file, and api.video's session exchange.
+"""Videos: `/vod/{id}/hls/manifest.m3u8` and what it leads to, and api.video's session exchange.
 
     /vod/{id}[/token/{jwt}]/hls/manifest.m3u8
     /vod/{id}[/token/{jwt}]/hls/r{revision}/{rendition}/{media.m3u8 | init.mp4 | init-<generation>.mp4 | <number>.m4s}
-    /vod/{id}[/token/{jwt}]/mp4/source.mp4
     /vod/{id}/token/{jwt}/session
 """
 
@@ -16,12 +15,12 @@ from server import log
 from server.errors import Problem
 from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError, Span, Stored
 from server.playback.assets import Asset
+from server.vod.places import place
 from server.web.hls import files, gate
 from server.web.hls.gate import WATCHING, Watch
 
 _INIT = re.compile(r"init(?:-(\d{1,6}))?\.mp4", re.ASCII)
 _SEGMENT = re.compile(r"(\d{1,9})\.m4s", re.ASCII)
-_UNSAFE_IN_NAME = re.compile(r'[^\w .()-]|"', re.ASCII)
 
 SETTLED = ("done", "error", "aborted")
 GROWING = "Sluice-Growing"  # on a multivariant playlist that will list more
@@ -100,17 +99,9 @@ async def _segment(
     watching = request.app[WATCHING]
     plan = presentation.segment(rendition, number)
     content_type, cache, etag = described
-    if plan.source is not None and watch.asset.broadcast_id:
-        folder = watching.layout.rendition(watch.asset.broadcast_id, rendition)
-        if number in stored_of(watch.asset).edges:
-            own = watching.layout.clip_edges(watch.asset.id, rendition)
-            folder = own if own.segment(number).exists() else folder
-        whole = (folder.segment(number), 0, None)
-        return await files.segment_answer(request, whole, content_type, cache, etag)
     if plan.source is not None:
-        run = int(plan.source.rpartition("/")[2])
-        path = watching.layout.made(watch.asset.id, watch.asset.source_revision, rendition).run(run)
-        return await files.segment_answer(request, (path, *plan.reads[0]), content_type, cache, etag)
+        where = place(watching.layout, stored_of(watch.asset), rendition, number, plan)
+        return await files.segment_answer(request, where, content_type, cache, etag)
     return files.body_answer(
         request, await watching.presentations.segment(watch.asset.id, plan), content_type, cache, etag
     )
@@ -151,20 +142,6 @@ def stored_of(asset: Asset) -> Stored:
     )
 
 
-async def source(request: web.Request) -> web.StreamResponse:
-    """The uploaded file itself; `?dl=1` offers it for download."""
-    watch = await gate.enter(request, "video")
-    asset = watch.asset
-    if asset.source != "upload" or not asset.playable or not asset.mp4:
-        raise Problem("resource-not-found")
-    headers = {}
-    if request.query.get("dl"):
-        name = _UNSAFE_IN_NAME.sub("_", asset.title)[:100] or "video"
-        headers[hdrs.CONTENT_DISPOSITION] = f'attachment; filename="{name}.mp4"'
-    path = request.app[WATCHING].layout.video_source(asset.id)
-    return files.file_answer(path, "video/mp4", files.REVALIDATED, **headers)
-
-
 async def session(request: web.Request) -> web.StreamResponse:
     """api.video's exchange of a token for a session, which then goes as `?avh=`."""
     watch = await gate.enter(request, "video")
@@ -183,5 +160,4 @@ def add_routes(router: web.UrlDispatcher) -> None:
     for root in ("/vod/{id}", "/vod/{id}/token/{token}"):
         router.add_get(f"{root}/hls/manifest.m3u8", manifest)
         router.add_get(rf"{root}/hls/r{{revision:\d+}}/{{rendition}}/{{file}}", media)
-        router.add_get(f"{root}/mp4/source.mp4", source)
     router.add_get("/vod/{id}/token/{token}/session", session)

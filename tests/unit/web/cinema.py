@@ -27,10 +27,11 @@ from server.storage.renditions import RenditionStore
 from server.storage.segments import SegmentStore
 from server.stream.stream import Stream
 from server.vod.images import Images
+from server.vod.movies import Movies
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations, uploaded
 from server.web import dash, embed
-from server.web.hls import images, live, quick, vod
+from server.web.hls import images, live, movies, quick, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.rates import Rates
 from server.web.services import Services
@@ -257,7 +258,8 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
         def mount(app: web.Application) -> None:
             app[WATCHING] = watching
             app[images.IMAGES] = images.Desk(cinema.images(presentations), Rates({"image": IMAGES_PER_MINUTE}))
-            for part in (live, vod, images, embed, dash):
+            app[movies.MOVIES] = Movies(layout, presentations)
+            for part in (live, vod, movies, images, embed, dash):
                 part.add_routes(app.router)
             quick.mount(app)
             app.on_shutdown.append(live.let_go)

@@ -124,7 +124,10 @@ def test_what_was_found_in_a_file() -> None:
 def test_what_was_recorded() -> None:
     found = told(row(state="done", playable=True, media=RECORDED, source="live"))["encoding"]
 
-    assert found["qualities"] == [{"type": "hls", "quality": "360p", "status": "encoded"}]
+    assert found["qualities"] == [
+        {"type": "hls", "quality": "360p", "status": "encoded"},
+        {"type": "mp4", "quality": "360p", "status": "encoded"},
+    ]
     assert (found["metadata"]["videoCodec"], found["metadata"]["audioCodec"]) == ("h264", "aac")
     assert (found["metadata"]["framerate"], found["metadata"]["samplerate"]) == (30.0, 44100)
 

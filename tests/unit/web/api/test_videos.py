@@ -321,7 +321,7 @@ async def test_recordings_of_a_live_stream(client: Client, make_video: Make, mak
         "liveStream": {"liveStreamId": live, "links": [link]},
     }
     assert video["links"] == {"uploadId": None, "liveStreamId": live, "broadcastId": "br1"}
-    assert video["assets"]["mp4"] is None
+    assert video["assets"]["mp4"].endswith(f"/vod/{recording}/mp4/source.mp4")
 
 
 @pytest.mark.parametrize("query", ["liveStreamId=nonsense", "metadata[k]=a&metadata[k]=b", "title=a&title=b"])

@@ -180,34 +180,6 @@ async def test_a_deleted_video_is_gone_although_it_was_in_memory(cinema: Cinema,
         await problem(response, 404, "resource-not-found")
 
 
-async def test_the_file_itself(cinema: Cinema, viewer: Client) -> None:
-    id = await cinema.video(title='A "title"/with\r\nall: sörts')
-
-    response = await viewer.get(f"/vod/{id}/mp4/source.mp4")
-    ranged = await viewer.get(f"/vod/{id}/mp4/source.mp4", headers={"Range": "bytes=-10"})
-    download = await viewer.get(f"/vod/{id}/mp4/source.mp4?dl=1")
-
-    assert (await response.read(), response.headers["Content-Type"]) == (UPLOAD, "video/mp4")
-    assert response.headers["Cache-Control"] == "no-cache"
-    assert "Content-Disposition" not in response.headers
-    assert (ranged.status, await ranged.read()) == (206, UPLOAD[-10:])
-    assert download.headers["Content-Disposition"] == 'attachment; filename="A _title__with__all_ s_rts.mp4"'
-
-
-async def test_the_file_is_not_given_out_where_it_may_not_or_can_not(cinema: Cinema, viewer: Client) -> None:
-    without, recorded, pending = (
-        await cinema.video(mp4_support=False), await cinema.recording(), await cinema.make_video()
-    )  # fmt: skip
-    vanished = await cinema.video()
-    cinema.layout.video_source(vanished).unlink()
-
-    for id in (without, recorded, pending, vanished):
-        response = await viewer.get(f"/vod/{id}/mp4/source.mp4")
-        assert response.headers["Cache-Control"] == "no-store"
-        await problem(response, 404, "resource-not-found")
-    assert (await viewer.get(manifest(without))).status == 200
-
-
 # --- recordings
 
 
