@@ -69,7 +69,7 @@ test-fast: $(VENV)/.ready-dev lint types
 bench: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages
 	$(BIN)/python -m tests.bench $(ARGS)
 
-# make soak ARGS="--minutes 5"
+# make soak ARGS="live --minutes 5", make soak ARGS="crashes --rounds 50"
 soak: setup $(VENV)/.ready-dev debian-packages
 	$(BIN)/python -m tests.soak $(ARGS)
 

@@ -1,10 +1,13 @@
-"""A long run, by hand: publishers come and go, players poll, and nothing may grow.
+"""Long runs, by hand.
 
-    make soak                       30 minutes
-    make soak ARGS="--minutes 5"
+    make soak                                   all of them, an hour
+    make soak ARGS="live --minutes 5"           publishers come and go, players poll, and nothing may grow
+    make soak ARGS="crashes --rounds 50"        servers are killed while they make videos, and nobody may notice
+    make soak ARGS="crashes --rounds 1 --seed 7"
 
-Every ten seconds it prints the server's memory, open files, threads and how late parts came out. At the end it judges
-the run without its first part, in which caches fill: flat means no more than the limits below. Exit status 1 if not.
+`live` prints every ten seconds the server's memory, open files, threads and how late parts came out. At the end it
+judges the run without its first part, in which caches fill: flat means no more than the limits below. `crashes` prints
+the seed of each round, with which it can be run again. Exit status 1 if anything is wrong.
 """
 
 import argparse
@@ -24,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-from tests.harness import media
+from tests.harness import crashes, media
 from tests.harness.publisher import Publisher
 from tests.harness.server import Server, until
 
@@ -179,14 +182,42 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def crash(rounds: int, seed: int, folder: Path) -> list[str]:
+    """Kills in the middle of making videos; what could be noticed, a sentence each."""
+    server, found = Server(folder / "data", crashes.SETTINGS).start(), []
+    try:
+        made = crashes.Crashes(server, crashes.sources())
+        say(f"an undisturbed run takes {made.lasts_s:.1f} s")
+        for number in range(seed, seed + rounds):
+            chance = random.Random(number)
+            faulty = made.run(chance, chance.randint(1, 3))
+            say("\n  ".join([f"seed {number}: {'WRONG' if faulty else 'the same'}, {made.kills} kills", *faulty]))
+            found += faulty
+    finally:
+        server.stop(20)
+    return found
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Runs publishers and players for long, and looks for growth.")
-    parser.add_argument("--minutes", type=float, default=30.0)
-    minutes = parser.parse_args().minutes
-    with tempfile.TemporaryDirectory(prefix="sluice-soak-") as folder:
-        found = faults(run(minutes, Path(folder)))
-    say("\n".join(found) or "flat")
-    return 1 if found else 0
+    parser = argparse.ArgumentParser(description="Runs for long what has to hold for long.")
+    parser.add_argument("soaks", nargs="*", metavar="live|crashes", help="all by default")
+    parser.add_argument("--minutes", type=float, default=30.0, help="of `live`")
+    parser.add_argument("--rounds", type=int, default=50, help="of `crashes`")
+    parser.add_argument("--seed", type=int, default=0, help="of the first round of `crashes`")
+    told = parser.parse_args()
+    soaks: dict[str, Callable[[Path], list[str]]] = {
+        "live": lambda folder: faults(run(told.minutes, folder)),
+        "crashes": lambda folder: crash(told.rounds, told.seed, folder),
+    }
+    if unknown := [name for name in told.soaks if name not in soaks]:
+        parser.error(f"no such soak: {', '.join(unknown)}; there are {', '.join(soaks)}")
+    wrong = False
+    for name in told.soaks or soaks:
+        with tempfile.TemporaryDirectory(prefix="sluice-soak-") as folder:
+            found = soaks[name](Path(folder))
+        say(f"{name}: " + ("\n".join(found) or "as it should be"))
+        wrong |= bool(found)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

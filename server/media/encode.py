@@ -199,7 +199,7 @@ class Encoding:
             self._drain()
             order = self._order
             pixels = pixel_format(order.encoder)
-            self._treater = Treater(shape, order.rungs, order.treatment, pixels, self._watermark)
+            self._treater = Treater(shape, order.rungs, order.treatment, pixels, self._watermark, order.stage)
         for treated in self._treater.treat(frame):
             self._put(treated)
 

@@ -56,6 +56,8 @@ class PictureOrder:
     quality: float = 23.0  # CRF under each rung's ceiling
     threads: int = 0  # of each encoder; 0: as many as its pictures ask for
     begins: tuple[int, ...] = ()  # of each rung: the first segment that is written; those before are there already
+    # Width and height at which tones are mapped and watermarks put on, for all rungs at once. None: of the largest.
+    stage: tuple[int, int] | None = None
 
     @property
     def last(self) -> int:
@@ -73,6 +75,7 @@ class PictureOrder:
                 "rungs": tuple(Rung(**{**rung, "sar": tuple(rung["sar"])}) for rung in told["rungs"]),
                 "cuts": tuple(told["cuts"]),
                 "begins": tuple(told["begins"]),
+                "stage": tuple(told["stage"]) if told["stage"] else None,
                 "treatment": Treatment.of_json(told["treatment"]),
             }
         )

@@ -68,8 +68,12 @@ class Treater:
         treatment: Treatment,
         pixel_format: str,
         watermark: VideoFrame | None = None,
+        stage: tuple[int, int] | None = None,
     ) -> None:
+        """`stage`: width and height of what is done once; None: of the largest rendition."""
         self.shape = shape
+        largest = max(rungs, key=lambda rung: rung.width * rung.height)
+        self._stage_size = stage or (largest.width, largest.height)
         self._graph = Graph()  # to be kept: its filters do not keep it alive
         self._still: list[tuple[FilterContext, VideoFrame]] = []
         width, height, source_format = shape
@@ -78,7 +82,7 @@ class Treater:
         )
         last = self._chain(source, steps(treatment, source_format))
         if treatment.hdr or (treatment.watermark and watermark is not None):
-            last = self._stage(last, rungs, treatment, watermark)
+            last = self._stage(last, treatment, watermark)
         split = self._graph.add("split", str(len(rungs)))
         last.link_to(split)
         self._source = source
@@ -97,30 +101,22 @@ class Treater:
             except (BlockingIOError, EOFError):
                 return
 
-    def _stage(
-        self, last: FilterContext, rungs: Sequence[Rung], treatment: Treatment, image: VideoFrame | None
-    ) -> FilterContext:
-        """What is done at the size of the largest rendition."""
-        largest = max(rungs, key=lambda rung: rung.width * rung.height)
-        last = self._chain(last, [("scale", f"{largest.width}:{largest.height}:flags=bicubic")])
+    def _stage(self, last: FilterContext, treatment: Treatment, image: VideoFrame | None) -> FilterContext:
+        """What is done once for all renditions."""
+        width, height = self._stage_size
+        last = self._chain(last, [("scale", f"{width}:{height}:flags=bicubic")])
         if treatment.hdr:
             last = self._join(self._chain(last, TO_LIGHT), "haldclut", "clut=first", _clut(treatment.hdr))
             last = self._chain(last, FROM_LIGHT)
         if treatment.watermark is not None and image is not None:
-            last = self._marked(last, largest, treatment, treatment.watermark, image)
+            last = self._marked(last, treatment, treatment.watermark, image)
         return last
 
     def _marked(
-        self,
-        last: FilterContext,
-        largest: Rung,
-        treatment: Treatment,
-        mark: watermarks.Watermark,
-        image: VideoFrame,
+        self, last: FilterContext, treatment: Treatment, mark: watermarks.Watermark, image: VideoFrame
     ) -> FilterContext:
-        size = (largest.width, largest.height)
-        scale = largest.height / _lines(self.shape, treatment)
-        at = watermarks.place(mark, size, (image.width, image.height), scale)
+        scale = self._stage_size[1] / _lines(self.shape, treatment)
+        at = watermarks.place(mark, self._stage_size, (image.width, image.height), scale)
         shaping = (
             ("scale", f"{at.width}:{at.height}:flags=bicubic"),
             ("format", "yuva420p"),

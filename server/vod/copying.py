@@ -15,6 +15,8 @@ from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.vod.writing import Writing
 
+ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
+
 _log = log.get("vod")
 
 
@@ -32,7 +34,7 @@ class Copying:
         copies = copies_of(facts)
         known = await asyncio.to_thread(self._read, video_id, revision, copies)
         if copies and not all(name in known and known[name].complete for name in _names(copies)):
-            problem = await self._package(video_id, revision, facts, copies, known, on_begun)
+            problem = await self._tried(video_id, revision, facts, copies, on_begun)
             if problem is not None:
                 _log.info("not copied", video=video_id, code=problem.code, detail=problem.detail)
                 await asyncio.to_thread(self._drop, video_id, revision, copies)
@@ -41,6 +43,25 @@ class Copying:
                 await asyncio.to_thread(self._renditions.finish, video_id, revision, name)
         found = await asyncio.to_thread(self._read, video_id, revision, copies)
         return {name: made for name, made in found.items() if made.segments}
+
+    async def _tried(
+        self,
+        video_id: str,
+        revision: int,
+        facts: SourceFacts,
+        copies: Sequence[Copy],
+        on_begun: Callable[[], Awaitable[None]],
+    ) -> MediaProblem | None:
+        attempts = ATTEMPTS
+        while True:
+            known = await asyncio.to_thread(self._read, video_id, revision, copies)
+            try:
+                return await self._package(video_id, revision, facts, copies, known, on_begun)
+            except ChildFailed as error:
+                _log.warning("copying failed", video=video_id, reason=error.reason, detail=error.detail)
+                attempts -= 1
+                if error.reason != "crashed" or not attempts:
+                    return MediaProblem("failed", str(error))
 
     async def _package(
         self,
@@ -67,8 +88,6 @@ class Copying:
         try:
             async with writing.open(missing) as ways:
                 return await package(self._children, source, os.fstat(source).st_size, facts, wanted, *ways)
-        except ChildFailed as error:
-            return MediaProblem("failed", str(error))
         finally:
             os.close(source)
 

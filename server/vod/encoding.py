@@ -4,8 +4,9 @@
     encode         the same                                      a share of all of them, with one decoding
     encode-sound   {"revision", "rendition"}
 
-What a crash cut off goes on with the first segment that is missing. A segment is on disk, then in its journal, and then
-it is watched; nothing that was watched is written again.
+What a crash cut off is made again from its beginning, and written from the first segment that is missing: an encoder
+decides by what it saw before, so only so is the whole the same as if nothing had happened. A segment is on disk, then
+in its journal, and then it is watched; nothing that was watched is written again.
 """
 
 import asyncio
@@ -99,18 +100,20 @@ class Encoding:
             if found is not None:
                 missing[name] = found
         if missing:
-            begin = min(missing.values())
+            rungs = tuple(rung for rung in plan.rungs if rung.name in missing)
+            largest = next(rung for rung in plan.rungs if rung.name in names)
             order = PictureOrder(
                 reading=plan.pictures,
-                rungs=tuple(rung for rung in plan.rungs if rung.name in missing),
-                cuts=plan.cuts[begin : last + 2],
-                first=begin,
-                begins=tuple(missing[rung.name] for rung in plan.rungs if rung.name in missing),
+                rungs=rungs,
+                cuts=plan.cuts[first : last + 2],
+                first=first,
+                begins=tuple(missing[rung.name] for rung in rungs),
+                stage=(largest.width, largest.height),
                 treatment=plan.treatment,
                 preset=self._preset,
                 quality=self._quality,
             )
-            writing = self._writing(job, revision, (last + 1 - begin) * len(missing))
+            writing = self._writing(job, revision, sum(last + 1 - number for number in missing.values()))
             with ExitStack() as stack:
                 source, index = self._opened(stack, job.object_id, plan.pictures)
                 async with writing.open(missing) as ways:

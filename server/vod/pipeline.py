@@ -37,6 +37,7 @@ from server.vod.plan import Plan, Shown
 from server.vod.posters import Posters
 
 JOB = "vod"
+ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 EVERYWHERE = ("avc1.", "mp4a.40.")  # codecs that every browser plays
 
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
@@ -94,7 +95,7 @@ class Pipeline:
         if state not in UNFINISHED:
             return state == "done"  # ended before a crash; or deleted meanwhile
         try:
-            found = await self._examined(video_id)
+            found = await self._tried(video_id)
             if found.problem is None and found.facts is not None:
                 await self._go_on(video_id, found.facts, found.indexed)
         except FileNotFoundError:
@@ -105,8 +106,19 @@ class Pipeline:
             await self._refuse(video_id, found.problem, found.facts)
         return found.problem is None
 
+    async def _tried(self, video_id: str) -> Examination:
+        attempts = ATTEMPTS
+        while True:
+            try:
+                return await self._examined(video_id)
+            except ChildFailed as error:
+                _log.warning("the probe failed", video=video_id, reason=error.reason, detail=error.detail)
+                attempts -= 1
+                if error.reason != "crashed" or not attempts:
+                    return Examination(False, None, calls.problem_of(error))
+
     async def _examined(self, video_id: str) -> Examination:
-        """Asks a child; the video is playable as soon as its index is whole."""
+        """Asks a child; the video is playable as soon as its index is whole. Raises ChildFailed."""
         publishing: list[asyncio.Task[None]] = []
         with ExitStack() as stack:
             index_path = self._layout.video_index(video_id).with_suffix(".new")
@@ -118,14 +130,11 @@ class Pipeline:
 
             try:
                 found = await calls.examine(self._children, source, index, indexed, self._timeout_s)
-            except ChildFailed as error:
-                _log.warning("the probe failed", video=video_id, reason=error.reason, detail=error.detail)
-                found = Examination(False, None, calls.problem_of(error))
             finally:
                 if publishing:
                     await publishing[0]
-        if not publishing:
-            index_path.unlink(missing_ok=True)
+                else:
+                    index_path.unlink(missing_ok=True)
         if found.facts is None and found.problem is None:
             return Examination(False, None, GAVE_UP)
         return found

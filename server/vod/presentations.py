@@ -41,7 +41,7 @@ class Presentations:
         self._kept: OrderedDict[Identity, Presentation] = OrderedDict()
         self._loaded_at: dict[Identity, float] = {}
         self._kept_s = 0.0
-        self._loading: dict[Identity, asyncio.Future[Presentation]] = {}
+        self._loading: dict[tuple[Identity, bool], asyncio.Future[Presentation]] = {}
         self._threads = ThreadPoolExecutor(THREADS, "vod")
 
     def __enter__(self) -> Self:
@@ -54,18 +54,20 @@ class Presentations:
         """Raises OSError or ValueError when what is stored can't be presented."""
         identity = (stored.video_id, revision)
         kept = self._kept.get(identity)
-        if kept is not None and not self._outgrown(identity, kept):
+        if kept is not None and not self._outgrown(identity, kept, stored):
             self._kept.move_to_end(identity)
             return kept
-        loading = self._loading.get(identity)
+        wanted = identity, stored.settled  # what began to be loaded before the end does not answer who asks after it
+        loading = self._loading.get(wanted)
         if loading is None:
             work = self._load(identity, source, stored)
-            loading = self._loading[identity] = asyncio.ensure_future(work)
-            loading.add_done_callback(lambda done: self._loaded(identity, done))
+            loading = self._loading[wanted] = asyncio.ensure_future(work)
+            loading.add_done_callback(lambda done: self._loaded(wanted, done))
         return await asyncio.shield(loading)
 
-    def _outgrown(self, identity: Identity, kept: Presentation) -> bool:
-        return kept.growing and clock.monotonic() - self._loaded_at.get(identity, 0.0) >= REFRESH_S
+    def _outgrown(self, identity: Identity, kept: Presentation, stored: Stored) -> bool:
+        old = clock.monotonic() - self._loaded_at.get(identity, 0.0) >= REFRESH_S
+        return kept.growing and (stored.settled or old)
 
     def put(self, video_id: str, revision: int, presentation: Presentation) -> None:
         """One that was made elsewhere: reading the journals of a day takes a second or two."""
@@ -91,8 +93,11 @@ class Presentations:
         return presentation
 
     def _keep(self, identity: Identity, presentation: Presentation) -> None:
-        if (known := self._kept.pop(identity, None)) is not None:
-            self._kept_s -= _weight_s(known)
+        known = self._kept.get(identity)
+        if known is not None and presentation.growing and not known.growing:
+            return  # overtaken
+        if known is not None:
+            self._kept_s -= _weight_s(self._kept.pop(identity))
         self._kept[identity] = presentation
         self._loaded_at[identity] = clock.monotonic()
         self._kept_s += _weight_s(presentation)
@@ -101,8 +106,8 @@ class Presentations:
             self._kept_s -= _weight_s(known)
             del self._loaded_at[oldest]
 
-    def _loaded(self, identity: Identity, done: asyncio.Future[Presentation]) -> None:
-        self._loading.pop(identity, None)
+    def _loaded(self, wanted: tuple[Identity, bool], done: asyncio.Future[Presentation]) -> None:
+        self._loading.pop(wanted, None)
         if not done.cancelled():
             done.exception()  # who still waits is told; that nobody does is no fault of its own
 
@@ -133,7 +138,7 @@ def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Lo
             found = passed(stored)
             if found is None:
                 raise ValueError("nothing can be watched yet")
-            return found
+            return found if stored.settled else OnDemandVideo(found, {}, 0, False, 0.0)  # the plan is to come
         plan = Plan.of_bytes(path.read_bytes())
         made = {name: each for name in renditions.names(*source) if (each := renditions.read(*source, name))}
         of_source = passed(stored) if plan.passed else None

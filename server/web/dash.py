@@ -41,7 +41,7 @@ async def vod_manifest(request: web.Request) -> web.StreamResponse:
         text = presentation.mpd(f"../hls/r{asset.revision}/")
     except ValueError as error:
         raise Problem("resource-not-found", str(error)) from None
-    etag = f"{asset.id}-{asset.revision}-dash"
+    etag = f"{asset.id}-{asset.revision}-{presentation.version}-dash"
     return files.body_answer(request, text.encode(), CONTENT_TYPE, files.REVALIDATED, etag)
 
 

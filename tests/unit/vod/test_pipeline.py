@@ -89,18 +89,19 @@ TITLES = {
 
 
 @pytest.mark.parametrize(
-    ("events", "failure", "code", "detail"),
+    ("events", "failure", "code", "detail", "probes"),
     [
-        ([FOUND, UNSUPPORTED], None, "unsupported", "found: VP9"),
-        ([INDEXED, FOUND, UNSUPPORTED], None, "unsupported", "found: VP9"),
-        ([], "crashed", "invalid", "the file could not be read: it made the reader crash"),
-        ([INDEXED], "timeout", "invalid", "the file could not be read in time"),
+        ([FOUND, UNSUPPORTED], None, "unsupported", "found: VP9", 1),
+        ([INDEXED, FOUND, UNSUPPORTED], None, "unsupported", "found: VP9", 1),
+        ([], "crashed", "invalid", "the file could not be read: it made the reader crash", 2),
+        ([INDEXED], "timeout", "invalid", "the file could not be read in time", 1),
     ],
     ids=["unsupported", "unsupported after its index", "crash", "timeout after its index"],
 )
 async def test_what_can_not_be_watched_ends_in_an_error(
-    archive: Archive, pipeline: Pipeline, events: list[dict[str, Any]], failure: Any, code: str, detail: str
-) -> None:
+    archive: Archive, pipeline: Pipeline, events: list[dict[str, Any]], failure: Any, code: str, detail: str,
+    probes: int,
+) -> None:  # fmt: skip
     id = await archive.video()
     archive.children.events = events
     archive.children.failure = ChildFailed(failure, "for the log") if failure else None
@@ -110,7 +111,7 @@ async def test_what_can_not_be_watched_ends_in_an_error(
     row = await archive.row(id)
     assert (row.state, row.playable) == ("error", False)
     assert row.error == {"code": code, "title": TITLES[code], "detail": detail}
-    assert archive.children.runs == ["probe"]
+    assert archive.children.runs == ["probe"] * probes
     assert (await archive.event_types(id))[-1] == "video.error"
 
 

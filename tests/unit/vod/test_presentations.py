@@ -42,7 +42,7 @@ class FakeLoader:
         self.go.wait(5)
         if self.fails:
             raise self.fails
-        return cast(Presentation, FakePresentation(holder, self.duration_s))
+        return cast(Presentation, FakePresentation(holder, self.duration_s, not stored.settled))
 
 
 @pytest.fixture
@@ -212,3 +212,26 @@ async def test_one_that_grows_is_loaded_again_once_it_is_a_second_old(
             now[0] = at
             await presentations.get(Stored("vi1"), 1, "upload")
             assert loads[0] == expected
+
+
+async def test_what_has_ended_is_shown_whole_at_once(presentations: Presentations, loader: FakeLoader) -> None:
+    """Also while one is being loaded that began before the end, whenever that comes."""
+    loader.go.clear()
+    before = asyncio.ensure_future(presentations.get(Stored("vi1", settled=False), 1, "upload"))
+    await asyncio.sleep(0)
+    after = asyncio.ensure_future(presentations.get(Stored("vi1", settled=True), 1, "upload"))
+    await asyncio.sleep(0)
+    loader.go.set()
+
+    growing, whole = await asyncio.gather(before, after)
+
+    assert (growing.growing, whole.growing) == (True, False)
+    assert await presentations.get(Stored("vi1", settled=True), 1, "upload") is whole
+    assert len(loader.loaded) == 2
+
+
+async def test_one_that_grows_is_not_shown_after_the_end(presentations: Presentations, loader: FakeLoader) -> None:
+    growing = await presentations.get(Stored("vi1", settled=False), 1, "upload")
+    assert await presentations.get(Stored("vi1", settled=False), 1, "upload") is growing
+
+    assert not (await presentations.get(Stored("vi1", settled=True), 1, "upload")).growing
