@@ -169,7 +169,7 @@ def _goes_on(before: str, after: str) -> bool:
 
 
 class Crashes:
-    """Makings of the sources on one server: the first one undisturbed, each later one compared with it."""
+    """Makings of some sources on one server: the first one undisturbed, each later one compared with it."""
 
     def __init__(self, server: Server, paths: Sequence[Path]) -> None:
         self._server = server

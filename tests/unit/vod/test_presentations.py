@@ -210,7 +210,7 @@ async def test_one_that_grows_is_loaded_again_once_it_is_a_second_old(
     with Presentations(Layout(tmp_path), {"upload": load}) as presentations:
         for at, expected in ((100.0, 1), (100.5, 1), (101.0, 2), (102.5, 3), (110.0, 3)):
             now[0] = at
-            await presentations.get(Stored("vi1"), 1, "upload")
+            await presentations.get(Stored("vi1", settled=False), 1, "upload")
             assert loads[0] == expected
 
 
