@@ -11,6 +11,7 @@ from server.jobs.priorities import Priority
 from server.outbound.client import Outbound, Times
 from server.protocols.destinations import AddressRules
 from server.storage.upload_files import UploadFiles
+from server.storage.watermarks import WatermarkStore
 from server.uploads import expiry
 from server.uploads import fetching as fetch_job
 from server.uploads import imports as import_job
@@ -20,6 +21,7 @@ from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
 from server.vod import life as life_job
 from server.vod.life import Life
+from server.vod.marks import Marks
 from server.vod.texts import Texts
 
 
@@ -35,6 +37,7 @@ class OnDemand:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.texts = Texts(core.database, core.layout)
+        self.marks = Marks(core.database, WatermarkStore(core.layout), core.children)
 
     async def open(self, stack: AsyncExitStack, on_air: Live) -> None:
         core, config = self._core, self._core.config
@@ -53,6 +56,7 @@ class OnDemand:
     async def begin(self, stack: AsyncExitStack) -> None:
         """Takes up what a restart left."""
         await expiry.recover(self.uploads, self.sources)
+        await self.marks.sweep()
         await stack.enter_async_context(expiry.sweeping(self.uploads, self._core.layout))
         await stack.enter_async_context(self.life.running())
 

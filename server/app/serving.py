@@ -33,6 +33,7 @@ from server.web.api import (
     live_stream_slate,
     text_tracks,
     thumbnails,
+    watermarks,
 )
 from server.web.api import imports as video_imports
 from server.web.api import restreams as restream_targets
@@ -137,6 +138,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
         app[thumbnails.POSTERS] = core.posters
         app[text_tracks.TEXTS] = on_demand.texts
+        app[watermarks.MARKS] = on_demand.marks
         for part in (live, vod, movies, images, texts, embed, dash):
             part.add_routes(app.router)
         quick.mount(app)

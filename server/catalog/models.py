@@ -86,6 +86,8 @@ class Video(Base):
     media: Mapped[dict[str, Any] | None]  # what the probe found: container, streams, bit rate
     error: Mapped[dict[str, Any] | None]  # {"code","title","detail"} in state error
     source: Mapped[str | None] = mapped_column(String(16))  # upload | live, once it is known
+    crop: Mapped[dict[str, Any] | None]  # fields of media.crops.Crop: what is shown of its pictures
+    watermark: Mapped[dict[str, Any] | None]  # "id" and fields of media.watermarks.Watermark
     source_name: Mapped[str | None] = mapped_column(Text)  # the file's name at its sender's
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     poster_at: Mapped[datetime | None]  # when a poster was made or uploaded
@@ -100,6 +102,11 @@ class Video(Base):
     published_at: Mapped[datetime] = mapped_column(default=clock.now)
     discarded_at: Mapped[datetime | None] = mapped_column(index=True)  # deleted by its owner, who may take it back
     deletes_at: Mapped[datetime | None] = mapped_column(index=True)  # when it goes for good
+
+    @property
+    def altered(self) -> bool:
+        """Whether its pictures are shown otherwise than its file has them, which is then not to be seen."""
+        return self.crop is not None or self.watermark is not None
 
 
 class Rendition(Base):
@@ -136,6 +143,19 @@ class TextTrack(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)  # of the text: part of immutable URLs
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+
+class Watermark(Base):
+    """An image that is put over videos; each of those has a copy of its own."""
+
+    __tablename__ = "watermarks"
+    __table_args__ = (Index(None, "project_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("watermark_"))
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    width: Mapped[int] = mapped_column(Integer)  # pixels
+    height: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
 class LiveStream(Base):

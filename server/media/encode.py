@@ -30,13 +30,13 @@ from server.media.decoding import DecoderError
 from server.media.encoders import Coded, Settings, pixel_format, track_config
 from server.media.ladder import Rung
 from server.media.lanes import Lane
+from server.media.lengths import LengthError
 from server.media.orders import TIMESCALE, PictureOrder
 from server.media.pictures import DecodeError
 from server.media.reading import TIME_BASE, Damage, Picture, pictures
 from server.media.scaling import shape_of
-from server.media.stills import Still
+from server.media.stills import image
 from server.media.treating import Treater
-from server.media.watermarks import WatermarkError
 
 # A picture that comes later than this after a cut does not begin the segment: the one before is repeated at the cut.
 LATE = TIMESCALE // 4
@@ -249,24 +249,14 @@ def _write_all(fd: int, data: bytes) -> None:
         left = left[os.write(fd, left) :]
 
 
-def _image(descriptor: int | None) -> VideoFrame | None:
-    """Raises DecodeError."""
-    if descriptor is None:
-        return None
-    try:
-        return Still(descriptor).key(0.0).frame
-    except FFmpegError as error:
-        raise DecodeError("it is no picture") from error
-
-
 def work(arguments: dict[str, Any], say: guard.Say) -> None:
     av.logging.set_level(None)
     order, damage = PictureOrder.of_json(arguments["order"]), Damage()
     found = pictures(arguments["source"], arguments["index"], order.reading, order.cuts[0], damage)
     try:
-        encoding = Encoding(order, arguments["outputs"], say, _image(arguments["watermark"]))
+        encoding = Encoding(order, arguments["outputs"], say, image(arguments["watermark"]))
         encoding.run(found)
-    except (WatermarkError, DecodeError) as error:
+    except (LengthError, DecodeError) as error:
         say({"event": "problem", "code": "invalid", "detail": f"the watermark can't be used: {error}"})
     except NothingDecodes:
         say({"event": "problem", "code": "invalid", "detail": "no picture of the file could be decoded"})

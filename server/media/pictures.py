@@ -16,6 +16,8 @@ from server.media.fitting import Box, Filter, Size, scaled, trimmed
 
 # The longer side of a poster, pixels: it fills a player; larger ones cost more than the first segment.
 MAX_SIDE = 1280
+# Of a watermark: it fills a picture of 4K, and as a PNG at its worst still fits into the file that a child may write.
+MAX_MARK_SIDE = 3840
 JPEG_QUALITY = "4"  # quantiser, 2 (best) to 31
 # Luma is judged on a picture this small, 0 to 255.
 JUDGED_WIDTH, JUDGED_HEIGHT = 64, 36
@@ -25,6 +27,7 @@ SHARP_WIDTH, SHARP_HEIGHT = 320, 180
 STILL_FORMATS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "jpg": ("mjpeg", "yuvj420p", {"qmin": JPEG_QUALITY, "qmax": JPEG_QUALITY}),
     "webp": ("libwebp", "yuv420p", {"quality": "80", "compression_level": "2"}),
+    "png": ("png", "rgba", {}),
 }
 # Sample entries' fixed fields, and their box header.
 VISUAL_ENTRY_BYTES = 86
@@ -112,6 +115,13 @@ def coded(picture: VideoFrame, output: str) -> bytes:
     picture.pts, picture.time_base = 0, context.time_base
     picture.pict_type = av.video.frame.PictureType.NONE
     return b"".join(bytes(packet) for packet in (*context.encode(picture), *context.encode(None)))
+
+
+def transparent(frame: VideoFrame) -> VideoFrame:
+    """The picture with what can be seen through, no side longer than MAX_MARK_SIDE. Raises FFmpegError."""
+    factor = min(1.0, MAX_MARK_SIDE / max(frame.width, frame.height))
+    width, height = (max(1, round(side * factor)) for side in (frame.width, frame.height))
+    return frame.reformat(width, height, "rgba", interpolation="AREA")
 
 
 def fitted(frame: VideoFrame, box: Box, rotation: int = 0, sar: tuple[int, int] = (1, 1)) -> VideoFrame:

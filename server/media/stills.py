@@ -69,6 +69,16 @@ def opened(where: dict[str, Any]) -> Stills:
     return Still(where["source"]) if kind == "picture" else Demuxed(where["source"])
 
 
+def image(descriptor: int | None) -> VideoFrame | None:
+    """The picture of a file. Raises DecodeError."""
+    if descriptor is None:
+        return None
+    try:
+        return Still(descriptor).key(0.0).frame
+    except FFmpegError as error:
+        raise DecodeError("it is no picture") from error
+
+
 class Indexed:
     def __init__(self, source: int, index: int) -> None:
         track = MovieIndex.from_bytes(os.pread(index, MAX_INDEX_BYTES, 0)).video

@@ -59,7 +59,7 @@ def steps(treatment: Treatment, pixel_format: str) -> tuple[Step, ...]:
 
 
 class Treater:
-    """For pictures of one shape. Raises FFmpegError, WatermarkError."""
+    """For pictures of one shape. Raises FFmpegError, LengthError."""
 
     def __init__(
         self,

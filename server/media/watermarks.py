@@ -1,19 +1,15 @@
 """Where a watermark lies on a picture. Pure.
 
-Distances and sizes are told as people write them: `20px` of the source, `5%` of the picture's width (left, right,
-width) or height (top, bottom, height), `initial` for what follows from the rest.
+Distances and sizes are `lengths`: shares are of the picture's width (left, right, width) or height (top, bottom,
+height); `initial` is what follows from the rest.
 """
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MEASURE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)(px|%)")
+from server.media import lengths
+
 INITIAL = "initial"
-
-
-class WatermarkError(ValueError):
-    """A sentence why it can't be placed so."""
 
 
 class Place(NamedTuple):
@@ -37,19 +33,11 @@ class Watermark:
     height: str = INITIAL
     opacity: float = 1.0  # 0 (nothing is seen) to 1
 
-    def check(self) -> None:
-        """Raises WatermarkError."""
-        for value in (self.left, self.right, self.top, self.bottom, self.width, self.height):
-            if value is not None and value != INITIAL:
-                _measure(value, 100, 1.0)
-        if not 0 <= self.opacity <= 1:
-            raise WatermarkError("the opacity is between 0 and 1")
-
 
 def place(mark: Watermark, picture: tuple[int, int], image: tuple[int, int], scale: float = 1.0) -> Place:
     """On a picture of this size, of an image of that; a source's pixel is `scale` of the picture's.
 
-    Raises WatermarkError.
+    Raises LengthError.
     """
     width, height = _size(mark, picture, image, scale)
     x = _offset(mark.left, mark.right, picture[0], width, scale)
@@ -60,18 +48,20 @@ def place(mark: Watermark, picture: tuple[int, int], image: tuple[int, int], sca
 def _size(
     mark: Watermark, picture: tuple[int, int], image: tuple[int, int], scale: float
 ) -> tuple[int, int]:
-    """One side alone keeps the image's shape; at most the picture's own size, so that no memory is asked for more."""
-    width = None if mark.width == INITIAL else _measure(mark.width, picture[0], scale)
-    height = None if mark.height == INITIAL else _measure(mark.height, picture[1], scale)
-    if width is None and height is None:
-        width, height = image[0] * scale, image[1] * scale
-    elif height is None:
-        assert width is not None
-        height = width * image[1] / image[0]
-    elif width is None:
-        width = height * image[0] / image[1]
-    assert width is not None
-    return _within(width, picture[0]), _within(height, picture[1])
+    """Unless both sides are told the image keeps its shape; at most the picture's own size, so that no memory is asked
+    for more."""
+    width = None if mark.width == INITIAL else lengths.pixels(mark.width, picture[0], scale)
+    height = None if mark.height == INITIAL else lengths.pixels(mark.height, picture[1], scale)
+    if width is not None and height is not None:
+        return _within(width, picture[0]), _within(height, picture[1])
+    if width is not None:
+        factor = width / image[0]
+    elif height is not None:
+        factor = height / image[1]
+    else:
+        factor = scale
+    factor = min(factor, picture[0] / image[0], picture[1] / image[1])
+    return _within(image[0] * factor, picture[0]), _within(image[1] * factor, picture[1])
 
 
 def _within(side: float, most: int) -> int:
@@ -79,16 +69,8 @@ def _within(side: float, most: int) -> int:
 
 
 def _offset(near: str | None, far: str | None, side: int, size: int, scale: float) -> int:
-    if near in (None, INITIAL) and far not in (None, INITIAL):
-        assert far is not None
-        return side - size - round(_measure(far, side, scale))
-    return 0 if near in (None, INITIAL) or near is None else round(_measure(near, side, scale))
-
-
-def _measure(text: str, whole: int, scale: float) -> float:
-    """Pixels of the picture."""
-    found = MEASURE.fullmatch(text)
-    if found is None:
-        raise WatermarkError(f"“{text[:20]}” is neither pixels, such as 20px, nor a share, such as 5%")
-    value = float(found[1])
-    return value * whole / 100 if found[2] == "%" else value * scale
+    if near is not None and near != INITIAL:
+        return round(lengths.pixels(near, side, scale))
+    if far is not None and far != INITIAL:
+        return side - size - round(lengths.pixels(far, side, scale))
+    return 0

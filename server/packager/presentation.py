@@ -51,6 +51,7 @@ class Stored(NamedTuple):
     exact: bool = False  # the video has a first and last segment of its own
     source_revision: int = 1  # of its own file: what is made of it lies there
     settled: bool = True  # nothing is being made of it any more
+    altered: bool = False  # its own pictures are not to be seen, only what is made of them
 
     @property
     def edges(self) -> tuple[int, ...]:

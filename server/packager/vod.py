@@ -1,6 +1,6 @@
 """An uploaded MP4 as a presentation, cut on request by its own index: nothing is re-muxed, no payload byte changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -36,8 +36,11 @@ class IndexedVideo:
     Making one costs a few milliseconds for ten minutes; keep it, it is immutable.
     """
 
-    def __init__(self, index: MovieIndex, target_s: float = TARGET_S) -> None:
-        self._cut = cut_tracks(index, target_s)
+    def __init__(self, index: MovieIndex, target_s: float = TARGET_S, hidden: Container[str] = ()) -> None:
+        """Raises ValueError where all renditions are `hidden`."""
+        self._cut = {name: cut for name, cut in cut_tracks(index, target_s).items() if name not in hidden}
+        if not self._cut:
+            raise ValueError("all of it is hidden")
         sizes = {name: cut.sizes for name, cut in self._cut.items()}
         self._independent = all(cut.independent for cut in self._cut.values())
         self._media = _media_playlists(self._cut, self._independent)

@@ -48,6 +48,7 @@ class Asset:
     player_id: str | None = None
     mp4: bool = True  # whether a video's file is given out as it is
     source_revision: int = 1  # of an upload: what is made of it lies there
+    altered: bool = False  # an upload's own pictures are not to be seen, only what is made of them
 
     @property
     def live(self) -> bool:
@@ -153,6 +154,7 @@ def of_video(video: Video) -> Asset:
         player_id=video.player_id,
         mp4=video.mp4_support,
         source_revision=video.source_revision,
+        altered=video.altered,
     )
 
 

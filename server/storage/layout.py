@@ -6,6 +6,7 @@
     <root>/videos/<video id>/source            a video's file as it was uploaded
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/poster.jpg
+    <root>/videos/<video id>/watermark.png     what is put over its pictures
     <root>/videos/<video id>/images/<name>     images made on request, for as long as there is room
     <root>/videos/<video id>/mp4/<name>        heads of progressive files
     <root>/videos/<video id>/r<revision>/plan           what is made of the source
@@ -14,6 +15,7 @@
                                                     <first>.journal
     <root>/videos/<video id>/captions/<language>-<version>.vtt   and chapters/…
     <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
+    <root>/watermarks/<watermark id>.png
     <root>/live-streams/<live stream id>/slate   what fills the reconnect window
     <root>/broadcasts/<broadcast id>/<rendition>/init-<generation>.mp4
                                                 <msn>.m4s, the last one <msn>.m4s.open while it grows
@@ -74,6 +76,10 @@ class Layout:
     def video_poster(self, video_id: str) -> Path:
         return self.video(video_id) / "poster.jpg"
 
+    def video_watermark(self, video_id: str) -> Path:
+        """A copy that stays the video's own."""
+        return self.video(video_id) / "watermark.png"
+
     def video_image(self, video_id: str, name: str) -> Path:
         """An image that was made on request."""
         return self.video(video_id) / "images" / _name(name)
@@ -103,6 +109,13 @@ class Layout:
     def clip_edges(self, video_id: str, rendition: str) -> "RenditionFolder":
         """Segments in the place of some of a broadcast's own."""
         return RenditionFolder(self.video(video_id) / "edges" / _name(rendition))
+
+    def watermark(self, watermark_id: str) -> Path:
+        return self.root / "watermarks" / f"{_name(watermark_id)}.png"
+
+    def watermark_ids(self) -> list[str]:
+        """Watermarks that have a file."""
+        return sorted(path.stem for path in (self.root / "watermarks").glob("*.png"))
 
     def slate(self, live_stream_id: str) -> Path:
         """The only file in its folder."""

@@ -23,7 +23,7 @@ from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media.child import Children
 from server.media.encoding import Encoded, encode_pictures, encode_sound
-from server.media.orders import PictureOrder, Reading, SoundOrder
+from server.media.orders import PictureOrder, Reading, SoundOrder, Treatment
 from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
@@ -116,8 +116,9 @@ class Encoding:
             writing = self._writing(job, revision, sum(last + 1 - number for number in missing.values()))
             with ExitStack() as stack:
                 source, index = self._opened(stack, job.object_id, plan.pictures)
+                mark = self._watermark(stack, job.object_id, plan.treatment)
                 async with writing.open(missing) as ways:
-                    result = await encode_pictures(self._children, source, index, order, *ways)
+                    result = await encode_pictures(self._children, source, index, order, *ways, watermark=mark)
             _judge(result)
         await self._complete(job.object_id, revision, names, len(plan.cuts) - 1)
 
@@ -138,13 +139,11 @@ class Encoding:
         await self._complete(job.object_id, revision, [name], 0)
 
     def _opened(self, stack: ExitStack, video_id: str, reading: Reading) -> tuple[int, int | None]:
-        def open_(path: Path) -> int:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, descriptor)
-            return descriptor
+        source = _open(stack, self._layout.video_source(video_id))
+        return source, _open(stack, self._layout.video_index(video_id)) if reading.indexed else None
 
-        source = open_(self._layout.video_source(video_id))
-        return source, open_(self._layout.video_index(video_id)) if reading.indexed else None
+    def _watermark(self, stack: ExitStack, video_id: str, treatment: Treatment) -> int | None:
+        return _open(stack, self._layout.video_watermark(video_id)) if treatment.watermark else None
 
     def _writing(
         self, job: JobContext, revision: int, total: int, labels: Mapping[str, Label] | None = None
@@ -176,6 +175,12 @@ class Encoding:
             video = await videos.find(transaction, video_id)
             if video is not None and video.source_revision == revision:
                 await what(transaction, video, name)
+
+
+def _open(stack: ExitStack, path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    stack.callback(os.close, descriptor)
+    return descriptor
 
 
 def _judge(result: Encoded) -> None:

@@ -24,6 +24,7 @@ from server.packager.presentation import VIDEO, Presentation, Stored
 from server.packager.recorded import RecordedVideo
 from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
+from server.vod import whereabouts
 from server.vod.orders import Order
 from server.vod.presentations import Presentations
 
@@ -194,22 +195,13 @@ class Images:
 
     async def _where(self, stack: ExitStack, subject: Subject, order: Order) -> tuple[dict[str, Any], list[int]]:
         """Where the video lies, as the child takes it, and the descriptors. Raises OSError, ValueError."""
-
-        def opened(path: Path) -> int:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, fd)
-            return fd
-
         if order.of_poster:
-            fd = opened(self._layout.video_poster(subject.id))
+            fd = os.open(self._layout.video_poster(subject.id), os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, fd)
             return {"kind": "picture", "source": fd}, [fd]
+        stored = subject.stored
         if subject.source == UPLOAD:
-            fd = opened(self._layout.video_source(subject.id))
-            try:
-                index = opened(self._layout.video_index(subject.id))
-            except FileNotFoundError:
-                return {"kind": "file", "source": fd}, [fd]
-            return {"kind": "indexed", "source": fd, "index": index}, [fd, index]
+            return whereabouts.opened(stack, self._layout, subject.id, stored.source_revision, stored.altered)
         presentation = await self._presentations.get(subject.stored, subject.revision, subject.source)
         return self._segments(stack, subject, order, presentation)
 

@@ -25,12 +25,13 @@ from server.media.child import ChildFailed, Children
 from server.media.containers import BY_NAME
 from server.media.facts import SourceFacts
 from server.media.orders import TIMESCALE
-from server.media.problems import MediaProblem
+from server.media.problems import MediaProblem, Unreadable
 from server.packager.presentation import AUDIO, VIDEO
 from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.vod import copying, encoding, making, plan
+from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
 from server.vod.plan import Plan, Shown
@@ -98,6 +99,8 @@ class Pipeline:
             found = await self._tried(video_id)
             if found.problem is None and found.facts is not None:
                 await self._go_on(video_id, found.facts, found.indexed)
+        except Unreadable as error:
+            found = replace(found, problem=MediaProblem(error.code, error.detail))
         except FileNotFoundError:
             if await self._state(video_id) is None:
                 return False  # deleted with its files
@@ -145,27 +148,31 @@ class Pipeline:
         return video.state if video else None
 
     async def _publish(self, video_id: str, index: Path) -> None:
-        """The index is whole: the video can be watched from now on."""
+        """The index is whole: the video can be watched from now on, unless it is not to be seen as it is."""
         os.replace(index, self._layout.video_index(video_id))
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
-            if video is not None and video.state in UNFINISHED:
+            if video is not None and video.state in UNFINISHED and not video.altered:
                 await making.publish(transaction, video)
 
     async def _go_on(self, video_id: str, facts: SourceFacts, indexed: bool) -> None:
         """Copies what can be shown as it is, plans what is made beside it, and orders that; after a crash, the rest."""
-        revision = await self._begin(video_id, facts)
-        if revision is None:
+        begun = await self._begin(video_id, facts)
+        if begun is None:
             return
+        revision, altered = begun.source_revision, Alteration.of_video(begun)
+        altered.check(facts.picture)
         copied: Mapping[str, Made] = {}
         if indexed:
             passed = await asyncio.to_thread(self._indexed, video_id)
-            shown, rows = _shown_by_index(facts, passed), tuple(passed.renditions)
+            shown = _shown_by_index(passed, begun.altered)
+            rows = tuple(name for name in passed.renditions if name in shown.kinds)
         else:
             await asyncio.to_thread(self._keep, video_id, revision, plan.while_copied(facts))
-            copied = await self._copying.copy(video_id, revision, facts, lambda: self._copied(video_id, facts))
+            wanted = replace(facts, picture=None) if begun.altered else facts
+            copied = await self._copying.copy(video_id, revision, wanted, lambda: self._copied(video_id, facts))
             shown, rows = _shown_by_copies(facts, copied), tuple(copied)
-        made = plan.of_source(facts, self._wanted.lines, BY_NAME[facts.container].demuxer, shown)
+        made = plan.of_source(facts, self._wanted.lines, BY_NAME[facts.container].demuxer, shown, altered)
         if copied:
             made = replace(made, target_s=plan.COPIED_TARGET_S)
         async with self._database.write() as transaction:
@@ -177,8 +184,8 @@ class Pipeline:
             await self._order(transaction, video, made)
             await making.settle(transaction, video)
 
-    async def _begin(self, video_id: str, facts: SourceFacts) -> int | None:
-        """The revision of the source to go on with; None where that was done before a crash, or nobody wants it."""
+    async def _begin(self, video_id: str, facts: SourceFacts) -> Video | None:
+        """What to go on with; None where that was done before a crash, or nobody wants it."""
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED:
@@ -188,7 +195,7 @@ class Pipeline:
                 await videos.move(transaction, video, "processing")
             if await renditions.of_video(transaction, video.id, video.source_revision):
                 return None
-            return video.source_revision
+            return video
 
     async def _copied(self, video_id: str, facts: SourceFacts) -> None:
         """All that is copied can be watched from now on; what has to be encoded before is waited for."""
@@ -197,7 +204,9 @@ class Pipeline:
         )
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
-            if whole and video is not None and video.state in UNFINISHED:
+            if video is None or video.state not in UNFINISHED or (video.altered and facts.picture):
+                return
+            if whole:
                 await making.publish(transaction, video)
 
     def _indexed(self, video_id: str) -> IndexedVideo:
@@ -236,14 +245,16 @@ class Pipeline:
         """A video without a poster is a video all the same."""
         try:
             await self._posters.of_upload(video_id)
-        except (ChildFailed, OSError) as error:
+        except (ChildFailed, OSError, ValueError) as error:
             _log.warning("no poster", video=video_id, error=str(error))
 
 
-def _shown_by_index(facts: SourceFacts, passed: IndexedVideo) -> Shown:
+def _shown_by_index(passed: IndexedVideo, altered: bool) -> Shown:
     kinds = frozenset(passed.renditions)
     if VIDEO not in kinds:
         return Shown(kinds, (), True)
+    if altered:
+        kinds -= {VIDEO}
     scale = passed.timescale(VIDEO)
     return Shown(kinds, tuple(cut * TIMESCALE // scale for cut in passed.cuts), True, passed.offset(VIDEO))
 

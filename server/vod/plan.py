@@ -15,6 +15,8 @@ from server.media.facts import PictureFacts, SourceFacts
 from server.media.ladder import Rung, Source, Wish, rungs
 from server.media.orders import TIMESCALE, Reading, Treatment
 from server.media.tone import Transfer
+from server.vod import alterations
+from server.vod.alterations import Alteration
 
 # "closed aligned 2 s GOPs": what players switch at, and the longest that a seek has to decode.
 LONGEST_S = 2
@@ -103,12 +105,16 @@ class Shown:
     offset: int = 0  # as of Reading
 
 
-def of_source(facts: SourceFacts, lines: Sequence[int], demuxer: str, shown: Shown) -> Plan:
-    """The whole plan."""
+def of_source(
+    facts: SourceFacts, lines: Sequence[int], demuxer: str, shown: Shown, altered: Alteration = alterations.NONE
+) -> Plan:
+    """The whole plan. Raises Unreadable where the source can't be altered so."""
     picture = facts.picture
     chosen: tuple[Rung, ...] = ()
+    treatment = Treatment()
     if picture is not None:
-        width, height = picture.shown_size
+        treatment = altered.of(_treatment(picture), picture)
+        width, height = alterations.size(picture, treatment)
         source = Source(width, height, (1, 1), picture.frame_rate, picture.bit_rate)
         chosen = choose(source, lines, "video" in shown.kinds)
     end = shown.cuts[-1] if shown.cuts else round(facts.duration_s * TIMESCALE)
@@ -119,7 +125,7 @@ def of_source(facts: SourceFacts, lines: Sequence[int], demuxer: str, shown: Sho
         rungs=chosen,
         sounds=() if "audio" in shown.kinds else sounds(facts),
         pictures=Reading(demuxer, picture.stream if picture else 0, facts.start_s, by_index, shown.offset),
-        treatment=_treatment(picture) if picture else Treatment(),
+        treatment=treatment,
         demuxer=demuxer,
         start_s=facts.start_s,
         passed=shown.indexed,

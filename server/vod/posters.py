@@ -1,7 +1,6 @@
 """Posters: made once of a video, and now and then of a live stream."""
 
 import asyncio
-import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from server.media.child import ChildFailed, Children
 from server.media.fitting import Box
 from server.media.problems import MediaProblem
 from server.storage.layout import Layout
+from server.vod import whereabouts
 from server.vod.orders import candidate_times, thumbnail
 
 BOX = Box(1280, 1280)  # it fills a player; larger ones cost more than the first segment
@@ -51,18 +51,17 @@ class Posters:
         if video is None or video.poster_at is not None:
             return
         with ExitStack() as stack:
-            picture = await self._of_upload(stack, video_id, video.duration_s or 0.0, video.poster_s)
+            picture = await self._of_upload(stack, video)
         await self._keep(video_id, picture)
 
-    async def _of_upload(
-        self, stack: ExitStack, video_id: str, duration_s: float, at_s: float | None
-    ) -> bytes | MediaProblem:
+    async def _of_upload(self, stack: ExitStack, video: Video) -> bytes | MediaProblem:
         """At the chosen moment, else of the first good key frame; of sound alone how loud it is."""
-        where, fds = _opened(stack, self._layout, video_id)
+        where, fds = whereabouts.opened(stack, self._layout, video.id, video.source_revision, video.altered)
+        duration_s, at_s = video.duration_s or 0.0, video.poster_s
         picture: bytes | MediaProblem
         if at_s is not None:
             picture = await self._image(where, fds, thumbnail("jpg", min(at_s, duration_s), BOX, exact=True).make)
-        elif "index" in where:
+        elif "index" in where and not video.altered:
             picture = await calls.poster(self._children, where["source"], where["index"])
         else:
             picture = await self._image(where, fds, {"kind": "poster", "times": candidate_times(duration_s)})
@@ -137,20 +136,6 @@ class Posters:
             if video is not None:  # else deleted meanwhile: its folder must not come back
                 await asyncio.to_thread(_store, self._layout, video_id, picture)
                 video.poster_at = clock.now()
-
-
-def _opened(stack: ExitStack, layout: Layout, video_id: str) -> tuple[dict[str, Any], list[int]]:
-    """Where an upload lies, as server.media.images takes it, and the descriptors. Raises OSError."""
-    fds: list[int] = []
-    for path in (layout.video_source(video_id), layout.video_index(video_id)):
-        try:
-            fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        except FileNotFoundError:
-            if not fds:
-                raise
-            return {"kind": "file", "source": fds[0]}, fds
-        stack.callback(os.close, fds[-1])
-    return {"kind": "indexed", "source": fds[0], "index": fds[1]}, fds
 
 
 def _store(layout: Layout, video_id: str, picture: bytes) -> None:

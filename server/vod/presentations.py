@@ -14,7 +14,7 @@ from server.formats.fmp4.index import MovieIndex
 from server.media.orders import TIMESCALE
 from server.packager import on_demand
 from server.packager.on_demand import OnDemandVideo
-from server.packager.presentation import Presentation, SegmentPlan, Stored
+from server.packager.presentation import VIDEO, Presentation, SegmentPlan, Stored
 from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
@@ -118,15 +118,16 @@ def _weight_s(presentation: Presentation) -> float:
 
 def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Loader:
     """The loader of uploads: by the index that the pipeline left beside the source, the plan, and what is made yet."""
-    indexes: OrderedDict[Identity, IndexedVideo] = OrderedDict()  # it stays what it is while renditions grow
+    # what stays what it is while renditions grow
+    indexes: OrderedDict[tuple[str, int, bool], IndexedVideo | None] = OrderedDict()
 
     def passed(stored: Stored) -> IndexedVideo | None:
-        identity = stored.video_id, stored.source_revision
+        identity = stored.video_id, stored.source_revision, stored.altered
         if identity not in indexes:
             path = layout.video_index(stored.video_id)
             if not path.exists():
                 return None
-            indexes[identity] = IndexedVideo(MovieIndex.from_bytes(path.read_bytes()), segment_s)
+            indexes[identity] = _passed(MovieIndex.from_bytes(path.read_bytes()), segment_s, stored.altered)
             if len(indexes) > INDEXES_KEPT:
                 indexes.popitem(last=False)
         return indexes[identity]
@@ -136,11 +137,13 @@ def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Lo
         path = layout.video_plan(*source)
         if not path.exists():
             found = passed(stored)
-            if found is None:
+            if found is None or stored.altered:
                 raise ValueError("nothing can be watched yet")
             return found if stored.settled else OnDemandVideo(found, {}, 0, False, 0.0)  # the plan is to come
         plan = Plan.of_bytes(path.read_bytes())
         made = {name: each for name in renditions.names(*source) if (each := renditions.read(*source, name))}
+        if stored.altered:
+            made.pop(VIDEO, None)
         of_source = passed(stored) if plan.passed else None
         if of_source is not None and not plan.renditions and not made:
             return of_source
@@ -148,6 +151,13 @@ def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Lo
         return OnDemandVideo(of_source, made, target, stored.settled, plan.duration_s)
 
     return load
+
+
+def _passed(index: MovieIndex, segment_s: float, altered: bool) -> IndexedVideo | None:
+    """What of a source is shown as it is; of an altered one its sound, None where it has none."""
+    if altered and index.audio is None:
+        return None
+    return IndexedVideo(index, segment_s, (VIDEO,) if altered else ())
 
 
 def _cut(source: Path, plan: SegmentPlan) -> bytearray:

@@ -54,6 +54,9 @@ def test_it_has_what_the_sdks_call(document: dict[str, Any]) -> None:
         ("GET", "/live-streams"),
         ("POST", "/live-streams"),
         ("PUT", "/live-streams/{liveStreamId}/complete"),
+        ("GET", "/watermarks"),
+        ("POST", "/watermarks"),
+        ("DELETE", "/watermarks/{watermarkId}"),
     } <= served
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from server.catalog.models import Video
 from server.web import asset_urls
+from server.web.api import alterations
 from server.web.api.schemas import Metadata
 from server.web.asset_urls import AssetUrls
 from server.web.pagination import Pagination
@@ -75,6 +76,8 @@ class VideoAnswer(Answer):
     duration: float | None
     error: VideoError | None
     tokens_valid_after: Moment | None
+    watermark: alterations.Watermark | None
+    crop: alterations.Crop | None
     links: VideoLinks
 
 
@@ -109,6 +112,8 @@ def video(call: Call, row: Video) -> VideoAnswer:
         duration=row.duration_s,
         error=error(row.error),
         tokens_valid_after=row.tokens_valid_after,
+        watermark=alterations.watermark(row),
+        crop=alterations.crop(row),
         links=VideoLinks(
             upload_id=row.upload_id, live_stream_id=row.live_stream_id, broadcast_id=row.broadcast_id
         ),

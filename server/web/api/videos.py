@@ -11,7 +11,8 @@ from server.catalog.models import Video
 from server.catalog.videos import Filter
 from server.errors import Problem
 from server.web import asset_urls, validation
-from server.web.api import fetches, playback_tokens, video_status
+from server.web.api import fetches, playback_tokens, video_status, watermarks
+from server.web.api.alterations import CropBody, WatermarkBody
 from server.web.api.playback_tokens import PlaybackToken, TokenBody
 from server.web.api.schemas import TAGS_LIMIT, MetadataList, pairs
 from server.web.api.video_answers import VideoAnswer, VideoList
@@ -49,6 +50,8 @@ class VideoCreation(Body):
     language: LanguageTag | None = None
     tags: Tags = Field(default_factory=list)
     metadata: MetadataList = Field(default_factory=list)
+    watermark: Annotated[WatermarkBody | None, Field(description="An image over all its pictures.")] = None
+    crop: Annotated[CropBody | None, Field(description="The part of its pictures that is shown.")] = None
 
 
 class VideoChanges(Changes):
@@ -92,10 +95,14 @@ class VideoQuery(PageQuery):
     example={"title": "My video", "public": False, "tags": ["holiday"], "metadata": [{"key": "id", "value": "7"}]},
 )
 async def create(call: Call, body: VideoCreation) -> VideoAnswer:
-    """The file comes by `POST /videos/{videoId}/source`, over tus, or from the URL `source`."""
+    """The file comes by `POST /videos/{videoId}/source`, over tus, or from the URL `source`.
+
+    With a watermark or a crop the file is never shown or given out as it is, only what is made of it.
+    """
     target = fetches.target(call, body.source) if body.source else None
-    row = Video(project_id=call.project_id, **columns_of(body))
-    async with call.services.database.write() as transaction:
+    row = Video(id=ids.new("vi"), project_id=call.project_id, **columns_of(body))
+    async with watermarks.given(call, row), call.services.database.write() as transaction:
+        await watermarks.give(transaction, call, row)
         await videos.add(transaction, row)
         if target is not None:
             await call.request.app[fetches.FETCHING].order(transaction, row, target)
@@ -218,6 +225,9 @@ def _columns(body: VideoCreation | VideoChanges, names: set[str]) -> dict[str, o
     found = {name: getattr(body, name) for name in names}
     if "metadata" in found:
         found["meta"] = pairs(found.pop("metadata"))
+    for name in ("watermark", "crop"):
+        if found.get(name) is not None:
+            found[name] = found[name].column()
     return found
 
 

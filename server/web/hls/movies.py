@@ -1,6 +1,7 @@
 """Videos as files: what was uploaded, and progressive MP4 of what is made of it.
 
-    /vod/{id}[/token/{jwt}]/mp4/source.mp4      the file as it was uploaded; of a recording, its own quality as MP4
+    /vod/{id}[/token/{jwt}]/mp4/source.mp4      the file as it was uploaded; of a recording, its own quality as MP4;
+                                                of a video that is shown otherwise, the best that is made of it
     /vod/{id}[/token/{jwt}]/mp4/{quality}.mp4   pictures of a rendition with sound: 720p.mp4, video.mp4, …
     /vod/{id}[/token/{jwt}]/mp4/audio.m4a       sound alone
 
@@ -68,6 +69,10 @@ async def source(request: web.Request) -> web.StreamResponse:
     if asset.broadcast_id is not None:
         return await _film(request, watch, VIDEO)
     presentation = await vod.presentation_of(request, watch)
+    if asset.altered:
+        if presentation is None or presentation.growing:
+            return files.not_ready()
+        return await _film(request, watch, presentation.renditions[0])
     pictures = presentation is None or any(not name.startswith(AUDIO) for name in presentation.renditions)
     path = request.app[WATCHING].layout.video_source(asset.id)
     try:

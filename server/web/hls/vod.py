@@ -139,6 +139,7 @@ def stored_of(asset: Asset) -> Stored:
         asset.exact is not None,
         asset.source_revision,
         asset.state in SETTLED,
+        asset.altered,
     )
 
 

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from server.formats.fmp4.movie import read_index
 from server.media.calls import Images, images
 from server.media.child import Children
+from server.media.orders import Treatment
 from server.media.problems import MediaProblem
+from server.media.watermarks import Watermark
 from server.packager.vod import IndexedVideo
 from tests.harness.media import clip, ffmpeg
 
@@ -239,3 +242,70 @@ async def test_children_started_in_advance_do_one_piece_of_work_each(film: Path,
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("extension", "source", "size", "seen"),
+    [
+        ("png", "color=red@0.5:size=40x20,format=rgba", (40, 20), (255, 0, 0, 128)),
+        ("png", "color=white:size=41x21,format=gray,geq=lum=255", (41, 21), (255, 255, 255, 255)),
+        ("jpg", "color=blue:size=30x30", (30, 30), (0, 0, 254, 255)),
+        ("webp", "color=lime:size=16x8", (16, 8), (0, 255, 0, 255)),
+        ("png", "color=black@0.0:size=7680x16,format=rgba", (3840, 8), (0, 0, 0, 0)),
+    ],
+)
+async def test_a_watermark_becomes_a_png_that_can_be_seen_through(
+    children: Children, tmp_path: Path, extension: str, source: str, size: tuple[int, int], seen: tuple[int, ...]
+) -> None:
+    path = tmp_path / f"mark.{extension}"
+    ffmpeg("-f", "lavfi", "-i", source, "-frames:v", "1", path)
+    with path.open("rb") as file:
+        where = {"kind": "picture", "source": file.fileno()}
+        made = await images(children, where, [file.fileno()], {"kind": "watermark"}, ["png"])
+
+    assert isinstance(made, Images), made
+    assert (made.told["width"], made.told["height"]) == size
+    frame = decoded(made.files["png"], "png_pipe")[0]
+    assert (frame.width, frame.height, frame.format.name) == (*size, "rgba")
+    assert tuple(bytes(frame.planes[0])[:4]) == pytest.approx(seen, abs=3)
+
+
+ALTERED = Treatment(crop=(80, 0, 160, 180), watermark=Watermark(right="0px", bottom="0px", width="25%"))
+
+
+@pytest.mark.parametrize("kind", ["indexed", "file"])
+@pytest.mark.parametrize("interlaced", [False, True])
+async def test_stills_are_altered_as_their_video_is(
+    children: Children, film: Path, tmp_path: Path, kind: str, interlaced: bool
+) -> None:
+    """The grey of the moment, cropped to an upright half, with a white mark in its corner."""
+    ffmpeg("-f", "lavfi", "-i", "color=white:size=40x20", "-frames:v", "1", mark := tmp_path / "mark.png")
+    with stored(film, kind, tmp_path) as (where, fds), mark.open("rb") as image:
+        told = {**where, "treatment": asdict(replace(ALTERED, interlaced=interlaced)), "watermark": image.fileno()}
+        shown = await images(children, told, [*fds, image.fileno()], thumbnail(1.5, True), ["jpg"])
+        board = {"kind": "storyboard", "times": [0.0, 2.0]}
+        sheet = await images(children, told, [*fds, image.fileno()], board, ["jpg"])
+
+    assert isinstance(shown, Images), shown
+    frame = decoded(shown.files["jpg"], "mjpeg")[0].reformat(format="gray")
+    assert (frame.width, frame.height) == (160, 180)
+    assert grey(frame) == 1
+    plane = frame.planes[0]
+    corner = bytes(plane)[170 * plane.line_size :][:160]
+    assert min(corner[125:155]) > 230
+    assert max(corner[:110]) < 120
+    assert isinstance(sheet, Images), sheet
+    tiles = decoded(sheet.files["jpg"], "mjpeg")[0].reformat(format="gray")
+    assert tiles.width == 2 * sheet.told["tile_width"]
+    last = bytes(tiles.planes[0])[(tiles.height - 4) * tiles.planes[0].line_size :][: tiles.width]
+    assert last[sheet.told["tile_width"] - 6] > 220
+    assert last[tiles.width - 6] > 220
+
+
+async def test_a_still_without_its_watermark_is_none(children: Children, film: Path, tmp_path: Path) -> None:
+    (tmp_path / "mark").write_bytes(b"rubbish")
+    with stored(film, "indexed", tmp_path) as (where, fds), (tmp_path / "mark").open("rb") as image:
+        told = {**where, "treatment": asdict(ALTERED), "watermark": image.fileno()}
+        made = await images(children, told, [*fds, image.fileno()], thumbnail(0), ["jpg"])
+
+    assert isinstance(made, MediaProblem)

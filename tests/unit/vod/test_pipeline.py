@@ -145,6 +145,49 @@ async def test_what_its_index_does_not_serve_is_encoded(archive: Archive, pipeli
     ]  # fmt: skip
 
 
+MARK = {"id": "watermark_1", "left": "0px", "right": None, "top": None, "bottom": None, "width": "initial",
+        "height": "initial", "opacity": 1.0}  # fmt: skip
+CROP = {"left": "0px", "top": "0px", "width": "50%", "height": "50%"}
+
+
+@pytest.mark.parametrize(("altered", "name"), [({"watermark": MARK}, "180p"), ({"crop": CROP}, "90p")])
+async def test_what_is_altered_is_not_shown_as_it_is(
+    archive: Archive, pipeline: Pipeline, altered: dict[str, Any], name: str
+) -> None:
+    id = await archive.video(**altered)
+
+    await run(pipeline, id)
+
+    row = await archive.row(id)
+    assert (row.state, row.playable) == ("processing", False)
+    assert archive.layout.video_index(id).exists()
+    assert "video.playable" not in await archive.event_types(id)
+    async with archive.database.read() as transaction:
+        rows = await renditions.of_video(transaction, id, 1)
+    assert [(each.name, each.origin, each.state) for each in rows] == [(name, "encoded", "waiting")]
+    assert {kind for kind, _ in archive.ordered} == {"encode-first", "encode"}
+    made = Plan.of_bytes(archive.layout.video_plan(id, 1).read_bytes())
+    assert made.pictures.indexed
+    assert (made.treatment.crop is not None, made.treatment.watermark is not None) == (
+        "crop" in altered, "watermark" in altered,
+    )  # fmt: skip
+
+
+async def test_a_crop_that_does_not_fit_is_an_error_that_says_so(archive: Archive, pipeline: Pipeline) -> None:
+    id = await archive.video(crop={**CROP, "left": "300px", "width": "300px"})
+
+    await run(pipeline, id)
+
+    row = await archive.row(id)
+    assert (row.state, row.playable) == ("error", False)
+    assert row.error == {
+        "code": "crop",
+        "title": "The crop does not fit the picture.",
+        "detail": "crop.left 300px and crop.width 300px are more than the picture's 320 pixels",
+    }
+    assert archive.ordered == []
+
+
 async def test_a_plan_is_made_once(archive: Archive, pipeline: Pipeline) -> None:
     id = await archive.video()
     archive.children.events = [FOUND, UNSERVED]

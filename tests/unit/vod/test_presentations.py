@@ -1,6 +1,7 @@
 """What is watched, in memory: loaded once, forgotten when it is gone or too much."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,10 +11,20 @@ from typing import Any, cast
 import pytest
 
 from server.formats.fmp4.movie import read_index
-from server.packager.presentation import Piece, Presentation, SegmentPlan, ShortReadError, Span, Stored
+from server.packager.presentation import (
+    NoSuchMediaError,
+    Piece,
+    Presentation,
+    SegmentPlan,
+    ShortReadError,
+    Span,
+    Stored,
+)
+from server.storage.journal import TrackEntry
 from server.storage.layout import Layout
-from server.storage.renditions import RenditionStore
+from server.storage.renditions import RenditionStore, entry
 from server.vod import presentations as module
+from server.vod.plan import Plan
 from server.vod.presentations import Presentations, uploaded
 from tests.harness.mp4 import FakeTrack, mp4
 
@@ -195,6 +206,55 @@ def test_an_upload_is_loaded_by_its_index(tmp_path: Path) -> None:
 
     assert presentation.duration_s == 10.0
     assert presentation.renditions == ("video",)
+
+
+def _stored(tmp_path: Path, *tracks: FakeTrack) -> tuple[Layout, RenditionStore]:
+    """An upload with its index and the plan of one that is served by it."""
+    layout, data = Layout(tmp_path), mp4(*tracks)
+    index = read_index(lambda offset, size: data[offset : offset + size], len(data))
+    layout.video_plan("vi1", 1).parent.mkdir(parents=True)
+    layout.video_index("vi1").write_bytes(index.to_bytes())
+    layout.video_plan("vi1", 1).write_bytes(Plan(10.0, (0, 900_000), passed=True).to_bytes())
+    return layout, RenditionStore(layout)
+
+
+def _make(renditions: RenditionStore, name: str) -> None:
+    renditions.describe("vi1", 1, name, b"init", TrackEntry(0, "video", "avc1.64001f", 90_000, 0, 0, 320, 180, 30.0))
+    with renditions.begin("vi1", 1, name, 0) as run:
+        os.write(run.descriptor, b"segment")
+        run.add(entry(0, 0, 900_000, 90_000, 7))
+    renditions.finish("vi1", 1, name)
+
+
+def test_of_what_is_altered_only_the_sound_is_the_sources(tmp_path: Path) -> None:
+    """One loader gives both: whether it is altered is a fact of the row, which may change."""
+    sound = FakeTrack("audio", 480, 20, 48_000, delta=1024)
+    layout, renditions = _stored(tmp_path, FakeTrack(count=300, sync=range(1, 300, 60)), sound)
+    load = uploaded(layout, renditions, 2.0)
+    as_it_is, altered = Stored("vi1"), Stored("vi1", altered=True)
+
+    assert load(as_it_is).renditions == ("video", "audio")
+    assert load(altered).renditions == ("audio",)
+    for name in ("180p", "video"):  # one of an earlier time
+        _make(renditions, name)
+    assert load(altered).renditions == ("180p", "audio")
+    assert "/video/" not in load(altered).master("r1/")
+    with pytest.raises(NoSuchMediaError):
+        load(altered).segment("video", 0)
+    layout.video_plan("vi1", 1).unlink()
+    with pytest.raises(ValueError, match="nothing can be watched yet"):
+        load(altered)
+    assert load(as_it_is).renditions == ("video", "audio")
+
+
+def test_of_what_is_altered_and_silent_nothing_is_the_sources(tmp_path: Path) -> None:
+    layout, renditions = _stored(tmp_path, FakeTrack(count=300, sync=range(1, 300, 60)))
+    load, altered = uploaded(layout, renditions, 2.0), Stored("vi1", altered=True)
+
+    with pytest.raises(ValueError, match="nothing can be watched yet"):
+        load(altered)
+    _make(renditions, "180p")
+    assert load(altered).renditions == ("180p",)
 
 
 async def test_one_that_grows_is_loaded_again_once_it_is_a_second_old(

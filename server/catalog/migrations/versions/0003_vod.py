@@ -1,4 +1,4 @@
-"""Videos on demand: renditions, texts, fetched files, deletion with a way back; jobs with priorities and workers
+"""Videos on demand: renditions, texts, watermarks, fetched files, deletion with a way back; jobs with priorities
 
 Revision: 0003
 Follows: 0002
@@ -68,11 +68,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
         sa.UniqueConstraint("project_id", "digest", name=op.f("uq_imports_project_id_digest")),
     )
+    op.create_table(
+        "watermarks",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("width", sa.Integer(), nullable=False),
+        sa.Column("height", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_watermarks_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_watermarks")),
+    )
+    op.create_index(op.f("ix_watermarks_project_id_created_at"), "watermarks", ["project_id", "created_at"])
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fetch", types.Json(), nullable=True))
     with op.batch_alter_table("videos", schema=None) as batch_op:
         batch_op.add_column(sa.Column("poster_s", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("source_revision", sa.Integer(), nullable=False, server_default="1"))
+        batch_op.add_column(sa.Column("crop", types.Json(), nullable=True))
+        batch_op.add_column(sa.Column("watermark", types.Json(), nullable=True))
         batch_op.add_column(sa.Column("discarded_at", types.Utc(), nullable=True))
         batch_op.add_column(sa.Column("deletes_at", types.Utc(), nullable=True))
         batch_op.create_index(batch_op.f("ix_videos_discarded_at"), ["discarded_at"], unique=False)
@@ -108,10 +121,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_videos_discarded_at"))
         batch_op.drop_column("deletes_at")
         batch_op.drop_column("discarded_at")
+        batch_op.drop_column("watermark")
+        batch_op.drop_column("crop")
         batch_op.drop_column("source_revision")
         batch_op.drop_column("poster_s")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.drop_column("fetch")
+    op.drop_table("watermarks")
     op.drop_table("imports")
     op.drop_table("text_tracks")
     op.drop_table("renditions")

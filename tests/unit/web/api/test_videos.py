@@ -62,6 +62,8 @@ async def test_a_new_video(client: Client) -> None:
         "duration": None,
         "error": None,
         "tokensValidAfter": None,
+        "watermark": None,
+        "crop": None,
         "links": {"uploadId": None, "liveStreamId": None, "broadcastId": None},
     }
 
