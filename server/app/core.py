@@ -21,7 +21,8 @@ from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.storage.segments import SegmentStore
-from server.vod import encoding, making, pipeline, presentations
+from server.vod import embedded, encoding, making, pipeline, presentations
+from server.vod.embedded import EmbeddedTexts
 from server.vod.encoding import Encoding
 from server.vod.images import Images
 from server.vod.pipeline import Pipeline, Wanted
@@ -94,6 +95,7 @@ def make_jobs(
     jobs.register(encoding.FIRST, encoder.pictures, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(encoding.SOUND, encoder.sound, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(encoding.SHARE, encoder.pictures, encoder.failed, "encode", Priority.NORMAL)
+    jobs.register(embedded.JOB, EmbeddedTexts(database, layout, children).run, None, "short", Priority.SHORT)
     jobs.register(edges.JOB, Edges(database, layout, children).run, None, "short", Priority.SHORT)
     return jobs
 

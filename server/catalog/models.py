@@ -140,6 +140,7 @@ class TextTrack(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     default: Mapped[bool] = mapped_column(default=False)  # of captions: shown unless the viewer turns them off
     origin: Mapped[str] = mapped_column(String(8), default="upload")  # upload | source: found in the video's file
+    title: Mapped[str] = mapped_column(Text, default="")  # what viewers read, where a language has several
     version: Mapped[int] = mapped_column(Integer, default=1)  # of the text: part of immutable URLs
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)

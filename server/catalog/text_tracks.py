@@ -30,7 +30,7 @@ async def page(transaction: Transaction, video_id: str, kind: Kind, paging: Pagi
 
 
 async def put(
-    transaction: Transaction, video: Video, kind: Kind, language: str, origin: str = "upload"
+    transaction: Transaction, video: Video, kind: Kind, language: str, origin: str = "upload", title: str = ""
 ) -> TextTrack:
     """A new track, or a new text of a known one."""
     row = await get(transaction, video.id, kind, language)
@@ -39,6 +39,7 @@ async def put(
         transaction.add(row)
     else:
         row.version, row.origin, row.updated_at = row.version + 1, origin, clock.now()
+    row.title = title
     await transaction.flush()
     await _tell(transaction, video, row, "updated" if row.version > 1 else "created")
     return row

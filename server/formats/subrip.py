@@ -44,13 +44,18 @@ def looks_like(text: str) -> bool:
     return ARROW in text[:4096] and not text.removeprefix("\ufeff").startswith("WEBVTT")
 
 
+def cue_text(text: str) -> tuple[str, str]:
+    """One subtitle's text, as containers carry it, as a WebVTT cue has it; and the cue's settings."""
+    return payload(text), TOP if _ON_TOP.search(text) else ""
+
+
 def _cue(number: int, times: str, lines: Sequence[str]) -> Cue:
     found = _TIMES.fullmatch(times)
     if found is None:
         raise TextError(number, "times look like 00:00:01,000 --> 00:00:04,000")
     start, end = _milliseconds(found.group(1, 2, 3, 4)), _milliseconds(found.group(5, 6, 7, 8))
-    text = "\n".join(lines)
-    return webvtt.checked(number, Cue(start, end, payload(text), TOP if _ON_TOP.search(text) else ""))
+    text, settings = cue_text("\n".join(lines))
+    return webvtt.checked(number, Cue(start, end, text, settings))
 
 
 def _milliseconds(parts: Sequence[str]) -> int:

@@ -85,6 +85,11 @@ def write(track: TextTrack) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def escaped(text: str) -> str:
+    """Plain text as one line of a cue's payload."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def timestamp(milliseconds: int) -> str:
     seconds, rest = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)

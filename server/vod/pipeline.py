@@ -30,7 +30,7 @@ from server.packager.presentation import AUDIO, VIDEO
 from server.packager.vod import IndexedVideo
 from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
-from server.vod import copying, encoding, making, plan
+from server.vod import copying, embedded, encoding, making, plan
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
@@ -182,6 +182,8 @@ class Pipeline:
             await asyncio.to_thread(self._keep, video_id, revision, made)
             await making.list_planned(transaction, video, made, _rows(video, facts, rows))
             await self._order(transaction, video, made)
+            if (texts := embedded.order(video.source_revision, facts)) is not None:
+                await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, texts)
             await making.settle(transaction, video)
 
     async def _begin(self, video_id: str, facts: SourceFacts) -> Video | None:

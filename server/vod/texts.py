@@ -25,7 +25,14 @@ class Texts:
         self._layout = layout
 
     async def put(
-        self, transaction: Transaction, video: Video, kind: Kind, language: str, text: str, origin: str = "upload"
+        self,
+        transaction: Transaction,
+        video: Video,
+        kind: Kind,
+        language: str,
+        text: str,
+        origin: str = "upload",
+        title: str = "",
     ) -> TextTrack:
         """Keeps a text as `checked` gives it, in place of one of its language. Raises Problem: 409 too many.
 
@@ -34,7 +41,7 @@ class Texts:
         known = await text_tracks.of_video(transaction, video.id, kind)
         if len(known) >= text_tracks.MAX_TRACKS and language not in {row.language for row in known}:
             raise Problem("conflict", f"A video has {text_tracks.MAX_TRACKS} languages at most.")
-        row = await text_tracks.put(transaction, video, kind, language, origin)
+        row = await text_tracks.put(transaction, video, kind, language, origin, title)
         await asyncio.to_thread(_write, self._path(row), text)
         if row.version > 1:
             old = self._layout.text_track(row.video_id, row.kind, row.language, row.version - 1)

@@ -14,9 +14,11 @@ import av
 import pytest
 from av.error import FFmpegError
 
+from server.formats import webvtt
 from server.formats.fmp4.index import MovieIndex
 from server.media.calls import Examination, examine, poster
 from server.media.child import Children
+from server.media.embedded import subtitles
 from server.media.facts import SourceFacts
 from server.media.orders import Described, Segment
 from server.media.packaging import copies_of, package
@@ -314,6 +316,67 @@ async def test_odd_files(children: Children, name: str, tmp_path: Path) -> None:
     if not found.indexed:
         for rendition, data in (await copied(children, path, facts)).items():
             check_copy(path, facts, rendition, data)
+
+
+# Text in files of the corpus: kind of each stream of subtitles, cues of those that are text, chapters.
+TEXTS: dict[str, tuple[list[str], list[int], int]] = {
+    "mkv__sample_with_null_terminated_ssa_subtitles.mkv": (["text"], [1], 0),
+    "mkv__sample_with_overlapping_ssa_subtitles.mkv": (["text"], [3], 0),
+    "mkv__sample_with_pgs_subtitles.mkv": (["bitmap"], [], 0),
+    "mkv__sample_with_vobsub.mkv": (["bitmap"], [], 0),
+    "mp4__sample_with_chapters.mp4": ([], [], 3),
+}
+
+
+@pytest.mark.skipif(not FILES, reason=f"the corpus of media files is not at {FOLDER}")
+@pytest.mark.parametrize("name", TEXTS)
+async def test_the_text_in_each_file(children: Children, name: str, tmp_path: Path) -> None:
+    with (FOLDER / name).open("rb") as source, (tmp_path / "index").open("w+b") as index:
+        facts = (await examine(children, source.fileno(), index.fileno(), timeout_s=30)).facts
+        assert facts is not None
+        texts = [each for each in facts.subtitles if each.kind == "text"]
+        read = await subtitles(children, source.fileno(), facts.container, facts.start_s, texts) if texts else []
+    cues = [len(webvtt.read(text.decode()).cues) for text in read]
+    assert ([each.kind for each in facts.subtitles], cues, len(facts.chapters)) == TEXTS[name]
+    shown = [stream["form"] for stream in facts.media()["streams"] if stream["kind"] == "subtitle"]
+    assert shown == TEXTS[name][0]
+
+
+STYLED = """WEBVTT
+
+one
+00:00:00.500 --> 00:00:01.500 line:0
+Some <i>words</i> &amp; more
+
+00:00:01.600 --> 00:00:02.000
+Two
+lines
+"""
+# ending -> codec of subtitles, whether the place of the first is kept
+CARRIED = {
+    "mkv": ("subrip", False), "ass.mkv": ("ass", False), "mp4": ("mov_text", False), "mov": ("mov_text", False),
+    "webm": ("copy", True), "vtt.mkv": ("copy", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", CARRIED)
+async def test_text_is_taken_out_of_any_container(children: Children, ending: str, tmp_path: Path) -> None:
+    codec, placed = CARRIED[ending]
+    words, path = tmp_path / "words.vtt", tmp_path / f"film.{ending}"
+    words.write_text(STYLED)
+    pictures = ("-c:v", "libvpx", "-deadline", "realtime") if ending == "webm" else X264
+    ffmpeg(
+        *BARS, "-i", words, "-map", "0", "-map", "1", *pictures, "-c:s", codec, "-metadata:s:s:0", "language=ger", path
+    )
+    with path.open("rb") as source, (tmp_path / "index").open("w+b") as index:
+        facts = (await examine(children, source.fileno(), index.fileno(), timeout_s=30)).facts
+        assert facts is not None
+        assert [(each.kind, each.language) for each in facts.subtitles] == [("text", "de")]
+        (read,) = await subtitles(children, source.fileno(), facts.container, facts.start_s, facts.subtitles)
+    first, second = webvtt.read(read.decode()).cues
+    assert (first.start_ms, first.end_ms, second.text) == (500, 1500, "Two\nlines")
+    assert first.text == "Some <i>words</i> &amp; more"
+    assert bool(first.settings) == placed
 
 
 async def test_languages_chapters_and_subtitles(children: Children, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class CaptionAnswer(Answer):
     srclang: str
     language_name: str = Field(description="The language's name in itself.")
     default: bool
+    title: str = Field(description="What the file that they were found in calls them; empty otherwise.")
 
 
 class CaptionList(Answer):
@@ -184,6 +185,7 @@ def _caption(call: Call, row: Video, track: TextTrack) -> CaptionAnswer:
         srclang=track.language,
         language_name=native_name(track.language),
         default=track.default,
+        title=track.title,
     )
 
 

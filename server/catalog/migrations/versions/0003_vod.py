@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.String(length=40), nullable=False),
         sa.Column("default", sa.Boolean(), nullable=False),
         sa.Column("origin", sa.String(length=8), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", types.Utc(), nullable=False),
         sa.Column("updated_at", types.Utc(), nullable=False),

@@ -64,6 +64,7 @@ async def test_captions_are_kept_shown_changed_and_deleted(api: Client, make_vid
         "srclang": "ru",
         "languageName": "русский",
         "default": False,
+        "title": "",
     }
     await upload(api, f"{path}/sr-Cyrl")
     for language in ("ru", "sr-Cyrl"):
