@@ -29,6 +29,7 @@ LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF on 
 NUMBER_AT, MACHINE_AT, ARGUMENTS_AT = 0, 4, 16  # struct seccomp_data
 X32_CALLS = 0x40000000  # another numbering of the same calls, on x86-64
 CLONE_THREAD = 0x10000
+SET_OWNER, SET_OWNER_EX = 8, 15  # commands of fcntl: who gets signals for a descriptor
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -52,6 +53,8 @@ NEVER = {
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281), "ptrace": (101, 117),
     "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272), "pidfd_open": (434, 434),
     "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424), "process_madvise": (440, 440), "tkill": (200, 130),
+    "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "setpriority": (141, 140), "ioprio_set": (251, 30),
+    "migrate_pages": (256, 238), "move_pages": (279, 239), "process_mrelease": (448, 448),
     # files by name
     "creat": (85, None), "truncate": (76, 45), "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276),
     "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35),
@@ -129,6 +132,9 @@ def _conditions(box: Box, pid: int) -> Iterator[tuple[tuple[int, int | None], in
     yield (234, 131), 0, [(EQUAL, 1, 0, pid), *refuse]  # tgkill
     yield (302, 261), 0, [(EQUAL, 2, 0, 0), (EQUAL, 1, 0, pid), *refuse]  # prlimit64
     yield (56, 220), 0, [(ANY_BIT, 1, 0, CLONE_THREAD), *refuse]  # clone
+    yield (203, 122), 0, [(EQUAL, 2, 0, 0), (EQUAL, 1, 0, pid), *refuse]  # sched_setaffinity
+    owner = [(EQUAL, 2, 0, SET_OWNER), (EQUAL, 1, 0, SET_OWNER_EX), (RETURN, 0, 0, ALLOW), _refuse(errno.EPERM)]
+    yield (72, 25), 1, owner  # fcntl
     if box != "drivers":
         reading = [(ANY_BIT, 0, 1, WRITING), _refuse(errno.EACCES), (RETURN, 0, 0, ALLOW)]
         yield (257, 56), 2, reading  # openat

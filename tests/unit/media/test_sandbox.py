@@ -100,6 +100,15 @@ CASES: list[tuple[str, dict[str, int], tuple[int, ...], dict[Box, int]]] = [
     ("create", {"x86_64": 257, "aarch64": 56}, (0, 0, WRITE), {"sealed": EACCES, "drivers": ALLOW, "network": EACCES}),
     ("own limits", {"x86_64": 302, "aarch64": 261}, (0,), {"sealed": ALLOW, "drivers": ALLOW, "network": ALLOW}),
     ("others' limits", {"x86_64": 302, "aarch64": 261}, (1,), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("queue a signal", {"x86_64": 129, "aarch64": 138}, (1,), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("slow others", {"x86_64": 141, "aarch64": 140}, (0, 1), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("own cores", {"x86_64": 203, "aarch64": 122}, (0,), {"sealed": ALLOW, "drivers": ALLOW, "network": ALLOW}),
+    ("others' cores", {"x86_64": 203, "aarch64": 122}, (1,), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("signal by descriptor", {"x86_64": 72, "aarch64": 25}, (3, 8, 1),
+     {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("and by another command", {"x86_64": 72, "aarch64": 25}, (3, 15, 0),
+     {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("duplicate", {"x86_64": 72, "aarch64": 25}, (3, 1030, 8), {"sealed": ALLOW, "drivers": ALLOW, "network": ALLOW}),
     ("io_uring_setup", {"x86_64": 425, "aarch64": 425}, (), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
 ]
 
