@@ -4,7 +4,7 @@
 process, and vfork needs `preexec_fn` unset. A thread starts one child and stays with it until it has ended, because
 the kernel kills a child whose starting thread ends (PR_SET_PDEATHSIG).
 
-    server -- argv: one JSON request; standard input: open as long as the server lives; chosen descriptors
+    server -- argv: a descriptor with one JSON request; standard input: open as long as the server lives; others
     child  -- standard output: JSON lines, the last is {"event": "done"}; standard error: for the log
 """
 
@@ -276,18 +276,21 @@ class _Child:
             raise
 
     def _started(self, work: Mapping[str, Any], fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
-        request = {"parent": os.getpid(), **work}
-        return subprocess.Popen(
-            # Without `site` (-S): 25 ms of start. Without the current folder on the path (-P).
-            [sys.executable, "-S", "-P", "-m", self.module, json.dumps(request)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=fds,
-            start_new_session=True,
-            env=_environment(),
-            cwd="/",
-        )
+        request = _request({"parent": os.getpid(), **work})
+        try:
+            return subprocess.Popen(
+                # Without `site` (-S): 25 ms of start. Without the current folder on the path (-P).
+                [sys.executable, "-S", "-P", "-m", self.module, str(request)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(request, *fds),
+                start_new_session=True,
+                env=_environment(),
+                cwd="/",
+            )
+        finally:
+            os.close(request)
 
     def _watch(self, process: "subprocess.Popen[bytes]", deadline: float) -> None:
         """Read what the child says until it ends, fails or is out of time."""
@@ -367,6 +370,15 @@ class _Child:
             failure = ("protocol", "ended without saying so")
         if failure is not None:
             raise ChildFailed(*failure, self.stderr.decode(errors="replace"))
+
+
+def _request(told: Mapping[str, Any]) -> int:
+    """In memory: an argument of a program ends at 128 KiB (execve(2)), which the cuts of six hours are, and everybody
+    on the machine may read it."""
+    descriptor = os.memfd_create("request")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(json.dumps(told).encode())
+    return descriptor
 
 
 @cache

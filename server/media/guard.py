@@ -36,11 +36,13 @@ Say = Callable[[dict[str, Any]], None]  # one event to the parent
 
 
 def run(work: Callable[[dict[str, Any], Say], None], box: sandbox.Box | None = "sealed") -> NoReturn:
-    """Guard this process, do `work` with the arguments of the command line, and end it.
+    """Guard this process, do `work` with the arguments of the request that the command line names, and end it.
 
     `box` is what the kernel keeps it in; None, which no child of the server's is, nothing.
     """
-    request = json.loads(sys.argv[1])
+    with open(int(sys.argv[1]), "rb") as told:
+        told.seek(0)
+        request = json.load(told)
     order = request.get("order")
     say = _voice(3 if order is None else OWN_FROM)
     follow_parent(request["parent"])

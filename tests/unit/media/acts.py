@@ -16,6 +16,11 @@ def tell(arguments: dict[str, Any], say: guard.Say) -> None:
     os.write(2, b"a word for the log")
 
 
+def count(arguments: dict[str, Any], say: guard.Say) -> None:
+    with open("/proc/self/cmdline") as file:
+        say({"event": "counted", "numbers": len(arguments["numbers"]), "told": len(file.read())})
+
+
 def print_nonsense(arguments: dict[str, Any], say: guard.Say) -> None:
     print("this goes to standard error", flush=True)  # noqa: T201
     os.system("echo and so does this")

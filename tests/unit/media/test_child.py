@@ -54,6 +54,14 @@ async def test_tells_events_in_order_and_what_it_used(children: Children, tmp_pa
     assert result.peak_bytes > 1 << 20
 
 
+async def test_what_it_is_told_is_as_long_as_it_needs_to_be_and_nobody_elses(children: Children) -> None:
+    """The cuts of a day are more than a program's argument may be, and those everybody can read."""
+    events: list[dict[str, Any]] = []
+    await children.run(ACTS, {"act": "count", "numbers": [10**9] * 50_000}, on_line=events.append)
+    assert events[0]["numbers"] == 50_000
+    assert events[0]["told"] < 1000
+
+
 async def test_prints_of_libraries_are_no_events(children: Children) -> None:
     result = await children.run(ACTS, {"act": "print_nonsense"})
     assert result.stderr.splitlines() == ["this goes to standard error", "and so does this"]
