@@ -20,6 +20,7 @@ SLOWEST = 300.0
 SLOWEST_SOUND = 5.0
 MAX_BYTES_PER_S = 40_000_000  # that a rendition's file may grow by a second: three times the heaviest there is
 LINES_BESIDE = 100
+LINES_A_S = 2  # of sound that goes on behind the last cut
 
 OnDescribed = Callable[[Described], None]
 OnSegment = Callable[[Segment], None]
@@ -102,7 +103,7 @@ async def encode_sound(
     on_segment: OnSegment,
 ) -> Encoded:
     """As `encode_pictures`, of one track of sound. Raises ChildFailed."""
-    length_s = order.cuts[-1] / TIMESCALE
+    length_s = max(order.cuts[-1] / TIMESCALE, order.length_s)
     listener = Listener(on_described, on_segment)
     fds = [source, *([index] if index is not None else []), output]
     result = await children.run(
@@ -112,7 +113,7 @@ async def encode_sound(
         limits=_limits(length_s, SLOWEST_SOUND, len(fds)),
         timeout_s=LEAST_S + length_s * SLOWEST_SOUND,
         on_line=listener.line,
-        max_lines=LINES_BESIDE + len(order.cuts),
+        max_lines=LINES_BESIDE + len(order.cuts) + round(length_s * LINES_A_S),
     )
     return Encoded(cpu_s=result.cpu_s, problem=listener.problem)
 

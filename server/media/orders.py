@@ -90,6 +90,7 @@ class SoundOrder:
     rendition: str
     first: int = 0  # segments before it are there already
     channels: int = 2  # 1 or 2
+    length_s: float = 0.0  # that it may have, where pictures end before
     bitrate: int = 128_000
 
     def to_json(self) -> dict[str, Any]:

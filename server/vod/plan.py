@@ -120,7 +120,7 @@ def of_source(
     end = shown.cuts[-1] if shown.cuts else round(facts.duration_s * TIMESCALE)
     by_index = shown.indexed and bool(shown.cuts)
     return Plan(
-        duration_s=end / TIMESCALE,
+        duration_s=max(end / TIMESCALE, facts.duration_s),  # sound may go on behind the last picture
         cuts=grid(end, shown.cuts[1:-1]),
         rungs=chosen,
         sounds=() if "audio" in shown.kinds else sounds(facts),

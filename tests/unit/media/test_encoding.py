@@ -308,6 +308,15 @@ async def test_sound_is_cut_with_the_pictures(shelf: Shelf) -> None:
     assert shelf.described["aac"].channels == 2
 
 
+async def test_sound_may_go_on_long_behind_the_pictures(shelf: Shelf) -> None:
+    """Five minutes of it, of two seconds of pictures: a line for each segment comes to be said."""
+    source = media.clip(300, video=False, extension="wav", extra=("-c:a", "pcm_s16le", "-ac", "1", "-ar", "48000"))
+    made = await shelf.sound(source, SoundOrder(Reading("wav"), cuts(0, 2), "aac", channels=1, length_s=300.0))
+    assert made.problem is None
+    assert len(shelf.segments) > 140
+    assert sum(duration for _, _, duration in shelf.of("aac")) / 48_000 == pytest.approx(300, abs=0.06)
+
+
 async def test_a_hole_in_the_sound_is_silence(shelf: Shelf) -> None:
     mute = ("-af", "aselect='lt(t,1)+gt(t,2)'")
     source = media.clip(3, video=False, extension="mkv", extra=(*mute, "-c:a", "pcm_s16le"))
