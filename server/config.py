@@ -161,6 +161,9 @@ class LiveConfig(Section):
 class VodConfig(Section):
     max_upload_bytes: int = Field(30 * GIB, ge=1, description="Largest upload taken, bytes.")
     upload_expiry_s: int = Field(86400, ge=60, description="Seconds after which an idle unfinished upload is swept.")
+    early_uploads: int = Field(
+        2, ge=0, le=64, description="Uploads that are looked at and packaged while they still come; 0: only whole ones."
+    )
     segment_s: float = Field(4.0, ge=2, le=10, description="Wanted length of a video's segment, seconds.")
     image_cache_bytes: int = Field(
         GIB, ge=0, description="Bytes of thumbnails, storyboards and previews kept; the one unused longest goes first."

@@ -64,7 +64,8 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     database.on_commit(assets.forget)
     database.on_commit(credentials.forget)
     await revocations.load()
-    children = await stack.enter_async_context(Children(CHILDREN + sum(places(config).values())))
+    at_once = CHILDREN + sum(places(config).values()) + config.vod.early_uploads
+    children = await stack.enter_async_context(Children(at_once))
     posters, recorder = Posters(database, layout, children), Recorder(layout)
     loaders = {
         making.SOURCE: presentations.uploaded(layout, RenditionStore(layout), config.vod.segment_s),

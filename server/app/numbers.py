@@ -14,6 +14,7 @@ from server.restream.restreams import Restreams
 from server.storage.segments import SegmentStore
 from server.uploads.fetching import Fetching
 from server.uploads.service import Uploads
+from server.vod.early import Early
 from server.vod.images import Images
 from server.web.metrics import Metrics
 
@@ -104,6 +105,13 @@ def watch_ladders(metrics: Metrics, ladders: Ladders) -> None:
 
 def watch_fetching(metrics: Metrics, fetching: Fetching) -> None:
     metrics.watch("gauge", "sluice_fetches", "Files that are being fetched.", lambda: fetching.active)
+
+
+def watch_early(metrics: Metrics, early: Early) -> None:
+    watch = metrics.watch
+    watch("gauge", "sluice_early_uploads", "Uploads that are looked at while they come.", lambda: early.active)
+    watch("counter", "sluice_early_uploads_begun", "Uploads that were looked at while they came.", lambda: early.begun)
+    watch("counter", "sluice_early_uploads_kept", "Of them, those that became whole then.", lambda: early.kept)
 
 
 def watch_restreams(metrics: Metrics, restreams: Restreams) -> None:

@@ -20,6 +20,7 @@ from server.uploads.imports import Imports
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
 from server.vod import life as life_job
+from server.vod.early import Early
 from server.vod.life import Life
 from server.vod.marks import Marks
 from server.vod.texts import Texts
@@ -28,6 +29,7 @@ from server.vod.texts import Texts
 class OnDemand:
     """`await open(stack)` registers the jobs; `await begin(stack)` once they run."""
 
+    early: Early
     uploads: Uploads
     sources: SourceUploads
     fetching: Fetching
@@ -41,7 +43,12 @@ class OnDemand:
 
     async def open(self, stack: AsyncExitStack, on_air: Live) -> None:
         core, config = self._core, self._core.config
-        files = await stack.enter_async_context(UploadFiles.open(core.layout, config.storage.reserve_bytes))
+        self.early = await stack.enter_async_context(
+            Early(core.database, core.layout, core.children, config.vod.early_uploads)
+        )
+        files = await stack.enter_async_context(
+            UploadFiles.open(core.layout, config.storage.reserve_bytes, self.early)
+        )
         self.uploads = Uploads(
             core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s
         )

@@ -13,7 +13,7 @@ import orjson
 from server import log
 from server.app.core import Core, open_core
 from server.app.live import Live
-from server.app.numbers import watch_all, watch_fetching, watch_images, watch_ladders, watch_restreams
+from server.app.numbers import watch_all, watch_early, watch_fetching, watch_images, watch_ladders, watch_restreams
 from server.app.on_demand import OnDemand
 from server.catalog import keys
 from server.config import Config, ConfigError
@@ -115,6 +115,7 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
     watch_images(metrics, core.images)
     metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", on_air.pulls.states, "state")
     watch_fetching(metrics, on_demand.fetching)
+    watch_early(metrics, on_demand.early)
 
 
 def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:

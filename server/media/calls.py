@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from server.media.child import ChildFailed, Children, Limits
 from server.media.facts import SourceFacts
+from server.media.growing import Growth
 from server.media.problems import MediaProblem
 
 PROBE_TIMEOUT_S = 60.0
@@ -36,13 +37,15 @@ class Examination:
     """All that was found out about an upload.
 
     Either there is a `problem` and nothing can be made of it; or there are `facts`, and it is `indexed`, or `unserved`
-    says in words why its own index does not do.
+    says in words why its own index does not do. `open`, of one that still comes: which of the facts only the rest
+    will tell.
     """
 
     indexed: bool
     facts: SourceFacts | None
     problem: MediaProblem | None
     unserved: str | None = None
+    open: Literal["length", "end"] | None = None
 
 
 def problem_of(failure: ChildFailed) -> MediaProblem:
@@ -56,11 +59,12 @@ async def examine(
     index: int,
     on_indexed: Callable[[], None] = lambda: None,
     timeout_s: float = PROBE_TIMEOUT_S,
+    growth: Growth | None = None,
 ) -> Examination:
     """Look at the upload behind the descriptor `source`; its index is written to `index` if it can be served by one.
 
     `on_indexed` is called the moment the index is whole, about half way: the video can be played from then on, unless
-    the decoder finds a problem after all. Raises ChildFailed.
+    the decoder finds a problem after all. With a `growth` the file still comes, and is waited for. Raises ChildFailed.
     """
     events: dict[str, dict[str, Any]] = {}
 
@@ -69,12 +73,13 @@ async def examine(
         if event["event"] == "indexed":
             on_indexed()
 
-    arguments = {"source": source, "index": index}
-    await children.run("server.media.probe", arguments, [source, index], timeout_s=timeout_s, on_line=on_line)
+    arguments = {"source": source, "index": index, "growth": growth.told if growth else None}
+    fds = [source, index, *([growth.fd] if growth else [])]
+    await children.run("server.media.probe", arguments, fds, timeout_s=timeout_s, on_line=on_line)
     problem = _problem(events.get("problem"))
     facts = None if problem or "found" not in events else _facts(events["found"])
     unserved = events.get("unserved", {}).get("detail")
-    return Examination("indexed" in events, facts, problem, unserved)
+    return Examination("indexed" in events, facts, problem, unserved, _open(events.get("open")))
 
 
 async def poster(children: Children, source: int, index: int) -> bytes | MediaProblem:
@@ -199,6 +204,10 @@ async def _picture(children: Children, arguments: dict[str, int]) -> bytes | Med
 
 def _facts(event: dict[str, Any]) -> SourceFacts:
     return SourceFacts.of_event({name: value for name, value in event.items() if name != "event"})
+
+
+def _open(event: dict[str, Any] | None) -> Literal["length", "end"] | None:
+    return None if event is None else "length" if event["what"] == "length" else "end"
 
 
 def _problem(event: dict[str, Any] | None) -> MediaProblem | None:

@@ -1,6 +1,7 @@
 """The child that copies streams of a source into fragmented MP4, as they are.
 
-    arguments  {"source": fd, "container": name, "start_s", "target_s", "tracks": [fields of Copy, "output": fd]}
+    arguments  {"source": fd, "growth": null, or Growth.told of one that still comes, "container": name, "start_s",
+                "target_s", "tracks": [fields of Copy, "output": fd]}
     events     {"event": "described", ...}    fields of orders.Described, init in base64
                {"event": "segment", ...}      fields of orders.Segment
                {"event": "problem", "code", "detail"}
@@ -32,6 +33,7 @@ from server.media import guard, passing
 from server.media.containers import BY_NAME
 from server.media.continuity import Clock, is_broken
 from server.media.demux import open_container
+from server.media.growing import Source
 from server.media.orders import TIMESCALE
 from server.media.passing import FORMAT_ERRORS, Coded, Unpassable
 from server.media.picture_segments import Picture, PictureSegment, PictureSegments, Piece, UncuttableError
@@ -46,7 +48,8 @@ LAST_PICTURE = TIMESCALE // 25  # of one that does not tell how long it is shown
 
 def work(arguments: dict[str, Any], say: guard.Say) -> None:
     try:
-        with open_container(arguments["source"], BY_NAME[arguments["container"]]) as opened:
+        source = Source(arguments["source"], arguments.get("growth"))
+        with open_container(source, BY_NAME[arguments["container"]]) as opened:
             _copy(opened, arguments, say)
     except FFmpegError as error:
         say({"event": "problem", "code": "invalid", "detail": f"the file can't be read ({error.strerror})"})

@@ -8,9 +8,11 @@ The parent opens what is written to and keeps the journal; a segment that was sa
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from server.formats.fmp4.movie import MAX_DURATION_S
 from server.media.child import Children, Limits
 from server.media.encoding import GIB, Listener, OnDescribed, OnSegment
 from server.media.facts import SourceFacts
+from server.media.growing import Growth
 from server.media.problems import MediaProblem
 
 TARGET_S = 4.0
@@ -65,8 +67,11 @@ async def package(
     on_described: OnDescribed,
     on_segment: OnSegment,
     timeout_s: float | None = None,
+    growth: Growth | None = None,
 ) -> MediaProblem | None:
     """Copy streams of the file of `size` bytes behind `source`: appends whole segments to each rendition's output.
+
+    With a `growth` the file still comes, and `size` is what it will have.
 
     The callbacks come on the loop, those of one rendition in the order of its segments. A problem is one of the
     source; what was said before it is good. Raises ChildFailed.
@@ -77,6 +82,7 @@ async def package(
     tracks = [asdict(copy) | {"output": outputs[copy.name]} for copy in copies]
     arguments = {
         "source": source,
+        "growth": growth.told if growth else None,
         "container": facts.container,
         "start_s": facts.start_s,
         "target_s": TARGET_S,
@@ -86,7 +92,7 @@ async def package(
     await children.run(
         "server.media.packager",
         arguments,
-        [source, *(outputs[copy.name] for copy in copies)],
+        [source, *([growth.fd] if growth else []), *(outputs[copy.name] for copy in copies)],
         limits=Limits(
             cpu_s=CPU_S + round(CPU_S_A_GIB * gib),
             file_bytes=size * OUTPUT_FACTOR + OUTPUT_BYTES,
@@ -95,6 +101,6 @@ async def package(
         ),
         timeout_s=timeout_s or TIMEOUT_S + TIMEOUT_S_A_GIB * gib,
         on_line=listener.line,
-        max_lines=LINES_BESIDE + round(facts.duration_s) * len(tracks),
+        max_lines=LINES_BESIDE + round(facts.duration_s or MAX_DURATION_S) * len(tracks),
     )
     return listener.problem

@@ -1,10 +1,12 @@
 """The child that looks at an uploaded file: what it is, whether it can be watched, and its index.
 
-    arguments  {"source": fd, "index": fd or null}
+    arguments  {"source": fd, "index": fd or null, "growth": null, or Growth.told of a file that still comes}
     events     {"event": "indexed"}                        the index is written: it can be served at once
                {"event": "found", ...}                     the fields of SourceFacts
                {"event": "unserved", "detail"}             why it is not served by its index, in words
                {"event": "problem", "code", "detail"}      as in problems.TITLES; nothing can be made of the file
+               {"event": "open", "what"}                   of one that still comes: its "length" is not known yet, or
+                                                           all that is at its "end"; before "found"
 
 The index of an MP4 is our own parser's; av is imported after "indexed" has been said, which saves 0.1 s of the way to
 the first segment. What libav then says of the same file is for people and for what is made of it, and never the reason
@@ -17,7 +19,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from server.formats.fmp4.foreign import Mp4Error, Read
+from server.formats.fmp4.foreign import Mp4Error
 from server.formats.fmp4.index import MovieIndex, Track
 from server.formats.fmp4.movie import Unservable, read_index
 from server.formats.languages import bcp47
@@ -26,6 +28,7 @@ from server.media import guard
 from server.media.containers import HEAD_BYTES, MP4, MPEG_TS, Container, container_of, words_for
 from server.media.facts import PictureFacts, SoundFacts, SourceFacts, uneven
 from server.media.foreign import NO_FOREIGN, Foreign, in_mp4, in_mpeg_ts
+from server.media.growing import Source
 from server.media.problems import Unreadable
 
 CUT_SHORT = "cut short"
@@ -33,37 +36,51 @@ CUT_SHORT = "cut short"
 
 def work(arguments: dict[str, Any], say: guard.Say) -> None:
     try:
-        _examine(arguments["source"], arguments["index"], say)
+        _examine(Source(arguments["source"], arguments.get("growth")), arguments["index"], say)
     except Unreadable as error:
         say({"event": "problem", "code": error.code, "detail": error.detail})
 
 
-def _examine(source: int, index_fd: int, say: guard.Say) -> None:
-    size = os.fstat(source).st_size
-    container = _container(source, size)
+def _examine(source: Source, index_fd: int, say: guard.Say) -> None:
+    container = _container(source)
     if container is not MP4:
-        foreign = in_mpeg_ts(_reader(source)) if container is MPEG_TS else NO_FOREIGN
-        _say_found(_ask_libav(source, container, foreign), say)
+        foreign = in_mpeg_ts(source.read) if container is MPEG_TS else NO_FOREIGN
+        facts = _ask_libav(source, container, foreign)
+        _say_open(source, facts, say)
+        _say_found(facts, say)
         return
 
     try:
-        index = read_index(_reader(source), size)
+        index = read_index(source.read, source.size)
     except (Unservable, Mp4Error) as error:
         _say_unserved(source, error, say)
         return
     _write(index_fd, index.to_bytes())
     say({"event": "indexed"})
     _prove(source, index)
-    _say_found(_indexed(source, index), say)
+    facts = _indexed(source, index)
+    _say_open(source, facts, say)
+    _say_found(facts, say)
 
 
-def _say_unserved(source: int, error: Unservable | Mp4Error, say: guard.Say) -> None:
+def _say_open(source: Source, facts: SourceFacts, say: guard.Say) -> None:
+    """What of the facts may change with the rest of the file."""
+    if source.denied:
+        say({"event": "open", "what": "end"})
+    elif not facts.duration_s:
+        say({"event": "open", "what": "length"})
+
+
+def _say_unserved(source: Source, error: Unservable | Mp4Error, say: guard.Say) -> None:
     """libav may make something of an MP4 that our own parser does not serve, but not of half a file."""
     detail = error.detail if isinstance(error, Unservable) else error.reason
     if isinstance(error, Mp4Error) and CUT_SHORT in detail:
         raise Unreadable("truncated", detail) from error
+    if source.growing:
+        say({"event": "unserved", "detail": detail})
+        return  # its samples lie anywhere, so that all of it is waited for
     try:
-        facts = _ask_libav(source, MP4, in_mp4(_reader(source), os.fstat(source).st_size))
+        facts = _ask_libav(source, MP4, in_mp4(source.read, source.size))
     except Unreadable as refusal:
         if isinstance(error, Mp4Error) and refusal.code == "invalid":
             raise Unreadable("invalid", detail) from error
@@ -72,14 +89,10 @@ def _say_unserved(source: int, error: Unservable | Mp4Error, say: guard.Say) -> 
     _say_found(facts, say)
 
 
-def _reader(source: int) -> Read:
-    return lambda offset, length: os.pread(source, length, offset)
-
-
-def _container(source: int, size: int) -> Container:
-    if size == 0:
+def _container(source: Source) -> Container:
+    if source.size == 0:
         raise Unreadable("empty", "the file is empty")
-    head = os.pread(source, HEAD_BYTES, 0)
+    head = source.read(0, HEAD_BYTES)
     container = container_of(head)
     if container is None:
         raise Unreadable("not-media", f"found: {words_for(head)}")
@@ -97,7 +110,7 @@ def _write(fd: int, data: bytes) -> None:
 
 
 def _ask_libav(
-    source: int, container: Container, foreign: Foreign = NO_FOREIGN, *, brief: bool = False
+    source: Source, container: Container, foreign: Foreign = NO_FOREIGN, *, brief: bool = False
 ) -> SourceFacts:
     from server.media.scan import BRIEF_S, SCAN_S
     from server.media.streams import read_streams
@@ -105,7 +118,7 @@ def _ask_libav(
     return read_streams(source, container, foreign, BRIEF_S if brief else SCAN_S)
 
 
-def _indexed(source: int, index: MovieIndex) -> SourceFacts:
+def _indexed(source: Source, index: MovieIndex) -> SourceFacts:
     """The facts of a file that is served by its index: what plays is known from there, the rest libav tells."""
     length_s = round(index.duration_s, 6)
     bit_rate = round(index.file_size * 8 / max(length_s, 0.001))
@@ -163,13 +176,13 @@ def _sound(track: Track | None) -> SoundFacts | None:
     return SoundFacts(0, "aac", config.channels, config.timescale, rfc6381=config.codec, language=language)
 
 
-def _prove(source: int, index: MovieIndex) -> None:
+def _prove(source: Source, index: MovieIndex) -> None:
     """Decode the first key frame and the first frame of sound."""
     from server.media.pictures import DecodeError, prove
 
     for track in index.tracks:
         sample = track.keys[0]
-        data = b"".join(os.pread(source, size, at) for at, size in track.samples.ranges(sample, sample + 1))
+        data = b"".join(source.read(at, size) for at, size in track.samples.ranges(sample, sample + 1))
         try:
             prove(track.config, data)
         except DecodeError as error:

@@ -22,6 +22,7 @@ from server.media.continuity import Clock, is_broken
 from server.media.demux import open_container
 from server.media.facts import Chapter, Hdr, PictureFacts, SoundFacts, SourceFacts, SubtitleFacts
 from server.media.foreign import NO_FOREIGN, Foreign
+from server.media.growing import Source, source_of
 from server.media.passing import Coded, Unpassable
 from server.media.problems import Unreadable
 from server.media.scan import SCAN_S, Media, Scan, Seen, scan
@@ -66,18 +67,24 @@ UNTRUE_DURATION = (FLV,)
 
 
 def read_streams(
-    fd: int, container: Container, foreign: Foreign = NO_FOREIGN, span_s: float = SCAN_S
+    fd: int | Source, container: Container, foreign: Foreign = NO_FOREIGN, span_s: float = SCAN_S
 ) -> SourceFacts:
-    """Open the file as `container`, look at the first `span_s` of it and describe it all. Raises Unreadable."""
+    """Open the file as `container`, look at the first `span_s` of it and describe it all. Raises Unreadable.
+
+    Of a file that still comes, and whose beginning does not tell its length, that is 0.
+    """
+    source = source_of(fd)
     try:
-        with open_container(fd, container) as opened:
-            return _facts(opened, container, foreign, span_s)
+        with open_container(source, container) as opened:
+            return _facts(opened, container, foreign, span_s, source.growing)
     except FFmpegError as error:
         detail = f"found: {container.name} that can't be read ({error.strerror})"
         raise Unreadable("invalid", detail) from error
 
 
-def _facts(opened: InputContainer, container: Container, foreign: Foreign, span_s: float) -> SourceFacts:
+def _facts(
+    opened: InputContainer, container: Container, foreign: Foreign, span_s: float, growing: bool
+) -> SourceFacts:
     if len(opened.streams) > MAX_STREAMS:
         detail = f"found: {len(opened.streams)} tracks in {container.name}; the limit is {MAX_STREAMS}"
         raise Unreadable("too-many-tracks", detail)
@@ -87,12 +94,13 @@ def _facts(opened: InputContainer, container: Container, foreign: Foreign, span_
     _refuse(media, container)
     told_s = None if opened.duration is None else opened.duration / av.time_base
     clock = Clock(0.0, is_broken(container))
-    found = scan(opened, media, clock, not told_s or container in UNTRUE_DURATION, span_s)
+    to_end = (not told_s or container in UNTRUE_DURATION) and not growing
+    found = scan(opened, media, clock, to_end, span_s)
     pictures, sounds, left_out = _usable(found, foreign)
     if not pictures and not sounds:
         raise _nothing(found, container, left_out)
     main = _main_picture(pictures)
-    length_s = _length(told_s, found)
+    length_s = 0.0 if growing and not told_s and not found.whole else _length(told_s, found)
     return SourceFacts(
         container=container.name,
         duration_s=length_s,

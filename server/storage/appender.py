@@ -34,9 +34,18 @@ class Appender:
     the file ends at the last byte known to be good, and all of it is on disk.
     """
 
-    def __init__(self, path: Path, offset: int, executor: Executor, has_space: Callable[[], bool]) -> None:
-        """To go on at `offset`; `has_space` is asked in a thread, once for every SYNC_BYTES."""
+    def __init__(
+        self,
+        path: Path,
+        offset: int,
+        executor: Executor,
+        has_space: Callable[[], bool],
+        on_synced: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        """To go on at `offset`; `has_space` is asked in a thread, once for every SYNC_BYTES, and then `on_synced`
+        told on the loop how long the file is on disk."""
         self.position = offset  # of the next byte handed over to `write`
+        self._on_synced = on_synced
         self._file = _File(path, offset, has_space)
         self._executor = executor
         self._chunks: list[bytes] = []
@@ -78,6 +87,7 @@ class Appender:
             await _done(self._syncing)
             self._asked = self.position
             self._syncing = self._submit(self._file.sync_and_look)
+            self._syncing.add_done_callback(lambda _: self._on_synced(self._file.synced))
 
     def _submit(self, work: Callable[..., None], *arguments: object) -> asyncio.Future[None]:
         return asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
@@ -111,7 +121,7 @@ class _File:
     def __init__(self, path: Path, offset: int, has_space: Callable[[], bool]) -> None:
         self.written = offset
         self._path = path
-        self._synced = offset
+        self.synced = offset
         self._has_space = has_space
         self._failure: OSError | Problem | None = None
         self._suspect = False  # a sync failed: what the disk has beyond the last good one, nobody knows
@@ -144,7 +154,7 @@ class _File:
         except OSError as error:
             self._failure, self._suspect = error, True
         else:
-            self._synced = upto
+            self.synced = upto
 
     def sync_and_look(self) -> None:
         """Syncs, and sees whether there is room for more."""
@@ -160,14 +170,14 @@ class _File:
             self._cut(back_to)
             self.sync()
             if self._suspect:
-                self._cut(self._synced)
+                self._cut(self.synced)
         except OSError as error:
             self._failure = error
         finally:
             os.close(self._descriptor)
 
     def _cut(self, back_to: int | None) -> None:
-        limits = (self.written, back_to, self._synced if self._suspect else None)
+        limits = (self.written, back_to, self.synced if self._suspect else None)
         self.written = min(limit for limit in limits if limit is not None)
         os.ftruncate(self._descriptor, self.written)
 

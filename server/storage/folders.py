@@ -1,6 +1,7 @@
 """Folders whose entries survive a crash: a file's own fsync does not make its name durable."""
 
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -20,3 +21,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def keep(path: Path, content: bytes) -> None:
+    """A small file, there whole or not at all."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # two may write it at once
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)

@@ -3,8 +3,11 @@
     <root>/sluice.db  owner.key  lock
     <root>/uploads/<upload id>/data            what has come of an upload, in order
     <root>/uploads/<upload id>/parts/<key>     a part that came ahead of its turn
+    <root>/uploads/<upload id>/early/facts   index      what was found and made of it before it was whole
+                                     <rendition>/…      as below; it goes along when the upload becomes a video's source
     <root>/videos/<video id>/source            a video's file as it was uploaded
     <root>/videos/<video id>/index             where its samples lie
+    <root>/videos/<video id>/early/…           of its upload, until it is taken over
     <root>/videos/<video id>/poster.jpg
     <root>/videos/<video id>/watermark.png     what is put over its pictures
     <root>/videos/<video id>/images/<name>     images made on request, for as long as there is room
@@ -60,6 +63,9 @@ class Layout:
     def upload_parts(self, upload_id: str) -> Path:
         return self.upload(upload_id) / "parts"
 
+    def upload_early(self, upload_id: str) -> "EarlyFolder":
+        return EarlyFolder(self.upload(upload_id) / "early")
+
     @property
     def videos(self) -> Path:
         return self.root / "videos"
@@ -72,6 +78,9 @@ class Layout:
 
     def video_index(self, video_id: str) -> Path:
         return self.video(video_id) / "index"
+
+    def video_early(self, video_id: str) -> "EarlyFolder":
+        return EarlyFolder(self.video(video_id) / "early")
 
     def video_poster(self, video_id: str) -> Path:
         return self.video(video_id) / "poster.jpg"
@@ -197,6 +206,29 @@ class MadeFolder:
         """The first segments of the runs that were begun, in order."""
         found = (path.name.removesuffix(".journal") for path in self.path.glob("*.journal"))
         return sorted(int(name) for name in found if name.isdecimal())
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyFolder:
+    """What was made of an upload before it was whole."""
+
+    path: Path
+
+    @property
+    def facts(self) -> Path:
+        """Without it the rest means nothing."""
+        return self.path / "facts"
+
+    @property
+    def index(self) -> Path:
+        return self.path / "index"
+
+    def made(self, rendition: str) -> MadeFolder:
+        return MadeFolder(self.path / _name(rendition))
+
+    def renditions(self) -> list[str]:
+        """Those that were begun."""
+        return sorted(path.parent.name for path in self.path.glob("*/track"))
 
 
 def _name(text: str) -> str:

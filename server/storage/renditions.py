@@ -11,15 +11,15 @@ first, then the line. After a crash the next run begins with the first segment t
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from server.storage import journal
+from server.storage.folders import keep
 from server.storage.journal import Journal, SegmentEntry, TrackEntry
-from server.storage.layout import Layout, MadeFolder
+from server.storage.layout import MadeFolder
 
 
 class RunBusyError(Exception):
@@ -86,10 +86,18 @@ class Run:
         self.next += 1
 
 
+class Shelf(Protocol):
+    """Where renditions lie: storage.layout, and what else keeps some."""
+
+    def made(self, owner_id: str, revision: int, rendition: str, /) -> MadeFolder: ...
+
+    def video_revision(self, owner_id: str, revision: int, /) -> Path: ...
+
+
 class RenditionStore:
     """Everything blocks on the disk."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Shelf) -> None:
         self._layout = layout
 
     def describe(self, video_id: str, revision: int, rendition: str, init: bytes, track: TrackEntry) -> None:
@@ -100,8 +108,8 @@ class RenditionStore:
             if folder.init.read_bytes() != init:
                 raise DifferentError(f"{rendition} of {video_id} was begun with another init segment")
             return
-        _keep(folder.init, init)
-        _keep(folder.track, journal.line(track))
+        keep(folder.init, init)
+        keep(folder.track, journal.line(track))
 
     def begin(self, video_id: str, revision: int, rendition: str, first: int) -> Run:
         """A run from segment `first` on. Raises RunBusyError, ValueError."""
@@ -123,7 +131,7 @@ class RenditionStore:
 
     def finish(self, video_id: str, revision: int, rendition: str) -> None:
         """Nothing is to come."""
-        _keep(self._folder(video_id, revision, rendition).complete, b"")
+        keep(self._folder(video_id, revision, rendition).complete, b"")
 
     def names(self, video_id: str, revision: int) -> list[str]:
         """Renditions that were begun."""
@@ -184,13 +192,3 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise RunBusyError("another process writes here") from None
-
-
-def _keep(path: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)  # two may describe a rendition at once
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from server.errors import Problem
 from server.storage import data_folder, parts
@@ -25,21 +25,46 @@ THREADS = 4  # enough to keep a disk busy; a write seldom waits
 Result = TypeVar("Result")
 
 
+class Reader(Protocol):
+    """Who reads uploads while they come, and writes what it makes of them into their `early` folders. Called on the
+    loop."""
+
+    def grew(self, upload_id: str, size: int) -> None:
+        """The first `size` bytes are on disk, and stay as they are."""
+
+    async def leave(self, upload_id: str, size: int | None) -> None:
+        """Be done with the upload: nothing is read or written any more when this returns. It has become whole with
+        `size` bytes; or, with None, what was made of it is not wanted: it ended, or its bytes were not good."""
+
+
+class Nobody:
+    """A Reader that doesn't read."""
+
+    def grew(self, upload_id: str, size: int) -> None:
+        pass
+
+    async def leave(self, upload_id: str, size: int | None) -> None:
+        pass
+
+
 class UploadFiles:
     """The store of unfinished uploads. One writer per upload at a time is the caller's care."""
 
-    def __init__(self, layout: Layout, reserve_bytes: int, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, layout: Layout, reserve_bytes: int, executor: ThreadPoolExecutor, reader: Reader | None = None
+    ) -> None:
         self._layout = layout
         self._reserve_bytes = reserve_bytes
         self._executor = executor
+        self._reader = reader or Nobody()
         self.received = 0  # bytes that `append` has stored, for those who count
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, layout: Layout, reserve_bytes: int) -> AsyncIterator[Self]:
+    async def open(cls, layout: Layout, reserve_bytes: int, reader: Reader | None = None) -> AsyncIterator[Self]:
         """The store; `reserve_bytes` of the file system are left free."""
         with ThreadPoolExecutor(THREADS, thread_name_prefix="uploads") as executor:
-            store = cls(layout, reserve_bytes, executor)
+            store = cls(layout, reserve_bytes, executor, reader)
             await store._run(make_folder, layout.uploads)
             yield store
 
@@ -63,7 +88,14 @@ class UploadFiles:
         Problem: 409 the file is shorter than `offset`, 413 over the limit (nothing is kept then), 503 and 507 the
         disk refuses.
         """
-        appender = Appender(self._layout.upload_data(upload_id), offset, self._executor, self._has_space)
+        told = offset
+
+        def synced(size: int) -> None:
+            nonlocal told
+            told = max(told, size)
+            self._reader.grew(upload_id, size)
+
+        appender = Appender(self._layout.upload_data(upload_id), offset, self._executor, self._has_space, synced)
         keep_to = None
         try:
             await appender.open()
@@ -73,9 +105,37 @@ class UploadFiles:
                     raise Problem("uploaded-file-too-large", detail=f"At most {limit} more bytes are taken.")
                 await appender.write(chunk)
         finally:
-            size = await uncancelled(appender.close(keep_to))
+            size = await uncancelled(self._close(upload_id, appender, keep_to, lambda: told))
             self.received += size - offset
         return size
+
+    async def cut(self, upload_id: str, size: int) -> None:
+        """Leaves the first `size` bytes; what was made of more than them goes. Raises Problem as `append`."""
+        await uncancelled(self._forget(upload_id))
+        appender = Appender(self._layout.upload_data(upload_id), size, self._executor, self._has_space)
+        try:
+            await appender.open()
+        finally:
+            await uncancelled(appender.close())
+
+    async def _close(
+        self, upload_id: str, appender: Appender, keep_to: int | None, told: Callable[[], int]
+    ) -> int:
+        try:
+            size = await appender.close(keep_to)
+        except BaseException:
+            await self._forget(upload_id)
+            raise
+        if size < told():
+            await self._forget(upload_id)
+        else:
+            self._reader.grew(upload_id, size)
+        return size
+
+    async def _forget(self, upload_id: str) -> None:
+        """What was made of bytes that are not good any more."""
+        await self._reader.leave(upload_id, None)
+        await self._run(shutil.rmtree, self._layout.upload_early(upload_id).path, True)
 
     async def adopt_part(self, upload_id: str, key: int, other_id: str) -> None:
         """The data of another upload becomes a part of this one; what was left of the other is removed."""
@@ -87,12 +147,15 @@ class UploadFiles:
     async def join_parts(self, upload_id: str, sizes: Mapping[int, int]) -> int:
         """Moves the parts (key -> bytes, in order, from the first on) into the data; the bytes it has."""
         data, folder = self._layout.upload_data(upload_id), self._layout.upload_parts(upload_id)
-        return await uncancelled(self._run(parts.join, data, folder, sizes))
+        size = await uncancelled(self._run(parts.join, data, folder, sizes))
+        self._reader.grew(upload_id, size)
+        return size
 
     async def finish(self, upload_id: str, video_id: str) -> None:
         """The upload's data becomes the video's source. Doing it twice is no harm."""
         data, source = self._layout.upload_data(upload_id), self._layout.video_source(video_id)
-        await uncancelled(self._run(_finish, data, source))
+        early = self._layout.upload_early(upload_id).path, self._layout.video_early(video_id).path
+        await uncancelled(self._finish(upload_id, data, source, early))
 
     async def source_size(self, video_id: str) -> int | None:
         """Bytes of a video's source, None without one."""
@@ -100,7 +163,12 @@ class UploadFiles:
 
     async def remove(self, upload_id: str) -> None:
         """All bytes of the upload; none is no error."""
+        await self._reader.leave(upload_id, None)
         await self._run(shutil.rmtree, self._layout.upload(upload_id), True)
+
+    async def _finish(self, upload_id: str, data: Path, source: Path, early: tuple[Path, Path]) -> None:
+        await self._reader.leave(upload_id, await self._run(_synced_size, data))
+        await self._run(_finish, data, source, *early)
 
     def _has_space(self, wanted: int = 0) -> bool:
         return data_folder.free_bytes(self._layout.root) >= self._reserve_bytes + wanted
@@ -128,10 +196,13 @@ def _synced_size(path: Path) -> int | None:
         os.close(descriptor)
 
 
-def _finish(data: Path, source: Path) -> None:
+def _finish(data: Path, source: Path, early: Path, beside: Path) -> None:
     if not data.exists():  # renamed before a crash, or before a client asked again
         return
     make_folder(source.parent)
+    if early.exists():  # it tells which upload it is of: one that comes to nothing here is not taken for another's
+        shutil.rmtree(beside, ignore_errors=True)
+        early.replace(beside)
     data.replace(source)
     sync_folder(source.parent)
     sync_folder(data.parent)

@@ -128,7 +128,7 @@ class Downloads:
 
     async def _cut(self, upload_id: str, size: int) -> None:
         """What is beyond is of another state of the file: it goes before the row takes the new one's validator."""
-        await self._files.append(upload_id, size, _joined(b""), 0)
+        await self._files.cut(upload_id, size)
         await fetch_rows.note(self._database, upload_id, size, validator=None)
 
     async def _complete(self, upload_id: str, size: int) -> None:

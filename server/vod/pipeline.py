@@ -7,7 +7,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,11 @@ from server.media.child import ChildFailed, Children
 from server.media.containers import BY_NAME
 from server.media.facts import SourceFacts
 from server.media.orders import TIMESCALE
+from server.media.packaging import copies_of
 from server.media.problems import MediaProblem, Unreadable
 from server.packager.presentation import AUDIO, VIDEO
 from server.packager.vod import IndexedVideo
+from server.storage import early
 from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.vod import copying, embedded, encoding, making, plan
@@ -69,7 +71,7 @@ class Pipeline:
         probe_timeout_s: float,
     ) -> None:
         self._database = database
-        self._copying = Copying(layout, children, RenditionStore(layout))
+        self._copying = Copying(children, RenditionStore(layout))
         self._enqueue = enqueue
         self._wanted = wanted
         self._layout = layout
@@ -96,7 +98,7 @@ class Pipeline:
         if state not in UNFINISHED:
             return state == "done"  # ended before a crash; or deleted meanwhile
         try:
-            found = await self._tried(video_id)
+            found = await self._found_early(video_id) or await self._tried(video_id)
             if found.problem is None and found.facts is not None:
                 await self._go_on(video_id, found.facts, found.indexed)
         except Unreadable as error:
@@ -107,7 +109,38 @@ class Pipeline:
             raise
         if found.problem is not None:
             await self._refuse(video_id, found.problem, found.facts)
+        await asyncio.to_thread(early.drop, self._layout, video_id)
         return found.problem is None
+
+    async def _found_early(self, video_id: str) -> Examination | None:
+        """What was found out, and made, while the file came; None where the whole of it has to be looked at."""
+        async with self._database.read() as transaction:
+            video = await videos.find(transaction, video_id)
+            if video is None or await renditions.of_video(transaction, video_id, video.source_revision):
+                return None  # deleted; or planned before a crash
+        revision = video.source_revision
+        without = {VIDEO} if video.altered else set[str]()
+        found = await asyncio.to_thread(early.take, self._layout, video_id, video.upload_id, revision, without)
+        if found is None:
+            return None
+        facts = SourceFacts.of_event(dict(found.facts))
+        if found.indexed:
+            await self._publish(video_id, self._layout.video_early(video_id).index)
+        elif found.open is not None:
+            copied = await self._copy(video_id, revision, facts, video.altered)
+            if found.open == "end" or copied.keys() != {copy.name for copy in copies_of(facts)}:
+                return None
+            facts = _with_length(facts, copying.length_s(copied), found.size)
+        return None if found.indexed and found.open else Examination(found.indexed, facts, None)
+
+    async def _copy(
+        self, video_id: str, revision: int, facts: SourceFacts, altered: bool
+    ) -> Mapping[str, Made]:
+        """What can be copied of the source, to be watched from its first segments on; `altered` pictures can't."""
+        await asyncio.to_thread(self._keep, video_id, revision, plan.while_copied(facts))
+        wanted = replace(facts, picture=None) if altered else facts
+        order = copying.Order(video_id, revision, self._layout.video_source(video_id), wanted)
+        return await self._copying.copy(order, lambda: self._copied(video_id, facts))
 
     async def _tried(self, video_id: str) -> Examination:
         attempts = ATTEMPTS
@@ -149,7 +182,8 @@ class Pipeline:
 
     async def _publish(self, video_id: str, index: Path) -> None:
         """The index is whole: the video can be watched from now on, unless it is not to be seen as it is."""
-        os.replace(index, self._layout.video_index(video_id))
+        with suppress(FileNotFoundError):  # it was done before a crash
+            os.replace(index, self._layout.video_index(video_id))
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is not None and video.state in UNFINISHED and not video.altered:
@@ -168,9 +202,7 @@ class Pipeline:
             shown = _shown_by_index(passed, begun.altered)
             rows = tuple(name for name in passed.renditions if name in shown.kinds)
         else:
-            await asyncio.to_thread(self._keep, video_id, revision, plan.while_copied(facts))
-            wanted = replace(facts, picture=None) if begun.altered else facts
-            copied = await self._copying.copy(video_id, revision, wanted, lambda: self._copied(video_id, facts))
+            copied = await self._copy(video_id, revision, facts, begun.altered)
             shown, rows = _shown_by_copies(facts, copied), tuple(copied)
         made = plan.of_source(facts, self._wanted.lines, BY_NAME[facts.container].demuxer, shown, altered)
         if copied:
@@ -282,6 +314,11 @@ def _rows(video: Video, facts: SourceFacts, names: Sequence[str]) -> list[Rendit
             told = {"language": sound.language, "title": sound.title} if sound else {}
             rows.append(making.copied(video, name, "audio", told))
     return rows
+
+
+def _with_length(facts: SourceFacts, length_s: float, size: int) -> SourceFacts:
+    """Of a file whose length only its end told."""
+    return replace(facts, duration_s=round(length_s, 6), bit_rate=round(size * 8 / max(length_s, 0.001)))
 
 
 def _opened(stack: ExitStack, path: Path, flags: int) -> int:

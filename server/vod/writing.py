@@ -6,6 +6,7 @@ from contextlib import ExitStack, asynccontextmanager
 from typing import NamedTuple
 
 from server.media.orders import Described, Segment
+from server.storage.appender import uncancelled
 from server.storage.journal import TrackEntry
 from server.storage.renditions import RenditionStore, Run, entry
 
@@ -66,11 +67,11 @@ class Writing:
         while (news := await said.get()) is not None:
             if isinstance(news, Described):
                 self._timescales[news.rendition] = news.timescale
-                await asyncio.to_thread(self._describe, news)
+                await uncancelled(asyncio.to_thread(self._describe, news))
                 continue
             timescale = self._timescales[news.rendition]
             segment = entry(news.number, news.start, news.duration, timescale, news.size)
-            await asyncio.to_thread(self._runs[news.rendition].add, segment)
+            await uncancelled(asyncio.to_thread(self._runs[news.rendition].add, segment))
             await self._on_segment(news.rendition, news.number)
 
     def _describe(self, news: Described) -> None:

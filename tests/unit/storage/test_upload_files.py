@@ -148,3 +148,81 @@ async def test_parts_become_the_data(files, layout):
     assert await files.join_parts(UP, {1: 2, 2: 2}) == 4
     assert layout.upload_data(UP).read_bytes() == b"abcd"
     assert not layout.upload("upOther").exists()
+# --- who reads along
+
+
+class Reading:
+    """Notes what a reader of uploads is told, and leaves something in the folder."""
+
+    def __init__(self, layout):
+        self.told, self._folder = [], layout.upload_early(UP)
+
+    def grew(self, upload_id, size):
+        self.told.append(size)
+        self._folder.path.mkdir(exist_ok=True)
+        self._folder.facts.write_bytes(b"made of it")
+
+    async def leave(self, upload_id, size):
+        self.told.append(("left", size))
+
+
+@pytest.fixture
+def reading(layout):
+    return Reading(layout)
+
+
+@pytest.fixture
+async def read_along(layout, reading):
+    async with UploadFiles.open(layout, 0, reading) as files:
+        await files.create(UP)
+        yield files
+
+
+async def test_a_reader_hears_of_bytes_that_are_on_disk(read_along, reading):
+    block = bytes(1 << 20)
+    await read_along.append(UP, 0, chunks(*[block] * 20, b"."), 1 << 30)
+    await read_along.append(UP, (20 << 20) + 1, chunks(b"."), 10)
+
+    assert reading.told == sorted(reading.told)
+    assert reading.told[-2:] == [(20 << 20) + 1, (20 << 20) + 2]
+    assert 2 <= len(reading.told) <= 4  # a request's end, and what was synced before
+
+
+async def test_what_was_made_of_bytes_that_are_taken_back_goes(read_along, reading, layout):
+    with pytest.raises(Problem):
+        await read_along.append(UP, 0, chunks(*[bytes(1 << 20)] * 12), 11 << 20)
+
+    assert reading.told[0] >= 8 << 20
+    assert reading.told[1:] == [("left", None)]
+    assert not layout.upload_early(UP).path.exists()
+    assert await read_along.size(UP) == 0
+
+
+async def test_what_was_made_goes_before_bytes_are_cut_off(read_along, reading, layout):
+    await read_along.append(UP, 0, chunks(b"abcdef"), 10)
+    await read_along.cut(UP, 3)
+
+    assert reading.told == [6, ("left", None)]
+    assert layout.upload_data(UP).read_bytes() == b"abc"
+    assert not layout.upload_early(UP).path.exists()
+
+
+async def test_what_was_made_goes_along(read_along, reading, layout):
+    await read_along.append(UP, 0, chunks(b"abc"), 3)
+    stale = layout.video_early(VI)
+    stale.path.mkdir(parents=True)
+    (stale.path / "other").touch()
+    await read_along.finish(UP, VI)
+
+    assert reading.told == [3, ("left", 3)]
+    assert stale.facts.read_bytes() == b"made of it"
+    assert [path.name for path in stale.path.iterdir()] == ["facts"]
+    assert layout.video_source(VI).read_bytes() == b"abc"
+
+
+async def test_it_is_left_before_it_is_removed(read_along, reading, layout):
+    await read_along.append(UP, 0, chunks(b"abc"), 10)
+    await read_along.remove(UP)
+
+    assert reading.told == [3, ("left", None)]
+    assert not layout.upload(UP).exists()
