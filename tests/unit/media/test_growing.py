@@ -89,10 +89,11 @@ async def children() -> AsyncIterator[Children]:
         yield running
 
 
-def made(extension: str, folder: Path, *arguments: str, seconds: float = 40) -> Path:
+def made(extension: str, folder: Path, *arguments: str) -> Path:
     """Of some megabytes, so that its end is far away."""
     path = folder / f"film.{extension}"
-    source = clip(seconds, size="640x360", extra=("-b:v", "2M", "-minrate", "2M", "-maxrate", "2M", "-bufsize", "1M"))
+    rate = ("-b:v", "3M", "-minrate", "3M", "-maxrate", "3M", "-bufsize", "1M", "-x264-params", "nal-hrd=cbr")
+    source = clip(30, extra=rate)
     ffmpeg("-i", source, "-c", "copy", *arguments, path)
     return path
 
