@@ -192,7 +192,7 @@ async def test_what_was_made_of_bytes_that_are_taken_back_goes(read_along, readi
     with pytest.raises(Problem):
         await read_along.append(UP, 0, chunks(*[bytes(1 << 20)] * 12), 11 << 20)
 
-    assert reading.told[0] >= 8 << 20
+    assert reading.told[0] >= 7 << 20  # the eighth block may be on its way
     assert reading.told[1:] == [("left", None)]
     assert not layout.upload_early(UP).path.exists()
     assert await read_along.size(UP) == 0
