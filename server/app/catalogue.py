@@ -26,7 +26,8 @@ async def open_database(config: Config, layout: Layout, stack: AsyncExitStack) -
         await database.migrate()
     except Exception as error:
         _log.debug("the database can't be opened", exc_info=error)
-        raise ConfigError(f"database: {str(error).splitlines()[0]}") from error
+        field = "database.url" if config.database.url else "database"
+        raise ConfigError(f"{field}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
     return database
 
 

@@ -133,7 +133,8 @@ def test_a_udp_port_in_use_is_said_in_a_sentence(data: Path) -> None:
         ("serve", "SLUICE_AUTH__TOKEN_SECRET", "short", "auth.token_secret: shorter than 32 bytes"),
         ("serve", "SLUICE_RTMP__CERTIFICATE", "/nothing.pem", "rtmp.certificate: /nothing.pem can't be used"),
         ("check", "SLUICE_RTMP__CERTIFICATE", "/nothing.pem", "rtmp.certificate: /nothing.pem can't be used"),
-        ("serve", "SLUICE_DATABASE__URL", "postgresql://x/y", "database.url: this version runs on SQLite only"),
+        ("serve", "SLUICE_DATABASE__URL", "mysql://x/y", "database.url: Sluice runs on SQLite and on PostgreSQL"),
+        ("serve", "SLUICE_DATABASE__URL", "postgresql://127.0.0.1:1/y", "database.url: "),
     ],
 )
 def test_settings_that_can_not_be_are_named(

@@ -133,7 +133,7 @@ def closing_line(server: Server, live: dict[str, Any]) -> str:
 def test_every_frame_comes_through(name: str, server: Server, published: dict[str, dict[str, Any]]) -> None:
     live, case = published[name], CASES[name]
     path = f"/live/{live['liveStreamId']}.m3u8"
-    line = until(lambda: closing_line(server, live))
+    line = until(lambda: closing_line(server, live), 30)
 
     until(lambda: "#EXT-X-ENDLIST" in server.get(variant(server, path)).text)
     found, sent = media.frame_hashes(server.http + path), media.frame_hashes(source())
