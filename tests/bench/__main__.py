@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.bench import delivery, density, ladder, latency, srt, startup, thumbnails, tus, viewers, vod
+from tests.bench import delivery, density, ladder, latency, srt, startup, thumbnails, tus, viewers, vod, workers
 from tests.bench.bench import WORK, Bench, Settings
 from tests.bench.report import Log, table
 
@@ -19,6 +19,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "latency": latency.run,
     "vod": vod.run,
     "ladder": ladder.run,
+    "workers": workers.run,
     "thumbnails": thumbnails.run,
     "tus": tus.run,
     "delivery": delivery.run,

@@ -35,6 +35,11 @@ def film() -> Path:
     return _made("film.mp4", _encode_film)
 
 
+def film_of(seconds: int) -> Path:
+    """The first seconds of it."""
+    return _made(f"film-{seconds}.mp4", lambda path: ffmpeg("-t", str(seconds), "-i", film(), "-c", "copy", path))
+
+
 def film_tail() -> Path:
     return _made("film-tail.mp4", lambda path: ffmpeg("-i", film(), "-c", "copy", path, timeout_s=MAKING_S))
 
