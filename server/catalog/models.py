@@ -92,10 +92,18 @@ class Video(Base):
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     poster_at: Mapped[datetime | None]  # when a poster was made or uploaded
     poster_s: Mapped[float | None] = mapped_column(Float)  # the moment that its owner chose for it, seconds
+    poster_given: Mapped[bool] = mapped_column(default=False)  # a picture of its owner's: it stays
     upload_id: Mapped[str | None] = mapped_column(_ID)
     live_stream_id: Mapped[str | None] = mapped_column(_ID)
     broadcast_id: Mapped[str | None] = mapped_column(_ID, index=True)
     segments: Mapped[dict[str, Any] | None]  # of a part of its broadcast: {"first","last"}, media sequence numbers
+    material_id: Mapped[str | None] = mapped_column(_ID)  # the version whose material is shown; None: its own
+    version_of: Mapped[str | None] = mapped_column(_ID, index=True)  # the video that it is a version of; not listed
+    edit: Mapped[dict[str, Any] | None]  # of a version, why it is made: {"reason"}, and more as vod.versions has it
+    trim: Mapped[dict[str, Any] | None]  # what is left of the file: {"start","end"} in seconds, "of": who has it whole
+    previous: Mapped[list[Any] | None]  # material that was shown before, kept for those who watch it
+    previous_since: Mapped[datetime | None] = mapped_column(index=True)  # how long the oldest of it is kept
+    archived_at: Mapped[datetime | None]
     tokens_valid_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
@@ -107,6 +115,11 @@ class Video(Base):
     def altered(self) -> bool:
         """Whether its pictures are shown otherwise than its file has them, which is then not to be seen."""
         return self.crop is not None or self.watermark is not None
+
+    @property
+    def material(self) -> str:
+        """The row whose files and renditions are shown."""
+        return self.material_id or self.id
 
 
 class Rendition(Base):

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from server.catalog import events, videos
+from server.catalog import videos
 from server.catalog.database import Transaction
 from server.catalog.models import Rendition, Video
 
@@ -45,7 +45,7 @@ async def move(transaction: Transaction, video: Video, rendition: Rendition, sta
         raise WrongState(f"{rendition.name} of {video.id} is {rendition.state}, it can't become {state}")
     rendition.state = state
     told = {**videos.links(video), "rendition": rendition.name, "revision": rendition.revision, **payload}
-    await events.record(transaction, video.project_id, video.id, f"video.rendition.{state}", told)
+    await videos.tell(transaction, video, f"rendition.{state}", told)
 
 
 async def remove(transaction: Transaction, video_id: str, revision: int) -> None:

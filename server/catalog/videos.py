@@ -19,10 +19,12 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "uploading": frozenset({"pre-processing", "pending", "aborted", "error"}),
     "pre-processing": frozenset({"processing", "done", "error"}),
     "processing": frozenset({"done", "error"}),
-    "done": frozenset({"pre-processing"}),  # a replaced source
+    "done": frozenset({"processing"}),  # another version is shown, of which more is to come
     "error": frozenset({"uploading", "pre-processing"}),
     "aborted": frozenset({"uploading", "pre-processing"}),
 }
+
+BADLY = ("error", "aborted")  # of a version: it goes, and its video stays as it is
 
 SORT_COLUMNS = {
     "title": Video.title,
@@ -52,14 +54,16 @@ async def add(transaction: Transaction, video: Video) -> Video:
     """A new video and its event."""
     transaction.add(video)
     await transaction.flush()
-    await events.record(transaction, video.project_id, video.id, "video.created", links(video))
+    await tell(transaction, video, "created", links(video))
     return video
 
 
 async def get(transaction: Transaction, project_id: str, video_id: str, discarded: bool = False) -> Video | None:
     """A video of the project, among those that are there or among the discarded ones."""
     found: Video | None = await transaction.scalar(
-        select(Video).where(Video.project_id == project_id, Video.id == video_id, _is_discarded(discarded))
+        select(Video).where(
+            Video.project_id == project_id, Video.id == video_id, Video.version_of.is_(None), _is_discarded(discarded)
+        )
     )
     return found
 
@@ -74,9 +78,28 @@ async def move(transaction: Transaction, video: Video, state: str, **payload: An
     if state not in TRANSITIONS[video.state]:
         raise WrongState(f"{video.id} is {video.state}, it can't become {state}")
     video.state = state
-    await events.record(
-        transaction, video.project_id, video.id, f"video.{state}", {**links(video), "state": state, **payload}
-    )
+    if video.version_of is not None and state in BADLY:
+        video.deletes_at = clock.now()
+    await tell(transaction, video, state, {**links(video), "state": state, **payload})
+
+
+async def tell(transaction: Transaction, video: Video, what: str, payload: Mapping[str, Any]) -> None:
+    """Records `video.<what>`; of a version that its video doesn't show, `video.version.<what>` among the events of
+    that."""
+    if video.version_of is None:
+        await events.record(transaction, video.project_id, video.id, f"video.{what}", payload)
+        return
+    shown = await find(transaction, video.version_of)
+    kind = "video" if shown is not None and shown.material_id == video.id else "video.version"
+    reason = (video.edit or {}).get("reason")
+    told = {**payload, "videoId": video.version_of, "version": {"id": video.id, "reason": reason}}
+    await events.record(transaction, video.project_id, video.version_of, f"{kind}.{what}", told)
+
+
+async def versions(transaction: Transaction, video_id: str) -> list[Video]:
+    """All versions that there are of a video, the newest last."""
+    rows = select(Video).where(Video.version_of == video_id).order_by(Video.created_at, Video.id)
+    return list(await transaction.scalars(rows))
 
 
 async def page(transaction: Transaction, project_id: str, wanted: Filter, paging: Paging) -> Page[Video]:
@@ -115,7 +138,7 @@ async def due(transaction: Transaction, now: datetime, limit: int) -> list[Video
 async def remove(transaction: Transaction, video: Video) -> None:
     """The row goes; its bytes are the caller's to delete after the commit."""
     await transaction.delete(video)
-    await events.record(transaction, video.project_id, video.id, "video.deleted", links(video))
+    await tell(transaction, video, "deleted", links(video))
 
 
 def links(video: Video) -> dict[str, Any]:
@@ -130,7 +153,9 @@ def links(video: Video) -> dict[str, Any]:
 
 
 def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[Video]:
-    query = select(Video).where(Video.project_id == project_id, _is_discarded(wanted.discarded))
+    query = select(Video).where(
+        Video.project_id == project_id, Video.version_of.is_(None), _is_discarded(wanted.discarded)
+    )
     for column, text in ((Video.title, wanted.title), (Video.description, wanted.description)):
         if text:
             query = query.where(func.lower(column).contains(text.lower(), autoescape=True))

@@ -52,6 +52,7 @@ class Stored(NamedTuple):
     source_revision: int = 1  # of its own file: what is made of it lies there
     settled: bool = True  # nothing is being made of it any more
     altered: bool = False  # its own pictures are not to be seen, only what is made of them
+    poster_of: str | None = None  # whose poster is the video's; None: its own
 
     @property
     def edges(self) -> tuple[int, ...]:

@@ -26,6 +26,15 @@ PREFIXES: dict[Kind, str] = {"video": "vi", "live": "li"}
 
 
 @dataclass(frozen=True, slots=True)
+class Material:
+    """What a video showed under an earlier revision."""
+
+    revision: int
+    video_id: str
+    source_revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """A watchable thing at one moment."""
 
@@ -49,10 +58,24 @@ class Asset:
     mp4: bool = True  # whether a video's file is given out as it is
     source_revision: int = 1  # of an upload: what is made of it lies there
     altered: bool = False  # an upload's own pictures are not to be seen, only what is made of them
+    material_id: str | None = None  # of a video: whose files are shown; None: its own
+    poster_given: bool = False  # of a video: it has a poster of its owner's
+    before: tuple["Material", ...] = ()  # of a video: what was shown under earlier revisions, the newest last
+    archived: bool = False
 
     @property
     def live(self) -> bool:
         return self.kind == "live"
+
+    @property
+    def material(self) -> str:
+        """The video whose files are shown."""
+        return self.material_id or self.id
+
+    @property
+    def poster_of(self) -> str:
+        """The video in whose folder the poster is."""
+        return self.id if self.poster_given else self.material
 
 
 @dataclass(slots=True)
@@ -112,7 +135,7 @@ class Assets:
         async with self._database.read() as transaction:
             if id.startswith("vi"):
                 video = await videos.find(transaction, id)
-                asset = of_video(video) if video and video.discarded_at is None else None
+                asset = of_video(video) if video and video.discarded_at is None and not video.version_of else None
             else:
                 stream = await live_streams.find(transaction, id)
                 asset = of_live_stream(stream) if stream else None
@@ -155,6 +178,14 @@ def of_video(video: Video) -> Asset:
         mp4=video.mp4_support,
         source_revision=video.source_revision,
         altered=video.altered,
+        material_id=video.material_id,
+        poster_given=video.poster_given,
+        before=tuple(
+            Material(each["revision"], each["material"], each["facts"]["source_revision"])
+            for each in video.previous or ()
+            if each["revision"]
+        ),
+        archived=video.archived_at is not None,
     )
 
 

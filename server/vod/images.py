@@ -93,7 +93,7 @@ class Images:
         """The name under which the images are kept: another one when the video or its poster is another."""
         version = str(subject.revision)
         if order.of_poster:
-            path = self._layout.video_poster(subject.id)
+            path = self._layout.video_poster(subject.stored.poster_of or subject.id)
             try:
                 version += f"-{(await asyncio.to_thread(path.stat)).st_mtime_ns}"
             except OSError:
@@ -196,7 +196,7 @@ class Images:
     async def _where(self, stack: ExitStack, subject: Subject, order: Order) -> tuple[dict[str, Any], list[int]]:
         """Where the video lies, as the child takes it, and the descriptors. Raises OSError, ValueError."""
         if order.of_poster:
-            fd = os.open(self._layout.video_poster(subject.id), os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self._layout.video_poster(subject.stored.poster_of or subject.id), os.O_RDONLY | os.O_CLOEXEC)
             stack.callback(os.close, fd)
             return {"kind": "picture", "source": fd}, [fd]
         stored = subject.stored

@@ -7,7 +7,7 @@
 from collections.abc import Mapping, Sequence
 
 from server import log
-from server.catalog import events, renditions, videos
+from server.catalog import renditions, versions, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Rendition, Video
 from server.media.problems import TITLES, MediaProblem
@@ -26,7 +26,7 @@ async def publish(transaction: Transaction, video: Video) -> None:
         await videos.move(transaction, video, "processing")
     if not video.playable:
         video.source, video.playable = SOURCE, True
-        await events.record(transaction, video.project_id, video.id, "video.playable", videos.links(video))
+        await videos.tell(transaction, video, "playable", videos.links(video))
         _log.info("playable", video=video.id)
 
 
@@ -74,6 +74,7 @@ async def begun(transaction: Transaction, video: Video, name: str) -> None:
         await renditions.move(transaction, video, row, "encoding")
     if video.state in UNFINISHED and _watchable(rows):
         await publish(transaction, video)
+    await _came_on(transaction, video)
 
 
 async def ended(transaction: Transaction, video: Video, name: str, problem: MediaProblem | None = None) -> None:
@@ -93,10 +94,12 @@ async def settle(transaction: Transaction, video: Video) -> None:
     """The video is done once all have ended; it has failed if a kind of media can't be watched at all."""
     rows = await renditions.of_video(transaction, video.id, video.source_revision)
     if video.state not in UNFINISHED or any(row.state not in renditions.ENDED for row in rows):
+        await _came_on(transaction, video)
         return
     if _watchable(rows):
         await publish(transaction, video)
         await videos.move(transaction, video, "done", duration=video.duration_s)
+        await _came_on(transaction, video)
         return
     problems = [MediaProblem(row.facts.get("problem", "failed"), row.error) for row in rows if row.error]
     await fail(transaction, video, problems[0] if problems else GAVE_UP)
@@ -105,8 +108,15 @@ async def settle(transaction: Transaction, video: Video) -> None:
 async def fail(transaction: Transaction, video: Video, problem: MediaProblem) -> None:
     video.playable = False
     video.error = {"code": problem.code, "title": TITLES[problem.code], "detail": problem.detail}
+    if video.version_of is not None:
+        await versions.refused(transaction, video)
     await videos.move(transaction, video, "error", error=video.error)
     _log.info("not watchable", video=video.id, code=problem.code, detail=problem.detail)
+
+
+async def _came_on(transaction: Transaction, video: Video) -> None:
+    if video.version_of is not None:
+        await versions.came_on(transaction, video)
 
 
 def _watchable(rows: Sequence[Rendition]) -> bool:

@@ -84,6 +84,7 @@ class Posters:
         """Keeps the poster that its owner chose; the moment alone where there is no picture of it yet."""
         video.poster_s = at_s
         if picture is not None:
+            video.poster_given = True
             await asyncio.to_thread(_store, self._layout, video.id, picture)
             video.poster_at = clock.now()
         payload = {**videos.links(video), "changed": ["thumbnail"]}
@@ -136,6 +137,9 @@ class Posters:
             if video is not None:  # else deleted meanwhile: its folder must not come back
                 await asyncio.to_thread(_store, self._layout, video_id, picture)
                 video.poster_at = clock.now()
+                shown = await videos.find(transaction, video.version_of) if video.version_of else None
+                if shown is not None and shown.material_id == video.id and not shown.poster_given:
+                    shown.poster_at = video.poster_at
 
 
 def _store(layout: Layout, video_id: str, picture: bytes) -> None:

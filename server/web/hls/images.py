@@ -73,7 +73,7 @@ async def video(request: web.Request) -> web.StreamResponse:
         if not _has_poster(watch):
             return files.not_ready()
         if query.plain and output == "jpg":
-            path = request.app[WATCHING].layout.video_poster(watch.asset.id)
+            path = request.app[WATCHING].layout.video_poster(watch.asset.poster_of)
             return files.file_answer(path, files.JPEG, files.REVALIDATED)
         return await _answer(request, watch, query.v, orders.poster(output, query.box), output)
     if not _watchable(watch):

@@ -74,7 +74,7 @@ async def source(request: web.Request) -> web.StreamResponse:
             return files.not_ready()
         return await _film(request, watch, presentation.renditions[0])
     pictures = presentation is None or any(not name.startswith(AUDIO) for name in presentation.renditions)
-    path = request.app[WATCHING].layout.video_source(asset.id)
+    path = request.app[WATCHING].layout.video_source(asset.material)
     try:
         type_, ending = await asyncio.to_thread(_described, path, pictures)
     except FileNotFoundError:

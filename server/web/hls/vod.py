@@ -26,6 +26,7 @@ SETTLED = ("done", "error", "aborted")
 GROWING = "Sluice-Growing"  # on a multivariant playlist that will list more
 ENDED_BADLY = ("error", "aborted")
 GONE = "The video's files are not there."
+ARCHIVED = "The video is archived: its owner has to make it anew before it can be watched."
 
 _log = log.get("vod")
 
@@ -51,6 +52,8 @@ async def presentation_of(request: web.Request, watch: Watch) -> Presentation | 
     """What a manifest describes; None while there is nothing to watch yet. Raises Problem."""
     if watch.asset.playable:
         return await _presentation(request, watch)
+    if watch.asset.archived:
+        raise Problem("resource-not-found", ARCHIVED)
     if watch.asset.state in ENDED_BADLY:
         raise Problem("resource-not-found", "The video could not be made watchable.")
     return None
@@ -103,7 +106,7 @@ async def _segment(
         where = place(watching.layout, stored_of(watch.asset), rendition, number, plan)
         return await files.segment_answer(request, where, content_type, cache, etag)
     return files.body_answer(
-        request, await watching.presentations.segment(watch.asset.id, plan), content_type, cache, etag
+        request, await watching.presentations.segment(watch.asset.material, plan), content_type, cache, etag
     )
 
 
@@ -121,25 +124,34 @@ async def _presentation(request: web.Request, watch: Watch) -> Presentation:
 def _at_revision(watch: Watch, wanted: str) -> Watch:
     """What is watched under the revision of a URL. Raises Problem.
 
-    Who began to watch a clip before its edges were made goes on with it as it was.
+    Who began to watch a clip before its edges were made goes on with it as it was; who watches a file that another
+    has taken the place of, with that one for a while.
     """
     asset = watch.asset
     if asset.playable and wanted == str(asset.revision):
         return watch
     if asset.playable and asset.exact == asset.revision and wanted == str(asset.revision - 1):
         return replace(watch, asset=replace(asset, revision=asset.revision - 1, exact=None))
+    for old in asset.before if asset.playable else ():
+        if wanted == str(old.revision):
+            shown = replace(
+                asset, revision=old.revision, material_id=old.video_id, source_revision=old.source_revision,
+                state="done",
+            )  # fmt: skip
+            return replace(watch, asset=shown)
     raise Problem("resource-not-found")
 
 
 def stored_of(asset: Asset) -> Stored:
     return Stored(
-        asset.id,
+        asset.material,
         asset.broadcast_id,
         asset.segments and Span(*asset.segments),
         asset.exact is not None,
         asset.source_revision,
         asset.state in SETTLED,
         asset.altered,
+        asset.poster_of,
     )
 
 

@@ -87,10 +87,19 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("source_revision", sa.Integer(), nullable=False, server_default="1"))
         batch_op.add_column(sa.Column("crop", types.Json(), nullable=True))
         batch_op.add_column(sa.Column("watermark", types.Json(), nullable=True))
+        batch_op.add_column(sa.Column("poster_given", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("material_id", sa.String(length=40), nullable=True))
+        batch_op.add_column(sa.Column("version_of", sa.String(length=40), nullable=True))
+        for name in ("edit", "trim", "previous"):
+            batch_op.add_column(sa.Column(name, types.Json(), nullable=True))
+        batch_op.add_column(sa.Column("previous_since", types.Utc(), nullable=True))
+        batch_op.add_column(sa.Column("archived_at", types.Utc(), nullable=True))
         batch_op.add_column(sa.Column("discarded_at", types.Utc(), nullable=True))
         batch_op.add_column(sa.Column("deletes_at", types.Utc(), nullable=True))
         batch_op.create_index(batch_op.f("ix_videos_discarded_at"), ["discarded_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_videos_deletes_at"), ["deletes_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_videos_previous_since"), ["previous_since"], unique=False)
+        batch_op.create_index(batch_op.f("ix_videos_version_of"), ["version_of"], unique=False)
     _grow_jobs()
 
 
@@ -118,12 +127,18 @@ def downgrade() -> None:
         for column in ("ends_at", "message", "progress", "worker", "turn", "priority", "lane"):
             batch_op.drop_column(column)
     with op.batch_alter_table("videos", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_videos_version_of"))
+        batch_op.drop_index(batch_op.f("ix_videos_previous_since"))
         batch_op.drop_index(batch_op.f("ix_videos_deletes_at"))
         batch_op.drop_index(batch_op.f("ix_videos_discarded_at"))
         batch_op.drop_column("deletes_at")
         batch_op.drop_column("discarded_at")
         batch_op.drop_column("watermark")
         batch_op.drop_column("crop")
+        for name in ("archived_at", "previous_since", "previous", "trim", "edit"):
+            batch_op.drop_column(name)
+        for name in ("version_of", "material_id", "poster_given"):
+            batch_op.drop_column(name)
         batch_op.drop_column("source_revision")
         batch_op.drop_column("poster_s")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
