@@ -183,6 +183,9 @@ class VodConfig(Section):
     quality: float = Field(23.0, ge=10, le=40, description="Constant quality (CRF) below each rendition's bit rate.")
     chunk_s: float = Field(60.0, ge=4, le=3600, description="Seconds of a video that one job encodes.")
     restore_days: float = Field(0, ge=0, le=3650, description="Days that a deleted video can be taken back; 0: none.")
+    replaced_kept_s: float = Field(
+        3600, ge=0, le=604_800, description="Seconds that what a replaced file was made into is kept for its viewers."
+    )
 
 
     @field_validator("ladder")

@@ -23,6 +23,7 @@ from server.vod import life as life_job
 from server.vod.early import Early
 from server.vod.life import Life
 from server.vod.marks import Marks
+from server.vod.outliving import Outliving
 from server.vod.texts import Texts
 
 
@@ -35,6 +36,7 @@ class OnDemand:
     fetching: Fetching
     imports: Imports
     life: Life
+    outliving: Outliving
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -56,6 +58,9 @@ class OnDemand:
         self.fetching = await self._fetching(stack)
         self.imports = Imports(core.database, self.fetching, core.jobs.enqueue)
         self.life = self._life(on_air)
+        self.outliving = Outliving(
+            core.database, core.layout, config.vod.replaced_kept_s, self.life.delete, core.watched.forget
+        )
         core.jobs.register(fetch_job.JOB, self.fetching.run, self.fetching.failed, "io")
         core.jobs.register(import_job.JOB, self.imports.run, None, "short", Priority.SHORT)
         core.jobs.register(life_job.JOB, self._erase, None, "short", Priority.BULK)
@@ -66,6 +71,7 @@ class OnDemand:
         await self.marks.sweep()
         await stack.enter_async_context(expiry.sweeping(self.uploads, self._core.layout))
         await stack.enter_async_context(self.life.running())
+        await stack.enter_async_context(self.outliving.running())
 
     async def _erase(self, job: JobContext) -> None:
         """What is still being made of the video ends first, or it would be made into the folder that goes."""

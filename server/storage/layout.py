@@ -104,6 +104,10 @@ class Layout:
     def video_revision(self, video_id: str, revision: int) -> Path:
         return self.video(video_id) / f"r{revision:d}"
 
+    def video_revisions(self, video_id: str) -> list[Path]:
+        """The folders of all revisions of its source that something was made of."""
+        return sorted(path for path in self.video(video_id).glob("r*") if path.name[1:].isdecimal())
+
     def video_plan(self, video_id: str, revision: int) -> Path:
         return self.video_revision(video_id, revision) / "plan"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from server import ids
-from server.catalog import uploads, videos
+from server.catalog import uploads, versions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Upload, Video
 from server.errors import Problem
@@ -55,7 +55,11 @@ async def waiting_video(transaction: Transaction, sender: Sender, video_id: str)
     Raises Problem: 404; 400 it has one; 403 the bearer of a token may fill only videos that nobody has begun to
     fill, and those begun with the same token: a video's id is no secret.
     """
-    video = await own_video(transaction, sender, video_id)
+    return await _waiting(transaction, sender, await own_video(transaction, sender, video_id))
+
+
+async def _waiting(transaction: Transaction, sender: Sender, video: Video) -> Video:
+    """Raises Problem as `waiting_video`."""
     if video.state not in WAITING or video.live_stream_id is not None:
         raise Problem("video-source-already-uploaded", name="videoId")
     if sender.token_id is not None:
@@ -63,6 +67,39 @@ async def waiting_video(transaction: Transaction, sender: Sender, video_id: str)
         if last is not None and last.upload_token_id != sender.token_id:
             raise Problem("forbidden", detail="Another credential began to upload this video.", name="videoId")
     return video
+
+
+async def still_waiting(transaction: Transaction, sender: Sender, row_id: str) -> Video:
+    """What `to_fill` gave in a transaction before. Raises Problem as `waiting_video`."""
+    video = await videos.find(transaction, row_id)
+    if video is None:
+        raise Problem("resource-not-found", detail="There is no such video.", name="videoId")
+    return await _waiting(transaction, sender, video)
+
+
+def check_replaceable(sender: Sender, video: Video) -> None:
+    """Raises Problem where the video's file can't be replaced now: 403, 409."""
+    if sender.token_id is not None:
+        raise Problem("forbidden", detail="An upload token opens no video that has a file.", name="videoId")
+    try:
+        versions.check(video)
+    except versions.NotNow as error:
+        raise Problem("conflict", detail=str(error), name="videoId") from None
+
+
+async def to_fill(transaction: Transaction, sender: Sender, video_id: str, replace: bool) -> Video:
+    """What an upload for the video is to fill: the video itself or, to `replace` the file that it has, a version of it.
+
+    Raises Problem as `waiting_video`, and where another file is not taken now: 409.
+    """
+    video = await own_video(transaction, sender, video_id)
+    if not replace or video.state in WAITING:
+        return await _waiting(transaction, sender, video)
+    check_replaceable(sender, video)
+    for version in await versions.unfinished(transaction, video):
+        if version.state in WAITING and (version.edit or {}).get("reason") == versions.REPLACE:
+            return version  # another upload goes before the one that was to fill it
+    return await versions.new(transaction, video, versions.REPLACE)
 
 
 async def own_video(transaction: Transaction, sender: Sender, video_id: str) -> Video:

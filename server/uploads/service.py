@@ -69,12 +69,12 @@ class Uploads:
         upload.filetype, upload.meta = command.description.filetype, dict(command.pairs)
         await self.files.create(upload.id)
         try:
-            await self._add(sender, upload, command)
+            video = await self._add(sender, upload, command)
         except BaseException:
             await uncancelled(self.files.remove(upload.id))
             raise
         _log.info("upload created", upload=upload.id, video=upload.video_id, bytes=upload.length)
-        return Opened(upload.id, secret, upload.video_id, _view(upload, 0))
+        return Opened(upload.id, secret, video.version_of or video.id, _view(upload, 0))
 
     async def head(self, upload_id: str, secret: str) -> tuple[admission.Upload, dict[str, str]]:
         """Where the upload stands, and its metadata. Raises Problem: 404, 410, 423."""
@@ -149,16 +149,17 @@ class Uploads:
         """When an upload that was heard of now expires."""
         return clock.now() + timedelta(seconds=self._expiry_s)
 
-    async def _add(self, sender: Sender, upload: Upload, command: Create) -> None:
+    async def _add(self, sender: Sender, upload: Upload, command: Create) -> Video:
         wanted = command.description
         async with self.database.write() as transaction:
             if wanted.video_id is None:
                 video = await placement.new_video(transaction, sender, wanted)
             else:
-                video = await placement.waiting_video(transaction, sender, wanted.video_id)
+                video = await placement.to_fill(transaction, sender, wanted.video_id, wanted.replace)
             superseded = await placement.begin(transaction, video, upload)
         if superseded:
             await self.files.remove(superseded)
+        return video
 
     async def _authorise(self, upload_id: str, secret: str) -> None:
         """Raises Problem (404): to those who don't know the secret there is no such upload."""

@@ -7,7 +7,7 @@ the video, they become its upload, or a part of the one that earlier parts began
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from server.catalog import uploads
+from server.catalog import uploads, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Upload, Video
 from server.errors import Problem
@@ -38,12 +38,15 @@ class SourceUploads:
         self._files = service.files
         self._database = service.database
 
-    async def check(self, sender: Sender, video_id: str, piece: Piece | None) -> None:
+    async def check(self, sender: Sender, video_id: str, piece: Piece | None, replace: bool = False) -> None:
         """Refuses before any byte what would be refused after the last. Raises Problem as `bind`."""
         async with self._database.read() as transaction:
             video = await placement.own_video(transaction, sender, video_id)
-            last = await uploads.of_video(transaction, video.id)
-            if last is None or not _has_come(sender, last, piece):
+            if await _come(transaction, sender, video, piece, replace) is not None:
+                return
+            if replace and video.state not in placement.WAITING:
+                placement.check_replaceable(sender, video)
+            else:
                 await placement.waiting_video(transaction, sender, video_id)
 
     async def stage(
@@ -68,14 +71,17 @@ class SourceUploads:
         """The bytes are nobody's."""
         await uncancelled(self._files.remove(staged.upload.id))
 
-    async def bind(self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None) -> Video:
-        """Gives staged bytes to a video, a new one without `video_id`; the video as it is then.
+    async def bind(
+        self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None, replace: bool = False
+    ) -> Video:
+        """Gives staged bytes to a video, a new one without `video_id`; the video as it is then. To `replace` the file
+        that it has they go to a version of it.
 
         Raises Problem, and drops the bytes: 400 they don't fit to what came before or the video has a source,
-        403, 404, 413, 423.
+        403, 404, 409, 413, 423.
         """
         try:
-            return await uncancelled(self._bind(sender, staged, video_id, piece))
+            return await uncancelled(self._bind(sender, staged, video_id, piece, replace))
         except BaseException:
             await uncancelled(self._drop_unless_owned(staged))
             raise
@@ -85,32 +91,37 @@ class SourceUploads:
         async with self._service.locks.hold(row.video_id, JOINING_PATIENCE_S):
             await self._join(row)
 
-    async def _bind(self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None) -> Video:
+    async def _bind(
+        self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None, replace: bool
+    ) -> Video:
         if video_id is None:
             video_id = await self._begin(sender, staged, None, piece)
         else:
             async with self._database.read() as transaction:
                 video_id = (await placement.own_video(transaction, sender, video_id)).id
             async with self._service.locks.hold(video_id, JOINING_PATIENCE_S):
-                await self._add(sender, staged, video_id, piece)
+                await self._add(sender, staged, video_id, piece, replace)
         async with self._database.read() as transaction:
             return await placement.own_video(transaction, sender, video_id)
 
-    async def _add(self, sender: Sender, staged: Staged, video_id: str, piece: Piece | None) -> None:
+    async def _add(
+        self, sender: Sender, staged: Staged, video_id: str, piece: Piece | None, replace: bool
+    ) -> None:
         """Adds to what there is of the video."""
-        async with self._database.read() as transaction:
-            last = await uploads.of_video(transaction, video_id)
-            if last is not None and _has_come(sender, last, piece):
-                await self.drop(staged)
-                await self._join(last)
-                return
-            await placement.waiting_video(transaction, sender, video_id)
-        if last is None or piece is None or last.parts is None or last.state not in uploads.OPEN:
-            await self._begin(sender, staged, video_id, piece)
+        async with self._database.write() as transaction:
+            video = await placement.own_video(transaction, sender, video_id)
+            come = await _come(transaction, sender, video, piece, replace)
+            filled = video if come else await placement.to_fill(transaction, sender, video_id, replace)
+            last = await uploads.of_video(transaction, filled.id)
+        if come is not None:
+            await self.drop(staged)
+            await self._join(come)
+        elif last is None or piece is None or last.parts is None or last.state not in uploads.OPEN:
+            await self._begin(sender, staged, filled, piece)
         else:
             await self._go_on(last.id, Pieces.from_row(last.parts), staged, piece)
 
-    async def _begin(self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None) -> str:
+    async def _begin(self, sender: Sender, staged: Staged, filled: Video | None, piece: Piece | None) -> str:
         """The staged bytes become an upload; the video's id."""
         upload, size = staged.upload, staged.size
         upload.received = size
@@ -122,7 +133,7 @@ class SourceUploads:
         elif piece is not None:
             await self._files.adopt_part(upload.id, piece.key, upload.id)
         async with self._database.write() as transaction:
-            video = await self._video(transaction, sender, video_id, upload.filename)
+            video = await self._video(transaction, sender, filled, upload.filename)
             superseded = await placement.begin(transaction, video, upload)
             await uploads.move(transaction, upload, "uploading")
         if superseded:
@@ -134,11 +145,11 @@ class SourceUploads:
         return video.id
 
     async def _video(
-        self, transaction: Transaction, sender: Sender, video_id: str | None, filename: str | None
+        self, transaction: Transaction, sender: Sender, filled: Video | None, filename: str | None
     ) -> Video:
-        if video_id is None:
+        if filled is None:
             return await placement.new_video(transaction, sender, Description(filename=filename))
-        return await placement.waiting_video(transaction, sender, video_id)
+        return await placement.still_waiting(transaction, sender, filled.id)
 
     async def _go_on(self, upload_id: str, before: Pieces, staged: Staged, piece: Piece) -> None:
         """The staged bytes become a part of an upload that others began."""
@@ -175,6 +186,20 @@ class SourceUploads:
             owned = await uploads.get(transaction, staged.upload.id) is not None
         if not owned:
             await self.drop(staged)
+
+
+async def _come(
+    transaction: Transaction, sender: Sender, video: Video, piece: Piece | None, replace: bool
+) -> Upload | None:
+    """The upload that has the piece already."""
+    asked = [video]
+    if replace:
+        asked = (await videos.versions(transaction, video.id))[-1:] or asked
+    for each in asked:
+        last = await uploads.of_video(transaction, each.id)
+        if last is not None and _has_come(sender, last, piece):
+            return last
+    return None
 
 
 def _has_come(sender: Sender, last: Upload, piece: Piece | None) -> bool:

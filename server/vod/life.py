@@ -71,9 +71,13 @@ class Life:
         transaction.after_commit(lambda: self._on_gone(video))
 
     async def delete(self, transaction: Transaction, video: Video) -> None:
-        """The row goes now, its bytes soon."""
+        """The row goes now, its bytes soon; its versions with it."""
+        for version in await videos.versions(transaction, video.id):
+            await self.delete(transaction, version)
         upload = await uploads.of_video(transaction, video.id)
         arguments = {"broadcastId": video.broadcast_id, "uploadId": upload.id if upload else None}
+        if video.version_of:
+            arguments["versionOf"] = video.version_of
         await videos.remove(transaction, video)
         await self._enqueue(transaction, video.project_id, JOB, video.id, arguments)
         transaction.after_commit(lambda: self._on_gone(video))
@@ -91,9 +95,13 @@ class Life:
                 await self._release(broadcast_id)
 
         async def tell() -> None:
-            payload = {"videoId": job.object_id}
+            of = job.arguments.get("versionOf")
+            payload: dict[str, Any] = {"videoId": of or job.object_id}
+            kind = "video.version.erased" if of else "video.erased"
+            if of:
+                payload["version"] = {"id": job.object_id}
             async with self._database.write() as transaction:
-                await events.record(transaction, job.project_id, job.object_id, "video.erased", payload)
+                await events.record(transaction, job.project_id, of or job.object_id, kind, payload)
 
         await job.step("files", files, attempts=5)
         await job.step("tell", tell)

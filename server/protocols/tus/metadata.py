@@ -1,7 +1,7 @@
 """Upload-Metadata: `key base64,key base64,…`, and what its keys say about the video to be.
 
-Keys with a meaning: filename, filetype, title, description, public, tags, metadata, videoId. Others are kept as
-they came. Source: tus 1.0.0, Creation, Upload-Metadata.
+Keys with a meaning: filename, filetype, title, description, public, tags, metadata, videoId, replace. Others are kept
+as they came. Source: tus 1.0.0, Creation, Upload-Metadata.
 """
 
 import base64
@@ -43,6 +43,7 @@ class Description:
     tags: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
     video_id: str | None = None  # any spelling, unchecked
+    replace: bool = False  # the file goes into the place of one that the video has
 
 
 def parse(header: str | None) -> dict[str, str]:
@@ -161,4 +162,5 @@ _MEANINGS: Mapping[str, tuple[str, Callable[[str, str], Any]]] = {
     "tags": ("tags", _tags),
     "metadata": ("metadata", _metadata),
     "videoId": ("video_id", _text(MAX_KEY_CHARS)),
+    "replace": ("replace", _boolean),
 }

@@ -9,12 +9,13 @@ from pydantic import Field
 from server.errors import Problem
 from server.protocols import content_range
 from server.protocols.content_range import Piece
-from server.uploads.placement import Sender, sender_of_token
+from server.uploads.placement import Sender, own_video, sender_of_token, to_fill
 from server.uploads.source import SourceUploads
+from server.web.api import fetches
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.forms import receive
-from server.web.shapes import Query
+from server.web.shapes import Body, Query, SourceUrl
 from server.web.typed import Call, Operations
 
 SOURCES = web.AppKey("sources", SourceUploads)
@@ -43,6 +44,7 @@ _ERRORS = (
     "unsupported-media-type",
     "invalid-payload",
     "video-source-already-uploaded",
+    "conflict",
     "video-content-range-malformed",
     "video-content-range-mismatch",
     "resource-not-found",
@@ -56,6 +58,12 @@ class UploadQuery(Query):
     token: Annotated[str | None, Field(description="An upload token.")] = None
 
 
+class SourceQuery(Query):
+    replace: Annotated[
+        bool, Field(description="The file takes the place of one that the video has, once it can be watched.")
+    ] = False
+
+
 @operations.post(
     "/videos/{videoId}/source",
     "Upload a video's file",
@@ -65,17 +73,42 @@ class UploadQuery(Query):
     raw=_FORM,
     errors=_ERRORS,
 )
-async def upload(call: Call, video_id: str) -> VideoAnswer:
-    """Without Content-Range the file is whole.
+async def upload(call: Call, video_id: str, query: SourceQuery) -> VideoAnswer:
+    """Without Content-Range the file is whole. With `replace=true` it may be another one for a video that has a file:
+    that one is watched until the new one can be, under the same URLs, and stays where the new one can't.
 
     `part 2/5`, `part 2/*` and `bytes 0-99/300` name a part; parts come in any order, and may come again. The video is
     processed when all are there.
     """
     sources, piece = call.request.app[SOURCES], _piece(call)
     sender = Sender(call.project_id)
-    await sources.check(sender, video_id, piece)
+    await sources.check(sender, video_id, piece, query.replace)
     form = await receive(call.request, sources, sender)
-    return answer(call, await sources.bind(sender, form.staged, video_id, piece))
+    return answer(call, await sources.bind(sender, form.staged, video_id, piece, query.replace))
+
+
+class SourceBody(Body):
+    source: Annotated[SourceUrl, Field(description="URL of a media file, which the server fetches.")]
+
+
+@operations.put(
+    "/videos/{videoId}/source",
+    "Replace a video's file by one that is fetched",
+    scope="videos:write",
+    status=202,
+    example={"source": "https://www.example.com/take-2.mp4"},
+    errors=("resource-not-found", "conflict", "video-source-already-uploaded"),
+)
+async def fetch(call: Call, video_id: str, body: SourceBody) -> VideoAnswer:
+    """As an upload with `replace=true`. A video that has no file yet gets this one."""
+    target = fetches.target(call, body.source)
+    sender = Sender(call.project_id)
+    async with call.services.database.write() as transaction:
+        filled = await to_fill(transaction, sender, video_id, replace=True)
+        if filled.state != "pending":
+            raise Problem("conflict", "Another file for the video is on its way.", name="source")
+        await call.request.app[fetches.FETCHING].order(transaction, filled, target)
+        return answer(call, await own_video(transaction, sender, video_id))
 
 
 @operations.post(

@@ -128,7 +128,7 @@ async def show(call: Call, video_id: str) -> VideoAnswer:
 async def show_status(call: Call, video_id: str) -> VideoStatus:
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
-        made = await renditions.of_video(transaction, row.id, row.source_revision)
+        made = await renditions.of_video(transaction, row.material, row.source_revision)
         return video_status.status(row, await uploads.of_video(transaction, row.id), made)
 
 
