@@ -89,11 +89,18 @@ async def tell(transaction: Transaction, video: Video, what: str, payload: Mappi
     if video.version_of is None:
         await events.record(transaction, video.project_id, video.id, f"video.{what}", payload)
         return
-    shown = await find(transaction, video.version_of)
-    kind = "video" if shown is not None and shown.material_id == video.id else "video.version"
+    kind = "video.version" if await shown_as(transaction, video) is None else "video"
     reason = (video.edit or {}).get("reason")
     told = {**payload, "videoId": video.version_of, "version": {"id": video.id, "reason": reason}}
     await events.record(transaction, video.project_id, video.version_of, f"{kind}.{what}", told)
+
+
+async def shown_as(transaction: Transaction, video: Video) -> Video | None:
+    """Itself; of a version the video that shows it, None while none does."""
+    if video.version_of is None:
+        return video
+    shown = await find(transaction, video.version_of)
+    return shown if shown is not None and shown.material_id == video.id else None
 
 
 async def versions(transaction: Transaction, video_id: str) -> list[Video]:

@@ -25,6 +25,10 @@ class WatermarkStore:
         """A copy for a video. Raises FileNotFoundError where the watermark is gone, OSError."""
         _keep(self._layout.video_watermark(video_id), self._layout.watermark(watermark_id).read_bytes())
 
+    def share(self, video_id: str, version_id: str) -> None:
+        """The copy that a video has, with a version of it as well. Raises OSError."""
+        _keep(self._layout.video_watermark(version_id), self._layout.video_watermark(video_id).read_bytes())
+
     def take_back(self, video_id: str) -> None:
         """Of a video that does not come to be: its folder holds nothing else yet."""
         path = self._layout.video_watermark(video_id)

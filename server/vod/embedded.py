@@ -34,6 +34,7 @@ FORCED = "forced"
 MAX_PRIMARY = 20  # characters of a language that leave room for what tells its tracks apart; RFC 5646 allows 35
 FIRST_REVISION = 1  # before it there was no source that could have brought anything
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
+MOST_LOOKS, LONGEST_WAIT_S = 40, 300.0  # three hours: an encoder has begun by then
 
 _log = log.get("vod")
 
@@ -67,7 +68,18 @@ class EmbeddedTexts:
         self._texts = Texts(database, layout)
 
     async def run(self, job: JobContext) -> None:
+        for number in range(MOST_LOOKS):  # a version's are its video's once that shows it
+            if not await job.step(f"shown {number}", lambda: self._is_to_come(job)):
+                break
+            await job.sleep(min(2.0**number, LONGEST_WAIT_S))
         await job.step("texts", lambda: self._keep(job), attempts=ATTEMPTS)
+
+    async def _is_to_come(self, job: JobContext) -> bool:
+        async with self._database.read() as transaction:
+            version = await self._current(transaction, job)
+            if version is None or version.version_of is None or version.deletes_at is not None:
+                return False
+            return (await videos.shown_as(transaction, version)) is None
 
     async def _keep(self, job: JobContext) -> None:
         video = await self._video(job)
@@ -86,6 +98,7 @@ class EmbeddedTexts:
         chapters = chapters_of(video, job.arguments["language"])
         async with self._database.write() as transaction:
             row = await self._current(transaction, job)
+            row = row and await videos.shown_as(transaction, row)
             if row is not None:
                 await self._put(transaction, row, "captions", captions)
                 await self._put(transaction, row, "chapters", chapters)

@@ -32,6 +32,7 @@ from server.packager.vod import IndexedVideo
 from server.storage import early
 from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
+from server.storage.watermarks import WatermarkStore
 from server.vod import copying, embedded, encoding, making, plan
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
@@ -71,6 +72,7 @@ class Pipeline:
         probe_timeout_s: float,
     ) -> None:
         self._database = database
+        self._watermarks = WatermarkStore(layout)
         self._copying = Copying(children, RenditionStore(layout))
         self._enqueue = enqueue
         self._wanted = wanted
@@ -195,6 +197,8 @@ class Pipeline:
         if begun is None:
             return
         revision, altered = begun.source_revision, Alteration.of_video(begun)
+        if begun.version_of is not None and begun.watermark is not None:
+            await asyncio.to_thread(self._watermarks.share, begun.version_of, video_id)
         altered.check(facts.picture)
         copied: Mapping[str, Made] = {}
         if indexed:

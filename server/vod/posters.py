@@ -137,8 +137,8 @@ class Posters:
             if video is not None:  # else deleted meanwhile: its folder must not come back
                 await asyncio.to_thread(_store, self._layout, video_id, picture)
                 video.poster_at = clock.now()
-                shown = await videos.find(transaction, video.version_of) if video.version_of else None
-                if shown is not None and shown.material_id == video.id and not shown.poster_given:
+                shown = await videos.shown_as(transaction, video)
+                if shown is not None and not shown.poster_given:
                     shown.poster_at = video.poster_at
 
 
