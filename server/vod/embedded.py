@@ -69,7 +69,7 @@ class EmbeddedTexts:
 
     async def run(self, job: JobContext) -> None:
         for number in range(MOST_LOOKS):  # a version's are its video's once that shows it
-            if not await job.step(f"shown {number}", lambda: self._is_to_come(job)):
+            if not await job.step(f"shown {number}", lambda: self._is_to_come(job), attempts=ATTEMPTS):
                 break
             await job.sleep(min(2.0**number, LONGEST_WAIT_S))
         await job.step("texts", lambda: self._keep(job), attempts=ATTEMPTS)
