@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from server.formats.fmp4.box import BoxError, find
+from server.formats.fmp4.movie import MAX_PIXELS
 
 # A sample entry's fixed fields for pictures, and its box header.
 VISUAL_ENTRY_BYTES = 86
@@ -26,6 +27,10 @@ DECODERS: Mapping[bytes, tuple[str, bytes | None]] = {
     b"vp09": ("vp9", None),
     b"vp08": ("vp8", None),
 }
+
+
+# Pictures may become larger in the middle of a stream, and each that a decoder keeps takes so many bytes and a half.
+BOUNDED = {"max_pixels": str(MAX_PIXELS)}
 
 
 class DecoderError(ValueError):
@@ -76,6 +81,7 @@ def _context(sample_entry: bytes, in_frames: bool) -> VideoCodecContext:
     name, box = DECODERS[kind]
     try:
         context = CodecContext.create(name, "r")
+        context.options = dict(BOUNDED)
         if box is not None:
             found = find(sample_entry, box, start=VISUAL_ENTRY_BYTES)
             if found is None:

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from server.formats.fmp4.index import MAX_REORDER, MovieIndex, Track
 from server.media.containers import Container
-from server.media.decoding import Decoder
+from server.media.decoding import BOUNDED, Decoder
 from server.media.demux import open_container
 from server.media.orders import TIMESCALE, Reading
 
@@ -106,6 +106,7 @@ def _decoded(opened: InputContainer, reading: Reading, damage: Damage) -> Iterat
     if not isinstance(stream, VideoStream) or stream.time_base is None:
         return
     stream.thread_type = "AUTO"
+    stream.codec_context.options = dict(BOUNDED)
     place = _placing(stream.time_base, reading.start_s)
     packets = opened.demux(stream)
     while True:

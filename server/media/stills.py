@@ -22,7 +22,7 @@ from server.formats.fmp4.index import MAX_REORDER, MovieIndex
 from server.formats.fmp4.read import read_samples
 from server.formats.sample import VideoConfig
 from server.media.containers import HEAD_BYTES, container_of
-from server.media.decoding import Decoder
+from server.media.decoding import BOUNDED, Decoder
 from server.media.demux import open_as, open_container
 from server.media.pictures import DecodeError
 
@@ -167,6 +167,7 @@ class Demuxed:
         if not streams:
             raise DecodeError("it has none")
         self._stream: VideoStream = streams[0]
+        self._stream.codec_context.options = dict(BOUNDED)
         _bounded(self._stream.width, self._stream.height)
         ratio = self._stream.sample_aspect_ratio or 1
         self.sar = ratio.as_integer_ratio()

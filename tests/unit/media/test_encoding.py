@@ -284,6 +284,17 @@ async def test_damage_in_the_middle_is_passed_over(shelf: Shelf, tmp_path: Path)
     assert 60 < made.pictures <= 120
 
 
+async def test_pictures_that_become_too_large_are_left_out(shelf: Shelf, tmp_path: Path) -> None:
+    """Each that a decoder keeps would take 57 MB; of those that libav would take, 400."""
+    usual = media.clip(1, audio=False, extension="ts")
+    large = media.clip(0.04, size="8192x4608", audio=False, extension="ts", extra=("-output_ts_offset", "1"))
+    source = tmp_path / "grows.ts"
+    source.write_bytes(usual.read_bytes() + large.read_bytes())
+    made = await shelf.pictures(source, PictureOrder(Reading("mpegts", start_s=1.4), small(180), cuts(0, 2), 0))
+    assert (made.pictures, made.problem) == (30, None)
+    assert made.damaged == 1
+
+
 async def test_nothing_to_decode_is_said(shelf: Shelf, tmp_path: Path) -> None:
     source = tmp_path / "rubbish.mp4"
     source.write_bytes(b"\0\0\0\x18ftypisom" + os.urandom(5000))
