@@ -33,13 +33,22 @@ class Treatment:
     rotation: int = 0  # degrees clockwise
     interlaced: bool = False
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height of the coded picture
+    coded: tuple[int, int] | None = None  # width and height that `crop` is told of; None: whatever the pictures have
+    lines: int = 0  # that a watermark's pixels are told of: of what is shown, upright; 0: whatever there are
     hdr: Transfer | None = None  # what of, it is toned down to standard range
     watermark: Watermark | None = None  # its image comes beside the order
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> Self:
-        crop, mark = told["crop"], told["watermark"]
-        return cls(**{**told, "crop": tuple(crop) if crop else None, "watermark": Watermark(**mark) if mark else None})
+        crop, coded, mark = told["crop"], told.get("coded"), told["watermark"]
+        return cls(
+            **{
+                **told,
+                "crop": tuple(crop) if crop else None,
+                "coded": tuple(coded) if coded else None,
+                "watermark": Watermark(**mark) if mark else None,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from server.media.pictures import DecodeError
 from server.media.reading import TIME_BASE
 from server.media.scaling import shape_of
 from server.media.stills import Shot, Stills
-from server.media.treating import Treater
+from server.media.treating import Treater, cropped
 
 PIXELS = "yuv420p"
 
@@ -56,7 +56,7 @@ class Treated:
         return Shot(shot.at_s, found[-1][0])
 
     def _rung(self, frame: VideoFrame) -> Rung:
-        width, height = self._treatment.crop[2:] if self._treatment.crop else (frame.width, frame.height)
+        width, height = cropped(self._treatment, (frame.width, frame.height))[2:]
         across, down = width * self._source.sar[0] / self._source.sar[1], float(height)
         if self._treatment.rotation % 180:
             across, down = down, across

@@ -40,13 +40,14 @@ FROM_LIGHT: tuple[Step, ...] = (
 )  # fmt: skip
 
 
-def steps(treatment: Treatment, pixel_format: str) -> tuple[Step, ...]:
+def steps(treatment: Treatment, shape: Shape) -> tuple[Step, ...]:
     """Filters before the split, by libav's names: fields become pictures while their lines are where they were."""
     found: list[Step] = []
+    pixel_format = shape[2]
     if treatment.interlaced:
         found.append(("bwdif", "mode=send_frame:deint=interlaced"))
     if treatment.crop is not None:
-        x, y, width, height = treatment.crop
+        x, y, width, height = cropped(treatment, shape[:2])
         found.append(("crop", f"{width}:{height}:{x}:{y}:exact=1"))
     found += TURNS.get(treatment.rotation % 360, ())
     if pixel_format.startswith(WITH_ALPHA):  # what can be seen through shows black
@@ -56,6 +57,17 @@ def steps(treatment: Treatment, pixel_format: str) -> tuple[Step, ...]:
     elif pixel_format.startswith(FULL_RANGE):
         found += [("scale", "out_range=tv"), ("format", "yuv420p")]
     return tuple(found)
+
+
+def cropped(treatment: Treatment, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The area that is shown of pictures of this size: streams may change theirs, and show the same part of it."""
+    if treatment.crop is None:
+        return 0, 0, *size
+    if treatment.coded is None or treatment.coded == size:
+        return treatment.crop
+    factors = [mine / told for mine, told in zip(size, treatment.coded, strict=True)] * 2
+    x, y, width, height = (2 * int(value * factor / 2) for value, factor in zip(treatment.crop, factors, strict=True))
+    return x, y, max(2, width), max(2, height)
 
 
 class Treater:
@@ -80,7 +92,7 @@ class Treater:
         source = self._graph.add_buffer(
             width=width, height=height, format=VideoFormat(source_format), time_base=TIME_BASE
         )
-        last = self._chain(source, steps(treatment, source_format))
+        last = self._chain(source, steps(treatment, shape))
         if treatment.hdr or (treatment.watermark and watermark is not None):
             last = self._stage(last, treatment, watermark)
         split = self._graph.add("split", str(len(rungs)))
@@ -157,8 +169,8 @@ class Treater:
 
 def _lines(shape: Shape, treatment: Treatment) -> int:
     """Of the source as it is shown."""
-    width, height = (treatment.crop[2], treatment.crop[3]) if treatment.crop else shape[:2]
-    return width if treatment.rotation % 180 else height
+    width, height = cropped(treatment, shape[:2])[2:]
+    return treatment.lines or (width if treatment.rotation % 180 else height)
 
 
 def _clut(transfer: tone.Transfer) -> VideoFrame:

@@ -27,8 +27,15 @@ class Alteration:
     def of(self, treatment: Treatment, picture: PictureFacts) -> Treatment:
         """What is done to such pictures anyway, and this. Raises Unreadable where it can't be done to them."""
         area = self.crop.coded(picture) if self.crop else None
-        crop = (area.x, area.y, area.width, area.height) if area else None
-        return replace(treatment, crop=crop, watermark=self.watermark)
+        if area is None and self.watermark is None:
+            return treatment
+        return replace(
+            treatment,
+            crop=(area.x, area.y, area.width, area.height) if area else None,
+            coded=(picture.width, picture.height),
+            lines=crops.size(picture, area)[1],
+            watermark=self.watermark,
+        )
 
 
     def check(self, picture: PictureFacts | None) -> None:

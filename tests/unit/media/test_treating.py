@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 
 from server.media.ladder import Rung
 from server.media.orders import Treatment
-from server.media.treating import Treater
+from server.media.treating import Treater, cropped
 from server.media.watermarks import Watermark
 
 LARGE = Rung("180p", 320, 180, (1, 1), 1, 1, 30.0)
@@ -117,6 +117,29 @@ def test_all_at_once() -> None:
     large, _ = treated(ten_bits(573, size=(180, 320)), treatment, picture("rgba", RED, size=(40, 20)))
     assert at(large, 10, 10) == pytest.approx(AS_RED, abs=3)
     assert 208 <= at(large, *MIDDLE)[0] <= 218
+
+
+@pytest.mark.parametrize(
+    ("size", "area"), [((320, 180), (160, 0, 160, 180)), ((640, 360), (320, 0, 320, 360)), ((100, 60), (50, 0, 50, 60))]
+)
+def test_pictures_that_change_their_size_show_the_same_part(size: tuple[int, int], area: tuple[int, ...]) -> None:
+    half = Treatment(crop=(160, 0, 160, 180), coded=(320, 180))
+    assert cropped(half, size) == area
+    frame = VideoFrame(*size, "yuv420p")
+    for plane, dark, light in zip(frame.planes, (16, 128, 128), (200, 128, 128), strict=True):
+        row = bytes([dark]) * (plane.width // 2)
+        plane.update(row.ljust(plane.line_size, bytes([light])) * plane.height)
+    frame.pts, frame.time_base = 0, Fraction(1, 90_000)
+    assert min(bytes(treated(frame, half)[0].planes[0])[:320]) > 190
+
+
+def test_a_marks_pixels_are_those_of_the_source_whatever_its_pictures_become() -> None:
+    mark = Treatment(lines=180, watermark=Watermark(left="0px", top="0px", width="80px", height="40px"))
+    for size in ((320, 180), (640, 360)):
+        frame = picture("yuv420p", b"\x80", b"\x80", b"\x80", size=size)
+        large, _ = treated(frame, mark, picture("rgba", RED, size=(40, 20)))
+        assert at(large, 75, 35)[2] > 230
+        assert at(large, 85, 45)[2] == pytest.approx(128, abs=2)
 
 
 def test_every_picture_is_marked() -> None:

@@ -1,5 +1,7 @@
 """What a video's owner wants done to its pictures, as a treatment of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from server.catalog.models import Video
@@ -31,9 +33,10 @@ def test_a_rows_columns_become_values() -> None:
 
 def test_it_is_added_to_what_is_done_anyway() -> None:
     anyway = Treatment(rotation=90, interlaced=True, hdr="pq")
-    found = Alteration(Crop("50%", "100%"), Watermark()).of(anyway, PICTURE)
+    found = Alteration(Crop("50%", "100%"), Watermark()).of(anyway, replace(PICTURE, rotation=90))
     assert (found.rotation, found.interlaced, found.hdr) == (90, True, "pq")
-    assert found.crop == (0, 0, 960, 1080)
+    assert found.crop == (0, 540, 1920, 540)  # its left half, lying
+    assert (found.coded, found.lines) == ((1920, 1080), 1920)
     assert found.watermark == Watermark()
     assert NONE.of(anyway, PICTURE) == anyway
 
