@@ -8,7 +8,20 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.bench import delivery, density, ladder, latency, srt, startup, thumbnails, tus, viewers, vod, workers
+from tests.bench import (
+    delivery,
+    density,
+    ladder,
+    latency,
+    srt,
+    startup,
+    thumbnails,
+    titles,
+    tus,
+    viewers,
+    vod,
+    workers,
+)
 from tests.bench.bench import WORK, Bench, Settings
 from tests.bench.report import Log, table
 
@@ -20,6 +33,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "vod": vod.run,
     "ladder": ladder.run,
     "workers": workers.run,
+    "titles": titles.run,
     "thumbnails": thumbnails.run,
     "tus": tus.run,
     "delivery": delivery.run,

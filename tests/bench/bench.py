@@ -34,11 +34,14 @@ class Settings:
     starts: int = 3
     ladder: float = 60  # of film, made into renditions
     ladder_rounds: int = 3
+    titles: str = "screencast,gradients,talk,sport,grain"
+    title_s: float = 60  # of each
 
     def quick(self) -> Self:
         return replace(
             self, warm_up=6, density=12, lag=5, latency=60, proxied=20, opens=2, tus_mib=256, tus_runs=1, wrk=3,
             viewers="100", watching=6, starts=2, ladder=10, ladder_rounds=1,
+            title_s=12,
         )  # fmt: skip
 
     def changed(self, assignments: list[str]) -> Self:

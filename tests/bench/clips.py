@@ -24,15 +24,15 @@ MAKING_S = 1200
 
 
 def live() -> Path:
-    return _made("live.flv", lambda path: _encode_live(path, "1920x1080", 5000))
+    return made("live.flv", lambda path: _encode_live(path, "1920x1080", 5000))
 
 
 def latency() -> Path:
-    return _made("latency.flv", lambda path: _encode_live(path, "640x360", 1000))
+    return made("latency.flv", lambda path: _encode_live(path, "640x360", 1000))
 
 
 def film() -> Path:
-    return _made("film.mp4", _encode_film)
+    return made("film.mp4", _encode_film)
 
 
 def film_of(seconds: int) -> Path:
@@ -41,15 +41,15 @@ def film_of(seconds: int) -> Path:
 
 
 def film_tail() -> Path:
-    return _made("film-tail.mp4", lambda path: ffmpeg("-i", film(), "-c", "copy", path, timeout_s=MAKING_S))
+    return made("film-tail.mp4", lambda path: ffmpeg("-i", film(), "-c", "copy", path, timeout_s=MAKING_S))
 
 
 def film_in(extension: str) -> Path:
     """The same in another container."""
-    return _made(f"film.{extension}", lambda path: ffmpeg("-i", film(), "-c", "copy", path, timeout_s=MAKING_S))
+    return made(f"film.{extension}", lambda path: ffmpeg("-i", film(), "-c", "copy", path, timeout_s=MAKING_S))
 
 
-def _made(name: str, make: Callable[[Path], None]) -> Path:
+def made(name: str, make: Callable[[Path], None]) -> Path:
     path = FOLDER / name
     if not path.exists():
         print(f"making {path}", flush=True)

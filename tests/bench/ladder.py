@@ -37,7 +37,7 @@ async def run(bench: Bench) -> None:
     ours, peers = [], []
     for number in range(int(bench.settings.ladder_rounds)):  # in turn, so that what else goes on falls on both
         bench.say(f"round {number + 1}: {seconds} s of film")
-        ours.append(await _ours(film, _rungs(*LADDER), seconds))
+        ours.append(await _ours(film, rungs_of(*LADDER), seconds))
         peers.append(await asyncio.to_thread(_peer, film, seconds))
     for name, target in (("cpu_s", CPU_TARGET), ("wall_s", WALL_TARGET)):
         own, other = (statistics.median(getattr(took, name) for took in all_) for all_ in (ours, peers))
@@ -49,7 +49,7 @@ async def run(bench: Bench) -> None:
     bench.add("one segment when asked for, median", statistics.median(hurry), "s", target=HURRY_TARGET_S, note=note)
 
 
-def _rungs(*heights: int) -> tuple[Rung, ...]:
+def rungs_of(*heights: int) -> tuple[Rung, ...]:
     wishes = [Wish(height, bitrate=LADDER[height]) for height in heights]
     return rungs(Source(1920, 1080, frame_rate=float(RATE)), wishes)
 
@@ -67,7 +67,7 @@ async def _ours(film: Path, wanted: Sequence[Rung], seconds: int) -> Took:
 async def _in_a_hurry(film: Path, start_s: int) -> float:
     """Seconds until one segment is whole that nobody has made."""
     cuts = start_s * TIMESCALE, (start_s + GOP_S) * TIMESCALE
-    order = PictureOrder(Reading("mov"), _rungs(480), cuts, start_s // GOP_S, preset="superfast", threads=2)
+    order = PictureOrder(Reading("mov"), rungs_of(480), cuts, start_s // GOP_S, preset="superfast", threads=2)
     began = time.monotonic()
     await _encode(film, order, [], urgent=True)
     return time.monotonic() - began
@@ -87,18 +87,22 @@ async def _encode(film: Path, order: PictureOrder, segments: list[Segment], urge
 
 
 def _peer(film: Path, seconds: int) -> Took:
-    """One process, one decoding, four encoders; as nice as our child is."""
     with tempfile.TemporaryDirectory() as folder:
-        began, before = time.monotonic(), os.times()
-        nice = ["nice", "-n", str(NICE), "ffmpeg", "-nostdin", "-loglevel", "error", "-y"]
-        subprocess.run([*nice, *_command(film, seconds, folder)], check=True, timeout=clips.MAKING_S)
-        wall_s, after = time.monotonic() - began, os.times()
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*.mp4")) / 1e6
+        return peer(film, seconds, Path(folder))
+
+
+def peer(film: Path, seconds: int, folder: Path) -> Took:
+    """One process, one decoding, four encoders; as nice as our child is. Leaves a file for each: 1080.mp4 …"""
+    began, before = time.monotonic(), os.times()
+    nice = ["nice", "-n", str(NICE), "ffmpeg", "-nostdin", "-loglevel", "error", "-y"]
+    subprocess.run([*nice, *_command(film, seconds, folder)], check=True, timeout=clips.MAKING_S)
+    wall_s, after = time.monotonic() - began, os.times()
+    size = sum(path.stat().st_size for path in folder.rglob("*.mp4")) / 1e6
     cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
     return Took(wall_s, cpu_s, size)
 
 
-def _command(film: Path, seconds: int, folder: str) -> list[str]:
+def _command(film: Path, seconds: int, folder: Path) -> list[str]:
     count = len(LADDER)
     split = f"[0:v]split={count}" + "".join(f"[s{number}]" for number in range(count))
     scaled = [f"[s{number}]scale=-2:{height}[v{number}]" for number, height in enumerate(LADDER)]
