@@ -177,10 +177,19 @@ class VodConfig(Section):
     ladder: list[int] = Field(
         [1080, 720, 480, 360, 240], description="Lines of the renditions, never more than the source has."
     )
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = Field(
-        "veryfast", description="Of libx264: slower ones make fewer bytes of the same picture."
+    codec: Literal["h264", "hevc", "av1"] = Field(
+        "h264", description="Of the ladder's pictures; HEVC and AV1 take fewer bytes, more time, and newer devices."
     )
-    quality: float = Field(23.0, ge=10, le=40, description="Constant quality (CRF) below each rendition's bit rate.")
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"] = Field(
+        "veryfast", description="As libx264 calls them: slower ones make fewer bytes of the same picture."
+    )
+    quality: float = Field(
+        23.0, ge=10, le=40, description="Constant quality (CRF of libx264) below each rendition's bit rate."
+    )
+    encoder_threads: int = Field(0, ge=0, le=64, description="Threads of each encoder; 0: by the size of its pictures.")
+    per_title: bool = Field(
+        True, description="Whether samples of each video are encoded first, to set the bit rates that it deserves."
+    )
     chunk_s: float = Field(60.0, ge=4, le=3600, description="Seconds of a video that one job encodes.")
     restore_days: float = Field(0, ge=0, le=3650, description="Days that a deleted video can be taken back; 0: none.")
     replaced_kept_s: float = Field(

@@ -15,6 +15,7 @@ from server.config import Config, ConfigError
 from server.ingest.certificate import Certificate
 from server.media.calls import sandboxed
 from server.media.child import Children
+from server.media.codings import CODINGS
 from server.media.transcoding import usable_encoder
 from server.playback.tokens import MAX_TTL_S, Limits, Tokens, check_limits
 from server.storage import data_folder
@@ -56,6 +57,9 @@ async def check(config: Config) -> list[str]:
     if not (PLAYER / "index.html").is_file():
         faults.append("player: it is not built; run `make player`")
     faults += await asyncio.to_thread(_missing_codecs)
+    async with Children(1) as children:
+        _, lacking = await usable_encoder(children, CODINGS[config.vod.codec].encoder)
+    faults += [f"vod.codec: {sentence}; h264 takes the place of {config.vod.codec}" for sentence in lacking]
     if config.live.encoder != "auto":  # which is content with whatever there is
         async with Children(1) as children:
             _, unusable = await usable_encoder(children, config.live.encoder)

@@ -4,12 +4,15 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from server import log
 from server.app.catalogue import open_database, prepare, token_secret
 from server.catalog.database import Database
 from server.config import Config
 from server.jobs.jobs import Jobs
 from server.jobs.priorities import Places, Priority
 from server.media.child import Children
+from server.media.codings import CODINGS
+from server.media.transcoding import usable_encoder
 from server.playback.assets import Assets
 from server.playback.revocations import Revocations
 from server.playback.tokens import Tokens
@@ -21,10 +24,11 @@ from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.storage.segments import SegmentStore
-from server.vod import embedded, encoding, making, pipeline, presentations
+from server.vod import embedded, encoding, making, measuring, pipeline, presentations
 from server.vod.embedded import EmbeddedTexts
 from server.vod.encoding import Encoding
 from server.vod.images import Images
+from server.vod.measuring import Measuring
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
@@ -32,6 +36,8 @@ from server.web.auth import Credentials
 from server.web.metrics import Metrics
 
 CHILDREN = 4  # beside those of jobs: of requests
+
+_log = log.get("server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +78,12 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         to_vod.SOURCE: recorder.presentation,
     }
     watched = stack.enter_context(Presentations(layout, loaders))
+    codec = await usable_codec(config, children)
     kept = ImageCache(layout, config.vod.image_cache_bytes)
     await asyncio.to_thread(kept.load)
     return Core(
         config, layout, database, Metrics(), Tokens(secret), assets, credentials, revocations, children, posters,
-        recorder, make_jobs(config, database, layout, children, posters),
+        recorder, make_jobs(config, database, layout, children, posters, codec),
         watched=watched,
         store=await stack.enter_async_context(SegmentStore(layout)),
         images=Images(database, layout, children, watched, kept),
@@ -84,21 +91,33 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
 
 
 def make_jobs(
-    config: Config, database: Database, layout: Layout, children: Children, posters: Posters, helping: bool = False
-) -> Jobs:
+    config: Config, database: Database, layout: Layout, children: Children, posters: Posters, codec: str,
+    helping: bool = False,
+) -> Jobs:  # fmt: skip
     """With the kinds that workers have too; those that need the data folder to themselves the server adds."""
     jobs = Jobs(database, places(config, helping), helping)
     vod = config.vod
-    wanted = Wanted(vod.ladder if vod.renditions == "ladder" else (), vod.segment_s, vod.chunk_s)
+    wanted = Wanted(vod.ladder if vod.renditions == "ladder" else (), vod.segment_s, vod.chunk_s, vod.per_title, codec)
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
-    encoder = Encoding(database, layout, children, RenditionStore(layout), vod.quality, vod.preset)
+    encoder = Encoding(database, layout, children, RenditionStore(layout), vod.quality, vod.preset, vod.encoder_threads)
+    measurer = Measuring(database, layout, children, jobs.enqueue, vod.chunk_s, vod.quality)
     jobs.register(pipeline.JOB, processing.run, processing.failed, "short", Priority.SHORT)
-    jobs.register(encoding.FIRST, encoder.pictures, encoder.failed, "short", Priority.INTERACTIVE)
+    jobs.register(encoding.FIRST, encoder.first, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(encoding.SOUND, encoder.sound, encoder.failed, "short", Priority.INTERACTIVE)
+    jobs.register(measuring.JOB, measurer.run, measurer.failed, "encode", Priority.NORMAL)
     jobs.register(encoding.SHARE, encoder.pictures, encoder.failed, "encode", Priority.NORMAL)
     jobs.register(embedded.JOB, EmbeddedTexts(database, layout, children).run, None, "short", Priority.SHORT)
     jobs.register(edges.JOB, Edges(database, layout, children).run, None, "short", Priority.SHORT)
     return jobs
+
+
+async def usable_codec(config: Config, children: Children) -> str:
+    """That of ladders; H.264 where the build lacks the one that is asked for, which is said."""
+    wanted = config.vod.codec
+    _, faults = await usable_encoder(children, CODINGS[wanted].encoder)
+    for sentence in faults:
+        _log.warning(f"vod.codec: {sentence}; h264 takes the place of {wanted}")
+    return "h264" if faults else wanted
 
 
 def places(config: Config, helping: bool = False) -> Places:

@@ -13,7 +13,7 @@ import orjson
 
 from server import log
 from server.app.catalogue import open_database
-from server.app.core import CHILDREN, make_jobs, places
+from server.app.core import CHILDREN, make_jobs, places, usable_codec
 from server.config import Config, ConfigError
 from server.jobs.jobs import Jobs
 from server.media.child import Children
@@ -52,7 +52,8 @@ async def open_worker(config: Config, stack: AsyncExitStack) -> Jobs:
     await asyncio.to_thread(data_folder.try_writing, layout.root)
     database = await open_database(config, layout, stack)
     children = await stack.enter_async_context(Children(CHILDREN + sum(places(config, helping=True).values())))
-    jobs = make_jobs(config, database, layout, children, Posters(database, layout, children), helping=True)
+    posters, codec = Posters(database, layout, children), await usable_codec(config, children)
+    jobs = make_jobs(config, database, layout, children, posters, codec, helping=True)
     await stack.enter_async_context(jobs.running())
     return jobs
 

@@ -1,4 +1,4 @@
-"""The H.264 encoders that may make renditions, what each is told, and how what comes out is made alike.
+"""The encoders that may make renditions, what each is told, and how what comes out is made alike.
 
 Runs in children only: it imports av.
 
@@ -21,7 +21,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from server.formats import annexb, avc, hevc
+from server.formats import annexb, av1, avc, hevc
 from server.formats.avc import NAL_PPS, NAL_SPS, VIDEO_TIMESCALE
 from server.formats.sample import VideoConfig
 from server.media.ladder import FAST_FROM, Rung
@@ -45,11 +45,16 @@ USUAL_RATE = 30
 X264 = "annexb=0:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite"
 HEVC = "libx265"  # for work that nobody waits for: no live rendition is made with it
 X265 = "keyint=-1:scenecut=0:open-gop=0:info=0:log-level=none:rc-lookahead={}:bframes={}:pools={}"
+AV1 = "libsvtav1"  # the same
+SOFTWARE_ENCODERS = (SOFTWARE, HEVC, AV1)
+# No scene cuts of its own, and no more than `lp` of its threads at work
+SVT = "scd=0:lp={}"
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
     SOFTWARE: {
         "forced-idr": "1", "sc_threshold": "0",
     },
     HEVC: {"forced-idr": "1"},
+    AV1: {},
     "h264_nvenc": {
         "preset": "p4", "tune": "ll", "rc": "vbr", "cq": HARD_QUALITY, "forced-idr": "1", "no-scenecut": "1",
         "zerolatency": "1", "delay": "0", "bf": "0",
@@ -114,8 +119,8 @@ class Encoder:
             raise EncoderError(f"{name}: it can't be opened here ({error.strerror})") from error
         extradata = self._context.extradata or b""
         self._length_prefixed = extradata[:1] == b"\1"
-        self._is_parameter = _is_hevc_parameter if name == HEVC else _is_avc_parameter
-        self.record = extradata if self._length_prefixed else _record_of(name, extradata)  # avcC or hvcC
+        self._packaged = _PACKAGED.get(name, _avc_sample)
+        self.record = extradata if self._length_prefixed else _record_of(name, extradata)  # avcC, hvcC or av1C
 
     def encode(self, frame: VideoFrame, key: bool) -> Iterator[Coded]:
         """Raises FFmpegError."""
@@ -130,26 +135,27 @@ class Encoder:
         for packet in packets:
             data = bytes(packet)
             if not self._length_prefixed:
-                data = _length_prefixed(data, self._is_parameter)
+                data = self._packaged(data)
             if packet.pts is not None:
                 yield Coded(packet.pts, packet.pts if packet.dts is None else packet.dts, packet.is_keyframe, data)
 
 
 def pixel_format(name: str) -> str:
     """That the encoder takes."""
-    return "yuv420p" if name in (SOFTWARE, HEVC) else "nv12"
+    return "yuv420p" if name in SOFTWARE_ENCODERS else "nv12"
 
 
 def track_config(name: str, record: bytes, timescale: int) -> VideoConfig:
     """The track of what the encoder makes."""
-    return hevc.video_config(record, timescale) if name == HEVC else avc.video_config(record, timescale)
+    configs = {HEVC: hevc.video_config, AV1: av1.video_config}
+    return configs.get(name, avc.video_config)(record, timescale)
 
 
 def works(name: str) -> str | None:
     """None when the encoder makes pictures here, with key frames where asked; else why not."""
     rung = Rung("360p", 640, 360, (1, 1), 700_000, 1, 30.0)
     try:
-        encoder = Encoder(name, rung, rung.bitrate, Settings())
+        encoder = Encoder(name, rung, rung.bitrate, Settings(preset="12") if name == AV1 else Settings())
         coded = [unit for number in range(6) for unit in encoder.encode(_grey(name, rung, number), number in (0, 3))]
         coded += encoder.finish()
     except (EncoderError, FFmpegError, ValueError) as error:
@@ -200,6 +206,10 @@ def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -
         context.options |= {"preset": settings.preset, "crf": settings.quality}
         threads = settings.threads or _threads(rung)
         context.options |= {"x265-params": X265.format(max(settings.lookahead, 1), settings.b_frames, threads)}
+    elif name == AV1:
+        context.bit_rate = 0
+        threads = settings.threads or _threads(rung)
+        context.options |= {"preset": settings.preset, "crf": settings.quality, "svtav1-params": SVT.format(threads)}
     context.open()
     return context
 
@@ -217,12 +227,25 @@ def _threads(rung: Rung) -> int:
 
 def _record_of(name: str, extradata: bytes) -> bytes:
     """Raises EncoderError."""
+    if name == AV1:
+        return _av1_record(extradata)
     if name != HEVC:
         return _record(extradata)
     try:
         return hevc.HevcDecoderConfiguration.of(annexb.nal_units(extradata)).write()
     except hevc.HevcError as error:
         raise EncoderError(f"{name}: {error}") from error
+
+
+def _av1_record(extradata: bytes) -> bytes:
+    """av1C of the sequence header. Raises EncoderError."""
+    try:
+        header = av1.sequence_header(extradata)
+        if header is None:
+            raise EncoderError("the encoder gives no sequence header")
+        return av1.SequenceHeader.parse(header).record(header)
+    except av1.Av1Error as error:
+        raise EncoderError(f"{AV1}: {error}") from error
 
 
 def _record(extradata: bytes) -> bytes:
@@ -242,6 +265,18 @@ def _sized(units: list[bytes]) -> bytes:
     return b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
 
 
+def _avc_sample(data: bytes) -> bytes:
+    return _length_prefixed(data, _is_avc_parameter)
+
+
+def _hevc_sample(data: bytes) -> bytes:
+    return _length_prefixed(data, _is_hevc_parameter)
+
+
+def _av1_sample(data: bytes) -> bytes:
+    return bytes(av1.without_delimiters(data))
+
+
 def _length_prefixed(data: bytes, left_out: Callable[[bytes], bool]) -> bytes:
     return annexb.length_prefixed(unit for unit in annexb.nal_units(data) if not left_out(unit))
 
@@ -253,3 +288,6 @@ def _is_avc_parameter(unit: bytes) -> bool:
 
 def _is_hevc_parameter(unit: bytes) -> bool:
     return hevc.nal_type(unit) in (*hevc.PARAMETER_SETS, HEVC_UNIT_DELIMITER)
+
+
+_PACKAGED: Mapping[str, Callable[[bytes], bytes]] = {HEVC: _hevc_sample, AV1: _av1_sample}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from server.media.encoders import HEVC, Coded, Encoder, EncoderError, Look, Settings
+from server.media.encoders import SOFTWARE_ENCODERS, Coded, Encoder, EncoderError, Look, Settings
 from server.media.ladder import Rung
 from server.media.transcoding import SOFTWARE
 
@@ -105,7 +105,7 @@ class Lane:
         try:
             return Encoder(self._name, self.rung, bitrate, self._settings, look)
         except EncoderError:
-            if self._name in (SOFTWARE, HEVC):
+            if self._name in SOFTWARE_ENCODERS:
                 raise
             self._name = SOFTWARE
             return Encoder(SOFTWARE, self.rung, bitrate, self._settings, look)

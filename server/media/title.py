@@ -5,9 +5,11 @@ the ceiling that follows from the samples keeps its peaks low too, and lets play
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Self
 
 from server.media.calls import memory_file
 from server.media.child import ChildFailed, Children
@@ -15,14 +17,16 @@ from server.media.encoding import encode_pictures
 from server.media.ladder import MAX_BITRATE, MIN_BITRATE, Rung
 from server.media.orders import TIMESCALE, PictureOrder, Segment
 
-SAMPLES = 4  # spread over the title; each costs a child, and the way from the key frame before
+SAMPLES = 4  # at most, spread over the title; each costs a child, and the way from the key frame before
 SAMPLE_S = 2
-SHORTEST_S = 3 * SAMPLES * SAMPLE_S  # of a title: below, the samples cost about as much as they save
+EACH_S = 6  # of a title, that one sample stands for: more of them cost about as much as they save
+SHORTEST_S = 2 * EACH_S
 PRESET = "superfast"
 # Bits grow with pixels to this power at the same quality: what is larger is smoother.
 GROWTH = 0.75
 # The hardest sample times this: there is something harder than what was looked at.
 HEADROOM = 1.5
+WHOLE = Fraction(1)
 LEAST = 0.35  # of a rendition's usual ceiling, for what came after a quiet beginning
 
 
@@ -34,24 +38,30 @@ class Measured:
     rates: tuple[int, ...]
     cpu_s: float
 
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        rung = Rung(**{**told["rung"], "sar": tuple(told["rung"]["sar"])})
+        return cls(rung, tuple(told["rates"]), told["cpu_s"])
+
 
 def moments(end: int) -> tuple[int, ...]:
     """When samples begin, ticks: in the middle of equal shares of the title. None of a short one."""
     if end < SHORTEST_S * TIMESCALE:
         return ()
-    length = SAMPLE_S * TIMESCALE
-    return tuple((2 * number + 1) * end // (2 * SAMPLES) - length // 2 for number in range(SAMPLES))
+    count, length = min(SAMPLES, end // (EACH_S * TIMESCALE)), SAMPLE_S * TIMESCALE
+    return tuple((2 * number + 1) * end // (2 * count) - length // 2 for number in range(count))
 
 
-def fitted(rungs: Sequence[Rung], measured: Measured) -> tuple[Rung, ...]:
-    """With the ceilings that the title deserves: never above the usual ones."""
+def fitted(rungs: Sequence[Rung], measured: Measured, bits: Fraction = WHOLE) -> tuple[Rung, ...]:
+    """With the ceilings that the title deserves, never above the usual ones; `bits` of H.264's are what its codec
+    takes."""
     if not measured.rates:
         return tuple(rungs)
-    return tuple(replace(rung, bitrate=_ceiling(rung, measured)) for rung in rungs)
+    return tuple(replace(rung, bitrate=_ceiling(rung, measured, bits)) for rung in rungs)
 
 
-def _ceiling(rung: Rung, measured: Measured) -> int:
-    wanted = max(measured.rates) * math.pow(rung.cost / measured.rung.cost, GROWTH) * HEADROOM
+def _ceiling(rung: Rung, measured: Measured, bits: Fraction) -> int:
+    wanted = max(measured.rates) * math.pow(rung.cost / measured.rung.cost, GROWTH) * HEADROOM * bits
     return max(MIN_BITRATE, min(rung.bitrate, max(round(wanted), round(rung.bitrate * LEAST))))
 
 

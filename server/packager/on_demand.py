@@ -28,10 +28,17 @@ class OnDemandVideo:
     """`made` by the names of renditions; `target_s` for all playlists, that of the passthrough where there is one."""
 
     def __init__(
-        self, passed: IndexedVideo | None, made: Mapping[str, Made], target_s: int, whole: bool, duration_s: float
+        self,
+        passed: IndexedVideo | None,
+        made: Mapping[str, Made],
+        target_s: int,
+        whole: bool,
+        duration_s: float,
+        ceilings: Mapping[str, int] | None = None,
     ) -> None:
         """Raises ValueError when there is nothing to watch. `whole`: nothing is to come; what is not complete then
-        never will be, and is left out."""
+        never will be, and is left out. `ceilings`: bits a second that a rendition may come to while it grows."""
+        self._ceilings = ceilings or {}
         self._passed = passed
         shown = [name for name in sorted(made, key=order) if made[name].segments and (made[name].complete or not whole)]
         self._made = {name: made[name] for name in shown}
@@ -56,7 +63,7 @@ class OnDemandVideo:
         sounds = self._passed.sounds(prefix) if self._passed else []
         for name, made in self._made.items():
             if made.track.kind == VIDEO:
-                pictures.append(_picture(name, made, prefix))
+                pictures.append(_picture(name, made, prefix, self._ceilings.get(name, 0)))
             else:
                 sounds.append(_sound(name, made, prefix))
         return master(pictures, sounds, self._passed.independent if self._passed else True)
@@ -132,8 +139,11 @@ def _rates(segments: Sequence[Placed]) -> tuple[int, int]:
     return max(1, round(peak)), max(1, round(average))
 
 
-def _picture(name: str, made: Made, prefix: str) -> VideoFacts:
+def _picture(name: str, made: Made, prefix: str, ceiling: int) -> VideoFacts:
+    """As it was measured; what grows may have its hardest part before it."""
     peak, average = _rates(made.segments)
+    if not made.complete:
+        peak = max(peak, ceiling)
     track = made.track
     return VideoFacts(
         uri=f"{prefix}{name}/{MEDIA_PLAYLIST}",

@@ -13,7 +13,9 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from server import log
 from server.catalog import videos
@@ -22,34 +24,54 @@ from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media.child import Children
+from server.media.codings import CODINGS
 from server.media.encoding import Encoded, encode_pictures, encode_sound
 from server.media.orders import PictureOrder, Reading, SoundOrder, Treatment
 from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.vod import making
-from server.vod.plan import Plan
+from server.vod.plan import Chunk, Plan
 from server.vod.writing import Label, Writing
 
 FIRST, SHARE, SOUND = "encode-first", "encode", "encode-sound"
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 
+Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
+
 _log = log.get("vod")
 
 
+async def order(enqueue: Enqueue, transaction: Transaction, video: Video, kind: str, share: Chunk) -> None:
+    told = {"renditions": list(share.renditions), "first": share.first, "last": share.last}
+    await enqueue(transaction, video.project_id, kind, video.id, {"revision": video.source_revision, **told})
+
+
+def opened(stack: ExitStack, layout: Layout, video_id: str, reading: Reading) -> tuple[int, int | None]:
+    """Descriptors of the source and, where it is read by it, of its index. Raises OSError."""
+    source = _open(stack, layout.video_source(video_id))
+    return source, _open(stack, layout.video_index(video_id)) if reading.indexed else None
+
+
 class Encoding:
-    """Register `pictures` for FIRST and SHARE, `sound` for SOUND, `failed` for all."""
+    """Register `first` for FIRST, `pictures` for SHARE, `sound` for SOUND, `failed` for all."""
 
     def __init__(
         self, database: Database, layout: Layout, children: Children, renditions: RenditionStore, quality: float,
-        preset: str,
+        preset: str, threads: int = 0,
     ) -> None:  # fmt: skip
+        """`quality` and `preset` as libx264 has them; `threads` of each encoder, 0: as many as its pictures ask for."""
         self._database = database
         self._layout = layout
         self._children = children
         self._renditions = renditions
         self._quality = quality
         self._preset = preset
+        self._threads = threads
+
+    async def first(self, job: JobContext) -> None:
+        """What a viewer waits for gives way to less."""
+        await job.step("encode", lambda: self._current(job, partial(self._pictures, urgent=True)), attempts=ATTEMPTS)
 
     async def pictures(self, job: JobContext) -> None:
         await job.step("encode", lambda: self._current(job, self._pictures), attempts=ATTEMPTS)
@@ -89,7 +111,7 @@ class Encoding:
             video = await videos.find(transaction, video_id)
         return video is not None and video.source_revision == revision and video.state in making.UNFINISHED
 
-    async def _pictures(self, job: JobContext, plan: Plan) -> None:
+    async def _pictures(self, job: JobContext, plan: Plan, urgent: bool = False) -> None:
         revision, names = job.arguments["revision"], job.arguments["renditions"]
         first, last = job.arguments["first"], job.arguments["last"]
         missing: dict[str, int] = {}
@@ -100,7 +122,9 @@ class Encoding:
             if found is not None:
                 missing[name] = found
         if missing:
-            rungs = tuple(rung for rung in plan.rungs if rung.name in missing)
+            coding = CODINGS[plan.codec]
+            made = plan.rungs if urgent else plan.fitted  # the first seconds do not wait for what the title needs
+            rungs = tuple(rung for rung in made if rung.name in missing)
             largest = next(rung for rung in plan.rungs if rung.name in names)
             order = PictureOrder(
                 reading=plan.pictures,
@@ -110,15 +134,17 @@ class Encoding:
                 begins=tuple(missing[rung.name] for rung in rungs),
                 stage=(largest.width, largest.height),
                 treatment=plan.treatment,
-                preset=self._preset,
-                quality=self._quality,
+                encoder=coding.encoder,
+                preset=coding.preset(self._preset),
+                quality=coding.quality(self._quality),
+                threads=self._threads,
             )
             writing = self._writing(job, revision, sum(last + 1 - number for number in missing.values()))
             with ExitStack() as stack:
-                source, index = self._opened(stack, job.object_id, plan.pictures)
+                source, index = opened(stack, self._layout, job.object_id, plan.pictures)
                 mark = self._watermark(stack, job.object_id, plan.treatment)
                 async with writing.open(missing) as ways:
-                    result = await encode_pictures(self._children, source, index, order, *ways, watermark=mark)
+                    result = await encode_pictures(self._children, source, index, order, *ways, mark, urgent)
             _judge(result)
         await self._complete(job.object_id, revision, names, len(plan.cuts) - 1)
 
@@ -131,16 +157,12 @@ class Encoding:
         labels = {name: (sound.language, sound.title)}
         writing = self._writing(job, revision, max(1, len(plan.cuts) - 1 - first), labels)
         with ExitStack() as stack:
-            source, _ = self._opened(stack, job.object_id, reading)
+            source, _ = opened(stack, self._layout, job.object_id, reading)
             async with writing.open({name: first}) as ways:
                 output = ways.outputs[name]
                 result = await encode_sound(self._children, source, None, order, output, ways.described, ways.made)
         _judge(result)
         await self._complete(job.object_id, revision, [name], 0)
-
-    def _opened(self, stack: ExitStack, video_id: str, reading: Reading) -> tuple[int, int | None]:
-        source = _open(stack, self._layout.video_source(video_id))
-        return source, _open(stack, self._layout.video_index(video_id)) if reading.indexed else None
 
     def _watermark(self, stack: ExitStack, video_id: str, treatment: Treatment) -> int | None:
         return _open(stack, self._layout.video_watermark(video_id)) if treatment.watermark else None

@@ -33,7 +33,7 @@ from server.storage import early
 from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.storage.watermarks import WatermarkStore
-from server.vod import copying, embedded, encoding, making, plan
+from server.vod import copying, embedded, encoding, making, measuring, plan, plans
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
@@ -56,6 +56,8 @@ class Wanted:
     lines: Sequence[int]  # of the ladder; none: only what the source can't be shown without
     segment_s: float
     chunk_s: float
+    per_title: bool = False
+    codec: str = "h264"
 
 
 class Pipeline:
@@ -139,7 +141,7 @@ class Pipeline:
         self, video_id: str, revision: int, facts: SourceFacts, altered: bool
     ) -> Mapping[str, Made]:
         """What can be copied of the source, to be watched from its first segments on; `altered` pictures can't."""
-        await asyncio.to_thread(self._keep, video_id, revision, plan.while_copied(facts))
+        await asyncio.to_thread(plans.keep, self._layout, video_id, revision, plan.while_copied(facts))
         wanted = replace(facts, picture=None) if altered else facts
         order = copying.Order(video_id, revision, self._layout.video_source(video_id), wanted)
         return await self._copying.copy(order, lambda: self._copied(video_id, facts))
@@ -208,14 +210,15 @@ class Pipeline:
         else:
             copied = await self._copy(video_id, revision, facts, begun.altered)
             shown, rows = _shown_by_copies(facts, copied), tuple(copied)
-        made = plan.of_source(facts, self._wanted.lines, BY_NAME[facts.container].demuxer, shown, altered)
+        codec, demuxer = self._wanted.codec, BY_NAME[facts.container].demuxer
+        made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
         if copied:
             made = replace(made, target_s=plan.COPIED_TARGET_S)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED:
                 return  # deleted meanwhile
-            await asyncio.to_thread(self._keep, video_id, revision, made)
+            await asyncio.to_thread(plans.keep, self._layout, video_id, revision, made)
             await making.list_planned(transaction, video, made, _rows(video, facts, rows))
             await self._order(transaction, video, made)
             if (texts := embedded.order(video.source_revision, facts)) is not None:
@@ -251,13 +254,6 @@ class Pipeline:
         index = MovieIndex.from_bytes(self._layout.video_index(video_id).read_bytes())
         return IndexedVideo(index, self._wanted.segment_s)
 
-    def _keep(self, video_id: str, revision: int, made: Plan) -> None:
-        path = self._layout.video_plan(video_id, revision)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
-        temporary.write_bytes(made.to_bytes())
-        temporary.replace(path)
-
     async def _order(self, transaction: Transaction, video: Video, made: Plan) -> None:
         """Sound first, which is quick and without which nothing is whole."""
         revision = {"revision": video.source_revision}
@@ -265,10 +261,11 @@ class Pipeline:
             arguments = {**revision, "rendition": sound.rendition}
             await self._enqueue(transaction, video.project_id, encoding.SOUND, video.id, arguments)
         shares = plan.chunks(made.cuts, [rung.name for rung in made.rungs], self._wanted.chunk_s)
+        if self._wanted.per_title and measuring.worth_while(made, shares):
+            await self._enqueue(transaction, video.project_id, measuring.JOB, video.id, revision)
+            shares = shares[:1]  # the rest is ordered once it is known what the title needs
         for number, share in enumerate(shares):
-            kind = encoding.SHARE if number else encoding.FIRST
-            arguments = {**revision, "renditions": list(share.renditions), "first": share.first, "last": share.last}
-            await self._enqueue(transaction, video.project_id, kind, video.id, arguments)
+            await encoding.order(self._enqueue, transaction, video, encoding.SHARE if number else encoding.FIRST, share)
 
     async def _refuse(self, video_id: str, problem: MediaProblem, facts: SourceFacts | None) -> None:
         async with self._database.write() as transaction:

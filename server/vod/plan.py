@@ -11,9 +11,11 @@ from typing import Self
 
 import orjson
 
+from server.media.codings import CODINGS
 from server.media.facts import PictureFacts, SourceFacts
 from server.media.ladder import Rung, Source, Wish, rungs
 from server.media.orders import TIMESCALE, Reading, Treatment
+from server.media.title import Measured, fitted
 from server.media.tone import Transfer
 from server.vod import alterations
 from server.vod.alterations import Alteration
@@ -61,6 +63,13 @@ class Plan:
     start_s: float = 0.0  # of the source's own time
     passed: bool = False  # the source itself is shown too, by its index
     target_s: int = 0  # TARGETDURATION; 0: as the cuts ask for
+    codec: str = "h264"  # of CODINGS, that pictures are encoded in
+    title: Measured | None = None  # what the ceilings of the rungs follow from; None: nobody has looked, or will
+
+    @property
+    def fitted(self) -> tuple[Rung, ...]:
+        """The rungs with the ceilings that the title deserves, as far as they are known."""
+        return self.rungs if self.title is None else fitted(self.rungs, self.title, CODINGS[self.codec].bits)
 
     @property
     def renditions(self) -> tuple[str, ...]:
@@ -82,6 +91,7 @@ class Plan:
                 "sounds": tuple(SoundPlan(**sound) for sound in told["sounds"]),
                 "pictures": Reading(**told["pictures"]),
                 "treatment": Treatment.of_json(told["treatment"]),
+                "title": Measured.of_json(told["title"]) if told["title"] else None,
             }
         )
 
@@ -106,7 +116,12 @@ class Shown:
 
 
 def of_source(
-    facts: SourceFacts, lines: Sequence[int], demuxer: str, shown: Shown, altered: Alteration = alterations.NONE
+    facts: SourceFacts,
+    lines: Sequence[int],
+    demuxer: str,
+    shown: Shown,
+    altered: Alteration = alterations.NONE,
+    codec: str = "h264",
 ) -> Plan:
     """The whole plan. Raises Unreadable where the source can't be altered so."""
     picture = facts.picture
@@ -117,6 +132,7 @@ def of_source(
         width, height = alterations.size(picture, treatment)
         source = Source(width, height, (1, 1), picture.frame_rate, picture.bit_rate)
         chosen = choose(source, lines, "video" in shown.kinds)
+        chosen = tuple(replace(rung, bitrate=CODINGS[codec].ceiling(rung.bitrate)) for rung in chosen)
     end = shown.cuts[-1] if shown.cuts else round(facts.duration_s * TIMESCALE)
     by_index = shown.indexed and bool(shown.cuts)
     return Plan(
@@ -129,6 +145,7 @@ def of_source(
         demuxer=demuxer,
         start_s=facts.start_s,
         passed=shown.indexed,
+        codec=codec,
     )
 
 

@@ -148,7 +148,8 @@ def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Lo
         if of_source is not None and not plan.renditions and not made:
             return of_source
         target = plan.target_s or on_demand.target_s(plan.cuts, TIMESCALE)
-        return OnDemandVideo(of_source, made, target, stored.settled, plan.duration_s)
+        ceilings = {rung.name: rung.bitrate for rung in plan.fitted}
+        return OnDemandVideo(of_source, made, target, stored.settled, plan.duration_s, ceilings)
 
     return load
 

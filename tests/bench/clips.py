@@ -37,7 +37,7 @@ def film() -> Path:
 
 def film_of(seconds: int) -> Path:
     """The first seconds of it."""
-    return _made(f"film-{seconds}.mp4", lambda path: ffmpeg("-t", str(seconds), "-i", film(), "-c", "copy", path))
+    return made(f"film-{seconds}.mp4", lambda path: ffmpeg("-t", str(seconds), "-i", film(), "-c", "copy", path))
 
 
 def film_tail() -> Path:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from server.media.codings import CODINGS
+from server.storage.layout import Layout
+from server.vod.plan import Plan
 from tests.harness import media
 from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
@@ -138,3 +141,39 @@ def _segments(server: Server, video_id: str) -> int:
 
 def _times(server: Server, playlist: str) -> list[str]:
     return re.findall(r"#EXTINF:([\d.]+)", server.get(playlist).text)
+
+
+def test_a_ladder_of_av1_whose_title_is_looked_at_first(tmp_path: Path) -> None:
+    environment = {
+        "SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__CODEC": "av1", "SLUICE_VOD__PRESET": "ultrafast",
+    }  # fmt: skip
+    server = Server(tmp_path / "data", environment).start()
+    try:
+        made = post_source(server, media.clip(13, size="640x360", b_frames=2))
+        video = ended(server, made["videoId"], 120)
+        assert video["state"] == "done", video["error"]
+        id = video["videoId"]
+        found = variants(server, id)
+        assert list(found) == ["video", "240p"]
+        assert len(media.frame_hashes(server.http + found["240p"])) == 390
+        assert numbers(server, found["240p"]) == [0, 1, 2, 3, 4, 5, 6]
+        master = server.get(f"/vod/{id}/hls/manifest.m3u8").text
+        assert re.search(r'CODECS="av01\.0\.\d\d[MH]\.08', master)
+        mpd = server.get(f"/vod/{id}/dash/manifest.mpd").text
+        assert 'codecs="av01.0.' in mpd
+        assert f'bandwidth="{_peak(server, found["240p"])}"' in mpd
+
+        plan = Plan.of_bytes(Layout(server.data).video_plan(id, 1).read_bytes())
+        assert plan.title is not None
+        assert len(plan.title.rates) == 2
+        assert plan.fitted[0].bitrate <= CODINGS["av1"].ceiling(400_000)
+    finally:
+        server.stop()
+
+
+def _peak(server: Server, playlist: str) -> int:
+    """Of the segments as they are served, the heaviest."""
+    folder, lasting = playlist.rpartition("/")[0], [float(each) for each in _times(server, playlist)]
+    sizes = [len(server.get(f"{folder}/{number}.m4s").body) for number in numbers(server, playlist)]
+    least = max(lasting) / 2
+    return round(max(size * 8 / max(seconds, least) for size, seconds in zip(sizes, lasting, strict=True)))

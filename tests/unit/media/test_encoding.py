@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 
 from server.formats.fmp4.movie import read_index
 from server.media.child import Children
+from server.media.codings import CODINGS
 from server.media.encoding import Encoded, encode_pictures, encode_sound
 from server.media.ladder import Rung, Source, Wish, rungs
 from server.media.orders import TIMESCALE, Described, PictureOrder, Reading, Segment, SoundOrder, Treatment
@@ -137,13 +138,20 @@ async def test_chunks_go_together_without_a_seam(shelf: Shelf, tmp_path: Path) -
         assert starts[1:] == ends[:-1]
 
 
-async def test_hevc_has_the_same_seams(shelf: Shelf) -> None:
-    source = media.clip(5, b_frames=2, gop_s=1.5)
-    order = PictureOrder(MOV, small(180), cuts(0, 2), 0, encoder="libx265", preset="ultrafast", quality=30)
+@pytest.mark.parametrize(("codec", "entry"), [("hevc", "hvc1."), ("av1", "av01.0.")])
+async def test_other_codecs_have_the_same_seams(shelf: Shelf, codec: str, entry: str) -> None:
+    source, coding = media.clip(5, b_frames=2, gop_s=1.5), CODINGS[codec]
+    order = PictureOrder(
+        MOV, small(180), cuts(0, 2), 0, encoder=coding.encoder, preset=coding.preset("ultrafast"),
+        quality=coding.quality(28),
+    )  # fmt: skip
+    records = set()
     for first, part in ((0, cuts(0, 2)), (1, cuts(2, 4, 5))):
         made = await shelf.pictures(source, replace(order, cuts=part, first=first))
         assert made.problem is None
-        assert shelf.described["180p"].codec.startswith("hvc1.")
+        assert shelf.described["180p"].codec.startswith(entry)
+        records.add(shelf.described["180p"].init)
+    assert len(records) == 1
     assert [(start, duration) for _, start, duration in shelf.of("180p")] == [
         (0, 2 * SECOND), (2 * SECOND, 2 * SECOND), (4 * SECOND, SECOND),
     ]  # fmt: skip

@@ -34,11 +34,12 @@ def test_ceilings(rates: tuple[int, ...], ceilings: list[int]) -> None:
 
 def test_samples_lie_within_the_title() -> None:
     assert moments(10 * TIMESCALE) == ()
+    assert [at / TIMESCALE for at in moments(12 * TIMESCALE)] == [2, 8]
     assert [at / TIMESCALE for at in moments(80 * TIMESCALE)] == [9, 29, 49, 69]
 
 
 async def test_quiet_titles_need_less_than_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(title, "SAMPLES", 2)
+    monkeypatch.setattr(title, "EACH_S", 2)
     monkeypatch.setattr(title, "SHORTEST_S", 4)
     found = []
     for noise in ((), ("-vf", "noise=alls=40:allf=t", "-b:v", "4M")):
