@@ -6,7 +6,7 @@ Pure.
 from fractions import Fraction
 
 from server.media.containers import MPEG_PS, MPEG_TS, Container
-from server.media.orders import TIMESCALE
+from server.media.ticks import TIMESCALE
 
 # Steps that no stream makes by itself.
 BACK, FORWARD = -TIMESCALE, 10 * TIMESCALE

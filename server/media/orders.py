@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from server.media import ticks
 from server.media.ladder import Rung
 from server.media.tone import Transfer
 from server.media.watermarks import Watermark
 
-TIMESCALE = 90_000
+TIMESCALE = ticks.TIMESCALE
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,10 @@ from server.media.containers import BY_NAME
 from server.media.continuity import Clock, is_broken
 from server.media.demux import open_container
 from server.media.growing import Source
-from server.media.orders import TIMESCALE
 from server.media.passing import FORMAT_ERRORS, Coded, Unpassable
 from server.media.picture_segments import Picture, PictureSegment, PictureSegments, Piece, UncuttableError
 from server.media.sound_segments import SoundSegment, SoundSegments
+from server.media.ticks import TIMESCALE
 
 MAX_PIECES = 1000  # of one writev(2): IOV_MAX is 1024
 VISUAL_ENTRY_BYTES = 86

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from server.formats.fmp4.movie import MAX_BURST_BYTES, MAX_GOP_S
-from server.media.orders import TIMESCALE
+from server.media.ticks import TIMESCALE
 
 # Shorter segments cost requests without starting sooner.
 MIN_SEGMENT_S = 2.0

@@ -15,6 +15,7 @@ to take back what plays.
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,7 @@ from server.formats.sample import AudioConfig, VideoConfig
 from server.media import guard
 from server.media.containers import HEAD_BYTES, MP4, MPEG_TS, Container, container_of, words_for
 from server.media.facts import PictureFacts, SoundFacts, SourceFacts, uneven
-from server.media.foreign import NO_FOREIGN, Foreign, in_mp4, in_mpeg_ts
+from server.media.foreign import NO_FOREIGN, Foreign, in_mp4
 from server.media.growing import Source
 from server.media.problems import Unreadable
 
@@ -44,8 +45,7 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
 def _examine(source: Source, index_fd: int, say: guard.Say) -> None:
     container = _container(source)
     if container is not MP4:
-        foreign = in_mpeg_ts(source.read) if container is MPEG_TS else NO_FOREIGN
-        facts = _ask_libav(source, container, foreign)
+        facts = _ask_libav(source, container, _foreign(source) if container is MPEG_TS else NO_FOREIGN)
         _say_open(source, facts, say)
         _say_found(facts, say)
         return
@@ -57,7 +57,6 @@ def _examine(source: Source, index_fd: int, say: guard.Say) -> None:
         return
     _write(index_fd, index.to_bytes())
     say({"event": "indexed"})
-    _prove(source, index)
     facts = _indexed(source, index)
     _say_open(source, facts, say)
     _say_found(facts, say)
@@ -109,6 +108,12 @@ def _write(fd: int, data: bytes) -> None:
         left = left[os.write(fd, left) :]
 
 
+def _foreign(source: Source) -> Foreign:
+    from server.media.foreign_ts import in_mpeg_ts
+
+    return in_mpeg_ts(source.read)
+
+
 def _ask_libav(
     source: Source, container: Container, foreign: Foreign = NO_FOREIGN, *, brief: bool = False
 ) -> SourceFacts:
@@ -126,6 +131,7 @@ def _indexed(source: Source, index: MovieIndex) -> SourceFacts:
     facts = SourceFacts(MP4.name, length_s)
     with contextlib.suppress(Unreadable):
         facts = _ask_libav(source, MP4, brief=True)
+    _prove(source, _undecoded(index, facts))
     if picture and facts.picture:
         picture = replace(
             facts.picture,
@@ -176,11 +182,21 @@ def _sound(track: Track | None) -> SoundFacts | None:
     return SoundFacts(0, "aac", config.channels, config.timescale, rfc6381=config.codec, language=language)
 
 
-def _prove(source: Source, index: MovieIndex) -> None:
+def _undecoded(index: MovieIndex, facts: SourceFacts) -> Sequence[Track]:
+    """The tracks that libav did not find in the file, and decode the beginning of, by itself."""
+    picture = facts.picture is not None and facts.picture.codec == "h264"
+    sound = any(each.codec == "aac" for each in facts.sounds)
+    proven = {"video": picture, "audio": sound}
+    return [track for track in index.tracks if not proven[track.config.kind]]
+
+
+def _prove(source: Source, tracks: Sequence[Track]) -> None:
     """Decode the first key frame and the first frame of sound."""
+    if not tracks:
+        return
     from server.media.pictures import DecodeError, prove
 
-    for track in index.tracks:
+    for track in tracks:
         sample = track.keys[0]
         data = b"".join(source.read(at, size) for at, size in track.samples.ranges(sample, sample + 1))
         try:

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from server.formats.fmp4.movie import MAX_GOP_S
 from server.media.continuity import Clock
 from server.media.facts import uneven
-from server.media.orders import TIMESCALE
+from server.media.ticks import TIMESCALE
 
 Media = VideoStream | AudioStream
 
@@ -33,6 +33,7 @@ SCAN_PACKETS = 20_000
 SCAN_BYTES = 96 << 20  # twelve seconds at 64 Mbit/s; of more, less is looked at
 # Packets tried until a frame comes out; MPEG-TS may begin in the middle of a GOP.
 DECODE_TRIES = 1000
+BRIEF_TRIES = 1  # of pictures: the first key frame, which comes out when the decoder is drained
 # Decoding does not go on for ever on a file of damaged pictures.
 MAX_FAILURES = 300
 # Of a file that does not tell how long it is: a day of television.
@@ -51,13 +52,14 @@ class Seen:
     keys: list[float] = field(default_factory=list)
     frame: VideoFrame | AudioFrame | None = None
     tries: int = 0
+    most_tries: int = DECODE_TRIES
     failure: str = ""
     untimed: bool = False  # a picture came without the time it is shown at
 
     @property
     def open(self) -> bool:
         """Whether it is to be decoded yet."""
-        return self.frame is None and self.tries < DECODE_TRIES
+        return self.frame is None and self.tries < self.most_tries
 
     @property
     def span_s(self) -> float:
@@ -96,6 +98,9 @@ def scan(opened: InputContainer, streams: Iterable[Media], clock: Clock, to_end:
     A file that breaks off is read as far as it goes.
     """
     found = Scan({stream.index: Seen(stream) for stream in streams})
+    if span_s <= BRIEF_S:
+        for each in found.seen.values():
+            each.most_tries = BRIEF_TRIES if isinstance(each.stream, VideoStream) else DECODE_TRIES
     size = 0
     enough = False
     try:

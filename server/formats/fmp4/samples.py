@@ -163,13 +163,17 @@ def _composition_offsets(box: ForeignBox | None, count: int) -> "array[int]":
     entries = box.numbers(8, 2 * box.u32(4), "i")
     offsets = array("i")
     for samples, offset in zip(entries[0::2], entries[1::2], strict=True):
+        if samples == 1:  # with B-frames nearly all of them
+            offsets.append(offset)
+            continue
         left = count - len(offsets)
         # The counts were read as signed too: a negative one is 2^31 or more samples.
         offsets.extend(array("i", [offset]) * (min(samples, left) if samples >= 0 else left))
-        if len(offsets) == count:
+        if len(offsets) >= count:
             break
     if len(offsets) < count:
         raise Mp4Error(f"the file has composition offsets for {len(offsets)} of {count} samples")
+    del offsets[count:]
     return offsets if any(offsets) else array("i")
 
 
@@ -191,12 +195,17 @@ def _chunks(boxes: dict[bytes, ForeignBox], count: int) -> Chunks:
     numbers, per_chunk = table[0::3], table[1::3]
     followings = [*numbers[1:], len(offsets) + 1]
     firsts = array("I")
-    sample = 0
+    sample, expected, last = 0, 1, len(offsets) + 1
     for number, following, samples in zip(numbers, followings, per_chunk, strict=False):
-        if number != len(firsts) + 1 or samples == 0 or not number < following <= len(offsets) + 1:
+        if number != expected or samples == 0 or not number < following <= last:
             raise Mp4Error("the file's chunk table (stsc box) contradicts itself")
-        chunks = min(following - number, -(-(count - sample) // samples))
-        firsts.extend(range(sample, sample + chunks * samples, samples))
+        chunks = following - number
+        if chunks == 1:  # interleaved by the sample: a row for each
+            firsts.append(sample)
+        else:
+            chunks = min(chunks, -(-(count - sample) // samples))
+            firsts.extend(range(sample, sample + chunks * samples, samples))
+        expected += chunks
         sample += chunks * samples
         if sample >= count:
             break

@@ -8,7 +8,8 @@ from server.formats.fmp4.box import box
 from server.formats.fmp4.foreign import Read
 from server.formats.mpegts import psi
 from server.formats.mpegts.psi import ElementaryStream, ProgramMap
-from server.media.foreign import NO_FOREIGN, Foreign, in_mp4, in_mpeg_ts
+from server.media.foreign import NO_FOREIGN, Foreign, in_mp4
+from server.media.foreign_ts import in_mpeg_ts
 from server.media.problems import Unreadable
 from tests.harness.media import clip, ffmpeg
 from tests.harness.mp4 import FakeTrack, mp4
