@@ -76,14 +76,15 @@ class Run:
         os.close(self.descriptor)
         os.close(self._journal)
 
-    def add(self, entry: SegmentEntry) -> None:
-        """The next segment is whole in the file; when this returns it is on disk, and to be watched."""
-        if entry.msn != self.next:
-            raise ValueError(f"segment {entry.msn} comes after {self.next - 1}")
+    def add(self, *entries: SegmentEntry) -> None:
+        """The next segments are whole in the file; when this returns they are on disk, and to be watched."""
+        for number, entry in enumerate(entries, self.next):
+            if entry.msn != number:
+                raise ValueError(f"segment {entry.msn} comes after {number - 1}")
         os.fdatasync(self.descriptor)
-        os.write(self._journal, journal.line(entry))
+        os.write(self._journal, b"".join(map(journal.line, entries)))
         os.fdatasync(self._journal)
-        self.next += 1
+        self.next += len(entries)
 
 
 class Shelf(Protocol):

@@ -1,7 +1,7 @@
 """What a child says that it wrote of renditions, brought to their journals in its order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from server.storage.appender import uncancelled
 from server.storage.journal import TrackEntry
 from server.storage.renditions import RenditionStore, Run, entry
 
+AT_ONCE = 64  # segments that wait for the disk together: it may be slower than sound is encoded
 QUEUE = 4096  # segments that wait for the disk: a day of video in one job has fewer on the way
 
 Label = tuple[str, str]  # language and title
@@ -64,15 +65,28 @@ class Writing:
                 await asyncio.wait([writer])
 
     async def _write(self, said: "asyncio.Queue[Described | Segment | None]") -> None:
-        while (news := await said.get()) is not None:
-            if isinstance(news, Described):
-                self._timescales[news.rendition] = news.timescale
-                await uncancelled(asyncio.to_thread(self._describe, news))
-                continue
-            timescale = self._timescales[news.rendition]
-            segment = entry(news.number, news.start, news.duration, timescale, news.size)
-            await uncancelled(asyncio.to_thread(self._runs[news.rendition].add, segment))
-            await self._on_segment(news.rendition, news.number)
+        ended = False
+        while not ended:
+            waits = [await said.get()]
+            while not said.empty() and len(waits) < AT_ONCE:
+                waits.append(said.get_nowait())
+            whole: dict[str, list[Segment]] = {}
+            for news in waits:
+                if isinstance(news, Described):
+                    self._timescales[news.rendition] = news.timescale
+                    await uncancelled(asyncio.to_thread(self._describe, news))
+                elif news is not None:
+                    whole.setdefault(news.rendition, []).append(news)
+            for name, segments in whole.items():
+                await self._add(name, segments)
+            ended = waits[-1] is None
+
+    async def _add(self, name: str, segments: Sequence[Segment]) -> None:
+        timescale = self._timescales[name]
+        entries = [entry(each.number, each.start, each.duration, timescale, each.size) for each in segments]
+        await uncancelled(asyncio.to_thread(self._runs[name].add, *entries))
+        for each in segments:
+            await self._on_segment(name, each.number)
 
     def _describe(self, news: Described) -> None:
         language, title = self._labels.get(news.rendition, ("", ""))
