@@ -17,6 +17,7 @@ import base64
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import av.logging
@@ -27,7 +28,7 @@ from server.formats.fmp4.init import init_segment
 from server.formats.fmp4.part import video_part
 from server.media import guard
 from server.media.decoding import DecoderError
-from server.media.encoders import Coded, Settings, pixel_format, track_config
+from server.media.encoders import Coded, EncoderError, Settings, pixel_format, track_config
 from server.media.ladder import Rung
 from server.media.lanes import Lane
 from server.media.lengths import LengthError
@@ -127,6 +128,7 @@ class Encoding:
         self._lock = threading.Lock()
         self._told = say
         self._failure: str | None = None
+        self._unwritten: OSError | None = None  # the disk's fault, and not the file's
         self.pictures = 0
         # ends of segments; the last is where the order ends
         self._cuts = order.cuts
@@ -144,7 +146,7 @@ class Encoding:
         self._lanes = [self._lane(rung, output) for rung, output in zip(order.rungs, self._outputs, strict=True)]
 
     def run(self, found: Iterator[Picture]) -> None:
-        """Raises NothingDecodes, FFmpegError, and RuntimeError where an encoder fails."""
+        """Raises NothingDecodes, FFmpegError, RuntimeError where an encoder fails, OSError where the disk does."""
         held: VideoFrame | None = None  # on show when the order begins
         for picture in found:
             if picture.pts < self._cuts[0]:
@@ -154,8 +156,7 @@ class Encoding:
                 self._end = min(self._end, self._beginning_of_next(picture.pts))
                 break
             self._take(picture, held)
-            if self._failure:
-                raise RuntimeError(self._failure)
+            self._check()
         if self._segment < 0:
             if held is None:
                 raise NothingDecodes
@@ -220,15 +221,29 @@ class Encoding:
         self._drain()
         for lane in self._lanes:
             lane.finish()
-        if self._failure:
-            raise RuntimeError(self._failure)
+        self._check()
         for output in self._outputs:
             output.finish(self._end)
 
     def _lane(self, rung: Rung, output: Output) -> Lane:
         order = self._order
         settings = Settings(TIMESCALE, LOOKAHEAD, order.preset, f"{order.quality:g}", B_FRAMES, order.threads)
-        return Lane(rung, order.encoder, settings, 0, output.describe, output.take, self._failed)
+        take = partial(self._write, output)
+        return Lane(rung, order.encoder, settings, 0, output.describe, take, self._failed)
+
+    def _write(self, output: Output, unit: Coded) -> None:
+        try:
+            output.take(unit)
+        except OSError as error:
+            self._unwritten = error
+            raise EncoderError(f"the disk does not take it ({error.strerror})") from error
+
+    def _check(self) -> None:
+        """Raises what a lane failed with."""
+        if self._unwritten is not None:
+            raise self._unwritten
+        if self._failure:
+            raise RuntimeError(self._failure)
 
     def _failed(self, reason: str) -> None:
         self._failure = reason

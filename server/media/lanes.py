@@ -84,7 +84,7 @@ class Lane:
                     self._end()
                     return
                 self._encode(*item)
-        except (EncoderError, FFmpegError) as error:
+        except (ValueError, FFmpegError) as error:  # an EncoderError, or what came out is nothing that can be described
             if self.active:
                 self.active = False
                 self._on_failure(str(error))

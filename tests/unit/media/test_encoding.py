@@ -14,7 +14,7 @@ import pytest
 from av.video.frame import VideoFrame
 
 from server.formats.fmp4.movie import read_index
-from server.media.child import Children
+from server.media.child import ChildFailed, Children
 from server.media.codings import CODINGS
 from server.media.encoding import Encoded, encode_pictures, encode_sound
 from server.media.ladder import Rung, Source, Wish, rungs
@@ -252,6 +252,32 @@ async def test_a_watermark_is_put_on(shelf: Shelf, tmp_path: Path) -> None:
         row = bytes(luma)[luma.line_size * 150 :][:320]
         assert min(row[170:310]) > 220
         assert min(row[:150]) < 200
+
+
+async def test_what_is_written_later_is_the_same(shelf: Shelf, tmp_path: Path) -> None:
+    """A share that was cut off begins anew, without the rendition that is there, and leaves out segments that are."""
+    media.ffmpeg("-f", "lavfi", "-i", "color=white:size=40x20", "-frames:v", "1", image := tmp_path / "mark.png")
+    treatment = Treatment(watermark=Watermark(right="1px", width="33%"))
+    both = PictureOrder(MOV, small(180, 120), cuts(0, 2, 4, 5), 0, treatment)
+    later = replace(both, rungs=both.rungs[1:], begins=(1,), stage=(320, 180))
+    source = media.clip(5, b_frames=2, audio=False)
+    (again := Shelf(tmp_path / "again")).folder.mkdir()
+
+    await shelf.pictures(source, both, image=image)
+    await again.pictures(source, later, image=image)
+
+    first = next(each for each in shelf.segments if each.rendition == "120p")
+    assert (again.folder / "120p").read_bytes() == (shelf.folder / "120p").read_bytes()[first.size :]
+    assert again.described["120p"] == shelf.described["120p"]
+    assert again.of("120p") == shelf.of("120p")[1:]
+
+
+async def test_a_disk_that_is_full_is_no_fault_of_the_file(shelf: Shelf) -> None:
+    (shelf.folder / "180p").symlink_to("/dev/full")
+    order = PictureOrder(MOV, small(180, 120), cuts(*range(0, 31, 2)), 0)
+    with pytest.raises(ChildFailed, match="crashed") as failed:
+        await shelf.pictures(media.clip(30, audio=False), order)
+    assert "No space left" in failed.value.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"#EXTM3U\nhttp://127.0.0.1/a.ts\n"])
