@@ -30,6 +30,7 @@ from server.formats.fmp4.part import audio_part
 from server.media import guard
 from server.media.containers import Container
 from server.media.demux import open_container
+from server.media.downmix import Downmix
 from server.media.orders import TIMESCALE, SoundOrder
 
 RATES = (48_000, 44_100)
@@ -39,6 +40,7 @@ SILENCE_SAMPLES = 48_000  # that are made at a time
 MAX_HOLE_S = 6 * 3600  # of silence in a row: timestamps beyond are damage
 STEP_S = 2  # between cuts after the last picture
 LAYOUTS = {1: "mono", 2: "stereo"}
+STEREO = 2
 
 
 class NoSound(Exception):
@@ -102,7 +104,7 @@ class Track:
         self._rate = rate
         self._layout = LAYOUTS[order.channels]
         self._fifo = AudioFifo()
-        self._resampler: AudioResampler | None = None
+        self._resampler: AudioResampler | Downmix | None = None
         self._shape: tuple[Any, ...] = ()
         self._heard = Fraction(0)  # samples of the output that have been given in
         self._context = AudioCodecContext.create("aac", "w")
@@ -151,7 +153,9 @@ class Track:
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if shape != self._shape:
             self._end_resampling()
-            self._shape, self._resampler = shape, AudioResampler("fltp", self._layout, self._rate)
+            many = frame.layout.nb_channels > STEREO and self._layout == LAYOUTS[STEREO]
+            made = Downmix(frame, self._layout, self._rate) if many else None
+            self._shape, self._resampler = shape, made or AudioResampler("fltp", self._layout, self._rate)
         return self._timeless(self._resampler.resample(frame)) if self._resampler else []
 
     def _end_resampling(self) -> None:

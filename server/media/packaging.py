@@ -68,10 +68,11 @@ async def package(
     on_segment: OnSegment,
     timeout_s: float | None = None,
     growth: Growth | None = None,
+    target_s: float = TARGET_S,
 ) -> MediaProblem | None:
     """Copy streams of the file of `size` bytes behind `source`: appends whole segments to each rendition's output.
 
-    With a `growth` the file still comes, and `size` is what it will have.
+    With a `growth` the file still comes, and `size` is what it will have. Segments are about `target_s` long.
 
     The callbacks come on the loop, those of one rendition in the order of its segments. A problem is one of the
     source; what was said before it is good. Raises ChildFailed.
@@ -85,7 +86,7 @@ async def package(
         "growth": growth.told if growth else None,
         "container": facts.container,
         "start_s": facts.start_s,
-        "target_s": TARGET_S,
+        "target_s": target_s,
         "tracks": tracks,
     }
     gib = size / GIB

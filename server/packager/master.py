@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from server.formats.m3u8.multivariant import MultivariantPlaylist, Rendition, Variant
 from server.packager.presentation import AUDIO, VIDEO
 
+EVERYWHERE = "mp4a"  # the sound that all browsers decode
+STEREO = 2
+COMPANION = "audio-aac"
+MANY = "-surround"  # ends the name of a group of more channels than that
+
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
@@ -36,8 +41,9 @@ class AudioFacts:
 def master(videos: Sequence[VideoFacts], audios: Sequence[AudioFacts], independent: bool) -> str:
     """The text; `independent`: every segment of every rendition can be decoded by itself.
 
-    The first of each kind is the one to begin with. Sound of different codecs is in different groups, and each group
-    goes with all pictures, so that a player can leave out what it can't decode.
+    The first of each kind is the one to begin with. Sound of different codecs is in different groups, and so are stereo
+    and more channels; each group goes with all pictures, so that a player can leave out what it can't decode. The group
+    that every player can is the first.
     """
     groups = _groups(audios)
     if videos:
@@ -51,20 +57,27 @@ def master(videos: Sequence[VideoFacts], audios: Sequence[AudioFacts], independe
     return MultivariantPlaylist(tuple(variants), tuple(shared), independent).render()
 
 
-def order(name: str) -> tuple[bool, bool, int, str]:
-    """A key to sort renditions by: pictures before sound; "video", what was made of it by size, further tracks."""
+def order(name: str) -> tuple[bool, int, int, str]:
+    """A key to sort renditions by: pictures before sound; "video", what was made of it by size, further tracks.
+
+    The first sound's companion for every player is before it.
+    """
     made_size = int(name[:-1]) if name[:-1].isdigit() else 0  # 720p
-    return name.startswith(AUDIO), name not in (VIDEO, AUDIO), -made_size, name
+    rank = (COMPANION, VIDEO, AUDIO).index(name) if name in (COMPANION, VIDEO, AUDIO) else 3
+    return name.startswith(AUDIO), rank, -made_size, name
 
 
 def _groups(sounds: Iterable[AudioFacts]) -> dict[str, list[AudioFacts]]:
-    """Members by group id: one for each codec, that of the first sound first."""
-    families: dict[str, list[AudioFacts]] = {}
+    """Members by group id: one for each codec and for stereo and more channels, the most widely played first."""
+    families: dict[tuple[str, bool], list[AudioFacts]] = {}
     for facts in sounds:
-        families.setdefault(facts.codec.partition(".")[0].lower(), []).append(facts)
-    return {
-        f"{AUDIO}-{family}" if number else AUDIO: members for number, (family, members) in enumerate(families.items())
-    }
+        family = facts.codec.partition(".")[0].lower()
+        families.setdefault((family, (facts.channels or 0) > STEREO), []).append(facts)
+    ordered = sorted(families, key=lambda each: (each[0] != EVERYWHERE, each[1]))
+    # While renditions are still made a group of few channels may come before one of many: that keeps its name.
+    names = {each: f"{AUDIO}-{each[0]}{MANY * each[1]}" if number or each[1] else AUDIO
+             for number, each in enumerate(ordered)}  # fmt: skip
+    return {names[each]: families[each] for each in ordered}
 
 
 def _variant(video: VideoFacts, group: str | None, sounds: Sequence[AudioFacts]) -> Variant:

@@ -10,7 +10,7 @@ from server import log
 from server.media.child import ChildFailed, Children
 from server.media.facts import SourceFacts
 from server.media.growing import Growth
-from server.media.packaging import Copy, copies_of, package
+from server.media.packaging import TARGET_S, Copy, copies_of, package
 from server.media.problems import MediaProblem
 from server.packager.presentation import VIDEO
 from server.storage.renditions import Made, RenditionStore
@@ -24,13 +24,22 @@ _log = log.get("vod")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`owner_id` is whose the renditions are: a video's, or an upload's that still comes, and has a `growth`."""
+    """`owner_id` is whose the renditions are: a video's, or an upload's that still comes, and has a `growth`.
+
+    What is in `but` is shown otherwise.
+    """
 
     owner_id: str
     revision: int
     source: Path
     facts: SourceFacts
     growth: Growth | None = None
+    but: tuple[str, ...] = ()
+    target_s: float = TARGET_S
+
+    @property
+    def copies(self) -> tuple[Copy, ...]:
+        return tuple(copy for copy in copies_of(self.facts) if copy.name not in self.but)
 
 
 class Copying:
@@ -41,7 +50,7 @@ class Copying:
     async def copy(self, order: Order, on_begun: Callable[[], Awaitable[None]]) -> Mapping[str, Made]:
         """What could be copied, whole; `on_begun` comes once each of them has a segment. What a crash left is gone on
         with. Raises OSError."""
-        copies = copies_of(order.facts)
+        copies = order.copies
         known = await asyncio.to_thread(self._read, order, copies)
         if copies and all(name in known and known[name].segments for name in _names(copies)):
             await on_begun()
@@ -94,7 +103,9 @@ class Copying:
         size, timeout_s = (growth.total, LONGEST_S) if growth else (os.fstat(source).st_size, None)
         try:
             async with writing.open(missing) as ways:
-                return await package(self._children, source, size, order.facts, wanted, *ways, timeout_s, growth)
+                return await package(
+                    self._children, source, size, order.facts, wanted, *ways, timeout_s, growth, order.target_s
+                )
         finally:
             os.close(source)
 

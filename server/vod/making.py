@@ -120,6 +120,10 @@ async def _came_on(transaction: Transaction, video: Video) -> None:
 
 
 def _watchable(rows: Sequence[Rendition]) -> bool:
-    """Whether of each kind that there will be something has begun."""
+    """Whether of each kind that there will be something has begun: what not every browser plays counts where nothing
+    else may come."""
     kinds = {row.kind for row in rows}
-    return bool(kinds) and kinds == {row.kind for row in rows if row.state in ("encoding", "ready")}
+    begun = [row for row in rows if row.state in ("encoding", "ready")]
+    everywhere = {row.kind for row in begun if not row.facts.get("somewhere")}
+    settled = {row.kind for row in begun} - {row.kind for row in rows if row.state == "waiting"}
+    return bool(kinds) and kinds == everywhere | settled

@@ -42,6 +42,7 @@ from server.vod.posters import Posters
 
 JOB = "vod"
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
+FIRST = 1  # tracks of sound count from here
 EVERYWHERE = ("avc1.", "mp4a.40.")  # codecs that every browser plays
 
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
@@ -146,6 +147,18 @@ class Pipeline:
         order = copying.Order(video_id, revision, self._layout.video_source(video_id), wanted)
         return await self._copying.copy(order, lambda: self._copied(video_id, facts))
 
+    async def _copy_beside(
+        self, video_id: str, revision: int, facts: SourceFacts, passed: IndexedVideo
+    ) -> Mapping[str, Made]:
+        """Further tracks of sound, which the index of a file does not serve; their segments keep to its playlists."""
+        if len(facts.sounds) <= 1:
+            return {}
+        source, wanted = self._layout.video_source(video_id), replace(facts, picture=None)
+        but, target_s = tuple(passed.renditions), float(passed.target_s)
+        return await self._copying.copy(
+            copying.Order(video_id, revision, source, wanted, but=but, target_s=target_s), _nobody_waits
+        )
+
     async def _tried(self, video_id: str) -> Examination:
         attempts = ATTEMPTS
         while True:
@@ -205,14 +218,15 @@ class Pipeline:
         copied: Mapping[str, Made] = {}
         if indexed:
             passed = await asyncio.to_thread(self._indexed, video_id)
-            shown = _shown_by_index(passed, begun.altered)
-            rows = tuple(name for name in passed.renditions if name in shown.kinds)
+            copied = await self._copy_beside(video_id, revision, facts, passed)
+            shown = _shown_by_index(passed, begun.altered, copied)
+            rows = (*(name for name in passed.renditions if name in shown.kinds), *copied)
         else:
             copied = await self._copy(video_id, revision, facts, begun.altered)
             shown, rows = _shown_by_copies(facts, copied), tuple(copied)
         codec, demuxer = self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
-        if copied:
+        if copied and not indexed:
             made = replace(made, target_s=plan.COPIED_TARGET_S)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
@@ -241,7 +255,7 @@ class Pipeline:
     async def _copied(self, video_id: str, facts: SourceFacts) -> None:
         """All that is copied can be watched from now on; what has to be encoded before is waited for."""
         whole = (facts.picture is None or facts.picture.unpassable is None) and (
-            not facts.sounds or any(sound.unpassable is None for sound in facts.sounds)
+            not facts.sounds or any((sound.rfc6381 or "").startswith(EVERYWHERE) for sound in facts.sounds)
         )
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
@@ -284,14 +298,20 @@ class Pipeline:
             _log.warning("no poster", video=video_id, error=str(error))
 
 
-def _shown_by_index(passed: IndexedVideo, altered: bool) -> Shown:
+async def _nobody_waits() -> None:
+    return None
+
+
+def _shown_by_index(passed: IndexedVideo, altered: bool, beside: Mapping[str, Made]) -> Shown:
     kinds = frozenset(passed.renditions)
+    heard = _everywhere(beside) | ({FIRST} if AUDIO in kinds else set())
     if VIDEO not in kinds:
-        return Shown(kinds, (), True)
+        return Shown(kinds, (), True, sounds=heard)
     if altered:
         kinds -= {VIDEO}
     scale = passed.timescale(VIDEO)
-    return Shown(kinds, tuple(cut * TIMESCALE // scale for cut in passed.cuts), True, passed.offset(VIDEO))
+    cuts = tuple(cut * TIMESCALE // scale for cut in passed.cuts)
+    return Shown(kinds, cuts, True, passed.offset(VIDEO), heard)
 
 
 def _shown_by_copies(facts: SourceFacts, copied: Mapping[str, Made]) -> Shown:
@@ -299,7 +319,21 @@ def _shown_by_copies(facts: SourceFacts, copied: Mapping[str, Made]) -> Shown:
     kinds = {made.track.kind for made in copied.values() if made.track.codec.startswith(EVERYWHERE)}
     found = copying.cuts(copied)
     times = tuple(cut * TIMESCALE // found[0] for cut in found[1]) if found else ()
-    return Shown(frozenset(kinds), times)
+    return Shown(frozenset(kinds), times, sounds=_everywhere(copied))
+
+
+def _everywhere(copied: Mapping[str, Made]) -> frozenset[int]:
+    """Numbers of the tracks of sound that every browser plays."""
+    return frozenset(
+        _number(name)
+        for name, made in copied.items()
+        if name.startswith(AUDIO) and made.track.codec.startswith(EVERYWHERE)
+    )
+
+
+def _number(sound: str) -> int:
+    """Of a track of sound among those of its file, by its rendition's name."""
+    return int(sound.removeprefix(AUDIO) or FIRST)
 
 
 def _rows(video: Video, facts: SourceFacts, names: Sequence[str]) -> list[Rendition]:
@@ -311,8 +345,10 @@ def _rows(video: Video, facts: SourceFacts, names: Sequence[str]) -> list[Rendit
             size = {"width": width, "height": height, "bitrate": facts.picture.bit_rate}
             rows.append(making.copied(video, name, "video", size))
         elif name.startswith(AUDIO):
-            sound = facts.sounds[int(name.removeprefix(AUDIO) or 1) - 1] if facts.sounds else None
-            told = {"language": sound.language, "title": sound.title} if sound else {}
+            sound = facts.sounds[_number(name) - FIRST] if facts.sounds else None
+            told: dict[str, object] = {"language": sound.language, "title": sound.title} if sound else {}
+            if sound and not (sound.rfc6381 or EVERYWHERE[0]).startswith(EVERYWHERE):
+                told["somewhere"] = True  # not every browser plays it
             rows.append(making.copied(video, name, "audio", told))
     return rows
 

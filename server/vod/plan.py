@@ -34,6 +34,7 @@ AS_LIGHT = 1.2
 TRANSFERS: Mapping[str, Transfer] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 # TARGETDURATION of what is copied: told before the longest segment is known, which is a group of pictures.
 COPIED_TARGET_S = 10
+STEREO = 2
 # The least of a picture that nothing is made of but itself.
 LEAST_RUNGS = 2
 
@@ -113,6 +114,7 @@ class Shown:
     cuts: tuple[int, ...] = ()  # of its pictures: the beginning of each segment and the end of the last
     indexed: bool = False  # by its own index
     offset: int = 0  # as of Reading
+    sounds: frozenset[int] = frozenset()  # tracks of sound by number, from 1: for every browser
 
 
 def of_source(
@@ -139,7 +141,7 @@ def of_source(
         duration_s=max(end / TIMESCALE, facts.duration_s),  # sound may go on behind the last picture
         cuts=grid(end, shown.cuts[1:-1]),
         rungs=chosen,
-        sounds=() if "audio" in shown.kinds else sounds(facts),
+        sounds=sounds(facts, shown, bool(lines)),
         pictures=Reading(demuxer, picture.stream if picture else 0, facts.start_s, by_index, shown.offset),
         treatment=treatment,
         demuxer=demuxer,
@@ -159,14 +161,21 @@ def _treatment(picture: PictureFacts) -> Treatment:
     return Treatment(picture.rotation, picture.interlaced, hdr=TRANSFERS.get(picture.transfer or ""))
 
 
-def sounds(facts: SourceFacts) -> tuple[SoundPlan, ...]:
-    """Every track of sound as stereo, or mono as it is."""
+def sounds(facts: SourceFacts, shown: Shown, companions: bool) -> tuple[SoundPlan, ...]:
+    """The tracks of sound to encode, as stereo, or mono as it is.
+
+    All of them where nothing can be heard everywhere; else, with `companions`, those that can't be, and those of more
+    channels than two, whose own stay beside.
+    """
+    if "audio" in shown.kinds and not companions:
+        return ()
     return tuple(
         SoundPlan(
-            f"audio{number if number > 1 else ''}-aac", each.stream, min(2, max(1, each.channels)), each.language,
+            f"audio{number if number > 1 else ''}-aac", each.stream, min(STEREO, max(1, each.channels)), each.language,
             each.title,
         )
         for number, each in enumerate(facts.sounds, 1)
+        if number not in shown.sounds or each.channels > STEREO
     )  # fmt: skip
 
 

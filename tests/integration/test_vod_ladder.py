@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import m3u8
 import pytest
 
 from server.media.codings import CODINGS
@@ -13,6 +14,7 @@ from server.vod.plan import Plan
 from tests.harness import media
 from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
+from tests.player.pages import chromium
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
@@ -111,6 +113,55 @@ def test_sound_alone_is_heard(server: Server, extension: str, codec: str, rendit
     assert heard == pytest.approx(5, abs=0.1)
 
 
+SIX = ("-f", "lavfi", "-i", "anoisesrc=duration=6:sample_rate=48000:amplitude=0.1,aformat=channel_layouts=5.1")
+
+
+def sounds(server: Server, video_id: str) -> list[tuple[str, str, str, bool]]:
+    """Rendition, group, channels, and whether it is the default, as the master lists them."""
+    text = server.get(f"/vod/{video_id}/hls/manifest.m3u8").text
+    listed = m3u8.loads(text).media
+    return [(each.uri.split("/")[1], each.group_id, each.channels, each.default == "YES") for each in listed]
+
+
+@pytest.mark.parametrize(
+    ("extension", "codecs", "expected"),
+    [
+        # AAC stereo served by the file's own index, and what its index does not serve
+        ("mp4", ("-c:a:0", "aac", "-ac:a:0", "2", "-c:a:1", "ac3"),
+         [("audio", "audio", "2", True), ("audio2-aac", "audio", "2", False),
+          ("audio2", "audio-ac-3-surround", "6", True)]),
+        ("mkv", ("-c:a:0", "eac3", "-c:a:1", "aac"),
+         [("audio-aac", "audio", "2", True), ("audio2-aac", "audio", "2", False),
+          ("audio2", "audio-mp4a-surround", "6", True), ("audio", "audio-ec-3-surround", "6", True)]),
+    ],
+)  # fmt: skip
+def test_many_channels_are_kept_beside_stereo(
+    server: Server, tmp_path: Path, extension: str, codecs: tuple[str, ...], expected: list[tuple[str, str, str, bool]]
+) -> None:
+    source = tmp_path / f"film.{extension}"
+    pictures = media.clip(6, size="426x240", audio=False)
+    media.ffmpeg(
+        "-i", pictures, *SIX, "-map", "0:v", "-map", "1:a", "-map", "1:a", "-c:v", "copy", *codecs,
+        "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=fre", source,
+    )  # fmt: skip
+    video = ended(server, post_source(server, source)["videoId"], 90)
+    assert video["state"] == "done", video["error"]
+    assert sounds(server, video["videoId"]) == expected
+
+    master = m3u8.loads(server.get(f"/vod/{video['videoId']}/hls/manifest.m3u8").text)
+    first = master.playlists[0].stream_info
+    assert (first.audio, "mp4a.40.2" in first.codecs) == ("audio", True)
+    root = f"{server.http}/vod/{video['videoId']}/hls/r1"
+    for name, *_ in expected:
+        assert media.duration_s(f"{root}/{name}/media.m3u8") == pytest.approx(6, abs=0.15)
+        text = server.get(f"{root}/{name}/media.m3u8").text
+        longest = max(float(each) for each in re.findall(r"#EXTINF:([\d.]+)", text))
+        assert round(longest) <= int(re.search(r"TARGETDURATION:(\d+)", text)[1])  # type: ignore[index]
+    film = server.get(f"/vod/{video['videoId']}/mp4/240p.mp4")
+    (tmp_path / "film.mp4").write_bytes(film.body)
+    assert len(media.frame_hashes(tmp_path / "film.mp4")) == 180
+
+
 def test_a_server_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     source = media.clip(9, size="426x240", extension="webm", extra=VP9)
     environment = {"SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__CHUNK_S": "4"}
@@ -177,3 +228,22 @@ def _peak(server: Server, playlist: str) -> int:
     sizes = [len(server.get(f"{folder}/{number}.m4s").body) for number in numbers(server, playlist)]
     least = max(lasting) / 2
     return round(max(size * 8 / max(seconds, least) for size, seconds in zip(sizes, lasting, strict=True)))
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio
+async def test_a_browser_takes_the_sound_that_it_plays(server: Server, tmp_path: Path) -> None:
+    """Chromium decodes no AC-3: it begins with the stereo that was made of it."""
+    source = tmp_path / "film.mkv"
+    pictures = media.clip(6, size="426x240", audio=False)
+    media.ffmpeg("-i", pictures, *SIX, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "ac3", source)
+    id = ended(server, post_source(server, source)["videoId"], 90)["videoId"]
+    async with chromium() as browser:
+        page = await browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(f"{server.http}/embed/{id}?autoplay&muted")
+        await page.wait_for_function("() => document.querySelector('video')?.currentTime > 1", timeout=30_000)
+        assert await page.evaluate("() => window.sluice.player.errors") == []
+    assert any("/audio-aac/" in url for url in asked)
+    assert not any("/audio/" in url for url in asked)

@@ -64,3 +64,29 @@ def test_a_language_names_the_sound() -> None:
     media = m3u8.loads(master([VIDEO], [replace(AUDIO, language="fr")], True)).media[0]
 
     assert (media.language, media.name, media.default) == ("fr", "fr", "YES")
+
+
+def test_stereo_that_all_play_comes_before_what_some_play() -> None:
+    sounds = [
+        AudioFacts("audio/media.m3u8", "ec-3", 600_000, 600_000, 6, "en"),
+        AudioFacts("audio2/media.m3u8", "mp4a.40.2", 400_000, 400_000, 6, "fr"),
+        AudioFacts("audio-aac/media.m3u8", "mp4a.40.2", 130_000, 128_000, 2, "en"),
+        AudioFacts("audio2-aac/media.m3u8", "mp4a.40.2", 130_000, 128_000, 2, "fr"),
+    ]
+    listed = m3u8.loads(master([VIDEO], sounds, True))
+    assert [(each.group_id, each.uri, each.channels) for each in listed.media] == [
+        ("audio", "audio-aac/media.m3u8", "2"),
+        ("audio", "audio2-aac/media.m3u8", "2"),
+        ("audio-mp4a-surround", "audio2/media.m3u8", "6"),
+        ("audio-ec-3-surround", "audio/media.m3u8", "6"),
+    ]
+    assert [variant.stream_info.audio for variant in listed.playlists] == [
+        "audio", "audio-mp4a-surround", "audio-ec-3-surround",
+    ]  # fmt: skip
+
+
+def test_a_group_keeps_its_name_when_others_come() -> None:
+    six = AudioFacts("audio/media.m3u8", "mp4a.40.2", 400_000, 400_000, 6)
+    before = m3u8.loads(master([VIDEO], [six], True)).media
+    after = m3u8.loads(master([VIDEO], [replace(AUDIO, uri="audio-aac/media.m3u8"), six], True)).media
+    assert {each.uri: each.group_id for each in before}.items() <= {each.uri: each.group_id for each in after}.items()

@@ -175,11 +175,11 @@ def test_sounds_of_other_codecs_are_groups_that_go_with_all_pictures(broadcast: 
     tracks = {"video": VIDEO, "video2": SECOND_VIDEO, "audio": AUDIO, "audio2": AC3, "audio3": OPUS}
     Sender(broadcast, tracks).begin().send(7)
     parsed = m3u8.loads(broadcast.packager.master() or "")
-    assert [each.group_id for each in parsed.media] == ["audio", "audio-ac-3", "audio-opus"]
+    assert [each.group_id for each in parsed.media] == ["audio", "audio-opus", "audio-ac-3-surround"]
     assert [(each.stream_info.audio, each.stream_info.codecs) for each in parsed.playlists][::2] == [
         ("audio", "avc1.64001f,mp4a.40.2"),
-        ("audio-ac-3", "avc1.64001f,ac-3"),
         ("audio-opus", "avc1.64001f,Opus"),
+        ("audio-ac-3-surround", "avc1.64001f,ac-3"),
     ]
     broadcast.stream.end()
     check(broadcast)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.media.facts import SoundFacts, SourceFacts
 from server.media.ladder import Source
 from server.vod import plan
-from server.vod.plan import TIMESCALE, Chunk
+from server.vod.plan import TIMESCALE, Chunk, Shown
 
 LADDER = (1080, 720, 480, 360, 240)
 SECOND = TIMESCALE
@@ -106,3 +107,26 @@ def test_every_segment_of_every_rendition_is_in_one_job(end: int, count: int, ch
     for name in names:
         made = sorted(n for share in shares if name in share.renditions for n in range(share.first, share.last + 1))
         assert made == list(range(len(cuts) - 1))
+
+
+STEREO, SIX = SoundFacts(1, "aac", 2, 48_000, language="en"), SoundFacts(2, "ac3", 6, 48_000, language="fr")
+MONO = SoundFacts(3, "vorbis", 1, 44_100)
+
+
+@pytest.mark.parametrize(
+    ("sounds", "shown", "companions", "expected"),
+    [
+        ((STEREO,), Shown(frozenset({"audio"}), sounds=frozenset({1})), True, []),
+        ((STEREO, SIX), Shown(frozenset({"audio"}), sounds=frozenset({1})), True, [("audio2-aac", 2, 2)]),
+        ((STEREO, SIX), Shown(frozenset({"audio"}), sounds=frozenset({1})), False, []),
+        ((SIX, MONO), Shown(), False, [("audio-aac", 2, 2), ("audio2-aac", 3, 1)]),
+        # six channels of AAC that all browsers play: stereo beside them where a ladder is made
+        ((SIX,), Shown(frozenset({"audio"}), sounds=frozenset({1})), True, [("audio-aac", 2, 2)]),
+        ((SIX,), Shown(frozenset({"audio"}), sounds=frozenset({1})), False, []),
+    ],
+)
+def test_sound_is_made_where_it_is_not_heard_everywhere(
+    sounds: tuple[SoundFacts, ...], shown: Shown, companions: bool, expected: list[tuple[str, int, int]]
+) -> None:
+    found = plan.sounds(SourceFacts("Matroska", 10.0, sounds=sounds), shown, companions)
+    assert [(each.rendition, each.stream, each.channels) for each in found] == expected
