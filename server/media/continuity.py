@@ -26,10 +26,12 @@ class Clock:
         self.jumps = 0
         self._shift = 0
         self._of_track: dict[int, tuple[int, int, int]] = {}  # shift, latest time, the step to it
+        self._scales: dict[int, tuple[int, int, int]] = {}  # a track's base is one; to ask a fraction is dear
 
     def at(self, track: int, ticks: int, base: Fraction) -> int:
         """Ticks of TIMESCALE from the presentation's begin, of libav's `ticks` of `base` seconds."""
-        time = (ticks * base.numerator * TIMESCALE + base.denominator // 2) // base.denominator - self._start
+        up, half, down = self._scales.get(track) or self._scale(track, base)
+        time = (ticks * up + half) // down - self._start
         if not self._mended:
             return time
         shift, last, step = self._of_track.get(track, (self._shift, time + self._shift, 0))
@@ -41,3 +43,7 @@ class Clock:
         time += shift
         self._of_track[track] = (shift, time, time - last) if time > last else (shift, last, step)
         return time
+
+    def _scale(self, track: int, base: Fraction) -> tuple[int, int, int]:
+        scale = self._scales[track] = base.numerator * TIMESCALE, base.denominator // 2, base.denominator
+        return scale

@@ -143,6 +143,7 @@ class _Track:
         self._extradata = bytes(stream.codec_context.extradata or b"")
         assert stream.time_base is not None
         self._base = stream.time_base
+        self._up, self._down = self._base.numerator * TIMESCALE, self._base.denominator
 
     def _time(self, packet: "Packet[Stream]") -> int | None:
         """When the packet is shown, ticks of TIMESCALE from the presentation's begin."""
@@ -172,9 +173,9 @@ class PictureTrack(_Track):
             return ()
         if self._config is None:
             self._begin(packet)
-        elif packet.has_sidedata("new_extradata"):
+        elif key and packet.has_sidedata("new_extradata"):
             raise Unpassable("its pictures change their format")
-        length = (packet.duration or 0) * self._base.numerator * TIMESCALE // self._base.denominator
+        length = (packet.duration or 0) * self._up // self._down
         self._end = max(self._end, pts + (length or LAST_PICTURE))
         pieces, size = self._pieces(packet, key)
         if not size:
@@ -268,6 +269,7 @@ class SoundTrack(_Track):
         self._segments: SoundSegments | None = None
         self._config: AudioConfig | None = None
         self._adts: tuple[int, int] | None = None  # what tells the configuration, of the first frame's header
+        self._varies = self._codec in ("opus", "flac")  # frames of several lengths
 
     def take(self, packet: "Packet[Stream]") -> Sequence[int]:
         """Nothing that others are cut by."""
@@ -311,13 +313,9 @@ class SoundTrack(_Track):
     def _length(self, frame: Piece) -> int:
         """Of the frame, in samples."""
         assert self._config is not None
-        match self._codec:
-            case "opus":
-                return opus.packet_samples(frame)
-            case "flac":
-                return flac.frame_samples(frame)
-            case _:
-                return self._config.frame_length
+        if not self._varies:
+            return self._config.frame_length
+        return opus.packet_samples(frame) if self._codec == "opus" else flac.frame_samples(frame)
 
     def _written(self, segments: Iterable[SoundSegment]) -> None:
         for each in segments:
