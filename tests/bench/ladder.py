@@ -1,6 +1,8 @@
-"""Four renditions of a film with one decoding, against one ffmpeg that makes the same; and one segment in a hurry."""
+"""Four renditions of a film with one decoding, against one ffmpeg that makes the same; one segment in a hurry; and how
+soon the lowest rendition of an upload plays."""
 
 import asyncio
+import base64
 import os
 import statistics
 import subprocess
@@ -15,13 +17,20 @@ from server.media.child import Children
 from server.media.encoding import NICE, encode_pictures
 from server.media.ladder import Rung, Source, Wish, rungs
 from server.media.orders import TIMESCALE, PictureOrder, Reading, Segment
-from tests.bench import clips
+from tests.bench import clips, playlists
 from tests.bench.bench import Bench
+from tests.bench.client import Http
+from tests.bench.processes import Meter
+from tests.bench.tus_client import Upload
+from tests.harness.server import OWNER_KEY, Server
 
 LADDER = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
-CPU_TARGET, WALL_TARGET, HURRY_TARGET_S = 1.05, 1.0, 1.0
+CPU_TARGET, WALL_TARGET, HURRY_TARGET_S, SOON_TARGET_S = 1.05, 1.0, 1.0, 2.0
 HURRY_ROUNDS = 5
+SOON_ROUNDS = 3
+ASK_EVERY_S, PATIENCE_S = 0.05, 120.0
 GOP_S = 2
+PASSED = "/video/"  # of the URLs of what is the source's own
 RATE = 30
 
 
@@ -44,9 +53,60 @@ async def run(bench: Bench) -> None:
         note = f"{own:.1f} to {other:.1f} s"
         bench.add(f"ladder, {name} against one ffmpeg", own / other, "x", target=target, note=note)
     bench.add("ladder, bytes against one ffmpeg", ours[0].megabytes / peers[0].megabytes, "x")
+    await _low_rungs(bench, await asyncio.to_thread(clips.film_of, seconds))
     hurry = [await _in_a_hurry(film, 20 + 7 * number) for number in range(HURRY_ROUNDS)]
     note = f"{GOP_S} s of 480p from 1080p, the child's start included; {min(hurry):.2f} at best"
     bench.add("one segment when asked for, median", statistics.median(hurry), "s", target=HURRY_TARGET_S, note=note)
+
+
+async def _low_rungs(bench: Bench, film: Path) -> None:
+    """As the server does it by itself, with the probe of the title beside it."""
+    with bench.server("soon", SLUICE_VOD__RENDITIONS="ladder") as server:
+        meter, took = Meter(server.pid), []
+        for number in range(SOON_ROUNDS):
+            bench.say(f"upload {number + 1}")
+            video_id, sent_at = await _sent(server, film)
+            took.append(await _first_made(f"{server.http}/vod/{video_id}/hls/manifest.m3u8") - sent_at)
+            await asyncio.to_thread(server.api, "DELETE", f"/videos/{video_id}")
+        note = f"after the last byte, with its playlist and init segment; {min(took):.2f} at best"
+        bench.add(
+            "low rung playable, median", statistics.median(took), "s", target=SOON_TARGET_S,
+            other_cores=meter.read().other_cores, note=note,
+        )  # fmt: skip
+
+
+async def _sent(server: Server, film: Path) -> tuple[str, float]:
+    """The video, and when its last byte was sent."""
+    credentials = base64.b64encode(f"{OWNER_KEY}:".encode()).decode()
+    with film.open("rb") as file:
+        headers = {"Authorization": f"Basic {credentials}"}
+        upload = Upload(f"{server.http}/tus", file, film.stat().st_size, headers)
+        try:
+            await upload.create()
+            await upload.send()
+            return upload.video_id, upload.connection.body_sent_at or time.monotonic()
+        finally:
+            upload.connection.close()
+
+
+async def _first_made(url: str) -> float:
+    """When a segment of a rendition that is made, not the source's own, was had."""
+    http, until = Http(), time.monotonic() + PATIENCE_S
+    try:
+        while time.monotonic() < until:
+            response = await http.request("GET", url)
+            master = playlists.parse(response.body.decode(), url) if response.status == 200 else None
+            found = [each for each in master.variants if PASSED not in each] if master else []
+            if found:
+                playlist = await playlists.fetch(http, found[0])
+                await http.get(playlist.init or "")
+                if not playlists.looks_like_media((await http.get(playlist.segments[0])).body):
+                    raise ValueError(f"{playlist.segments[0]} is no segment")
+                return time.monotonic()
+            await asyncio.sleep(ASK_EVERY_S)
+        raise TimeoutError(f"{url} lists nothing that was made")
+    finally:
+        http.close()
 
 
 def rungs_of(*heights: int) -> tuple[Rung, ...]:

@@ -7,7 +7,7 @@
     grain       a slow pan with the grain of film, new in each picture
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.bench.clips import MAKING_S, made
@@ -37,12 +37,14 @@ def _texture() -> Path:
     return made("texture.png", lambda path: ffmpeg("-filter_complex", graph, "-frames:v", "1", path))
 
 
-def _encode(path: Path, seconds: int, inputs: list[str | Path], graph: str) -> None:
+def _still(name: str, graph: str) -> Path:
+    """Of the texture: what does not change is not worked out for each picture."""
+    return made(name, lambda path: ffmpeg("-i", _texture(), "-vf", graph, "-frames:v", "1", path))
+
+
+def _encode(path: Path, seconds: int, stills: Sequence[Path], graph: str) -> None:
+    inputs = [part for still in stills for part in ("-loop", "1", "-framerate", str(RATE), "-i", still)]
     ffmpeg(*inputs, "-filter_complex", graph, "-t", str(seconds), *SOURCE, path, timeout_s=MAKING_S)
-
-
-def _textured(path: Path, seconds: int, graph: str) -> None:
-    _encode(path, seconds, ["-loop", "1", "-framerate", str(RATE), "-i", _texture()], graph)
 
 
 def _screencast(path: Path, seconds: int) -> None:
@@ -61,13 +63,11 @@ def _gradients(path: Path, seconds: int) -> None:
 
 
 def _talk(path: Path, seconds: int) -> None:
-    graph = (
-        "[0:v]split[wall][skin];[wall]crop=1920:1080:0:0,gblur=sigma=12,eq=brightness=-0.1[behind];"
-        "[skin]crop=520:700:900:400,gblur=sigma=1.2,format=yuva420p,"
-        "geq=lum='lum(X,Y)':cb='120':cr='146':a='if(lt(hypot((X-W/2)/(W/2),(Y-H/2)/(H/2)),1),255,0)'[head];"
-        "[behind][head]overlay=x='700+26*sin(t*1.1)':y='260+10*sin(t*2.3)',noise=alls=3:allf=t"
-    )
-    _textured(path, seconds, graph)
+    wall = _still("wall.png", "crop=1920:1080:0:0,gblur=sigma=12,eq=brightness=-0.1")
+    skin = "geq=lum='lum(X,Y)':cb='120':cr='146':a='if(lt(hypot((X-W/2)/(W/2),(Y-H/2)/(H/2)),1),255,0)'"
+    head = _still("head.png", f"crop=520:700:900:400,gblur=sigma=1.2,format=yuva420p,{skin}")
+    graph = "[0:v][1:v]overlay=x='700+26*sin(t*1.1)':y='260+10*sin(t*2.3)',noise=alls=3:allf=t"
+    _encode(path, seconds, [wall, head], graph)
 
 
 def _sport(path: Path, seconds: int) -> None:
@@ -78,12 +78,12 @@ def _sport(path: Path, seconds: int) -> None:
         down = f"{180 + 210 * number}+60*sin(t*{2 + number})"
         graph += f";[lawn{number}][p{number}]overlay=x='{across}':y='{down}':shortest=0"
         graph += f"[lawn{number + 1}]" if number < 3 else ""
-    _textured(path, seconds, graph)
+    _encode(path, seconds, [_texture()], graph)
 
 
 def _grain(path: Path, seconds: int) -> None:
-    pan = "crop=1920:1080:x='8*t':y='100+3*t',gblur=sigma=1.5"
-    _textured(path, seconds, f"[0:v]{pan},noise=alls=14:allf=t")
+    soft = _still("soft.png", "gblur=sigma=1.5")
+    _encode(path, seconds, [soft], "[0:v]crop=1920:1080:x='8*t':y='100+3*t',noise=alls=14:allf=t")
 
 
 TITLES: Mapping[str, Callable[[Path, int], None]] = {

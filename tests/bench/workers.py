@@ -27,6 +27,7 @@ TRANSCODES = 2
 SETTLE_S = 3.0  # until both are encoded
 EVERY_S = 0.1
 END_S = 1200.0
+LADDER = {"SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__PER_TITLE": "false"}  # encoding alone
 LINES = "[480]"  # of the shared film: its decoding is most of the work then, as it is with one thread
 CHUNK_S = 10
 
@@ -39,7 +40,7 @@ async def run(bench: Bench) -> None:
 
 async def _beside(bench: Bench, film: Path) -> None:
     bench.say(f"the server while {TRANSCODES} videos are encoded")
-    environment = {"SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_JOBS__CONCURRENCY": str(TRANSCODES)}
+    environment = {**LADDER, "SLUICE_JOBS__CONCURRENCY": str(TRANSCODES)}
     with bench.server("beside", **environment) as server:
         for _ in range(TRANSCODES):
             await asyncio.to_thread(post_source, server, film)
@@ -93,7 +94,7 @@ def _shared(bench: Bench, film: Path) -> None:
 def _took(bench: Bench, cluster: postgres.Cluster, film: Path, cores: list[int]) -> float:
     database = cluster.create()
     environment = {
-        "SLUICE_DATABASE__URL": cluster.url(database), "SLUICE_VOD__RENDITIONS": "ladder",
+        "SLUICE_DATABASE__URL": cluster.url(database), **LADDER,
         "SLUICE_LOG__LEVEL": "warning", "SLUICE_VOD__LADDER": LINES,
         "SLUICE_VOD__CHUNK_S": str(CHUNK_S), "SLUICE_JOBS__SHORT_CONCURRENCY": "1",
     }  # fmt: skip
