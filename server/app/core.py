@@ -8,6 +8,7 @@ from server import log
 from server.app.catalogue import open_database, prepare, token_secret
 from server.catalog.database import Database
 from server.config import Config
+from server.jobs.context import JobContext
 from server.jobs.jobs import Jobs
 from server.jobs.priorities import Places, Priority
 from server.media.child import Children
@@ -24,7 +25,9 @@ from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.storage.segments import SegmentStore
-from server.vod import embedded, encoding, making, measuring, pipeline, presentations
+from server.vod import edits, embedded, encoding, making, measuring, pipeline, presentations
+from server.vod.editing import Editing
+from server.vod.edits import Edits
 from server.vod.embedded import EmbeddedTexts
 from server.vod.encoding import Encoding
 from server.vod.images import Images
@@ -98,10 +101,18 @@ def make_jobs(
     jobs = Jobs(database, places(config, helping), helping)
     vod = config.vod
     wanted = Wanted(vod.ladder if vod.renditions == "ladder" else (), vod.segment_s, vod.chunk_s, vod.per_title, codec)
+    orders = Edits(database, layout, jobs.enqueue)
+    editing = Editing(database, layout, children, jobs.enqueue)
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
     encoder = Encoding(database, layout, children, RenditionStore(layout), vod.quality, vod.preset, vod.encoder_threads)
     measurer = Measuring(database, layout, children, jobs.enqueue, vod.chunk_s, vod.quality)
-    jobs.register(pipeline.JOB, processing.run, processing.failed, "short", Priority.SHORT)
+
+    async def process(job: JobContext) -> None:
+        if not await job.step("trim", lambda: orders.trimmed_at_once(job.object_id)):
+            await processing.run(job)
+
+    jobs.register(edits.JOB, editing.run, editing.failed, "io", Priority.SHORT)
+    jobs.register(pipeline.JOB, process, processing.failed, "short", Priority.SHORT)
     jobs.register(encoding.FIRST, encoder.first, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(encoding.SOUND, encoder.sound, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(measuring.JOB, measurer.run, measurer.failed, "encode", Priority.NORMAL)

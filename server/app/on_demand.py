@@ -21,6 +21,7 @@ from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
 from server.vod import life as life_job
 from server.vod.early import Early
+from server.vod.edits import Edits
 from server.vod.life import Life
 from server.vod.marks import Marks
 from server.vod.outliving import Outliving
@@ -40,6 +41,7 @@ class OnDemand:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.edits = Edits(core.database, core.layout, core.jobs.enqueue)
         self.texts = Texts(core.database, core.layout)
         self.marks = Marks(core.database, WatermarkStore(core.layout), core.children)
 

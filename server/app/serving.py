@@ -25,6 +25,7 @@ from server.vod.movies import Movies
 from server.web import application, dash, embed, tus
 from server.web.api import (
     clips,
+    edits,
     fetches,
     jobs,
     live_stream_control,
@@ -137,6 +138,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[fetches.FETCHING] = on_demand.fetching
         app[video_imports.IMPORTS] = on_demand.imports
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
+        app[edits.EDITS] = on_demand.edits
         app[thumbnails.POSTERS] = core.posters
         app[text_tracks.TEXTS] = on_demand.texts
         app[watermarks.MARKS] = on_demand.marks
@@ -146,7 +148,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app.on_shutdown.append(live.let_go)
 
     live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
-    beside = (source_uploads, video_imports, restream_targets, clips, text_tracks, thumbnails, *live_parts)
+    beside = (source_uploads, video_imports, restream_targets, clips, edits, text_tracks, thumbnails, *live_parts)
     operations = [one.operations for one in beside]
     return application.build(_services(core, on_air, on_demand.life), operations, [mount, tus.mount])
 

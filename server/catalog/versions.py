@@ -32,6 +32,11 @@ class NotNow(Exception):
 async def new(transaction: Transaction, video: Video, reason: str, **edit: Any) -> Video:
     """A version that waits for its file; one that was on its way is given up. Raises NotNow."""
     check(video)
+    return await begin(transaction, video, reason, **edit)
+
+
+async def begin(transaction: Transaction, video: Video, reason: str, **edit: Any) -> Video:
+    """The same of a video whatever it is at."""
     for other in await unfinished(transaction, video):
         other.deletes_at = clock.now()
     version = Video(
@@ -51,6 +56,21 @@ def check(video: Video) -> None:
         raise NotNow("Only a video that was uploaded has a file.")
     if video.state != "done":
         raise NotNow("The video is still being processed.")
+
+
+async def archive(transaction: Transaction, video: Video) -> None:
+    """Its file stays, and what was made of it goes. Raises NotNow."""
+    check(video)
+    if video.archived_at is not None:
+        return
+    for other in await unfinished(transaction, video):
+        other.deletes_at = clock.now()
+    aside = {"material": video.material, "revision": None, "since": 0.0}
+    video.previous = [*({**each, "revision": None, "since": 0.0} for each in video.previous or ()), aside]
+    video.previous_since = datetime.fromtimestamp(0, UTC)
+    video.revision += 1
+    video.archived_at, video.playable = clock.now(), False
+    await videos.tell(transaction, video, "archived", videos.links(video))
 
 
 async def unfinished(transaction: Transaction, video: Video) -> list[Video]:

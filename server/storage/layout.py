@@ -6,6 +6,7 @@
     <root>/uploads/<upload id>/early/facts   index      what was found and made of it before it was whole
                                      <rendition>/…      as below; it goes along when the upload becomes a video's source
     <root>/videos/<video id>/source            a video's file as it was uploaded
+    <root>/videos/<video id>/inputs/<number>   what an edit makes the source of
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/early/…           of its upload, until it is taken over
     <root>/videos/<video id>/poster.jpg
@@ -75,6 +76,10 @@ class Layout:
 
     def video_source(self, video_id: str) -> Path:
         return self.video(video_id) / "source"
+
+    def video_input(self, video_id: str, number: int) -> Path:
+        """A file that the source is made of, until it is."""
+        return self.video(video_id) / "inputs" / f"{number:d}"
 
     def video_index(self, video_id: str) -> Path:
         return self.video(video_id) / "index"

@@ -68,11 +68,11 @@ class Outliving:
         if video is None:
             return  # deleted with all of its versions
         owner = material["material"]
-        whole, shown = (video.trim or {}).get("of") == owner, video.material == owner
-        if owner == video_id or whole:
+        archived = video.material == owner and video.archived_at is not None
+        whole = (video.trim or {}).get("of") == owner or archived
+        if (owner == video_id or whole) and (archived or video.material != owner):
             self._on_gone(owner)
-            if not shown:
-                await asyncio.to_thread(self._erase, owner, whole)
+            await asyncio.to_thread(self._erase, owner, whole)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None:
@@ -85,7 +85,7 @@ class Outliving:
         """The rows of what nothing needs any more."""
         held = {video.material, (video.trim or {}).get("of"), *(each["material"] for each in video.previous or ())}
         version = await videos.find(transaction, owner)
-        if version is None or video.material == owner:
+        if version is None or (video.material == owner and video.archived_at is None):
             return
         for revision in range(1, version.source_revision + 1):
             await renditions.remove(transaction, owner, revision)

@@ -85,3 +85,80 @@ def _log(server: Server, video_id: str) -> list[str]:
     with sqlite3.connect(f"file:{server.data}/sluice.db?mode=ro", uri=True) as database:
         rows = database.execute("SELECT type FROM events WHERE object_id = ? ORDER BY sequence", (video_id,))
         return [row[0] for row in rows]
+
+
+def test_a_trim_is_exact_to_the_picture_and_can_be_taken_back(server: Server) -> None:
+    source = media.clip(10, size="320x180", b_frames=2)
+    id = uploaded(server, source)
+    shown = revision(server, id)
+    server.api("PUT", f"/videos/{id}/trim", {"start": 2.5, "end": 6.1})
+    until(lambda: revision(server, id) > shown)
+    video = ended(server, id)
+    assert (video["trim"], video["duration"]) == ({"start": 2.5, "end": 6.1}, pytest.approx(3.6, abs=0.05))
+    found = pictures(server, id)
+    whole = media.frame_hashes(source)
+    begin = found.index(whole[75])  # before it those that are hidden, for a tick each
+    assert found[begin : begin + 108] == whole[75:183]
+    assert len(found) - begin <= 110  # two that others needed, at most
+    assert media.duration_s(f"{server.http}/vod/{id}/hls/manifest.m3u8") == pytest.approx(3.6, abs=0.05)
+
+    server.api("PUT", f"/videos/{id}/trim", {"start": 8})  # of the whole file
+    until(lambda: revision(server, id) > shown + 1)
+    assert ended(server, id)["duration"] == pytest.approx(2, abs=0.05)
+    server.api("DELETE", f"/videos/{id}/trim")
+    until(lambda: revision(server, id) > shown + 2)
+    assert (ended(server, id)["trim"], pictures(server, id)) == (None, whole)
+    assert server.call("PUT", f"/videos/{id}/trim", {"start": 12}).status == 400
+
+
+def test_a_video_can_be_trimmed_as_it_comes(server: Server) -> None:
+    source = media.clip(10, size="320x180")
+    clip = {"startTimecode": "00:00:04", "endTimecode": "00:00:06.5"}
+    video = ended(server, post_source(server, source, clip=clip)["videoId"])
+    assert (video["state"], video["duration"]) == ("done", pytest.approx(2.5, abs=0.05))
+    assert pictures(server, video["videoId"])[-75:] == media.frame_hashes(source)[120:195]
+    wrong = {"title": "a", "clip": {"startTimecode": "00:00:04", "endTimecode": "00:00:03"}}
+    assert server.call("POST", "/videos", wrong).status == 400
+
+
+def test_a_clip_of_an_upload_needs_it_no_more(server: Server) -> None:
+    source = media.clip(10, size="320x180", b_frames=2)
+    id = uploaded(server, source)
+    clip = server.api("POST", f"/videos/{id}/clips", {"start": 5, "end": -2, "title": "The goal"})
+    server.call("DELETE", f"/videos/{id}")
+    made = ended(server, clip["videoId"])
+    assert (made["title"], made["state"], made["duration"]) == ("The goal", "done", pytest.approx(3, abs=0.05))
+    assert pictures(server, made["videoId"])[-90:] == media.frame_hashes(source)[150:240]
+    assert server.call("POST", f"/videos/{made['videoId']}/clips", {"start": 7}).status == 400
+
+
+def test_videos_are_joined_by_copying(server: Server) -> None:
+    first, second = media.clip(4, size="320x180", b_frames=2), media.clip(6, size="320x180", b_frames=2)
+    ids = [uploaded(server, path) for path in (first, second)]
+    made = ended(server, server.api("POST", "/videos/concat", {"videos": ids, "title": "Both"})["videoId"])
+    assert (made["state"], made["title"], made["duration"]) == ("done", "Both", pytest.approx(10, abs=0.1))
+    assert pictures(server, made["videoId"]) == media.frame_hashes(first) + media.frame_hashes(second)
+
+    other = uploaded(server, media.clip(4, size="426x240"))
+    failed = ended(server, server.api("POST", "/videos/concat", {"videos": [*ids, other]})["videoId"])
+    assert (failed["state"], failed["error"]["detail"][:10]) == ("error", "videos[2]:")
+    missing = server.call("POST", "/videos/concat", {"videos": [ids[0], "vi1111111111111111111111"]})
+    assert (missing.status, missing.json()["name"]) == (404, "videos[1]")
+
+
+def test_what_is_archived_is_made_anew(server: Server) -> None:
+    source = media.clip(4, size="320x180")
+    id = uploaded(server, source)
+    archived = server.api("POST", f"/videos/{id}/archive")
+    assert (archived["state"], archived["playable"]) == ("done", False)
+    assert archived["archivedAt"]
+    answer = manifest(server, id)
+    assert (answer.status, "archived" in answer.json()["detail"]) == (404, True)
+    server.api("POST", f"/videos/{id}/remake")
+    until(lambda: manifest(server, id).status == 200)
+    video = ended(server, id)
+    assert (video["archivedAt"], video["playable"], pictures(server, id)) == (None, True, media.frame_hashes(source))
+    shown = revision(server, id)
+    server.api("POST", f"/videos/{id}/remake")  # what there is is watched meanwhile
+    until(lambda: revision(server, id) > shown)
+    assert pictures(server, id, shown) == pictures(server, id) == media.frame_hashes(source)

@@ -8,11 +8,14 @@ from pydantic import AwareDatetime, Field, PlainValidator, TypeAdapter, WithJson
 from pydantic_core import PydanticCustomError
 
 from server.catalog.models import Video
+from server.catalog.versions import NotNow
 from server.errors import Problem
 from server.recorder.clips import Clips, Wish
 from server.recorder.moments import Moment, MomentError, Seconds, Wall
+from server.vod.edits import SpanError, span_of
 from server.web import validation
 from server.web.api import live_streams, videos
+from server.web.api.edits import EDITS
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.shapes import Body, Title
@@ -23,6 +26,7 @@ CLIPS = web.AppKey("clips", Clips)
 operations = Operations("Clips")
 
 LIMIT_S = 365 * 86400
+UPLOAD = "upload"
 
 
 def _moment(value: Any) -> Moment:
@@ -83,21 +87,45 @@ async def of_live_stream(call: Call, live_stream_id: str, body: ClipBody) -> Vid
 
 @operations.post(
     "/videos/{videoId}/clips",
-    "Make a clip of a recording",
+    "Make a clip of a recording or an upload",
     scope="videos:write",
     status=201,
     example={"start": 60, "end": 90.5},
     errors=("resource-not-found", "conflict"),
 )
 async def of_video(call: Call, video_id: str, body: ClipBody) -> VideoAnswer:
-    """As of a live stream. The clip stays when the recording is deleted."""
+    """Of a recording as of a live stream; of an upload it is made as an upload is. It stays when what it was made of
+    is deleted. An upload is copied, and nothing of it coded anew: as with a trim the clip begins exactly where the file
+    fits into MP4, else with the key frame before."""
     async with call.services.database.read() as transaction:
         row = await videos.find(transaction, call, video_id)
+    if row.source == UPLOAD:
+        return await _of_upload(call, video_id, body)
     try:
         clip = await call.request.app[CLIPS].of_video(call.project_id, row.id, _wish(body))
     except MomentError as error:
         raise validation.of_attribute(error.name, str(error)) from None
     return _made(call, clip, "Clips are made of recordings of live streams.")
+
+
+async def _of_upload(call: Call, video_id: str, body: ClipBody) -> VideoAnswer:
+    start_s, end_s = _seconds("start", body.start), _seconds("end", body.end) if body.end is not None else None
+    async with call.services.database.write() as transaction:
+        row = await videos.find(transaction, call, video_id)
+        try:
+            span = span_of(start_s, end_s, row.duration_s)
+            clip = await call.request.app[EDITS].clip(transaction, row, span, body.title)
+        except SpanError as error:
+            raise validation.of_attribute(error.name, str(error)) from None
+        except NotNow as error:
+            raise Problem("conflict", str(error)) from None
+    return answer(call, clip)
+
+
+def _seconds(name: str, moment: Moment) -> float:
+    if isinstance(moment, Wall):
+        raise validation.of_attribute(name, "An upload has no time of day: give seconds.")
+    return moment.s
 
 
 def _made(call: Call, clip: Video | None, why_not: str) -> VideoAnswer:

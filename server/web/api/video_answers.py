@@ -41,6 +41,13 @@ class VideoError(Answer):
     detail: str | None
 
 
+class VideoTrim(Answer):
+    """The part of the file that is shown, seconds."""
+
+    start: float
+    end: float | None
+
+
 class VideoLinks(Answer):
     """The ids of what the video came from."""
 
@@ -74,6 +81,8 @@ class VideoAnswer(Answer):
     state: str
     playable: bool
     duration: float | None
+    archived_at: Moment | None
+    trim: VideoTrim | None
     error: VideoError | None
     tokens_valid_after: Moment | None
     watermark: alterations.Watermark | None
@@ -110,6 +119,8 @@ def video(call: Call, row: Video) -> VideoAnswer:
         state=row.state,
         playable=row.playable,
         duration=row.duration_s,
+        archived_at=row.archived_at,
+        trim=VideoTrim(start=row.trim["start"], end=row.trim["end"]) if row.trim else None,
         error=error(row.error),
         tokens_valid_after=row.tokens_valid_after,
         watermark=alterations.watermark(row),

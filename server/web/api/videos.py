@@ -13,6 +13,7 @@ from server.errors import Problem
 from server.web import asset_urls, validation
 from server.web.api import fetches, playback_tokens, video_status, watermarks
 from server.web.api.alterations import CropBody, WatermarkBody
+from server.web.api.clip_times import ClipTimes
 from server.web.api.playback_tokens import PlaybackToken, TokenBody
 from server.web.api.schemas import TAGS_LIMIT, MetadataList, pairs
 from server.web.api.video_answers import VideoAnswer, VideoList
@@ -52,6 +53,7 @@ class VideoCreation(Body):
     metadata: MetadataList = Field(default_factory=list)
     watermark: Annotated[WatermarkBody | None, Field(description="An image over all its pictures.")] = None
     crop: Annotated[CropBody | None, Field(description="The part of its pictures that is shown.")] = None
+    clip: Annotated[ClipTimes | None, Field(description="The part of the file that is shown.")] = None
 
 
 class VideoChanges(Changes):
@@ -215,6 +217,17 @@ async def find(transaction: Transaction, call: Call, video_id: str, discarded: b
     return row
 
 
+async def named(transaction: Transaction, call: Call, text: str, name: str) -> Video:
+    """The caller's video that the attribute `name` of a body names, in any spelling. Raises Problem."""
+    try:
+        row = await videos.get(transaction, call.project_id, ids.canonical("vi", text))
+    except ids.InvalidId:
+        row = None
+    if row is None:
+        raise Problem("resource-not-found", "There is no such video.", name=name)
+    return row
+
+
 def columns_of(body: VideoCreation) -> dict[str, Any]:
     """Of a new video's row."""
     return _columns(body, set(VideoCreation.model_fields) - {"source"})
@@ -225,6 +238,8 @@ def _columns(body: VideoCreation | VideoChanges, names: set[str]) -> dict[str, o
     found = {name: getattr(body, name) for name in names}
     if "metadata" in found:
         found["meta"] = pairs(found.pop("metadata"))
+    if (clip := found.pop("clip", None)) is not None:
+        found["trim"] = clip.column()
     for name in ("watermark", "crop"):
         if found.get(name) is not None:
             found[name] = found[name].column()

@@ -1,0 +1,175 @@
+"""Orders of edits: of a video that is there another version, or another video.
+
+    trimmed, made anew, whole again ──► a version (catalog.versions)
+    a clip, several in a row        ──► a video of its own
+                                        └── both: the files they are made of, linked ──► job `edit` ──► as any upload
+
+The links are made before the commit, so that nothing that happens to the origin afterwards touches what was ordered.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from server import ids
+from server.catalog import versions, videos
+from server.catalog.database import Database, Transaction
+from server.catalog.models import Video
+from server.catalog.versions import NotNow
+from server.storage import early
+from server.storage.layout import Layout
+from server.storage.watermarks import WatermarkStore
+
+JOB = "edit"
+LEAST_S = 0.1  # of what is left: a few pictures
+LIKE = ("project_id", "title", "description", "public", "panoramic", "mp4_support", "player_id", "language", "crop",
+        "watermark")  # fmt: skip
+GONE = "The video's file is not there."
+
+Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
+
+
+class SpanError(ValueError):
+    """`name` is the moment at fault, start or end; the text a sentence for who asked."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Seconds from the beginning; `end_s` None: to the end."""
+
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+def span_of(start_s: float, end_s: float | None, duration_s: float | None) -> Span:
+    """What is meant by times of which negative ones count back from the end. Raises SpanError."""
+    if duration_s is not None:
+        start_s = max(0.0, duration_s + start_s) if start_s < 0 else start_s
+        end_s = duration_s + end_s if end_s is not None and end_s < 0 else end_s
+        if start_s > duration_s - LEAST_S:
+            raise SpanError("start", f"The video is {duration_s:.3f} s long.")
+        end_s = None if end_s is None or end_s >= duration_s else end_s
+    if start_s < 0 or (end_s is not None and end_s < start_s + LEAST_S):
+        raise SpanError("end", "The end must lie after the start.")
+    return Span(start_s, end_s)
+
+
+class Edits:
+    def __init__(self, database: Database, layout: Layout, enqueue: Enqueue) -> None:
+        self._database = database
+        self._layout = layout
+        self._enqueue = enqueue
+        self._watermarks = WatermarkStore(layout)
+
+    async def trim(self, transaction: Transaction, video: Video, start_s: float, end_s: float | None) -> Video:
+        """The version that shows this part of the whole file. Raises NotNow, SpanError."""
+        known = video.trim or {}
+        versions.check(video)
+        duration_s = known["duration"] if known else video.duration_s
+        span = span_of(start_s, end_s, duration_s)
+        trim = {"start": span.start_s, "end": span.end_s, "of": known.get("of", video.material), "duration": duration_s}
+        return await self._version(transaction, video, versions.TRIM, trim["of"], span, trim)
+
+    async def untrim(self, transaction: Transaction, video: Video) -> Video:
+        """The version that shows the whole file again. Raises NotNow."""
+        if video.trim is None:
+            raise NotNow("The video is not trimmed.")
+        return await self._version(transaction, video, versions.UNTRIM, video.trim["of"])
+
+    async def remake(self, transaction: Transaction, video: Video) -> Video:
+        """A version that is made of the file that is shown, as a new upload would be now. Raises NotNow."""
+        return await self._version(transaction, video, versions.REMAKE, video.material, None, video.trim)
+
+    async def trimmed_at_once(self, video_id: str) -> bool:
+        """Orders the trim that a new video was asked for with; False where none was."""
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
+            if video is None or video.trim is None or video.version_of is not None:
+                return False
+            if "of" in video.trim or video.state != "pre-processing":
+                return True  # it was done before a crash
+            trim = {**video.trim, "of": video.id, "duration": None}
+            await asyncio.to_thread(early.drop, self._layout, video_id)
+            video.trim = trim
+            version = await versions.begin(transaction, video, versions.TRIM, trim=trim)
+            await self._order(transaction, version, [video.id], Span(trim["start"], trim["end"]))
+        return True
+
+    async def clip(self, transaction: Transaction, video: Video, span: Span, title: str | None) -> Video:
+        """A part of what the video shows as a video of its own. Raises NotNow."""
+        _check(video)
+        clip = _like(video, title or f"{video.title} (clip)")
+        await videos.add(transaction, clip)
+        await self._order(transaction, clip, [video.material], span)
+        if clip.watermark is not None:
+            await asyncio.to_thread(self._watermarks.share, video.id, clip.id)
+        await videos.tell(transaction, clip, "clipped", {**videos.links(clip), "of": video.id})
+        return clip
+
+    async def concat(self, transaction: Transaction, parts: Sequence[Video], title: str | None) -> Video:
+        """All of them, one after the other, as a new video. Raises NotNow; one of a part names its number."""
+        for number, part in enumerate(parts):
+            try:
+                _check(part)
+            except NotNow as error:
+                raise NotNow(f"videos[{number}]: {error}") from None
+            if part.altered:
+                raise NotNow(f"videos[{number}]: A video with a watermark or a crop can't be joined to others.")
+        joined = _like(parts[0], title or f"{parts[0].title} (joined)")
+        await videos.add(transaction, joined)
+        await self._order(transaction, joined, [part.material for part in parts], None)
+        told = {**videos.links(joined), "of": [part.id for part in parts]}
+        await videos.tell(transaction, joined, "joined", told)
+        return joined
+
+    async def _version(
+        self,
+        transaction: Transaction,
+        video: Video,
+        reason: str,
+        of: str,
+        span: Span | None = None,
+        trim: Mapping[str, Any] | None = None,
+    ) -> Video:
+        version = await versions.new(transaction, video, reason, trim=trim, wait=video.archived_at is None)
+        await self._order(transaction, version, [of], span)
+        return version
+
+    async def _order(self, transaction: Transaction, row: Video, of: Sequence[str], span: Span | None) -> None:
+        """Raises NotNow."""
+        row.source = "upload"
+        await videos.move(transaction, row, "pre-processing")
+        try:
+            await asyncio.to_thread(self._link, row.id, of)
+        except OSError:
+            shutil.rmtree(self._layout.video(row.id), ignore_errors=True)
+            raise NotNow(GONE) from None
+        arguments = {"inputs": len(of), "start": span and span.start_s, "end": span and span.end_s}
+        await self._enqueue(transaction, row.project_id, JOB, row.id, arguments)
+
+    def _link(self, row_id: str, of: Sequence[str]) -> None:
+        for number, origin in enumerate(of):
+            path = self._layout.video_input(row_id, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            os.link(self._layout.video_source(origin), path)
+
+
+def _check(video: Video) -> None:
+    """Raises NotNow unless the video shows a file."""
+    if video.source != "upload" or video.broadcast_id is not None:
+        raise NotNow("The video has no file.")
+    if video.state not in ("processing", "done"):
+        raise NotNow("The video's file is not known yet.")
+
+
+def _like(video: Video, title: str) -> Video:
+    values = {name: getattr(video, name) for name in LIKE}
+    return Video(**{**values, "id": ids.new("vi"), "title": title}, tags=list(video.tags), meta=list(video.meta))
