@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from server.formats.fmp4.edits import end_at
+from server.formats.fmp4.edit_lists import end_at
 from server.media import guard
 from server.media.containers import HEAD_BYTES, Container, container_of
 from server.media.demux import open_container

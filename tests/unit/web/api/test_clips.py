@@ -1,14 +1,18 @@
 """Clips over REST: what is understood, and what is refused with which field."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.catalog.database import Database
 from server.catalog.models import Video
 from server.recorder.clips import Wish
 from server.recorder.moments import MomentError, NotYetError, Seconds, Wall
-from server.web.api import clips
+from server.storage.layout import Layout
+from server.vod.edits import Edits
+from server.web.api import clips, edits
 from tests.unit.web.kit import Client, Connect, Make, problem
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -40,9 +44,13 @@ def fake_clips() -> FakeClips:
 
 
 @pytest.fixture
-async def api(connect: Connect, fake_clips: FakeClips) -> Client:
+async def api(connect: Connect, fake_clips: FakeClips, database: Database, tmp_path: Path) -> Client:
+    async def enqueue(*_: object) -> None:
+        pass
+
     def mount(app: Any) -> None:
         app[clips.CLIPS] = fake_clips
+        app[edits.EDITS] = Edits(database, Layout(tmp_path), enqueue)
 
     return await connect(operations=[clips.operations], mounts=[mount])
 
@@ -101,6 +109,21 @@ async def test_what_has_not_been_on_air_has_no_clips(api: Client, make_live: Mak
 
     await problem(await api.post(f"/live-streams/{live}/clips", json={"start": 0}), 409, "conflict")
     await problem(await api.post(f"/videos/{video}/clips", json={"start": 0}), 409, "conflict")
+
+
+async def test_a_clip_of_an_upload_is_a_new_video(api: Client, make_video: Make, tmp_path: Path) -> None:
+    id = await make_video(source="upload", state="done", duration_s=10.0)
+    source = Layout(tmp_path).video_source(id)
+    source.parent.mkdir(parents=True)
+    source.write_bytes(b"a film")
+
+    answer = await api.post(f"/videos/{id}/clips", json={"start": 2, "end": -1})
+    made = await answer.json()
+    assert (answer.status, made["state"], made["title"].endswith("(clip)")) == (201, "pre-processing", True)
+    assert Layout(tmp_path).video_input(made["videoId"], 0).read_bytes() == b"a film"
+    for start, name in ((11, "start"), ("2026-05-01T12:00:00Z", "start")):
+        response = await api.post(f"/videos/{id}/clips", json={"start": start})
+        await problem(response, 400, "invalid-attribute", name)
 
 
 async def test_what_is_not_there_is_not_found(api: Client) -> None:

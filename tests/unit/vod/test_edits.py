@@ -1,0 +1,135 @@
+"""What an edit is asked for: the times, and what becomes of the rows."""
+
+import pytest
+
+from server.catalog import versions, videos
+from server.catalog.models import Video
+from server.catalog.versions import NotNow
+from server.vod.edits import Edits, Span, SpanError, span_of
+from tests.unit.vod.conftest import Archive
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "duration_s", "span"),
+    [
+        (0, None, 10, Span(0, None)),
+        (2, 5, 10, Span(2, 5)),
+        (-3, None, 10, Span(7, None)),
+        (-30, -2, 10, Span(0, 8)),
+        (2, 12, 10, Span(2, None)),
+        (2, 12, None, Span(2, 12)),
+    ],
+)
+def test_times_count_from_either_end(
+    start_s: float, end_s: float | None, duration_s: float | None, span: Span
+) -> None:
+    assert span_of(start_s, end_s, duration_s) == span
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "duration_s", "name", "sentence"),
+    [
+        (10, None, 10, "start", "The video is 10.000 s long."),
+        (5, 5, 10, "end", "The end must lie after the start."),
+        (5, -6, 10, "end", "The end must lie after the start."),
+        (-1, None, None, "end", "The end must lie after the start."),
+    ],
+)
+def test_times_that_leave_nothing(
+    start_s: float, end_s: float | None, duration_s: float | None, name: str, sentence: str
+) -> None:
+    with pytest.raises(SpanError, match=sentence) as caught:
+        span_of(start_s, end_s, duration_s)
+    assert caught.value.name == name
+
+
+async def done(archive: Archive) -> str:
+    return await with_source(archive, await archive.video(state="done", playable=True, duration_s=10.0))
+
+
+async def with_source(archive: Archive, id: str) -> str:
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        video.source = "upload"
+    return id
+
+
+async def test_a_version_is_shown_in_one_step_and_the_old_put_aside(archive: Archive) -> None:
+    id = await done(archive)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        version = await versions.new(transaction, video, versions.REPLACE)
+        version.state, version.playable, version.duration_s = "processing", True, 5.0
+        await versions.came_on(transaction, version)
+        assert (video.material, video.state, video.duration_s, video.revision) == (version.id, "processing", 5.0, 2)
+        version.state = "done"
+        await versions.came_on(transaction, version)
+        assert video.state == "done"
+        assert [each["material"] for each in video.previous or ()] == [id]
+    assert await archive.event_types(id) == [
+        "video.created", "video.version.created", "video.processing", "video.updated", "video.done",
+    ]  # fmt: skip
+
+
+async def test_one_that_fails_after_it_was_shown_gives_way_again(archive: Archive) -> None:
+    id = await done(archive)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        version = await versions.new(transaction, video, versions.REPLACE)
+        version.state, version.playable, version.duration_s = "processing", True, 5.0
+        await versions.came_on(transaction, version)
+        await versions.refused(transaction, version)
+        await videos.move(transaction, version, "error")
+        assert (video.material, video.state, video.duration_s, video.revision) == (id, "done", 10.0, 3)
+        assert version.deletes_at is not None
+    assert (await archive.event_types(id))[-1] == "video.version.error"
+
+
+async def test_a_newer_version_goes_before_one_on_its_way(archive: Archive) -> None:
+    id = await done(archive)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        first = await versions.new(transaction, video, versions.REPLACE)
+        second = await versions.new(transaction, video, versions.REPLACE)
+        first.state, first.playable = "processing", True
+        await versions.came_on(transaction, first)
+        assert (video.material, first.deletes_at is not None, second.deletes_at) == (id, True, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"state": "processing", "source": "upload"}, "still being processed"),
+        ({"state": "done", "source": "live", "broadcast_id": "br1"}, "Only a video that was uploaded"),
+    ],
+)
+async def test_not_every_video_can_be_edited(archive: Archive, fields: dict[str, str], sentence: str) -> None:
+    with pytest.raises(NotNow, match=sentence):
+        versions.check(Video(**fields))
+
+
+async def test_a_clip_is_ordered_of_a_link(archive: Archive) -> None:
+    id = await done(archive)
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        clip = await edits.clip(transaction, video, Span(1, 2), None)
+    assert (clip.title, clip.state) == ("a video (clip)", "pre-processing")
+    assert archive.ordered == [("edit", {"inputs": 1, "start": 1, "end": 2})]
+    assert archive.layout.video_input(clip.id, 0).read_bytes() == b"an upload"
+
+
+async def test_what_has_no_file_leaves_no_order(archive: Archive) -> None:
+    id = await with_source(archive, await archive.video(source=None, state="done"))
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        with pytest.raises(NotNow):
+            await edits.remake(transaction, video)
+    assert archive.ordered == []

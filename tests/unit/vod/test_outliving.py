@@ -1,0 +1,93 @@
+"""What is put aside goes when its time has come, and only what nothing needs any more."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from server.catalog import versions, videos
+from server.catalog.database import Transaction
+from server.catalog.models import Video
+from server.vod.outliving import Outliving
+from tests.unit.vod.conftest import Archive
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+        self.gone: list[str] = []
+
+    async def delete(self, transaction: Transaction, video: Video) -> None:
+        self.deleted.append(video.id)
+
+
+async def changed(archive: Archive, id: str, what: Callable[[Transaction, Video], Awaitable[Any]]) -> Any:
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        return await what(transaction, video)
+
+
+async def shown(archive: Archive, id: str, **edit: Any) -> str:
+    """A version that is shown."""
+
+    async def show(transaction: Transaction, video: Video) -> str:
+        version = await versions.new(transaction, video, versions.REPLACE, **edit)
+        version.state, version.playable, version.source = "done", True, "upload"
+        await versions.came_on(transaction, version)
+        return version.id
+
+    return str(await changed(archive, id, show))
+
+
+def outliving(archive: Archive, desk: Desk, kept_s: float) -> Outliving:
+    return Outliving(archive.database, archive.layout, kept_s, desk.delete, desk.gone.append)
+
+
+@pytest.fixture
+async def id(archive: Archive) -> str:
+    made = await archive.video(state="done", playable=True)
+
+    async def upload(transaction: Transaction, video: Video) -> None:
+        video.source = "upload"
+
+    await changed(archive, made, upload)
+    archive.layout.video_index(made).write_bytes(b"index")
+    archive.layout.video_poster(made).write_bytes(b"poster")
+    return made
+
+
+async def test_it_is_kept_for_a_while(archive: Archive, id: str) -> None:
+    await shown(archive, id)
+    assert await outliving(archive, Desk(), 60).round() == 0
+    assert archive.layout.video_source(id).exists()
+
+
+async def test_then_its_own_bytes_go_and_versions_whole(archive: Archive, id: str) -> None:
+    first, desk = await shown(archive, id), Desk()
+    second = await shown(archive, id)
+    assert await outliving(archive, desk, 0).round() == 1
+    row = await archive.row(id)
+    assert (row.previous, row.previous_since, row.material) == (None, None, second)
+    assert desk.deleted == [first]
+    assert not archive.layout.video_source(id).exists()
+    assert not archive.layout.video_index(id).exists()
+    assert archive.layout.video_poster(id).exists()
+
+
+async def test_of_a_trimmed_video_the_whole_file_stays(archive: Archive, id: str) -> None:
+    await shown(archive, id, trim={"start": 1, "end": 2, "of": id, "duration": 10})
+    await outliving(archive, Desk(), 0).round()
+    assert archive.layout.video_source(id).exists()
+    assert not archive.layout.video_index(id).exists()
+    await shown(archive, id)  # another file: nothing is cut out of the whole any more
+    await outliving(archive, Desk(), 0).round()
+    assert not archive.layout.video_source(id).exists()
+
+
+async def test_of_an_archived_one_the_file_stays(archive: Archive, id: str) -> None:
+    await changed(archive, id, versions.archive)
+    await outliving(archive, Desk(), 3600).round()
+    assert archive.layout.video_source(id).exists()
+    assert not archive.layout.video_index(id).exists()
+    assert (await archive.row(id)).previous is None
