@@ -9,6 +9,7 @@ from pathlib import Path
 
 LOCK_RETRY_S = 3.0  # a restarting server may overlap its predecessor's last moment
 LOCK_STEP_S = 0.1
+TRIED_BYTES = 4096  # a block
 
 
 class FolderInUseError(OSError):
@@ -48,10 +49,12 @@ def free_bytes(root: Path) -> int:
 
 
 def try_writing(root: Path) -> None:
-    """Raises OSError."""
+    """Raises OSError, also where the disk is full: a file without bytes would still be taken."""
     probe = root / ".writable"
-    probe.write_bytes(b"")
-    probe.unlink()
+    try:
+        probe.write_bytes(bytes(TRIED_BYTES))
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def write_secret(path: Path, secret: str) -> None:

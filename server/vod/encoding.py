@@ -22,7 +22,7 @@ from server.catalog import videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
-from server.jobs.errors import JobFailed
+from server.jobs.errors import CANCELLED, JobFailed
 from server.media.child import Children
 from server.media.codings import CODINGS
 from server.media.encoding import Encoded, encode_pictures, encode_sound
@@ -88,6 +88,8 @@ class Encoding:
         if failure.code in TITLES:  # the fault of the file, whose owner is told; others are ours, and told in the log
             problem = MediaProblem(failure.code, failure.detail)
             _log.info("encoding failed", video=video.id, code=failure.code, detail=failure.detail)
+        elif failure.code == CANCELLED:
+            _log.info("encoding was cancelled", video=video.id)
         else:
             _log.error("encoding failed", video=video.id, error=failure.text)
         for name in job.arguments.get("renditions") or [job.arguments["rendition"]]:

@@ -56,3 +56,11 @@ def test_a_secret_is_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_free_space_is_a_number_of_bytes(tmp_path: Path) -> None:
     assert data_folder.free_bytes(tmp_path) > 0
+
+
+def test_a_full_disk_is_found(tmp_path: Path) -> None:
+    """A file without bytes would be taken."""
+    (tmp_path / ".writable").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        data_folder.try_writing(tmp_path)
+    assert list(tmp_path.iterdir()) == []
