@@ -81,6 +81,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         to_vod.SOURCE: recorder.presentation,
     }
     watched = stack.enter_context(Presentations(layout, loaders))
+    database.on_commit(watched.outdated)
     codec = await usable_codec(config, children)
     kept = ImageCache(layout, config.vod.image_cache_bytes)
     await asyncio.to_thread(kept.load)

@@ -72,6 +72,7 @@ async def begun(transaction: Transaction, video: Video, name: str) -> None:
     row = next((each for each in rows if each.name == name), None)
     if row is not None and row.state == "waiting":
         await renditions.move(transaction, video, row, "encoding")
+        transaction.announce(video.id)  # there is more to choose from, at once
     if video.state in UNFINISHED and _watchable(rows):
         await publish(transaction, video)
     await _came_on(transaction, video)

@@ -3,9 +3,10 @@
 import asyncio
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -68,6 +69,12 @@ class Presentations:
     def _outgrown(self, identity: Identity, kept: Presentation, stored: Stored) -> bool:
         old = clock.monotonic() - self._loaded_at.get(identity, 0.0) >= REFRESH_S
         return kept.growing and (stored.settled or old)
+
+    def outdated(self, changed: Set[str]) -> None:
+        """Those of changed videos that grow are read again when they are next asked for; other ids mean nothing."""
+        for identity in self._loaded_at:
+            if identity[0] in changed:
+                self._loaded_at[identity] = -inf
 
     def put(self, video_id: str, revision: int, presentation: Presentation) -> None:
         """One that was made elsewhere: reading the journals of a day takes a second or two."""

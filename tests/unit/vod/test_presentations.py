@@ -295,3 +295,17 @@ async def test_one_that_grows_is_not_shown_after_the_end(presentations: Presenta
     assert await presentations.get(Stored("vi1", settled=False), 1, "upload") is growing
 
     assert not (await presentations.get(Stored("vi1", settled=True), 1, "upload")).growing
+
+
+async def test_one_that_grows_is_read_again_once_its_video_changed(
+    presentations: Presentations, loader: FakeLoader
+) -> None:
+    kept = {}
+    for id, growing in (("vi1", True), ("vi2", False)):
+        kept[id] = cast(FakePresentation, await presentations.get(Stored(id), 1, "upload"))
+        kept[id].growing = growing
+
+    presentations.outdated({"vi1", "vi2", "another"})
+
+    assert await presentations.get(Stored("vi1"), 1, "upload") is not kept["vi1"]
+    assert await presentations.get(Stored("vi2"), 1, "upload") is kept["vi2"]
