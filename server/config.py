@@ -171,8 +171,10 @@ class VodConfig(Section):
     images_per_minute: int = Field(
         120, ge=1, description="Thumbnails, storyboards and previews made anew, for each client address."
     )
-    renditions: Literal["ladder", "source"] = Field(
-        "ladder", description="What is made of an upload: a ladder, or only what the source can't be shown without."
+    renditions: Literal["ladder", "on-demand", "source"] = Field(
+        "ladder",
+        description="What is made of an upload: a ladder ahead, a ladder segment by segment on-demand, or only what "
+        "the source can't be shown without.",
     )
     ladder: list[int] = Field(
         [1080, 720, 480, 360, 240], description="Lines of the renditions, never more than the source has."
@@ -191,6 +193,15 @@ class VodConfig(Section):
         True, description="Whether samples of each video are encoded first, to set the bit rates that it deserves."
     )
     chunk_s: float = Field(60.0, ge=4, le=3600, description="Seconds of a video that one job encodes.")
+    on_demand_concurrency: int = Field(
+        2, ge=1, le=64, description="Segments that are made at once when they are asked for."
+    )
+    on_demand_cache_bytes: int = Field(
+        10 * GIB, ge=0, description="Bytes of such segments kept; the one unused longest goes first."
+    )
+    on_demand_fill: bool = Field(
+        False, description="Whether what was begun to be watched is made to its end while nobody waits."
+    )
     restore_days: float = Field(0, ge=0, le=3650, description="Days that a deleted video can be taken back; 0: none.")
     replaced_kept_s: float = Field(
         3600, ge=0, le=604_800, description="Seconds that what a replaced file was made into is kept for its viewers."

@@ -24,6 +24,7 @@ from server.storage import data_folder
 from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
+from server.storage.segment_cache import SegmentCache
 from server.storage.segments import SegmentStore
 from server.vod import edits, embedded, encoding, making, measuring, pipeline, presentations
 from server.vod.editing import Editing
@@ -35,6 +36,8 @@ from server.vod.measuring import Measuring
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
+from server.vod.requests import Requests
+from server.vod.warm_encoders import WarmEncoders
 from server.web.auth import Credentials
 from server.web.metrics import Metrics
 
@@ -60,6 +63,7 @@ class Core:
     watched: Presentations
     store: SegmentStore
     images: Images
+    requests: Requests
 
 
 async def open_core(config: Config, stack: AsyncExitStack) -> Core:
@@ -73,9 +77,13 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     database.on_commit(assets.forget)
     database.on_commit(credentials.forget)
     await revocations.load()
-    at_once = CHILDREN + sum(places(config).values()) + config.vod.early_uploads
+    at_once = CHILDREN + sum(places(config).values()) + config.vod.early_uploads + config.vod.on_demand_concurrency
     children = await stack.enter_async_context(Children(at_once))
     posters, recorder = Posters(database, layout, children), Recorder(layout)
+    cache = SegmentCache(layout, config.vod.on_demand_cache_bytes)
+    encoders = WarmEncoders(layout, children, config.vod.on_demand_concurrency)
+    requests = Requests(layout, encoders, cache, config.vod.on_demand_fill)
+    await stack.enter_async_context(requests.running())
     loaders = {
         making.SOURCE: presentations.uploaded(layout, RenditionStore(layout), config.vod.segment_s),
         to_vod.SOURCE: recorder.presentation,
@@ -90,6 +98,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         recorder, make_jobs(config, database, layout, children, posters, codec),
         watched=watched,
         store=await stack.enter_async_context(SegmentStore(layout)),
+        requests=requests,
         images=Images(database, layout, children, watched, kept),
     )  # fmt: skip
 
@@ -101,11 +110,17 @@ def make_jobs(
     """With the kinds that workers have too; those that need the data folder to themselves the server adds."""
     jobs = Jobs(database, places(config, helping), helping)
     vod = config.vod
-    wanted = Wanted(vod.ladder if vod.renditions == "ladder" else (), vod.segment_s, vod.chunk_s, vod.per_title, codec)
+    wanted = Wanted(
+        vod.ladder if vod.renditions != "source" else (), vod.segment_s, vod.chunk_s, vod.per_title, codec,
+        vod.renditions == "on-demand", vod.quality,
+    )  # fmt: skip
     orders = Edits(database, layout, jobs.enqueue)
     editing = Editing(database, layout, children, jobs.enqueue)
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
-    encoder = Encoding(database, layout, children, RenditionStore(layout), vod.quality, vod.preset, vod.encoder_threads)
+    encoder = Encoding(
+        database, layout, children, RenditionStore(layout), vod.quality, vod.preset, processing.order_pictures,
+        vod.encoder_threads,
+    )  # fmt: skip
     measurer = Measuring(database, layout, children, jobs.enqueue, vod.chunk_s, vod.quality)
 
     async def process(job: JobContext) -> None:
@@ -115,6 +130,7 @@ def make_jobs(
     jobs.register(edits.JOB, editing.run, editing.failed, "io", Priority.SHORT)
     jobs.register(pipeline.JOB, process, processing.failed, "short", Priority.SHORT)
     jobs.register(encoding.FIRST, encoder.first, encoder.failed, "short", Priority.INTERACTIVE)
+    jobs.register(encoding.BEGIN, encoder.begin, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(encoding.SOUND, encoder.sound, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(measuring.JOB, measurer.run, measurer.failed, "encode", Priority.NORMAL)
     jobs.register(encoding.SHARE, encoder.pictures, encoder.failed, "encode", Priority.NORMAL)

@@ -16,6 +16,7 @@ from server.uploads.fetching import Fetching
 from server.uploads.service import Uploads
 from server.vod.early import Early
 from server.vod.images import Images
+from server.vod.requests import Requests
 from server.web.metrics import Metrics
 
 
@@ -133,3 +134,19 @@ def watch_images(metrics: Metrics, images: Images) -> None:
     watch("gauge", "sluice_images_waiting", "Images that are made or wait for it.", lambda: images.waiting)
     watch("gauge", "sluice_image_cache_bytes", "Bytes of images kept.", lambda: images.cache.used)
     watch("counter", "sluice_image_cache_removed", "Images that went to make room.", lambda: images.cache.removed)
+
+
+def watch_requests(metrics: Metrics, requests: Requests) -> None:
+    watch, numbers = metrics.watch, requests.numbers
+    watch("counter", "sluice_segments_made", "Segments made when they were asked for, or ahead.", lambda: numbers.made)
+    watch("counter", "sluice_segments_making_seconds", "Time that their making took.", lambda: numbers.making_s)
+    watch("counter", "sluice_segments_kept", "Segments asked for that were there already.", lambda: numbers.found)
+    watch("counter", "sluice_segments_not_made", "Segments that could not be made.", lambda: numbers.failed)
+    watch("counter", "sluice_segments_refused", "Requests that waited in vain, or were too many.",
+          lambda: numbers.refused)  # fmt: skip
+    watch("gauge", "sluice_segments_waiting", "Segments that somebody waits for.", lambda: requests.waiting)
+    watch("gauge", "sluice_segment_encoders", "Children that make segments, or are kept warm.",
+          lambda: requests.encoders)  # fmt: skip
+    watch("gauge", "sluice_segment_cache_bytes", "Bytes of made segments kept.", lambda: requests.cache.used)
+    watch("counter", "sluice_segment_cache_removed", "Made segments that went to make room.",
+          lambda: requests.cache.removed)  # fmt: skip

@@ -61,11 +61,16 @@ class OnDemand:
         self.imports = Imports(core.database, self.fetching, core.jobs.enqueue)
         self.life = self._life(on_air)
         self.outliving = Outliving(
-            core.database, core.layout, config.vod.replaced_kept_s, self.life.delete, core.watched.forget
+            core.database, core.layout, config.vod.replaced_kept_s, self.life.delete, self._forget
         )
         core.jobs.register(fetch_job.JOB, self.fetching.run, self.fetching.failed, "io")
         core.jobs.register(import_job.JOB, self.imports.run, None, "short", Priority.SHORT)
         core.jobs.register(life_job.JOB, self._erase, None, "short", Priority.BULK)
+
+    def _forget(self, material: str) -> None:
+        """Its files go."""
+        self._core.watched.forget(material)
+        self._core.requests.forget(material)
 
     async def begin(self, stack: AsyncExitStack) -> None:
         """Takes up what a restart left."""
@@ -91,6 +96,7 @@ class OnDemand:
 
         def gone(video: Video) -> None:
             on_air.video_gone(video)
+            core.requests.forget(video.material)
             in_background(fetch_job.cancel(core.database, core.jobs.cancel, video.id))
 
         days = core.config.vod.restore_days

@@ -13,7 +13,15 @@ import orjson
 from server import log
 from server.app.core import Core, open_core
 from server.app.live import Live
-from server.app.numbers import watch_all, watch_early, watch_fetching, watch_images, watch_ladders, watch_restreams
+from server.app.numbers import (
+    watch_all,
+    watch_early,
+    watch_fetching,
+    watch_images,
+    watch_ladders,
+    watch_requests,
+    watch_restreams,
+)
 from server.app.on_demand import OnDemand
 from server.catalog import keys
 from server.config import Config, ConfigError
@@ -114,6 +122,7 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
     watch_ladders(metrics, on_air.ladders)
     watch_restreams(metrics, on_air.restreams)
     watch_images(metrics, core.images)
+    watch_requests(metrics, core.requests)
     metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", on_air.pulls.states, "state")
     watch_fetching(metrics, on_demand.fetching)
     watch_early(metrics, on_demand.early)
@@ -128,6 +137,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[WATCHING] = watching
         app[images.IMAGES] = images.Desk(core.images, Rates({"image": core.config.vod.images_per_minute}))
         app[movies.MOVIES] = Movies(core.layout, core.watched)
+        app[vod.REQUESTS] = core.requests
         app[live_stream_control.BROADCASTS] = on_air.broadcasts
         app[live_stream_slate.SLATES] = on_air.slates
         app[LADDERS] = on_air.ladders

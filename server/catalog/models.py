@@ -133,7 +133,7 @@ class Rendition(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)  # also its folder: 720p, aac, text-en, …
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     kind: Mapped[str] = mapped_column(String(8))  # video | audio | text
-    origin: Mapped[str] = mapped_column(String(8))  # source: copied | encoded
+    origin: Mapped[str] = mapped_column(String(8))  # source: copied | encoded | request: when asked for
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"width","height","bitrate","language", …}
     segments: Mapped[int | None] = mapped_column(Integer)  # that it will have, once it is known

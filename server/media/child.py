@@ -38,6 +38,7 @@ MAX_STDERR_BYTES = 8 * 1024
 READ_BYTES = 64 * 1024
 # Children of a module that wait for their order: a child's first quarter of a second is its imports.
 SPARES = 2
+MODULES = 4  # that may have some
 MAX_WAIT_S = 86400.0  # at once: epoll counts milliseconds in 31 bits
 
 COMPILED = (Path(__file__).parent, Path(__file__).parents[1] / "formats")
@@ -90,7 +91,7 @@ class Children:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="child")
         self._free = asyncio.Semaphore(workers)
         self._running: set[_Child] = set()
-        self._waiters = ThreadPoolExecutor(workers + SPARES, thread_name_prefix="spare")
+        self._waiters = ThreadPoolExecutor(workers + SPARES * MODULES, thread_name_prefix="spare")
         self._spares: dict[str, list[_Spare]] = {}
         self._closing = False
         self.waiting = 0
@@ -143,7 +144,7 @@ class Children:
             return await self._run(child, future, on_line)
         finally:
             if spare:
-                self._prepare(module)
+                self.prepare(module)
             self._free.release()
 
     def _taken(self, wanted: "_Child") -> "_Spare | None":
@@ -156,8 +157,8 @@ class Children:
             spare.child.kill()
         return None
 
-    def _prepare(self, module: str) -> None:
-        """Start children in advance, as many as are missing."""
+    def prepare(self, module: str) -> None:
+        """Start children of a module in advance, as many as are missing."""
         if self._closing:
             return
         ready = self._spares.setdefault(module, [])

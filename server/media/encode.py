@@ -4,7 +4,7 @@
                "watermark": fd or null}
     events     {"event": "described", "rendition", "init": base64, "codec", "timescale", "width", "height", …}
                {"event": "segment", "rendition", "number", "start", "duration", "size"}   whole in the output
-               {"event": "result", "pictures", "damaged"}
+               {"event": "result", "pictures", "damaged", "skipped"}       those before the first one shown
                {"event": "problem", "code", "detail"}                                     nothing can be made of it
 
     decode ──► treat (one graph) ──► a lane for each rendition: encode ──► segments ──► output
@@ -16,7 +16,9 @@ repeats the picture before. Pictures keep their own times, however uneven.
 import base64
 import os
 import threading
+from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import astuple
 from functools import partial
 from typing import Any
 
@@ -28,7 +30,7 @@ from server.formats.fmp4.init import init_segment
 from server.formats.fmp4.part import video_part
 from server.media import guard
 from server.media.decoding import DecoderError
-from server.media.encoders import Coded, EncoderError, Settings, pixel_format, track_config
+from server.media.encoders import Coded, EncoderError, Look, Settings, pixel_format, track_config
 from server.media.ladder import Rung
 from server.media.lanes import Lane
 from server.media.lengths import LengthError
@@ -41,7 +43,6 @@ from server.media.treating import Treater
 
 # A picture that comes later than this after a cut does not begin the segment: the one before is repeated at the cut.
 LATE = TIMESCALE // 4
-LOOKAHEAD = 10  # pictures; what veryfast has
 B_FRAMES = 3
 
 
@@ -130,6 +131,7 @@ class Encoding:
         self._failure: str | None = None
         self._unwritten: OSError | None = None  # the disk's fault, and not the file's
         self.pictures = 0
+        self.skipped = 0
         # ends of segments; the last is where the order ends
         self._cuts = order.cuts
         self._segment = -1  # that the last picture was in, of this order
@@ -138,6 +140,8 @@ class Encoding:
         self._keys: set[int] = set()
         self._treater: Treater | None = None
         self._end = order.cuts[-1]
+        self._late = LATE if order.slack is None else 0
+        self._look: Look | None = Look(*order.look) if order.look else None
         begins = order.begins or (order.first,) * len(order.rungs)
         self._outputs = [
             Output(rung, order.encoder, outputs[rung.name], order.first, begin, self._say)
@@ -149,13 +153,16 @@ class Encoding:
         """Raises NothingDecodes, FFmpegError, RuntimeError where an encoder fails, OSError where the disk does."""
         held: VideoFrame | None = None  # on show when the order begins
         for picture in found:
-            if picture.pts < self._cuts[0]:
+            pts = self._placed(picture.pts)
+            if pts < self._cuts[0]:
                 held = picture.frame
+                self.skipped += 1
                 continue
-            if picture.pts >= self._cuts[-1]:
-                self._end = min(self._end, self._beginning_of_next(picture.pts))
+            if pts >= self._cuts[-1]:
+                self._end = min(self._end, self._beginning_of_next(pts))
+                held = held or picture.frame  # the first of all: it is shown from the beginning on
                 break
-            self._take(picture, held)
+            self._take(Picture(pts, picture.frame), held)
             self._check()
         if self._segment < 0:
             if held is None:
@@ -166,14 +173,19 @@ class Encoding:
 
     def _beginning_of_next(self, pts: int) -> int:
         """When the segment after the order begins: with this picture, unless it is late."""
-        return self._cuts[-1] if pts > self._cuts[-1] + LATE else pts
+        return self._cuts[-1] if pts > self._cuts[-1] + self._late else pts
+
+    def _placed(self, pts: int) -> int:
+        """When a picture is shown: at the cut that it is next to."""
+        slack, at = self._order.slack or 0, bisect_left(self._cuts, pts)
+        return next((cut for cut in self._cuts[max(0, at - 1) : at + 1] if abs(cut - pts) <= slack), pts)
 
     def _take(self, picture: Picture, held: VideoFrame | None) -> None:
         segment, pts = self._segment_of(picture.pts), picture.pts
-        if self._segment < 0 and (segment > 0 or pts > self._cuts[0] + LATE):
+        if self._segment < 0 and (segment > 0 or pts > self._cuts[0] + (LATE if held is None else self._late)):
             self._show(held or picture.frame, self._cuts[0], 0)
-        self._repeat_until(segment if pts > self._cuts[segment] + LATE else segment - 1)
-        if self._segment < 0 and self._order.first == 0:
+        self._repeat_until(segment if pts > self._cuts[segment] + self._late else segment - 1)
+        if self._segment < 0 and (self._order.first == 0 or self._order.slack is not None):
             pts = self._cuts[0]  # players stall on a hole at the beginning: the first picture is held
         if pts > self._last_pts:
             self._show(picture.frame, pts, segment)
@@ -212,6 +224,7 @@ class Encoding:
     def _put(self, treated: list[VideoFrame]) -> None:
         pts = _ticks(treated[0])
         key = pts in self._keys
+        self._look = self._look or Look.of(treated[0])
         for lane, frame in zip(self._lanes, treated, strict=True):
             if lane.takes(key):
                 frame.pts, frame.time_base = pts, TIME_BASE
@@ -227,7 +240,10 @@ class Encoding:
 
     def _lane(self, rung: Rung, output: Output) -> Lane:
         order = self._order
-        settings = Settings(TIMESCALE, LOOKAHEAD, order.preset, f"{order.quality:g}", B_FRAMES, order.threads)
+        settings = Settings(
+            TIMESCALE, order.lookahead, order.preset, f"{order.quality:g}", B_FRAMES, order.threads,
+            Look(*order.look) if order.look else None,
+        )  # fmt: skip
         take = partial(self._write, output)
         return Lane(rung, order.encoder, settings, 0, output.describe, take, self._failed)
 
@@ -249,6 +265,8 @@ class Encoding:
         self._failure = reason
 
     def _say(self, event: dict[str, Any]) -> None:
+        if event["event"] == "described" and self._look is not None:
+            event["look"] = astuple(self._look)
         with self._lock:
             self._told(event)
 
@@ -280,7 +298,8 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
     except RuntimeError as error:
         say({"event": "problem", "code": "failed", "detail": f"the encoder failed: {error}"})
     else:
-        say({"event": "result", "pictures": encoding.pictures, "damaged": damage.pictures})
+        told = {"pictures": encoding.pictures, "damaged": damage.pictures, "skipped": encoding.skipped}
+        say({"event": "result", **told})
 
 
 if __name__ == "__main__":

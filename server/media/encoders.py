@@ -104,6 +104,7 @@ class Settings:
     quality: str = QUALITY  # of libx264
     b_frames: int = 0
     threads: int = 0  # as many as the pictures ask for
+    look: Look | None = None  # in place of what the pictures say
 
 
 class Encoder:

@@ -32,6 +32,7 @@ class Encoded:
 
     pictures: int = 0
     damaged: int = 0
+    skipped: int = 0  # decoded to come to the first one
     cpu_s: float = 0.0
     problem: MediaProblem | None = None
 
@@ -50,7 +51,8 @@ class Listener:
         if kind == "segment":
             self._on_segment(Segment(**event))
         elif kind == "described":
-            self._on_described(Described(**{**event, "init": base64.b64decode(event["init"])}))
+            look = tuple(event.get("look", ()))
+            self._on_described(Described(**{**event, "init": base64.b64decode(event["init"]), "look": look}))
         elif kind == "problem":
             self.problem = MediaProblem(event["code"], event["detail"])
         elif kind == "result":
@@ -90,7 +92,8 @@ async def encode_pictures(
         max_lines=LINES_BESIDE + len(order.cuts) * (len(order.rungs) + 1),
     )
     said = listener.result
-    return Encoded(said.get("pictures", 0), said.get("damaged", 0), result.cpu_s, listener.problem)
+    pictures, damaged, skipped = (said.get(name, 0) for name in ("pictures", "damaged", "skipped"))
+    return Encoded(pictures, damaged, skipped, result.cpu_s, listener.problem)
 
 
 async def encode_sound(

@@ -101,7 +101,7 @@ class Lane:
 
     def _open(self, frame: VideoFrame, bitrate: int) -> Encoder:
         """Where hardware has no place left (drivers limit the encoders at once), the processor takes over."""
-        look = Look.of(frame)
+        look = self._settings.look or Look.of(frame)
         try:
             return Encoder(self._name, self.rung, bitrate, self._settings, look)
         except EncoderError:

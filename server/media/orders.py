@@ -14,6 +14,7 @@ from server.media.tone import Transfer
 from server.media.watermarks import Watermark
 
 TIMESCALE = ticks.TIMESCALE
+LOOKAHEAD = 10  # what libx264 veryfast has
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class PictureOrder:
     begins: tuple[int, ...] = ()  # of each rung: the first segment that is written; those before are there already
     # Width and height at which tones are mapped and watermarks put on, for all rungs at once. None: of the largest.
     stage: tuple[int, int] | None = None
+    lookahead: int = LOOKAHEAD  # pictures that an encoder may hold back
+    # Every segment begins at its very cut: a picture that is no further from it, ticks, is shown at it, else the one
+    # before is repeated there. None: segments begin with the first picture after their cuts.
+    slack: int | None = None
+    look: tuple[int, ...] | None = None  # colours that encoders are told, as encoders.Look; None: those of the pictures
 
     @property
     def last(self) -> int:
@@ -86,6 +92,7 @@ class PictureOrder:
                 "cuts": tuple(told["cuts"]),
                 "begins": tuple(told["begins"]),
                 "stage": tuple(told["stage"]) if told["stage"] else None,
+                "look": told["look"] and tuple(told["look"]),
                 "treatment": Treatment.of_json(told["treatment"]),
             }
         )
@@ -123,6 +130,7 @@ class Described:
     height: int = 0
     frame_rate: float = 0.0
     channels: int = 0
+    look: tuple[int, ...] = ()  # colours that the encoder was told, as encoders.Look
 
 
 @dataclass(frozen=True, slots=True)

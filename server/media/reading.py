@@ -38,41 +38,51 @@ class Damage:
         self.pictures = 0
 
 
+class Source:
+    """Opened once, read from as many moments as are asked for. Raises FFmpegError, DecoderError."""
+
+    def __init__(self, source: int, index: int | None, reading: Reading, damage: Damage) -> None:
+        self._source = source
+        self._reading = reading
+        self._damage = damage
+        self._track = MovieIndex.from_bytes(_whole(index)).video if reading.indexed and index is not None else None
+        self._keys = [self._track.samples.pts(key) for key in self._track.keys] if self._track else []
+
+    def since(self, since: int) -> Iterator[Picture]:
+        """In the order they are shown, from the one that is on show at `since` or before."""
+        if self._track is not None:
+            return self._indexed(self._track, since)
+        return _sought(self._source, self._reading, since, self._damage)
+
+    def _indexed(self, track: Track, since: int) -> Iterator[Picture]:
+        samples, timescale, offset = track.samples, track.config.timescale, self._reading.offset
+        wanted = since * timescale // TIMESCALE - offset
+        first = track.keys[max(0, bisect_right(self._keys, wanted) - 1)]
+        decoder = Decoder(track.config.sample_entry, timescale, in_frames=True)
+
+        def placed(frames: list[VideoFrame]) -> Iterator[Picture]:
+            for frame in frames:
+                if frame.pts is not None:
+                    yield Picture((frame.pts + offset) * TIMESCALE // timescale, frame)
+
+        try:
+            for sample in range(first, len(samples)):
+                if track.end is not None and samples.dts[sample] + track.shift > track.end + MAX_REORDER * timescale:
+                    break  # the rest is not shown
+                data = b"".join(os.pread(self._source, size, at) for at, size in samples.ranges(sample, sample + 1))
+                yield from placed(decoder.decode(samples.pts(sample), samples.dts[sample], data))
+            yield from placed(decoder.finish())
+        finally:
+            self._damage.pictures += decoder.damaged
+
+
 def pictures(source: int, index: int | None, reading: Reading, since: int, damage: Damage) -> Iterator[Picture]:
     """In the order they are shown, from the one that is on show at `since` or before. Raises FFmpegError."""
-    if reading.indexed and index is not None:
-        track = MovieIndex.from_bytes(_whole(index)).video
-        if track is not None:
-            yield from _indexed(source, track, reading.offset, since, damage)
-        return
-    yield from _sought(source, reading, since, damage)
+    return Source(source, index, reading, damage).since(since)
 
 
 def _whole(descriptor: int) -> bytes:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-
-
-def _indexed(source: int, track: Track, offset: int, since: int, damage: Damage) -> Iterator[Picture]:
-    samples, timescale = track.samples, track.config.timescale
-    wanted = since * timescale // TIMESCALE - offset
-    keys = track.keys
-    first = keys[max(0, bisect_right([samples.pts(key) for key in keys], wanted) - 1)]
-    decoder = Decoder(track.config.sample_entry, timescale, in_frames=True)
-
-    def placed(frames: list[VideoFrame]) -> Iterator[Picture]:
-        for frame in frames:
-            if frame.pts is not None:
-                yield Picture((frame.pts + offset) * TIMESCALE // timescale, frame)
-
-    try:
-        for sample in range(first, len(samples)):
-            if track.end is not None and samples.dts[sample] + track.shift > track.end + MAX_REORDER * timescale:
-                break  # the rest is not shown
-            data = b"".join(os.pread(source, size, at) for at, size in samples.ranges(sample, sample + 1))
-            yield from placed(decoder.decode(samples.pts(sample), samples.dts[sample], data))
-        yield from placed(decoder.finish())
-    finally:
-        damage.pictures += decoder.damaged
 
 
 def _sought(source: int, reading: Reading, since: int, damage: Damage) -> Iterator[Picture]:

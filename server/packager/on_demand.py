@@ -1,10 +1,11 @@
 """A video as it is watched: its source as it is, cut on request, and the renditions that are made of it.
 
 The encoded ones are listed as soon as they have a segment, and grow (EXT-X-PLAYLIST-TYPE:EVENT) until they are whole.
+Those that are made on request are listed in full, whether there is a segment of them yet or not.
 All begin at 0 and have the same TARGETDURATION, which is known from the plan before the first is there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
@@ -35,11 +36,13 @@ class OnDemandVideo:
         whole: bool,
         duration_s: float,
         ceilings: Mapping[str, int] | None = None,
+        on_request: Set[str] = frozenset(),
     ) -> None:
         """Raises ValueError when there is nothing to watch. `whole`: nothing is to come; what is not complete then
         never will be, and is left out. `ceilings`: bits a second that a rendition may come to while it grows."""
         self._ceilings = ceilings or {}
         self._passed = passed
+        self._on_request = on_request
         shown = [name for name in sorted(made, key=order) if made[name].segments and (made[name].complete or not whole)]
         self._made = {name: made[name] for name in shown}
         if passed is None and not self._made:
@@ -107,6 +110,8 @@ class OnDemandVideo:
         if not 0 <= number < len(made.segments):
             raise NoSuchMediaError(f"{rendition} has {len(made.segments)} segments")
         placed = made.segments[number]
+        if rendition in self._on_request:
+            return SegmentPlan(b"", (), (), 0, source=f"{rendition}/{placed.run}", on_request=True)
         size = placed.entry.size
         return SegmentPlan(
             b"", ((placed.offset, size),), (Piece(0, 0, size),), size, source=f"{rendition}/{placed.run}"
@@ -116,6 +121,8 @@ class OnDemandVideo:
         made = self._made.get(rendition)
         if made is None:
             return self._passthrough(rendition).whole(rendition)
+        if rendition in self._on_request:
+            return None
         return Whole(made.init, [(number, 0) for number in range(len(made.segments))]) if made.complete else None
 
     def _passthrough(self, rendition: str) -> IndexedVideo:

@@ -81,7 +81,8 @@ class SegmentPlan:
     """One segment as it is to be put together: `header`, then each of `pieces`.
 
     `source` names the stored file that `reads` refer to as (offset, size); None is the asset's one source file.
-    `size` is the segment's length, known before anything is read.
+    `size` is the segment's length, known before anything is read; of one that is made `on_request` nothing is known but
+    its `source`.
     """
 
     header: bytes
@@ -89,6 +90,7 @@ class SegmentPlan:
     pieces: tuple[Piece | bytes, ...]
     size: int
     source: str | None = None
+    on_request: bool = False
 
     def build(self, chunks: Sequence[bytes]) -> bytes:
         """The segment, of what `reads` gave in their order. Raises ShortReadError."""
@@ -180,7 +182,8 @@ class Presentation(Protocol):
         ...
 
     def whole(self, rendition: str) -> Whole | None:
-        """All of it, for a progressive file; None while segments are to come, and where its coding changes midway."""
+        """All of it, for a progressive file; None while segments are to come, or are made on request,
+        and where its coding changes midway."""
         ...
 
 

@@ -79,6 +79,14 @@ class IndexedVideo:
         """Where the pictures are cut, in their own ticks: the beginning of each segment and the end of the last."""
         return tuple(self._cut[VIDEO].times) if VIDEO in self._cut else ()
 
+    def picture_times(self, timescale: int) -> list[int]:
+        """When each picture is shown, in the order they are coded; none where there are no pictures."""
+        cut = self._cut.get(VIDEO)
+        if cut is None:
+            return []
+        samples, scale = cut.track.samples, cut.config.timescale
+        return [(samples.pts(n) + cut.offset) * timescale // scale for n in range(cut.bounds[0], cut.bounds[-1])]
+
     def timescale(self, rendition: str) -> int:
         """Ticks a second. Raises NoSuchMediaError."""
         return self._rendition(rendition).config.timescale

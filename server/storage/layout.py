@@ -14,7 +14,7 @@
     <root>/videos/<video id>/images/<name>     images made on request, for as long as there is room
     <root>/videos/<video id>/mp4/<name>        heads of progressive files
     <root>/videos/<video id>/r<revision>/plan           what is made of the source
-    <root>/videos/<video id>/r<revision>/<rendition>/init.mp4   track   complete
+    <root>/videos/<video id>/r<revision>/<rendition>/init.mp4   track   complete   cached
                                                     <first>.mp4   whole segments, number <first> and on
                                                     <first>.journal
     <root>/videos/<video id>/captions/<language>-<version>.vtt   and chapters/…
@@ -120,6 +120,11 @@ class Layout:
         """The folder of a rendition that is made of a video's source."""
         return MadeFolder(self.video_revision(video_id, revision) / _name(rendition))
 
+    def cached_folders(self) -> "list[tuple[str, int, MadeFolder]]":
+        """(video id, revision, folder) of all renditions whose segments are made when they are asked for."""
+        found = [path.parent for path in self.videos.glob("*/r*/*/cached")]
+        return [(path.parents[1].name, int(path.parent.name[1:]), MadeFolder(path)) for path in found]
+
     def text_track(self, video_id: str, kind: str, language: str, version: int) -> Path:
         """Captions or chapters."""
         return self.video(video_id) / _name(kind) / f"{_name(language)}-{version}.vtt"
@@ -204,6 +209,11 @@ class MadeFolder:
     def complete(self) -> Path:
         """Is there once nothing is to come."""
         return self.path / "complete"
+
+    @property
+    def cached(self) -> Path:
+        """Is there where segments are made when they are asked for, and may go again."""
+        return self.path / "cached"
 
     def run(self, first: int) -> Path:
         return self.path / f"{first:d}.mp4"

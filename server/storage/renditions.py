@@ -130,6 +130,17 @@ class RenditionStore:
             prefix.append(placed)
         return Made(tracks[0], folder.init.read_bytes(), tuple(prefix), folder.complete.exists())
 
+    def planned(
+        self, video_id: str, revision: int, rendition: str, segments: Sequence[SegmentEntry]
+    ) -> Made | None:
+        """One whose segments are made on request, each in a run of its own; None before it is described."""
+        folder = self._folder(video_id, revision, rendition)
+        tracks = Journal.read(folder.track).tracks
+        if 0 not in tracks:
+            return None
+        placed = tuple(Placed(entry, entry.msn, 0) for entry in segments)
+        return Made(tracks[0], folder.init.read_bytes(), placed, complete=True)
+
     def finish(self, video_id: str, revision: int, rendition: str) -> None:
         """Nothing is to come."""
         keep(self._folder(video_id, revision, rendition).complete, b"")

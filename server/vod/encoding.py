@@ -3,6 +3,7 @@
     encode-first   {"revision", "renditions", "first", "last"}   the first seconds of the smallest
     encode         the same                                      a share of all of them, with one decoding
     encode-sound   {"revision", "rendition"}
+    encode-begin   {"revision", "renditions"}                    init segments of what is made when it is asked for
 
 What a crash cut off is made again from its beginning, and written from the first segment that is missing: an encoder
 decides by what it saw before, so only so is the whole the same as if nothing had happened. A segment is on disk, then
@@ -13,31 +14,35 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from server import log
-from server.catalog import videos
+from server.catalog import renditions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import CANCELLED, JobFailed
+from server.media.calls import memory_file
 from server.media.child import Children
 from server.media.codings import CODINGS
 from server.media.encoding import Encoded, encode_pictures, encode_sound
-from server.media.orders import PictureOrder, Reading, SoundOrder, Treatment
+from server.media.orders import TIMESCALE, Described, PictureOrder, Reading, SoundOrder, Treatment
 from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
-from server.vod import making
-from server.vod.plan import Chunk, Plan
-from server.vod.writing import Label, Writing
+from server.vod import making, plans
+from server.vod.plan import FAR_S, RATE, Chunk, Plan, order_of
+from server.vod.writing import Label, Writing, describe
 
-FIRST, SHARE, SOUND = "encode-first", "encode", "encode-sound"
+FIRST, SHARE, SOUND, BEGIN = "encode-first", "encode", "encode-sound", "encode-begin"
+SAMPLE_S = 0.25  # of pictures, for an init segment
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
+OrderAhead = Callable[[Transaction, Video, Plan], Awaitable[None]]
 
 _log = log.get("vod")
 
@@ -58,9 +63,10 @@ class Encoding:
 
     def __init__(
         self, database: Database, layout: Layout, children: Children, renditions: RenditionStore, quality: float,
-        preset: str, threads: int = 0,
+        preset: str, order_ahead: OrderAhead, threads: int = 0,
     ) -> None:  # fmt: skip
-        """`quality` and `preset` as libx264 has them; `threads` of each encoder, 0: as many as its pictures ask for."""
+        """`quality` and `preset` as libx264 has them; `threads` of each encoder, 0: as many as its pictures ask for.
+        `order_ahead` has all renditions of a plan encoded, where they can't be made when they are asked for."""
         self._database = database
         self._layout = layout
         self._children = children
@@ -68,6 +74,7 @@ class Encoding:
         self._quality = quality
         self._preset = preset
         self._threads = threads
+        self._order_ahead = order_ahead
 
     async def first(self, job: JobContext) -> None:
         """What a viewer waits for gives way to less."""
@@ -78,6 +85,9 @@ class Encoding:
 
     async def sound(self, job: JobContext) -> None:
         await job.step("encode", lambda: self._current(job, self._sound), attempts=ATTEMPTS)
+
+    async def begin(self, job: JobContext) -> None:
+        await job.step("begin", lambda: self._current(job, self._begin), attempts=ATTEMPTS)
 
     async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
         """The renditions of a job that gave up."""
@@ -165,6 +175,56 @@ class Encoding:
                 result = await encode_sound(self._children, source, None, order, output, ways.described, ways.made)
         _judge(result)
         await self._complete(job.object_id, revision, [name], 0)
+
+    async def _begin(self, job: JobContext, plan: Plan) -> None:
+        """The init segments of all renditions; or jobs for the whole, where seeking in the source takes too long."""
+        if plan.on_request is None:
+            return  # that was found before a crash
+        video_id, revision = job.object_id, job.arguments["revision"]
+        with ExitStack() as stack:
+            source = opened(stack, self._layout, video_id, plan.pictures)
+            mark = self._watermark(stack, video_id, plan.treatment)
+            sample = plan.cuts[0], min(plan.cuts[1], plan.cuts[0] + round(SAMPLE_S * TIMESCALE))
+            _, described = await self._sampled(source, mark, order_of(plan, 0, sample, plan.rungs))
+            if not plan.pictures.indexed:
+                last = order_of(plan, len(plan.cuts) - 2, plan.cuts[-2:], plan.rungs[-1:])
+                sought, _ = await self._sampled(source, mark, last)
+                if sought.skipped > FAR_S * ((plan.rungs[-1].frame_rate or RATE) * plan.rungs[-1].divisor):
+                    await self._ahead(video_id, revision, plan, f"{sought.skipped} pictures had to be decoded to seek")
+                    return
+        for each in described.values():
+            await asyncio.to_thread(describe, self._renditions, video_id, revision, each)
+        request = replace(plan.on_request, look=next(iter(described.values())).look)
+        await asyncio.to_thread(plans.keep, self._layout, video_id, revision, replace(plan, on_request=request))
+        for name in job.arguments["renditions"]:
+            await self._tell(video_id, revision, name, making.begun)
+            await self._tell(video_id, revision, name, making.ended)
+
+    async def _sampled(
+        self, source: tuple[int, int | None], mark: int | None, order: PictureOrder
+    ) -> tuple[Encoded, Mapping[str, Described]]:
+        """What is said of an order whose segments nobody keeps."""
+        described: dict[str, Described] = {}
+
+        def told(each: Described) -> None:
+            described[each.rendition] = each
+
+        with ExitStack() as stack:
+            outputs = {rung.name: stack.enter_context(memory_file(rung.name)) for rung in order.rungs}
+            result = await encode_pictures(self._children, *source, order, outputs, told, lambda segment: None, mark)
+        _judge(result)
+        return result, described
+
+    async def _ahead(self, video_id: str, revision: int, plan: Plan, reason: str) -> None:
+        _log.info("made ahead", video=video_id, reason=reason)
+        ahead = replace(plan, on_request=None)
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
+            if video is not None and video.source_revision == revision and video.state in making.UNFINISHED:
+                await asyncio.to_thread(plans.keep, self._layout, video_id, revision, ahead)
+                for row in await renditions.of_video(transaction, video_id, revision):
+                    row.origin = "encoded" if row.origin == making.MADE_ON_REQUEST else row.origin
+                await self._order_ahead(transaction, video, ahead)
 
     def _watermark(self, stack: ExitStack, video_id: str, treatment: Treatment) -> int | None:
         return _open(stack, self._layout.video_watermark(video_id)) if treatment.watermark else None

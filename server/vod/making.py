@@ -14,6 +14,7 @@ from server.media.problems import TITLES, MediaProblem
 from server.vod.plan import Plan
 
 SOURCE = "upload"
+MADE_ON_REQUEST = "request"  # a rendition's origin
 UNFINISHED = ("pre-processing", "processing")
 GAVE_UP = MediaProblem("failed", "processing was given up after several tries")
 
@@ -37,6 +38,8 @@ async def list_planned(transaction: Transaction, video: Video, plan: Plan, copie
         _row(video, rung.name, "video", {"width": rung.width, "height": rung.height, "bitrate": rung.bitrate})
         for rung in plan.rungs
     ]
+    for row in pictures:
+        row.origin = MADE_ON_REQUEST if plan.on_request else row.origin
     sounds = [
         _row(video, sound.rendition, "audio", {"language": sound.language, "title": sound.title})
         for sound in plan.sounds

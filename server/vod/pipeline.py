@@ -9,6 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ class Wanted:
     chunk_s: float
     per_title: bool = False
     codec: str = "h264"
+    on_request: bool = False  # pictures are made when they are asked for, where the source allows: H.264
+    quality: float = 23.0  # of those
 
 
 class Pipeline:
@@ -216,18 +219,22 @@ class Pipeline:
             await asyncio.to_thread(self._watermarks.share, begun.version_of, video_id)
         altered.check(facts.picture)
         copied: Mapping[str, Made] = {}
+        times: Sequence[int] = ()
         if indexed:
             passed = await asyncio.to_thread(self._indexed, video_id)
             copied = await self._copy_beside(video_id, revision, facts, passed)
             shown = _shown_by_index(passed, begun.altered, copied)
             rows = (*(name for name in passed.renditions if name in shown.kinds), *copied)
+            times = passed.picture_times(TIMESCALE)
         else:
             copied = await self._copy(video_id, revision, facts, begun.altered)
             shown, rows = _shown_by_copies(facts, copied), tuple(copied)
-        codec, demuxer = self._wanted.codec, BY_NAME[facts.container].demuxer
+        codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
         if copied and not indexed:
             made = replace(made, target_s=plan.COPIED_TARGET_S)
+        if self._wanted.on_request:
+            made = self._on_request(video_id, made, facts, shown, times)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED:
@@ -268,12 +275,29 @@ class Pipeline:
         index = MovieIndex.from_bytes(self._layout.video_index(video_id).read_bytes())
         return IndexedVideo(index, self._wanted.segment_s)
 
+    def _on_request(self, video_id: str, made: Plan, facts: SourceFacts, shown: Shown, times: Sequence[int]) -> Plan:
+        """The plan with its pictures made when they are asked for, unless that would take too long."""
+        longest = max((after - before for before, after in pairwise(shown.cuts)), default=0) if shown.indexed else 0
+        if longest > plan.FAR_S * TIMESCALE:
+            _log.info("made ahead", video=video_id, reason=f"key frames are {longest / TIMESCALE:.0f} s apart")
+            return made
+        return plan.made_on_request(made, facts, shown, times, self._wanted.quality)
+
     async def _order(self, transaction: Transaction, video: Video, made: Plan) -> None:
         """Sound first, which is quick and without which nothing is whole."""
         revision = {"revision": video.source_revision}
         for sound in made.sounds:
             arguments = {**revision, "rendition": sound.rendition}
             await self._enqueue(transaction, video.project_id, encoding.SOUND, video.id, arguments)
+        if made.on_request is not None:
+            arguments = {**revision, "renditions": [rung.name for rung in made.rungs]}
+            await self._enqueue(transaction, video.project_id, encoding.BEGIN, video.id, arguments)
+            return
+        await self.order_pictures(transaction, video, made)
+
+    async def order_pictures(self, transaction: Transaction, video: Video, made: Plan) -> None:
+        """To be encoded ahead, whole."""
+        revision = {"revision": video.source_revision}
         shares = plan.chunks(made.cuts, [rung.name for rung in made.rungs], self._wanted.chunk_s)
         if self._wanted.per_title and measuring.worth_while(made, shares):
             await self._enqueue(transaction, video.project_id, measuring.JOB, video.id, revision)

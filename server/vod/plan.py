@@ -4,17 +4,18 @@
     jobs     [smallest: first seconds] [the others: the same] [all: a chunk] [all: a chunk] …
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
 from server.media.codings import CODINGS
 from server.media.facts import PictureFacts, SourceFacts
 from server.media.ladder import Rung, Source, Wish, rungs
-from server.media.orders import TIMESCALE, Reading, Treatment
+from server.media.orders import TIMESCALE, PictureOrder, Reading, Treatment
 from server.media.title import Measured, fitted
 from server.media.tone import Transfer
 from server.vod import alterations
@@ -35,6 +36,15 @@ TRANSFERS: Mapping[str, Transfer] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 # TARGETDURATION of what is copied: told before the longest segment is known, which is a group of pictures.
 COPIED_TARGET_S = 10
 STEREO = 2
+# Somebody waits: these take half the time of veryfast's, for a sixth more bits. The number of threads is a fixed one
+# since what an encoder makes depends on it.
+REQUEST_PRESET, REQUEST_THREADS, REQUEST_LOOKAHEAD = "superfast", 2, 0
+# Pictures further than this from the key frame before them take too long to come by.
+FAR_S = 12.0
+# A cut is not moved further than this to a picture that comes after it.
+LATE = TIMESCALE // 4
+RATE = 25.0  # pictures a second, where nothing is known
+NEXT_TO = 0.49  # of the time between pictures: nearer to a cut than to any other place for one
 # The least of a picture that nothing is made of but itself.
 LEAST_RUNGS = 2
 
@@ -48,6 +58,16 @@ class SoundPlan:
     channels: int
     language: str = ""
     title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OnRequest:
+    """Pictures are made segment by segment when they are asked for: what makes every segment of a rendition fit its
+    init segment, whoever makes it and when."""
+
+    slack: int  # as of PictureOrder
+    quality: float
+    look: tuple[int, ...] | None = None  # None until the init segments are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,7 @@ class Plan:
     target_s: int = 0  # TARGETDURATION; 0: as the cuts ask for
     codec: str = "h264"  # of CODINGS, that pictures are encoded in
     title: Measured | None = None  # what the ceilings of the rungs follow from; None: nobody has looked, or will
+    on_request: OnRequest | None = None  # None: pictures are encoded ahead, whole
 
     @property
     def fitted(self) -> tuple[Rung, ...]:
@@ -93,8 +114,13 @@ class Plan:
                 "pictures": Reading(**told["pictures"]),
                 "treatment": Treatment.of_json(told["treatment"]),
                 "title": Measured.of_json(told["title"]) if told["title"] else None,
+                "on_request": _on_request(told["on_request"]),
             }
         )
+
+
+def _on_request(told: Mapping[str, Any] | None) -> OnRequest | None:
+    return OnRequest(**{**told, "look": told["look"] and tuple(told["look"])}) if told else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +174,55 @@ def of_source(
         start_s=facts.start_s,
         passed=shown.indexed,
         codec=codec,
+    )
+
+
+def made_on_request(plan: Plan, facts: SourceFacts, shown: Shown, times: Sequence[int], quality: float) -> Plan:
+    """The same with its pictures made on request. `times`: when each picture is shown, where that is known; then
+    segments begin with pictures, exactly. Else cuts lie where pictures are by their rate, and the one that is nearest
+    is shown there."""
+    if not plan.rungs:
+        return plan
+    if times and plan.pictures.indexed:
+        return replace(plan, cuts=at_pictures(plan.cuts, times), on_request=OnRequest(0, quality))
+    picture = TIMESCALE / ((facts.picture and facts.picture.frame_rate) or RATE)
+    cuts = plan.cuts if shown.cuts else at_rate(plan.cuts, picture)
+    return replace(plan, cuts=cuts, on_request=OnRequest(min(LATE, round(picture * NEXT_TO)), quality))
+
+
+def at_pictures(cuts: Sequence[int], times: Sequence[int]) -> tuple[int, ...]:
+    """Each but the first and the last moved to the first picture that is shown then or after, unless that is late."""
+    shown = sorted(times)
+    moved = [cuts[0]]
+    for cut, following in pairwise(cuts[1:]):
+        at = bisect_left(shown, max(cut, moved[-1] + 1))
+        late = at == len(shown) or shown[at] > cut + LATE or shown[at] >= following
+        moved.append(cut if late else shown[at])
+    return (*moved, cuts[-1])
+
+
+def at_rate(cuts: Sequence[int], picture: float) -> tuple[int, ...]:
+    """Each but the first and the last moved to a whole number of pictures; `picture` is the length of one."""
+    if picture > LATE:
+        return tuple(cuts)  # few pictures: they are shown at the cuts that they are next to
+    return (cuts[0], *(round(round(cut / picture) * picture) for cut in cuts[1:-1]), cuts[-1])
+
+
+def order_of(plan: Plan, first: int, cuts: tuple[int, ...], wanted: Sequence[Rung]) -> PictureOrder:
+    """What a child is told to make of a plan whose pictures are made on request. The same for all of a rendition."""
+    request = plan.on_request or OnRequest(0, 0.0)
+    return PictureOrder(
+        reading=plan.pictures,
+        rungs=tuple(wanted),
+        cuts=cuts,
+        first=first,
+        treatment=plan.treatment,
+        preset=REQUEST_PRESET,
+        quality=request.quality,
+        threads=REQUEST_THREADS,
+        lookahead=REQUEST_LOOKAHEAD,
+        slack=request.slack,
+        look=request.look,
     )
 
 

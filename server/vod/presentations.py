@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import Self, TypeVar
@@ -17,8 +18,9 @@ from server.packager import on_demand
 from server.packager.on_demand import OnDemandVideo
 from server.packager.presentation import VIDEO, Presentation, SegmentPlan, Stored
 from server.packager.vod import IndexedVideo
+from server.storage.journal import SegmentEntry
 from server.storage.layout import Layout
-from server.storage.renditions import RenditionStore
+from server.storage.renditions import RenditionStore, entry
 from server.vod.plan import Plan
 
 KEPT_S = 48 * 3600.0  # of media, together; the index of an hour is about 4 MiB
@@ -148,7 +150,13 @@ def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Lo
                 raise ValueError("nothing can be watched yet")
             return found if stored.settled else OnDemandVideo(found, {}, 0, False, 0.0)  # the plan is to come
         plan = Plan.of_bytes(path.read_bytes())
-        made = {name: each for name in renditions.names(*source) if (each := renditions.read(*source, name))}
+        on_request = _on_request(plan)
+        made = {
+            name: each
+            for name in renditions.names(*source)
+            if (each := renditions.planned(*source, name, on_request[name]) if name in on_request
+                else renditions.read(*source, name))
+        }  # fmt: skip
         if stored.altered:
             made.pop(VIDEO, None)
         of_source = passed(stored) if plan.passed else None
@@ -156,7 +164,9 @@ def uploaded(layout: Layout, renditions: RenditionStore, segment_s: float) -> Lo
             return of_source
         target = plan.target_s or on_demand.target_s(plan.cuts, TIMESCALE)
         ceilings = {rung.name: rung.bitrate for rung in plan.fitted}
-        return OnDemandVideo(of_source, made, target, stored.settled, plan.duration_s, ceilings)
+        return OnDemandVideo(
+            of_source, made, target, stored.settled, plan.duration_s, ceilings, frozenset(on_request)
+        )
 
     return load
 
@@ -166,6 +176,19 @@ def _passed(index: MovieIndex, segment_s: float, altered: bool) -> IndexedVideo 
     if altered and index.audio is None:
         return None
     return IndexedVideo(index, segment_s, (VIDEO,) if altered else ())
+
+
+def _on_request(plan: Plan) -> Mapping[str, list[SegmentEntry]]:
+    """Of each rendition that is made when it is asked for, what there will be; sizes as its bit rate has them."""
+    if plan.on_request is None or plan.on_request.look is None:
+        return {}
+    return {
+        rung.name: [
+            entry(number, start, stop - start, TIMESCALE, rung.bitrate * (stop - start) // (8 * TIMESCALE))
+            for number, (start, stop) in enumerate(pairwise(plan.cuts))
+        ]
+        for rung in plan.rungs
+    }
 
 
 def _cut(source: Path, plan: SegmentPlan) -> bytearray:

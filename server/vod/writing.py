@@ -89,9 +89,17 @@ class Writing:
             await self._on_segment(name, each.number)
 
     def _describe(self, news: Described) -> None:
-        language, title = self._labels.get(news.rendition, ("", ""))
-        track = TrackEntry(
-            0, "audio" if news.channels else "video", news.codec, news.timescale, 0, 0, news.width, news.height,
-            news.frame_rate, news.channels, language, title,
-        )  # fmt: skip
-        self._renditions.describe(self._video_id, self._revision, news.rendition, news.init, track)
+        label = self._labels.get(news.rendition, ("", ""))
+        describe(self._renditions, self._video_id, self._revision, news, label)
+
+
+def describe(
+    renditions: RenditionStore, video_id: str, revision: int, news: Described, label: Label = ("", "")
+) -> None:
+    """Keeps what a child said of a rendition. Raises DifferentError."""
+    language, title = label
+    track = TrackEntry(
+        0, "audio" if news.channels else "video", news.codec, news.timescale, 0, 0, news.width, news.height,
+        news.frame_rate, news.channels, language, title,
+    )  # fmt: skip
+    renditions.describe(video_id, revision, news.rendition, news.init, track)

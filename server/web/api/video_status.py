@@ -128,18 +128,28 @@ def _ingest(row: Video, upload: Upload | None, word: IngestStatus) -> Ingest:
 def _qualities(row: Video, height: int | None, renditions: Sequence[Rendition], word: EncodingStatus) -> list[Quality]:
     """One of each name in the dialect's closed set, the furthest that there is; a recording has its source's own.
 
-    All that is streamed can be had as a file.
+    All that is streamed can be had as a file, but what is made when it is asked for.
     """
+    streamed = _furthest(renditions)
+    files = _furthest([each for each in renditions if each.origin != "request"])
+    if not renditions and height:
+        streamed = files = {_quality(height): word}
+    shown: list[tuple[Literal["hls", "mp4"], Mapping[QualityName, EncodingStatus]]] = [("hls", streamed)]
+    if row.mp4_support and row.source:
+        shown.append(("mp4", files))
+    return [
+        Quality(type=kind, quality=name, status=found[name])
+        for kind, found in shown for _, name in HEIGHTS if name in found
+    ]  # fmt: skip
+
+
+def _furthest(renditions: Sequence[Rendition]) -> Mapping[QualityName, EncodingStatus]:
     found: dict[QualityName, EncodingStatus] = {}
     for each in renditions:
         if each.kind == "video":
             name, state = _quality(min(each.facts["width"], each.facts["height"])), RENDITION_WORDS[each.state]
             found[name] = max(found.get(name, state), state, key=FURTHEST.index)
-    if not renditions and height:
-        found[_quality(height)] = word
-    types: tuple[Literal["hls", "mp4"], ...] = ("hls", "mp4") if row.mp4_support and row.source else ("hls",)
-    names = [name for _, name in HEIGHTS if name in found]
-    return [Quality(type=each, quality=name, status=found[name]) for each in types for name in names]
+    return found
 
 
 def _quality(height: int) -> QualityName:

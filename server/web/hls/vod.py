@@ -15,7 +15,9 @@ from server import log
 from server.errors import Problem
 from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError, Span, Stored
 from server.playback.assets import Asset
+from server.storage.segment_cache import SegmentKey
 from server.vod.places import place
+from server.vod.requests import BusyError, NoSuchSegmentError, NotMadeError, Requests
 from server.web.hls import files, gate
 from server.web.hls.gate import WATCHING, Watch
 
@@ -27,6 +29,10 @@ GROWING = "Sluice-Growing"  # on a multivariant playlist that will list more
 ENDED_BADLY = ("error", "aborted")
 GONE = "The video's files are not there."
 ARCHIVED = "The video is archived: its owner has to make it anew before it can be watched."
+TOO_MANY, RETRY_S = "Too many segments have to be made at once.", "2"
+NOT_MADE, RETRY_NOT_MADE_S = "The segment could not be made.", "20"
+
+REQUESTS = web.AppKey("requests", Requests)
 
 _log = log.get("vod")
 
@@ -102,12 +108,28 @@ async def _segment(
     watching = request.app[WATCHING]
     plan = presentation.segment(rendition, number)
     content_type, cache, etag = described
+    if plan.on_request:
+        body = await _made_on_request(request, stored_of(watch.asset), rendition, number)
+        return files.body_answer(request, body, content_type, cache, etag)
     if plan.source is not None:
         where = place(watching.layout, stored_of(watch.asset), rendition, number, plan)
         return await files.segment_answer(request, where, content_type, cache, etag)
     return files.body_answer(
         request, await watching.presentations.segment(watch.asset.material, plan), content_type, cache, etag
     )
+
+
+async def _made_on_request(request: web.Request, stored: Stored, rendition: str, number: int) -> bytes:
+    """A segment that may have to be made first. Raises Problem, NoSuchMediaError, OSError."""
+    key = SegmentKey(stored.video_id, stored.source_revision, rendition, number)
+    try:
+        return await request.app[REQUESTS].segment(key)
+    except NoSuchSegmentError as error:
+        raise NoSuchMediaError(str(error)) from None
+    except BusyError:
+        raise Problem("unavailable", TOO_MANY, headers={hdrs.RETRY_AFTER: RETRY_S}) from None
+    except NotMadeError:
+        raise Problem("unavailable", NOT_MADE, headers={hdrs.RETRY_AFTER: RETRY_NOT_MADE_S}) from None
 
 
 async def _presentation(request: web.Request, watch: Watch) -> Presentation:

@@ -1,15 +1,17 @@
 """Which renditions are made of a source, where they are cut, and in which jobs."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.media.facts import SoundFacts, SourceFacts
+from server.media.facts import PictureFacts, SoundFacts, SourceFacts
 from server.media.ladder import Source
+from server.media.orders import Reading
 from server.vod import plan
-from server.vod.plan import TIMESCALE, Chunk, Shown
+from server.vod.plan import TIMESCALE, Chunk, OnRequest, Plan, Shown
 
 LADDER = (1080, 720, 480, 360, 240)
 SECOND = TIMESCALE
@@ -130,3 +132,51 @@ def test_sound_is_made_where_it_is_not_heard_everywhere(
 ) -> None:
     found = plan.sounds(SourceFacts("Matroska", 10.0, sounds=sounds), shown, companions)
     assert [(each.rendition, each.stream, each.channels) for each in found] == expected
+
+
+def test_cuts_of_what_is_made_on_request_lie_on_pictures() -> None:
+    """Of a source whose pictures are told; one that comes too late, or after the next cut, is not waited for."""
+    every = [number * 3003 for number in range(400)]
+    assert plan.at_pictures((0, 180_000, 360_000, 540_000), every) == (0, 60 * 3003, 120 * 3003, 540_000)
+    assert plan.at_pictures((0, 180_000, 360_000), [0, 210_000]) == (0, 180_000, 360_000)
+    assert plan.at_pictures((0, 180_000, 181_000, 360_000), [0, 182_000]) == (0, 180_000, 182_000, 360_000)
+    assert plan.at_pictures((0, 180_000), []) == (0, 180_000)
+
+
+@given(
+    st.lists(st.integers(1, 400_000), min_size=1, max_size=40),
+    st.lists(st.integers(0, 4_000_000), max_size=60),
+)
+def test_cuts_stay_in_order(lengths: list[int], times: list[int]) -> None:
+    cuts = [0]
+    for length in lengths:
+        cuts.append(cuts[-1] + length)
+    moved = plan.at_pictures(cuts, times)
+    assert (len(moved), moved[0], moved[-1]) == (len(cuts), 0, cuts[-1])
+    assert all(after > before for before, after in pairwise(moved))
+    assert all(0 <= after - before <= plan.LATE for before, after in zip(cuts, moved, strict=True))
+
+
+def test_cuts_without_an_index_are_whole_pictures() -> None:
+    """30000/1001 pictures a second: sixty of them are 2.002 s."""
+    assert plan.at_rate((0, 180_000, 360_000, 500_000), 3003) == (0, 180_180, 360_360, 500_000)
+    assert plan.at_rate((0, 180_000, 360_000), 90_000) == (0, 180_000, 360_000), "one a second"
+
+
+@pytest.mark.parametrize("on_request", [None, OnRequest(0, 23.0), OnRequest(1499, 21.5, (1, 1, 1, 1))])
+def test_a_plan_is_kept_whole(on_request: OnRequest | None) -> None:
+    kept = Plan(4.0, (0, 180_000, 360_000), plan.choose(Source(640, 360), LADDER, True), on_request=on_request)
+    assert Plan.of_bytes(kept.to_bytes()) == kept
+
+
+def test_what_is_made_on_request_is_ordered_alike() -> None:
+    kept = Plan(4.0, (0, 180_000, 360_000), plan.choose(Source(640, 360), LADDER, True))
+    facts = SourceFacts("MP4", 4.0, picture=PictureFacts(0, "h264", 640, 360, frame_rate=25.0))
+    by_index = replace(kept, pictures=Reading(indexed=True))
+    indexed = plan.made_on_request(by_index, facts, Shown(), [0, 180_500], 23.0)
+    assert (indexed.cuts, indexed.on_request) == ((0, 180_500, 360_000), OnRequest(0, 23.0))
+    sought = plan.made_on_request(kept, facts, Shown(), (), 23.0)
+    assert (sought.cuts, sought.on_request) == (kept.cuts, OnRequest(1764, 23.0)), "nearly half a picture"
+    first, second = (plan.order_of(sought, n, sought.cuts[n : n + 2], kept.rungs[:1]) for n in (0, 1))
+    assert replace(first, first=1, cuts=second.cuts) == second
+    assert plan.made_on_request(replace(kept, rungs=()), facts, Shown(), (), 23.0).on_request is None
