@@ -16,6 +16,7 @@ from server.uploads.fetching import Fetching
 from server.uploads.service import Uploads
 from server.vod.early import Early
 from server.vod.images import Images
+from server.vod.movies import Movies
 from server.vod.requests import Requests
 from server.web.metrics import Metrics
 
@@ -123,6 +124,13 @@ def watch_restreams(metrics: Metrics, restreams: Restreams) -> None:
           lambda: restreams.dropped)  # fmt: skip
     watch("counter", "sluice_restream_failures", "Connections to targets that failed.", lambda: restreams.failures)
     watch("counter", "sluice_restream_untold", "Changes of targets without an event.", lambda: restreams.untold)
+
+
+def watch_movies(metrics: Metrics, movies: Movies) -> None:
+    watch = metrics.watch
+    watch("counter", "sluice_movies_made", "Heads of progressive files made or read again.", lambda: movies.made)
+    watch("counter", "sluice_movies_refused", "Files refused for the heads that waited.", lambda: movies.refused)
+    watch("gauge", "sluice_movies_waiting", "Heads of progressive files that are made or wait.", lambda: movies.waiting)
 
 
 def watch_images(metrics: Metrics, images: Images) -> None:

@@ -19,6 +19,7 @@ from server.app.numbers import (
     watch_fetching,
     watch_images,
     watch_ladders,
+    watch_movies,
     watch_requests,
     watch_restreams,
 )
@@ -129,6 +130,8 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
 
 
 def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
+    files = Movies(core.layout, core.watched)
+    watch_movies(core.metrics, files)
     watching = Watching(
         core.assets, core.tokens, core.revocations, on_air.broadcasts, core.watched, core.posters, core.layout, PLAYER
     )
@@ -136,8 +139,8 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
     def mount(app: Application) -> None:
         app[WATCHING] = watching
         app[images.IMAGES] = images.Desk(core.images, Rates({"image": core.config.vod.images_per_minute}))
-        app[movies.MOVIES] = Movies(core.layout, core.watched)
         app[vod.REQUESTS] = core.requests
+        app[movies.MOVIES] = files
         app[live_stream_control.BROADCASTS] = on_air.broadcasts
         app[live_stream_slate.SLATES] = on_air.slates
         app[LADDERS] = on_air.ladders

@@ -57,9 +57,8 @@ class Collector:
         self.offsets = array("Q")
         self.starts = array("q")  # ticks
         self._init = init
-        self._durations, self._sizes, self._cts, self._sync = array("I"), array("I"), array("i"), array("I")
-        self._has_cts = False
-        self._all_sync = True
+        self._durations, self._sizes, self._cts = array("I"), array("I"), array("i")
+        self._sync: array[int] | None = None
         self._chunk_samples, self._chunk_sizes = array("I"), array("I")
         self._end = 0
 
@@ -81,13 +80,25 @@ class Collector:
         self.starts.append(base)
         self._durations += found.durations
         self._sizes += found.sizes
-        self._cts += found.cts or array("i", bytes(4 * count))
-        self._has_cts = self._has_cts or bool(found.cts)
-        self._all_sync = self._all_sync and found.keys is None
-        self._sync.extend(before + key for key in (range(count) if found.keys is None else found.keys))
+        self._add_offsets(found.cts, before, count)
+        self._add_keys(found.keys, before, count)
         self._chunk_samples.append(count)
         self._chunk_sizes.append(sum(found.sizes))
         self._end = base + sum(found.durations)
+
+    def _add_offsets(self, cts: "array[int]", before: int, count: int) -> None:
+        """Nothing is kept as long as all are 0: sound has none."""
+        if cts and not self._cts:
+            self._cts = array("i", bytes(4 * before))
+        if cts or self._cts:
+            self._cts += cts or array("i", bytes(4 * count))
+
+    def _add_keys(self, keys: tuple[int, ...] | None, before: int, count: int) -> None:
+        """The same, as long as all are sync samples."""
+        if keys is not None and self._sync is None:
+            self._sync = array("I", range(before))
+        if self._sync is not None:
+            self._sync.extend(before + key for key in (range(count) if keys is None else keys))
 
     def _follow(self, base: int) -> None:
         """The last sample lasts until the next begins, as players of segments have it."""
@@ -103,8 +114,8 @@ class Collector:
             self.starts[0] if self.starts else 0,
             self._durations,
             self._sizes,
-            self._cts if self._has_cts else array("i"),
-            None if self._all_sync else self._sync,
+            self._cts,
+            self._sync,
             self._chunk_samples,
             self._chunk_sizes,
         )
@@ -139,13 +150,13 @@ class Movie:
             at += size
             chunk += 1
 
-    def described(self, head: bytes) -> bytes:
-        """The saved form: what `of_bytes` reads, and the head behind it."""
+    def described(self) -> bytes:
+        """The saved form: what `of_bytes` reads. The head is kept behind it."""
         sizes = [end - begin for begin, end in zip([0, *self.ends], self.ends, strict=False)]
         columns = (self.track, self.number, self.offset, array("Q", sizes))
         told = json.dumps({"renditions": self.renditions, "chunks": len(self.ends)}).encode()
         body = len(told).to_bytes(4, "little") + told + b"".join(map(_little_endian, columns))
-        return _PREFIX.pack(MAGIC, VERSION, len(body), len(head), crc32(body)) + body + head
+        return _PREFIX.pack(MAGIC, VERSION, len(body), self.head_size, crc32(body)) + body
 
     @classmethod
     def of_bytes(cls, data: bytes) -> Self:

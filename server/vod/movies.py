@@ -78,6 +78,8 @@ class Movies:
         self._kept_chunks = 0
         self._making: dict[Identity, asyncio.Future[Made]] = {}
         self._turn = asyncio.Semaphore(1)  # a head takes memory while it is made
+        self.made = 0  # heads, or read again
+        self.refused = 0  # for those that waited
 
     async def get(self, stored: Stored, revision: int, source: str, quality: str) -> Film:
         """Raises NoFilmError, BusyError, OSError, ValueError."""
@@ -126,6 +128,7 @@ class Movies:
         making = self._making.get(identity)
         if making is None:
             if len(self._making) >= MOST_WAITING:
+                self.refused += 1
                 raise BusyError
             making = asyncio.ensure_future(self._make(identity, saved, stored, presentation, wanted))
             self._making[identity] = making
@@ -138,8 +141,14 @@ class Movies:
         async with self._turn:
             work = partial(_loaded_or_made, self._layout, saved, stored, presentation, wanted)
             made = await self._presentations.run(work)
+        self.made += 1
         self._keep(identity, made)
         return made
+
+    @property
+    def waiting(self) -> int:
+        """Heads that are made or wait for it."""
+        return len(self._making)
 
     def _keep(self, identity: Identity, made: Made) -> None:
         if (known := self._kept.pop(identity, None)) is not None:
@@ -228,10 +237,10 @@ def _loaded_or_made(
     with _Files() as files:
         tracks = [_collected(layout, files, stored, presentation, name) for name in wanted]
     movie, head = progressive.movie(tracks)
-    told = movie.described(head)
-    _save(saved, told)
+    told = movie.described()
+    _save(saved, told, head)
     _log.debug("the head of a film is made", video=stored.video_id, seconds=round(clock.monotonic() - began, 3))
-    return Made(movie, len(told) - len(head))
+    return Made(movie, len(told))
 
 
 def _loaded(saved: Path) -> Made:
@@ -244,12 +253,12 @@ def _loaded(saved: Path) -> Made:
     return Made(movie, size)
 
 
-def _save(saved: Path, data: bytes) -> None:
+def _save(saved: Path, *parts: bytes) -> None:
     """Those of other revisions go."""
     saved.parent.mkdir(parents=True, exist_ok=True)
     temporary = saved.with_suffix(f".{threading.get_ident():x}")
     with temporary.open("wb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, saved)

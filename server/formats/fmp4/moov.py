@@ -83,8 +83,10 @@ def head(tracks: Sequence[TrackTable], chunks: Sequence[int]) -> bytes:
     tables = [_tables(track) for track in tracks]
     wide = payload + sum(map(len, tables)) + 16 * len(chunks) + (1 << 20) >= LIMIT_32
     starts = _starts(tracks, chunks)
-    size = len(ftyp) + len(_moov(tracks, tables, starts, 0, wide)) + len(mdat)
-    return ftyp + _moov(tracks, tables, starts, size, wide) + mdat
+    # Without the tables, which are large: a box is as much longer as what is put into it.
+    bare = _moov(tracks, [b"" for _ in tables], starts, 0, wide)
+    size = len(ftyp) + len(bare) + sum(map(len, tables)) + len(mdat)
+    return b"".join((ftyp, _moov(tracks, tables, starts, size, wide), mdat))
 
 
 def _starts(tracks: Sequence[TrackTable], chunks: Sequence[int]) -> list["array[int]"]:

@@ -67,6 +67,16 @@ def test_what_begins_before_zero_moves_all() -> None:
     assert b"elst" in head  # of the pictures: 10 ms later
 
 
+def test_offsets_and_keys_that_begin_late_count_from_the_first() -> None:
+    made = Collector("720p", init_segment(PICTURE))
+    made.add(0, 0, video_part(1, 0, [3000] * 2, [0] * 2, [True] * 2, [b"abc"] * 2))
+    assert (list(made.table.cts), made.table.sync) == ([], None)
+    made.add(1, 0, video_part(2, 6000, [3000] * 3, [0, 3000, -3000], [True, False, False], [b"abc"] * 3))
+    made.add(2, 0, video_part(3, 15_000, [3000] * 2, [0] * 2, [True] * 2, [b"abc"] * 2))
+    assert list(made.table.cts) == [0, 0, 0, 3000, -3000, 0, 0]
+    assert list(made.table.sync or ()) == [0, 1, 2, 5, 6]
+
+
 def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progressive, "MAX_SAMPLES", 5)
     with pytest.raises(ProgressiveError, match="more than 5"):
@@ -79,16 +89,15 @@ def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_saved_form() -> None:
     made, head = progressive.movie([pictures(0, 9000), sound(0, 4096)])
-    saved = made.described(head)
-    size = progressive.described_size(saved[: progressive.PREFIX_BYTES])
-    assert saved[size:] == head
-    assert Movie.of_bytes(saved[:size]) == made
+    saved = made.described()
+    assert progressive.described_size(saved[: progressive.PREFIX_BYTES]) == len(saved)
+    assert Movie.of_bytes(saved + head) == made
 
 
 @given(st.integers(0, 200), st.integers(1, 255))
 def test_a_damaged_form_is_told(at: int, change: int) -> None:
-    made, head = progressive.movie([sound(0)])
-    saved = bytearray(made.described(head))
+    made, _ = progressive.movie([sound(0)])
+    saved = bytearray(made.described())
     size = progressive.described_size(bytes(saved))
     at %= size
     saved[at] ^= change
