@@ -145,16 +145,23 @@ def _tracks(out: OutputContainer, opened: InputContainer) -> list[Track]:
 def _check_alike(tracks: list[Track], first: InputContainer, other: InputContainer) -> None:
     """Raises Unreadable where what decodes the first piece would not decode the other."""
     ours, theirs = _media(first), _media(other)
-    if [_parameters(stream) for stream in ours] != [_parameters(stream) for stream in theirs]:
-        raise Unreadable("different", "it is coded otherwise than the first")
+    words, others = ", ".join(map(_words, ours)), ", ".join(map(_words, theirs))
+    if words != others:
+        raise Unreadable("different", f"it has {others}; the first has {words}")
+    if [_configuration(stream) for stream in ours] != [_configuration(stream) for stream in theirs]:
+        raise Unreadable("different", f"it has {others} like the first, coded with other settings")
 
 
-def _parameters(stream: VideoStream | AudioStream) -> tuple[Any, ...]:
-    context: Any = stream.codec_context
-    common = (_codec(stream), bytes(context.extradata or b"") if context is not None else b"")
+def _words(stream: VideoStream | AudioStream) -> str:
     if isinstance(stream, VideoStream):
-        return (*common, stream.width, stream.height, stream.sample_aspect_ratio or 1)
-    return (*common, stream.sample_rate, stream.channels)
+        return f"{_codec(stream)} {stream.width}×{stream.height} ({stream.sample_aspect_ratio or 1})"
+    return f"{_codec(stream)} {stream.sample_rate} Hz {stream.channels} channels"
+
+
+def _configuration(stream: VideoStream | AudioStream) -> bytes:
+    """What a decoder is set up with."""
+    context: Any = stream.codec_context
+    return bytes(context.extradata or b"") if context is not None else b""
 
 
 def _origin(opened: InputContainer) -> Fraction:
@@ -271,7 +278,8 @@ def _from(
             begun = True
             yield from _heard(held, start, exact)
             held = []
-    yield from _heard(held, start, exact)
+    if any(_ends(packet) > start for packet in held):
+        yield from _heard(held, start, exact)
 
 
 def _heard(held: "list[Packet[Any]]", start: Fraction, exact: bool) -> "Iterator[Packet[Any]]":
