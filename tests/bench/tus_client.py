@@ -85,6 +85,7 @@ class Upload:
         self._endpoint, self._file, self.size, self._headers = endpoint, file, size, headers
         self.connection = Connection(endpoint)
         self.url = ""
+        self.sent = 0  # by `send_to`
         self.video_id: str | None = None
 
     async def create(self) -> None:
@@ -116,6 +117,14 @@ class Upload:
             if status != 204 or int(headers["upload-offset"]) != offset + count:
                 raise Refused(f"PATCH {status}")
             offset += count
+
+    async def send_to(self, end: int) -> None:
+        """PATCHes the next piece of it."""
+        headers, body = self.patch_headers(self.sent), (self._file, self.sent, end - self.sent)
+        status, _ = await self.connection.request("PATCH", self.url, headers, body)
+        if status != 204:
+            raise Refused(f"PATCH {status}")
+        self.sent = end
 
     async def send_and_break(self, count: int) -> None:
         """Begins to PATCH all of it; the connection is reset after `count` bytes."""

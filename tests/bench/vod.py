@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench import clips, copying, playlists
+from tests.bench import clips, copying, playlists, vod_index
 from tests.bench.bench import Bench
 from tests.bench.client import Http
 from tests.bench.processes import Meter, ProcessTree
@@ -17,7 +17,9 @@ from tests.bench.report import quantile
 from tests.bench.tus_client import Upload
 from tests.harness.server import OWNER_KEY, Server
 
-PLAYABLE_TARGET_S = 0.5
+PLAYABLE_TARGET_S = 0.3
+PIECES = 40  # of an upload that comes slowly
+PIECE_EVERY_S = 0.2
 SEGMENT_TARGET_MS = 4.0
 ASK_EVERY_S = 0.01
 PATIENCE_S = 60.0
@@ -52,17 +54,37 @@ async def run(bench: Bench) -> None:
             playable = await _upload(server, path)
             _report_playable(bench, place, playable, meter.read().other_cores)
             await asyncio.sleep(1)  # the poster's child is done
+        await _slowly(bench, server)
         await _segments(bench, server, playable.media)
+    await vod_index.run(bench)
     await copying.run(bench)
 
 
-async def _upload(server: Server, path: Path) -> Playable:
+async def _slowly(bench: Bench, server: Server) -> None:
+    """What has come is worked on meanwhile: what is left is the time from the last byte on."""
+    for path in (clips.film(), clips.film_tail(), clips.film_in("mkv"), clips.film_in("ts")):
+        bench.say(f"{path.name}, in {PIECES} pieces")
+        meter = Meter(server.pid)
+        playable = await _upload(server, path, PIECES)
+        used = meter.read()
+        bench.add(f"{path.name}, slowly: manifest", playable.manifest_s, "s", target=PLAYABLE_TARGET_S,
+                  other_cores=used.other_cores,
+                  note=f"after the last byte; {used.server_cpu_s:.2f} s of CPU in all")  # fmt: skip
+        await asyncio.sleep(1)  # the poster's child is done
+
+
+async def _upload(server: Server, path: Path, pieces: int = 1) -> Playable:
     credentials = base64.b64encode(f"{OWNER_KEY}:".encode()).decode()
     with path.open("rb") as file:
         size = path.stat().st_size
         upload = Upload(f"{server.http}/tus", file, size, {"Authorization": f"Basic {credentials}"})
         await upload.create()
-        patch = asyncio.create_task(upload.send())
+        last = size * (pieces - 1) // pieces
+        for piece in range(1, pieces):
+            await upload.send_to(size * piece // pieces)
+            await asyncio.sleep(PIECE_EVERY_S)
+        upload.connection.body_sent_at = None
+        patch = asyncio.create_task(upload.send(last))
         while not upload.connection.body_sent_at and not patch.done():
             await asyncio.sleep(0.001)
         try:
