@@ -13,10 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.media.calls import memory_file
 from server.media.child import Children
 from server.media.encoding import NICE, encode_pictures
 from server.media.ladder import Rung, Source, Wish, rungs
 from server.media.orders import TIMESCALE, PictureOrder, Reading, Segment
+from server.media.warm_encoder import WarmEncoder
+from server.vod.plan import OnRequest, Plan, order_of
 from tests.bench import clips, playlists
 from tests.bench.bench import Bench
 from tests.bench.client import Http
@@ -57,6 +60,9 @@ async def run(bench: Bench) -> None:
     hurry = [await _in_a_hurry(film, 20 + 7 * number) for number in range(HURRY_ROUNDS)]
     note = f"{GOP_S} s of 480p from 1080p, the child's start included; {min(hurry):.2f} at best"
     bench.add("one segment when asked for, median", statistics.median(hurry), "s", target=HURRY_TARGET_S, note=note)
+    for name, took in zip(("a fresh child", "a seek", "the next one"), await _on_request(film), strict=True):
+        median, note = statistics.median(took), f"{GOP_S} s of 480p from 1080p; {min(took):.2f} at best"
+        bench.add(f"a segment on request, {name}, median", median, "s", target=HURRY_TARGET_S, note=note)
 
 
 async def _low_rungs(bench: Bench, film: Path) -> None:
@@ -131,6 +137,33 @@ async def _in_a_hurry(film: Path, start_s: int) -> float:
     began = time.monotonic()
     await _encode(film, order, [], urgent=True)
     return time.monotonic() - began
+
+
+async def _on_request(film: Path) -> tuple[list[float], list[float], list[float]]:
+    """Seconds until a segment is whole: of a child that is started for it, of one that is there and has to seek, and of
+    one that was at the segment before."""
+    cold, sought, following = [], [], []
+    for number in range(HURRY_ROUNDS):
+        async with Children(1) as children:
+            encoder = WarmEncoder(children, os.open(film, os.O_RDONLY | os.O_CLOEXEC), None, Reading("mov"))
+            first = 3 + 4 * number
+            for times, segment in ((cold, first), (sought, first + 8), (following, first + 9)):
+                times.append(await _made(encoder, segment))
+            encoder.end()
+            await encoder.ended()
+    return cold, sought, following
+
+
+async def _made(encoder: WarmEncoder, number: int) -> float:
+    cuts = number * GOP_S * TIMESCALE, (number + 1) * GOP_S * TIMESCALE
+    plan = Plan(0.0, cuts, pictures=Reading("mov"), on_request=OnRequest(TIMESCALE // RATE // 2, 23.0))
+    with memory_file("segment") as output:
+        began = time.monotonic()
+        answer = await encoder.make(order_of(plan, number, cuts, rungs_of(480)), {"480p": output})
+        took = time.monotonic() - began
+    if answer.problem is not None:
+        raise RuntimeError(answer.problem.detail)
+    return took
 
 
 async def _encode(film: Path, order: PictureOrder, segments: list[Segment], urgent: bool = False) -> float:
