@@ -23,11 +23,12 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
+from av.packet import Packet
 
 from server.formats.aac import audio_config
 from server.formats.fmp4.init import init_segment
 from server.formats.fmp4.part import audio_part
-from server.media import guard
+from server.media import guard, joined
 from server.media.containers import Container
 from server.media.demux import open_container
 from server.media.downmix import Downmix
@@ -210,14 +211,16 @@ def _decoded(source: int, order: SoundOrder) -> Iterator[tuple[AudioFrame, Fract
         stream = opened.streams[reading.stream]
         if not isinstance(stream, AudioStream):
             return
-        packets = opened.demux(stream)
+        packets: Iterator[Packet[Any]] = opened.demux(stream)
+        if reading.mended:
+            packets, start_s = joined.packets(opened, reading.stream, reading.start_s), Fraction(0)
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, FFmpegError):
                 return
             try:
-                frames = packet.decode()
+                frames = stream.codec_context.decode(packet if packet.size else None)
             except FFmpegError:
                 continue
             for frame in frames:

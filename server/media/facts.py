@@ -118,6 +118,7 @@ class SourceFacts:
     cover: int | None = None  # the stream of a still that is no video: a candidate for the poster
     left_out: tuple[str, ...] = ()  # streams that nothing can be made of, in words
     indexed: bool = False  # it is served by its own index (formats.fmp4.index)
+    mended: bool = False  # its clock begins anew in the middle, as far as was looked
 
     @property
     def passable(self) -> bool:

@@ -26,6 +26,7 @@ class Reading:
     start_s: float = 0.0  # libav's time that the presentation calls 0
     indexed: bool = False
     offset: int = 0  # of an indexed track: presentation time is that of its sample and this, in the track's ticks
+    mended: bool = False  # its clock begins anew in the middle: what comes then is put behind what was
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from server.formats.fmp4.index import MAX_REORDER, MovieIndex, Track
+from server.media import joined
 from server.media.containers import Container
 from server.media.decoding import BOUNDED, Decoder
 from server.media.demux import open_container
@@ -52,7 +53,8 @@ class Source:
         """In the order they are shown, from the one that is on show at `since` or before."""
         if self._track is not None:
             return self._indexed(self._track, since)
-        return _sought(self._source, self._reading, since, self._damage)
+        read = _mended if self._reading.mended else _sought
+        return read(self._source, self._reading, since, self._damage)
 
     def _indexed(self, track: Track, since: int) -> Iterator[Picture]:
         samples, timescale, offset = track.samples, track.config.timescale, self._reading.offset
@@ -83,6 +85,22 @@ def pictures(source: int, index: int | None, reading: Reading, since: int, damag
 
 def _whole(descriptor: int) -> bytes:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
+def _mended(source: int, reading: Reading, since: int, damage: Damage) -> Iterator[Picture]:
+    with open_container(source, Container(reading.demuxer, reading.demuxer)) as opened:
+        stream = opened.streams[reading.stream]
+        if not isinstance(stream, VideoStream):
+            return
+        stream.thread_type = "AUTO"
+        stream.codec_context.options = dict(BOUNDED)
+        for packet in joined.since(joined.packets(opened, reading.stream, reading.start_s), since):
+            try:
+                frames = stream.codec_context.decode(packet if packet.size else None)
+            except FFmpegError:
+                damage.pictures += 1
+                continue
+            yield from (Picture(frame.pts, frame) for frame in frames if frame.pts is not None)
 
 
 def _sought(source: int, reading: Reading, since: int, damage: Damage) -> Iterator[Picture]:

@@ -112,6 +112,7 @@ def _facts(
         chapters=_chapters(opened, length_s),
         cover=next((stream.index for stream in opened.streams if _is_cover(stream)), None),
         left_out=tuple(left_out),
+        mended=clock.jumps > 0,
     )
 
 

@@ -164,7 +164,7 @@ class Encoding:
         revision, name = job.arguments["revision"], job.arguments["rendition"]
         sound = next(each for each in plan.sounds if each.rendition == name)
         first = await asyncio.to_thread(self._renditions.count, job.object_id, revision, name)
-        reading = Reading(plan.demuxer, sound.stream, plan.start_s)
+        reading = Reading(plan.demuxer, sound.stream, plan.start_s, mended=plan.pictures.mended)
         order = SoundOrder(reading, plan.cuts, name, first, sound.channels, length_s=plan.duration_s)
         labels = {name: (sound.language, sound.title)}
         writing = self._writing(job, revision, max(1, len(plan.cuts) - 1 - first), labels)

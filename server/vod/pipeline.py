@@ -24,6 +24,7 @@ from server.media import calls
 from server.media.calls import Examination
 from server.media.child import ChildFailed, Children
 from server.media.containers import BY_NAME
+from server.media.continuity import is_broken
 from server.media.facts import SourceFacts
 from server.media.orders import TIMESCALE
 from server.media.packaging import copies_of
@@ -44,6 +45,7 @@ from server.vod.posters import Posters
 JOB = "vod"
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 FIRST = 1  # tracks of sound count from here
+JOINED_S = 2.0  # that more comes of a file than it tells
 EVERYWHERE = ("avc1.", "mp4a.40.")  # codecs that every browser plays
 
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
@@ -229,6 +231,7 @@ class Pipeline:
         else:
             copied = await self._copy(video_id, revision, facts, begun.altered)
             shown, rows = _shown_by_copies(facts, copied), tuple(copied)
+            facts = _joined(facts, copying.length_s(copied))
         codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
         if copied and not indexed:
@@ -239,6 +242,7 @@ class Pipeline:
             video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED:
                 return  # deleted meanwhile
+            video.duration_s = facts.duration_s
             await asyncio.to_thread(plans.keep, self._layout, video_id, revision, made)
             await making.list_planned(transaction, video, made, _rows(video, facts, rows))
             await self._order(transaction, video, made)
@@ -375,6 +379,13 @@ def _rows(video: Video, facts: SourceFacts, names: Sequence[str]) -> list[Rendit
                 told["somewhere"] = True  # not every browser plays it
             rows.append(making.copied(video, name, "audio", told))
     return rows
+
+
+def _joined(facts: SourceFacts, length_s: float) -> SourceFacts:
+    """A file that is put together of several tells the length of the last; what is copied of it has all."""
+    if not is_broken(BY_NAME[facts.container]) or length_s < facts.duration_s + JOINED_S:
+        return facts
+    return replace(facts, duration_s=round(length_s, 6), mended=True)
 
 
 def _with_length(facts: SourceFacts, length_s: float, size: int) -> SourceFacts:

@@ -168,7 +168,9 @@ def of_source(
         cuts=grid(end, shown.cuts[1:-1]),
         rungs=chosen,
         sounds=sounds(facts, shown, bool(lines)),
-        pictures=Reading(demuxer, picture.stream if picture else 0, facts.start_s, by_index, shown.offset),
+        pictures=Reading(
+            demuxer, picture.stream if picture else 0, facts.start_s, by_index, shown.offset, facts.mended
+        ),
         treatment=treatment,
         demuxer=demuxer,
         start_s=facts.start_s,

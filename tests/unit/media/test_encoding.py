@@ -329,6 +329,26 @@ async def test_pictures_that_become_too_large_are_left_out(shelf: Shelf, tmp_pat
     assert made.damaged == 1
 
 
+async def test_a_file_put_together_of_two_is_shown_whole(shelf: Shelf, tmp_path: Path) -> None:
+    """Its clock begins anew after four seconds; chunks find their place by what came before."""
+    part = media.clip(4, extension="ts", extra=("-c:v", "mpeg2video", "-c:a", "mp2")).read_bytes()
+    source = tmp_path / "joined.ts"
+    source.write_bytes(part + part)
+    reading = Reading("mpegts", 0, start_s=1.4 + 1 / 30, mended=True)  # of the first picture
+    whole = PictureOrder(reading, small(180), cuts(0, 2, 4), 0)
+    for order in (whole, replace(whole, cuts=cuts(4, 6, 8), first=2)):
+        made = await shelf.pictures(source, order)
+        assert (made.problem, made.damaged) == (None, 0)
+    assert [start / SECOND for _, start, _ in shelf.of("180p")] == pytest.approx([0, 2, 4, 6], abs=0.04)
+    frames = shelf.shown("180p")
+    assert len(frames) == 240
+    assert [bytes(frame.planes[0])[:2000] for frame in frames[:120:30]] != [bytes(frames[119].planes[0])[:2000]] * 4
+
+    made = await shelf.sound(source, SoundOrder(replace(reading, stream=1), cuts(0, 2, 4, 6, 8), "aac", length_s=8.0))
+    assert made.problem is None
+    assert sum(duration for _, _, duration in shelf.of("aac")) / 48_000 == pytest.approx(8, abs=0.1)
+
+
 async def test_nothing_to_decode_is_said(shelf: Shelf, tmp_path: Path) -> None:
     source = tmp_path / "rubbish.mp4"
     source.write_bytes(b"\0\0\0\x18ftypisom" + os.urandom(5000))

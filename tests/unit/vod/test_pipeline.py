@@ -1,7 +1,7 @@
 """The job of an upload: what a child finds becomes states, files and events, also twice or for one that is gone."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -14,6 +14,7 @@ from server.jobs.errors import JobFailed
 from server.media.child import ChildFailed, Children
 from server.media.problems import MediaProblem
 from server.vod import making
+from server.vod import pipeline as module
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.plan import Plan
 from server.vod.posters import Posters
@@ -316,3 +317,14 @@ async def test_a_job_that_gave_up_on_a_deleted_video_has_nobody_to_tell(archive:
 
     async with archive.database.write() as transaction:
         await pipeline.failed(transaction, Job(kind="vod", object_id=id), JobFailed("crashing", ""))
+
+
+@pytest.mark.parametrize(
+    ("container", "length_s", "duration_s", "mended"),
+    [("MPEG-TS", 25.0, 25.0, True), ("MPEG-TS", 13.0, 12.5, False), ("Matroska", 25.0, 12.5, False)],
+)
+def test_a_file_put_together_of_several_is_as_long_as_what_is_copied_of_it(
+    container: str, length_s: float, duration_s: float, mended: bool
+) -> None:
+    found = module._joined(replace(FACTS, container=container), length_s)
+    assert (found.duration_s, found.mended) == (duration_s, mended)
