@@ -50,7 +50,7 @@ from server.web.api import restreams as restream_targets
 from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
 from server.web.application import Application
-from server.web.hls import images, live, movies, quick, texts, vod
+from server.web.hls import captions, images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.rates import Rates, per_minute
 from server.web.services import IngestPorts, Services
@@ -155,7 +155,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[thumbnails.POSTERS] = core.posters
         app[text_tracks.TEXTS] = on_demand.texts
         app[watermarks.MARKS] = on_demand.marks
-        for part in (live, vod, movies, images, texts, embed, dash):
+        for part in (live, vod, movies, captions, images, texts, embed, dash):
             part.add_routes(app.router)
         quick.mount(app)
         app.on_shutdown.append(live.let_go)

@@ -24,6 +24,12 @@ async def of_video(transaction: Transaction, video_id: str, kind: Kind) -> list[
     return list(await transaction.scalars(wanted.order_by(TextTrack.language)))
 
 
+async def to_watch(transaction: Transaction, video_id: str) -> list[TextTrack]:
+    """Of both kinds, by language."""
+    wanted = select(TextTrack).where(TextTrack.video_id == video_id)
+    return list(await transaction.scalars(wanted.order_by(TextTrack.kind, TextTrack.language)))
+
+
 async def page(transaction: Transaction, video_id: str, kind: Kind, paging: Paging) -> Page[TextTrack]:
     query = select(TextTrack).where(TextTrack.video_id == video_id, TextTrack.kind == kind)
     return await listing.fetch(transaction, query, paging, {}, TextTrack.language, TextTrack.language)
@@ -63,5 +69,6 @@ async def remove(transaction: Transaction, video: Video, row: TextTrack) -> None
 
 
 async def _tell(transaction: Transaction, video: Video, row: TextTrack, what: str, **payload: Any) -> None:
+    transaction.announce(video.id)  # what is kept of the video to watch it says which texts it has
     told = {**videos.links(video), "language": row.language, **payload}
     await events.record(transaction, video.project_id, video.id, f"video.{row.kind}.{what}", told)

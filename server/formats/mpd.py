@@ -2,7 +2,8 @@
 
     MPD
       Period                    a stretch with one configuration of each track
-        AdaptationSet           renditions that a player may switch between; one for the pictures, one for each sound
+        AdaptationSet           renditions that a player may switch between; one for the pictures, one for each sound,
+                                one for the captions of each language
           Representation
             SegmentTemplate     names, by $Number$
               SegmentTimeline   when each begins, and for how long
@@ -64,11 +65,24 @@ class AdaptationSet:
 
 
 @dataclass(frozen=True, slots=True)
+class TextSet:
+    """Captions, a WebVTT file for all of the period."""
+
+    id: str
+    uri: str  # relative to the base
+    bandwidth: int
+    language: str
+    label: str = ""
+    main: bool = False  # shown unless the viewer turns them off
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     id: str
     start_s: float
     sets: Sequence[AdaptationSet]
     duration_s: float | None = None  # None: up to the next one, or still going on
+    texts: Sequence[TextSet] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +150,8 @@ def _period(period: Period) -> Iterator[str]:
     yield _open("Period", 2, id=period.id, start=_span(period.start_s), duration=duration)
     for number, each in enumerate(period.sets):
         yield from _set(number, each)
+    for number, text in enumerate(period.texts, len(period.sets)):
+        yield from _text_set(number, text)
     yield "  </Period>\n"
 
 
@@ -150,6 +166,17 @@ def _set(number: int, each: AdaptationSet) -> Iterator[str]:
     for representation in each.representations:
         yield from _representation(representation)
     yield "    </AdaptationSet>\n"
+
+
+def _text_set(number: int, each: TextSet) -> Iterator[str]:
+    yield _open("AdaptationSet", 4, id=number, contentType="text", mimeType="text/vtt", lang=each.language)
+    if each.label:
+        yield f"      <Label>{_text(each.label)}</Label>\n"
+    yield _empty("Role", 6, schemeIdUri=ROLE, value="subtitle")
+    if each.main:
+        yield _empty("Role", 6, schemeIdUri=ROLE, value="main")
+    yield _open("Representation", 6, id=each.id, bandwidth=each.bandwidth)
+    yield f"        <BaseURL>{_text(each.uri)}</BaseURL>\n      </Representation>\n    </AdaptationSet>\n"
 
 
 def _representation(each: Representation) -> Iterator[str]:

@@ -13,11 +13,12 @@ Browsers pass over what they can't read; who uploads a file is told of it instea
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_CUES = 50_000  # a day of talk has some 30,000
 MAX_CUE_CHARACTERS = 4096
 MAX_MS = 1000 * 3600 * 1000
+MPEGTS_CLOCK, MPEGTS_WRAP = 90_000, 1 << 33
 
 _TIME = r"(?:(\d{2,4}):)?([0-5]\d):([0-5]\d)\.(\d{3})"
 _TIMES = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}(?:[ \t]+(.*))?", re.ASCII)
@@ -88,6 +89,22 @@ def write(track: TextTrack) -> str:
 def escaped(text: str) -> str:
     """Plain text as one line of a cue's payload."""
     return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def on_clock(text: str, start_s: float) -> str:
+    """A whole file as a segment of HLS, whose cues count from where the media's clock says `start_s` (RFC 8216 3.5)."""
+    mpegts = round(start_s * MPEGTS_CLOCK) % MPEGTS_WRAP
+    return f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{mpegts},LOCAL:00:00:00.000{text.removeprefix('WEBVTT')}"
+
+
+def starting(track: TextTrack, ms: int) -> TextTrack:
+    """What is shown from there on, with times counted from there."""
+    cues = (
+        replace(cue, start_ms=max(0, cue.start_ms - ms), end_ms=cue.end_ms - ms)
+        for cue in track.cues
+        if cue.end_ms > ms
+    )
+    return replace(track, cues=tuple(cues))
 
 
 def timestamp(milliseconds: int) -> str:

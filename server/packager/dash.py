@@ -5,13 +5,14 @@ hole. Second zero is the output clock's, so that a segment's ticks are its place
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from server.formats.mpd import AdaptationSet, Live, Mpd, Period, Representation, Timed
+from server.formats.mpd import AdaptationSet, Live, Mpd, Period, Representation, TextSet, Timed
 from server.packager.latency import LiveSettings
 from server.packager.presentation import VIDEO, init_name
 from server.packager.rendition import Rendition
+from server.packager.texts import RATE, TextFacts, stretch_name
 from server.storage.journal import SegmentEntry, TrackEntry
 
 BUFFER_S = 1.0  # a player may start with so much
@@ -61,18 +62,29 @@ def live_mpd(renditions: Sequence[Rendition], settings: LiveSettings, base: str,
     return Mpd(periods, BUFFER_S, base, live).render()
 
 
-def recorded_mpd(listed: Sequence[Listed], base: str, init: InitName = init_name) -> str:
+def recorded_mpd(listed: Sequence[Listed], base: str, texts: Sequence[TextFacts] = ()) -> str:
     """The manifest of what does not change any more. Raises ValueError when there is nothing to list."""
-    periods = list(_periods(listed, init, ends=True))
+    periods = [_with_texts(period, texts) for period in _periods(listed, init_name, ends=True)]
     if not periods:
         raise ValueError("nothing to list")
     return Mpd(periods, BUFFER_S, base, duration_s=sum(period.duration_s or 0.0 for period in periods)).render()
 
 
-def whole_mpd(listed: Sequence[Listed], base: str, duration_s: float) -> str:
+def whole_mpd(listed: Sequence[Listed], base: str, duration_s: float, texts: Sequence[TextFacts] = ()) -> str:
     """The manifest of renditions that each have their own numbers and cuts, all from second zero on."""
     sets = _sets_of([(each, each.segments) for each in listed if each.segments], init_name, 0.0)
-    return Mpd([Period("0", 0.0, sets, duration_s)], BUFFER_S, base, duration_s=duration_s).render()
+    period = _with_texts(Period("0", 0.0, sets, duration_s), texts)
+    return Mpd([period], BUFFER_S, base, duration_s=duration_s).render()
+
+
+def _with_texts(period: Period, texts: Sequence[TextFacts]) -> Period:
+    """A file without segments is timed from the beginning of its period (5.3.9.2.1)."""
+    name = stretch_name(period.start_s)
+    sets = [
+        TextSet(text.folder.replace("/", "-"), f"{text.folder}/{name}", RATE, text.language, text.name, text.default)
+        for text in texts
+    ]
+    return replace(period, texts=sets)
 
 
 def live_init_name(generation: int) -> str:

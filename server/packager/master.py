@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from server.formats.m3u8.multivariant import MultivariantPlaylist, Rendition, Variant
-from server.packager.presentation import AUDIO, VIDEO
+from server.packager.presentation import AUDIO, MEDIA_PLAYLIST, VIDEO
+from server.packager.texts import TextFacts
+
+TEXT = "text"  # the group of all captions
 
 EVERYWHERE = "mp4a"  # the sound that all browsers decode
 STEREO = 2
@@ -38,12 +41,18 @@ class AudioFacts:
     title: str | None = None  # what viewers read
 
 
-def master(videos: Sequence[VideoFacts], audios: Sequence[AudioFacts], independent: bool) -> str:
+def master(
+    videos: Sequence[VideoFacts],
+    audios: Sequence[AudioFacts],
+    independent: bool,
+    texts: Sequence[TextFacts] = (),
+    prefix: str = "",
+) -> str:
     """The text; `independent`: every segment of every rendition can be decoded by itself.
 
     The first of each kind is the one to begin with. Sound of different codecs is in different groups, and so are stereo
     and more channels; each group goes with all pictures, so that a player can leave out what it can't decode. The group
-    that every player can is the first.
+    that every player can is the first. Captions go with everything; `prefix` goes before their folders.
     """
     groups = _groups(audios)
     if videos:
@@ -54,6 +63,9 @@ def master(videos: Sequence[VideoFacts], audios: Sequence[AudioFacts], independe
     if not variants:
         raise ValueError("nothing to list")
     shared = [] if len(audios) == 1 and not videos else [line for name in groups for line in _group(name, groups[name])]
+    if texts:
+        variants = [replace(variant, subtitles=TEXT) for variant in variants]
+        shared += _texts(texts, prefix)
     return MultivariantPlaylist(tuple(variants), tuple(shared), independent).render()
 
 
@@ -125,6 +137,24 @@ def _group(name: str, sounds: Sequence[AudioFacts]) -> list[Rendition]:
             channels=facts.channels,
         )
         for facts, label in zip(sounds, names, strict=True)
+    ]
+
+
+def _texts(texts: Sequence[TextFacts], prefix: str) -> list[Rendition]:
+    names: list[str] = []
+    for facts in texts:
+        names.append(_unused(facts.name, names))
+    return [
+        Rendition(
+            type="SUBTITLES",
+            group=TEXT,
+            name=label,
+            uri=f"{prefix}{facts.folder}/{MEDIA_PLAYLIST}",
+            language=facts.language,
+            default=facts.default,
+            autoselect=True,
+        )
+        for facts, label in zip(texts, names, strict=True)
     ]
 
 

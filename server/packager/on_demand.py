@@ -21,6 +21,7 @@ from server.packager.presentation import (
     init_name,
     segment_name,
 )
+from server.packager.texts import TextFacts
 from server.packager.vod import IndexedVideo
 from server.storage.renditions import Made, Placed
 
@@ -61,7 +62,16 @@ class OnDemandVideo:
         passed = self._passed.renditions if self._passed else ()
         return tuple(sorted({*passed, *self._made}, key=order))
 
-    def master(self, prefix: str = "") -> str:
+    @property
+    def unfinished(self) -> Mapping[str, float]:
+        growing = {name: made for name, made in self._made.items() if not made.complete}
+        return {name: sum(placed.entry.duration_s for placed in made.segments) for name, made in growing.items()}
+
+    @property
+    def clock_start_s(self) -> float:
+        return 0.0
+
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
         pictures = self._passed.pictures(prefix) if self._passed else []
         sounds = self._passed.sounds(prefix) if self._passed else []
         for name, made in self._made.items():
@@ -69,15 +79,15 @@ class OnDemandVideo:
                 pictures.append(_picture(name, made, prefix, self._ceilings.get(name, 0)))
             else:
                 sounds.append(_sound(name, made, prefix))
-        return master(pictures, sounds, self._passed.independent if self._passed else True)
+        return master(pictures, sounds, self._passed.independent if self._passed else True, texts, prefix)
 
-    def mpd(self, base: str) -> str:
+    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
         """While renditions grow, those that are whole; the longest where none is."""
         listed = self._passed.listed() if self._passed else []
         made = [_listed(name, each) for name, each in self._made.items() if each.complete]
         if not listed and not any(each.tracks[0].kind == VIDEO for each in made):
             made = [_listed(name, each) for name, each in self._made.items()]
-        return whole_mpd([*listed, *made], base, self._duration_s)
+        return whole_mpd([*listed, *made], base, self._duration_s, texts)
 
     def media(self, rendition: str) -> str:
         made = self._made.get(rendition)
@@ -87,6 +97,7 @@ class OnDemandVideo:
             target_duration_s=self._target_s,
             playlist_type="VOD" if made.complete else "EVENT",
             independent_segments=True,
+            start_s=0.0,  # while it grows, players would begin near its end
             map=Map(init_name()),
             segments=tuple(
                 Segment(segment_name(placed.entry.msn), placed.entry.duration_s) for placed in made.segments

@@ -1,7 +1,7 @@
 """What is watched on demand, whatever it is made of: an uploaded file's index, or a recording's segments.
 
-    {manifest}                             Presentation.master(prefix)
-    {dash manifest}                        Presentation.mpd(base)
+    {manifest}                             Presentation.master(prefix, texts)
+    {dash manifest}                        Presentation.mpd(base, texts)
     {prefix}{rendition}/media.m3u8         Presentation.media(rendition)
     {prefix}{rendition}/init.mp4           Presentation.init(rendition)
     {prefix}{rendition}/{number}.m4s       Presentation.segment(rendition, number), a SegmentPlan
@@ -11,9 +11,11 @@ listed stays as it was. A presentation is immutable and does no IO: whoever answ
 that a plan asks for off the event loop, and hands the bytes back to the plan.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from server.packager.texts import TextFacts
 
 # Rendition names, which are also folders in URLs.
 VIDEO, AUDIO = "video", "audio"
@@ -147,8 +149,18 @@ class Presentation(Protocol):
     def duration_s(self) -> float: ...
 
     @property
+    def clock_start_s(self) -> float:
+        """What the clock of its media says where it begins."""
+        ...
+
+    @property
     def growing(self) -> bool:
         """Whether renditions or segments are still to come."""
+        ...
+
+    @property
+    def unfinished(self) -> Mapping[str, float]:
+        """Its renditions that get further segments, with the seconds that are made of each."""
         ...
 
     @property
@@ -161,11 +173,11 @@ class Presentation(Protocol):
         """Names, `video` before `audio`."""
         ...
 
-    def master(self, prefix: str = "") -> str:
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
         """The multivariant playlist; `prefix` goes before every rendition's folder, such as `r3/`."""
         ...
 
-    def mpd(self, base: str) -> str:
+    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
         """The DASH manifest; URLs of renditions' folders are relative to `base`."""
         ...
 

@@ -24,6 +24,7 @@ from server.packager.presentation import (
     init_name,
     segment_name,
 )
+from server.packager.texts import TextFacts
 from server.storage.journal import SegmentEntry, TrackEntry
 
 
@@ -66,6 +67,10 @@ class RecordedVideo:
         return False
 
     @property
+    def unfinished(self) -> Mapping[str, float]:
+        return {}
+
+    @property
     def version(self) -> int:
         return 0
 
@@ -83,21 +88,29 @@ class RecordedVideo:
         found = self._renditions.get(rendition)
         return found.tracks[max(found.tracks)] if found and found.tracks else None
 
-    def master(self, prefix: str = "") -> str:
+    @property
+    def clock_start_s(self) -> float:
+        first = next(iter(self._renditions.values())).segments[0]
+        return first.start / first.timescale
+
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
         tracks = [(name, self.track(name)) for name in self._renditions]
         return master(
             [self._video_facts(name, track, prefix) for name, track in tracks if track and track.kind == VIDEO],
             [self._audio_facts(name, track, prefix) for name, track in tracks if track and track.kind != VIDEO],
             self._independent,
+            texts,
+            prefix,
         )
 
-    def mpd(self, base: str) -> str:
+    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
         return recorded_mpd(
             [
                 Listed(name, dict(each.tracks), each.segments, _rates(each.segments)[0])
                 for name, each in self._renditions.items()
             ],
             base,
+            texts,
         )
 
     def media(self, rendition: str) -> str:

@@ -1,6 +1,6 @@
 """An uploaded MP4 as a presentation, cut on request by its own index: nothing is re-muxed, no payload byte changes."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -22,6 +22,7 @@ from server.packager.presentation import (
     init_name,
     segment_name,
 )
+from server.packager.texts import TextFacts
 from server.packager.vod_track import CutTrack, cut_tracks
 from server.storage.journal import SegmentEntry, TrackEntry
 
@@ -71,6 +72,10 @@ class IndexedVideo:
         return False
 
     @property
+    def unfinished(self) -> Mapping[str, float]:
+        return {}
+
+    @property
     def version(self) -> int:
         return 0
 
@@ -105,11 +110,15 @@ class IndexedVideo:
         """As manifests of DASH have it."""
         return [_listed(name, cut) for name, cut in self._cut.items()]
 
-    def master(self, prefix: str = "") -> str:
-        return master(self.pictures(prefix), self.sounds(prefix), self._independent)
+    @property
+    def clock_start_s(self) -> float:
+        return 0.0
 
-    def mpd(self, base: str) -> str:
-        return recorded_mpd(self.listed(), base)
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
+        return master(self.pictures(prefix), self.sounds(prefix), self._independent, texts, prefix)
+
+    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
+        return recorded_mpd(self.listed(), base, texts)
 
     def media(self, rendition: str) -> str:
         self._rendition(rendition)

@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from server import clock, ids
-from server.catalog import live_streams, videos
+from server.catalog import live_streams, text_tracks, videos
 from server.catalog.database import Database
-from server.catalog.models import LiveStream, Video
+from server.catalog.models import LiveStream, TextTrack, Video
 
 Kind = Literal["video", "live"]
 
@@ -23,6 +23,20 @@ TTL_S = 60.0  # a row changed by another process on the same database is noticed
 ABSENT_TTL_S = 2.0  # an id that names nothing is looked up again after this; long enough to blunt a scan
 
 PREFIXES: dict[Kind, str] = {"video": "vi", "live": "li"}
+
+
+class Text(NamedTuple):
+    """Captions or chapters in one language."""
+
+    kind: str
+    language: str
+    version: int
+    default: bool = False
+
+    @property
+    def folder(self) -> str:
+        """In immutable URLs."""
+        return f"text-{self.language}/{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,15 @@ class Asset:
     poster_given: bool = False  # of a video: it has a poster of its owner's
     before: tuple["Material", ...] = ()  # of a video: what was shown under earlier revisions, the newest last
     archived: bool = False
+    texts: tuple[Text, ...] = ()
+
+    @property
+    def captions(self) -> tuple[Text, ...]:
+        return tuple(text for text in self.texts if text.kind == "captions")
+
+    @property
+    def chapters(self) -> tuple[Text, ...]:
+        return tuple(text for text in self.texts if text.kind == "chapters")
 
     @property
     def live(self) -> bool:
@@ -135,7 +158,9 @@ class Assets:
         async with self._database.read() as transaction:
             if id.startswith("vi"):
                 video = await videos.find(transaction, id)
-                asset = of_video(video) if video and video.discarded_at is None and not video.version_of else None
+                shown = video and video.discarded_at is None and not video.version_of
+                texts = await text_tracks.to_watch(transaction, id) if shown else []
+                asset = of_video(video, texts) if video and shown else None
             else:
                 stream = await live_streams.find(transaction, id)
                 asset = of_live_stream(stream) if stream else None
@@ -157,7 +182,7 @@ class Assets:
             self._entries.popitem(last=False)
 
 
-def of_video(video: Video) -> Asset:
+def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
     return Asset(
         id=video.id,
         kind="video",
@@ -186,6 +211,7 @@ def of_video(video: Video) -> Asset:
             if each["revision"]
         ),
         archived=video.archived_at is not None,
+        texts=tuple(Text(row.kind, row.language, row.version, row.default) for row in texts),
     )
 
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from server import clock
 from server.errors import Problem
-from server.web.hls import files, gate, vod
+from server.web.hls import files, gate, texts, vod
 from server.web.hls.gate import WATCHING
 
 CONTENT_TYPE = "application/dash+xml"
@@ -38,11 +38,11 @@ async def vod_manifest(request: web.Request) -> web.StreamResponse:
     if presentation is None:
         return files.not_ready()
     try:
-        text = presentation.mpd(f"../hls/r{asset.revision}/")
+        text = presentation.mpd(f"../hls/r{asset.revision}/", texts.captions(asset))
     except ValueError as error:
         raise Problem("resource-not-found", str(error)) from None
-    etag = f"{asset.id}-{asset.revision}-{presentation.version}-dash"
-    return files.body_answer(request, text.encode(), CONTENT_TYPE, files.REVALIDATED, etag)
+    body = text.encode()
+    return files.body_answer(request, body, CONTENT_TYPE, files.REVALIDATED, files.etag_of(body))
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

@@ -85,6 +85,10 @@ def _playing(watch: Watch) -> dict[str, Any]:
         "manifest": manifest,
         "poster": f"{base}/thumbnail.jpg" if asset.live or asset.playable else None,
         "storyboard": f"{base}/storyboard.vtt?v={asset.revision}" if asset.playable and not asset.live else None,
+        "chapters": [
+            {"language": text.language, "src": f"{base}/chapters/{text.language}.vtt?v={text.version}"}
+            for text in asset.chapters
+        ],
         "live": asset.live,
         "latencyMode": asset.latency_mode,
         "targetLatency": TARGET_LATENCY_S.get(asset.latency_mode or ""),

@@ -109,6 +109,7 @@ class MediaPlaylist:
     independent_segments: bool = False
     server_control: ServerControl | None = None
     part_target_s: float | None = None
+    start_s: float | None = None  # where to begin, from the first segment on (4.4.2.2)
     skipped: int = 0  # of a delta update: the oldest segments that are left out
     map: Map | None = None  # in force at the first segment, where that does not change it
     segments: tuple[Segment, ...] = ()
@@ -142,6 +143,8 @@ def header_lines(playlist: MediaPlaylist) -> str:
         lines.append(f"#EXT-X-PLAYLIST-TYPE:{playlist.playlist_type}")
     if playlist.independent_segments:
         lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
+    if playlist.start_s is not None:
+        lines.append(f"#EXT-X-START:TIME-OFFSET={decimal(playlist.start_s)}")
     if playlist.server_control:
         lines.append(_server_control_line(playlist.server_control))
     if playlist.part_target_s is not None:

@@ -4,6 +4,7 @@
     REVALIDATED   may change at any time: kept, but asked for again each time
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -159,6 +160,11 @@ def file_answer(path: Path, content_type: str, cache: str, **headers: str) -> we
     if not path.is_file():  # asked here, where the answer can still be in the one error shape
         raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: NEVER})
     return FileAnswer(path, headers={hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: cache, **headers})
+
+
+def etag_of(body: bytes) -> str:
+    """Of a manifest, which is small and may change for several reasons."""
+    return hashlib.blake2s(body, digest_size=12).hexdigest()
 
 
 def not_ready(retry_after_s: int = 1) -> web.Response:

@@ -6,21 +6,34 @@ from aiohttp import web
 
 from server.catalog.text_tracks import Kind
 from server.errors import Problem
-from server.web.api.text_tracks import TEXTS
+from server.packager.texts import TextFacts
+from server.playback.assets import Asset
+from server.web.api.text_tracks import TEXTS, native_name
 from server.web.hls import files, gate
 
 WEBVTT = "text/vtt; charset=utf-8"
+
+
+def captions(asset: Asset) -> list[TextFacts]:
+    """As manifests list them, the default first."""
+    ordered = sorted(asset.captions, key=lambda text: not text.default)
+    return [TextFacts(text.folder, text.language, native_name(text.language), text.default) for text in ordered]
 
 
 async def text(request: web.Request) -> web.StreamResponse:
     """The newest text of a language."""
     watch = await gate.enter(request, "video")
     kind: Kind = "captions" if request.match_info["kind"] == "captions" else "chapters"
-    found = await request.app[TEXTS].find(watch.asset.id, kind, request.match_info["language"])
+    version, body = await find(request, watch.asset, kind)
+    return files.body_answer(request, body, WEBVTT, files.REVALIDATED, f"{kind}-{version}")
+
+
+async def find(request: web.Request, asset: Asset, kind: Kind) -> tuple[int, bytes]:
+    """The version and the bytes of the text of the URL's language. Raises Problem."""
+    found = await request.app[TEXTS].find(asset.id, kind, request.match_info["language"])
     if found is None:
         raise Problem("resource-not-found", f"There are no {kind} in this language.")
-    version, body = found
-    return files.body_answer(request, body, WEBVTT, files.REVALIDATED, f"{kind}-{version}")
+    return found
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

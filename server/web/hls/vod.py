@@ -18,14 +18,14 @@ from server.playback.assets import Asset
 from server.storage.segment_cache import SegmentKey
 from server.vod.places import place
 from server.vod.requests import BusyError, NoSuchSegmentError, NotMadeError, Requests
-from server.web.hls import files, gate
+from server.web.hls import files, gate, texts
 from server.web.hls.gate import WATCHING, Watch
 
 _INIT = re.compile(r"init(?:-(\d{1,6}))?\.mp4", re.ASCII)
 _SEGMENT = re.compile(r"(\d{1,9})\.m4s", re.ASCII)
 
 SETTLED = ("done", "error", "aborted")
-GROWING = "Sluice-Growing"  # on a multivariant playlist that will list more
+GROWING = "Sluice-Growing"  # on a multivariant playlist that more will come to: `240p=8.50 480p=2.00`, or 1
 ENDED_BADLY = ("error", "aborted")
 GONE = "The video's files are not there."
 ARCHIVED = "The video is archived: its owner has to make it anew before it can be watched."
@@ -46,12 +46,16 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     asset, presentation = watch.asset, await presentation_of(request, watch)
     if presentation is None:
         return files.not_ready()
-    prefix = f"r{asset.revision}/"
-    etag = f"{asset.id}-{asset.revision}-{presentation.version}"
-    answer = files.playlist(request, presentation.master(prefix), files.REVALIDATED, etag)
+    text = presentation.master(f"r{asset.revision}/", texts.captions(asset)).encode()
+    answer = files.playlist(request, text, files.REVALIDATED, files.etag_of(text))
     if presentation.growing:
-        answer.headers[GROWING] = "1"
+        answer.headers[GROWING] = _growing(presentation)
     return answer
+
+
+def _growing(presentation: Presentation) -> str:
+    """The renditions that grow, with the seconds that are made of each; 1 where others are to come."""
+    return " ".join(f"{name}={made_s:.2f}" for name, made_s in presentation.unfinished.items()) or "1"
 
 
 async def presentation_of(request: web.Request, watch: Watch) -> Presentation | None:
@@ -67,9 +71,7 @@ async def presentation_of(request: web.Request, watch: Watch) -> Presentation | 
 
 async def media(request: web.Request) -> web.StreamResponse:
     """A playlist, init segment or segment of a revision."""
-    watch = await gate.enter(request, "video")
-    watch = _at_revision(watch, request.match_info["revision"])
-    presentation = await _presentation(request, watch)
+    watch, presentation = await at_revision(request, await gate.enter(request, "video"))
     rendition, name = request.match_info["rendition"], request.match_info["file"]
     try:
         return await _answer(request, watch, presentation, rendition, name)
@@ -78,6 +80,12 @@ async def media(request: web.Request) -> web.StreamResponse:
     except (OSError, ShortReadError) as error:
         _log.error("a video's file is damaged", video=watch.asset.id, reason=str(error))
         raise Problem("resource-not-found", GONE) from None
+
+
+async def at_revision(request: web.Request, watch: Watch) -> tuple[Watch, Presentation]:
+    """What is watched under the revision of the URL. Raises Problem."""
+    watch = _at_revision(watch, request.match_info["revision"])
+    return watch, await _presentation(request, watch)
 
 
 async def _answer(

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from server.formats.mpd import AdaptationSet, Live, Mpd, Period, Representation, Timed
+from server.formats.mpd import AdaptationSet, Live, Mpd, Period, Representation, TextSet, Timed
 
 NS = {"": "urn:mpeg:dash:schema:mpd:2011"}
 VIDEO = Representation(
@@ -129,3 +129,13 @@ def test_frame_rates(rate: float, text: str | None) -> None:
     found = root.find(".//Representation", NS)
     assert found is not None
     assert found.attrib.get("frameRate") == text
+
+
+def test_captions_are_sets_of_their_own() -> None:
+    texts = [TextSet("text-de-1", "text-de/1/0.vtt", 1000, "de", "Ton & Text", main=True)]
+    found = parsed(Mpd([replace(PERIOD, texts=texts)], 1.0, duration_s=6.0)).findall(".//AdaptationSet", NS)[-1]
+
+    assert found.attrib == {"id": "2", "contentType": "text", "mimeType": "text/vtt", "lang": "de"}
+    assert found.findtext("Label", None, NS) == "Ton & Text"
+    assert [role.attrib["value"] for role in found.iterfind("Role", NS)] == ["subtitle", "main"]
+    assert found.findtext("Representation/BaseURL", None, NS) == "text-de/1/0.vtt"

@@ -121,3 +121,22 @@ def test_what_is_written_is_read_again(cues: list[tuple[int, int, str]]) -> None
     made = [Cue(start, start + long, subrip.payload(text).strip() or "x") for start, long, text in cues]
     track = TextTrack(webvtt.in_order(made))
     assert webvtt.read(webvtt.write(track)) == track
+
+
+def test_a_segment_of_hls_says_where_it_begins_on_the_media_s_clock() -> None:
+    text = webvtt.write(TextTrack((Cue(0, 1000, "a"),), ("STYLE\n::cue { color: red }",)))
+
+    assert webvtt.on_clock(text, 2.5).splitlines()[:3] == [
+        "WEBVTT", "X-TIMESTAMP-MAP=MPEGTS:225000,LOCAL:00:00:00.000", "",
+    ]  # fmt: skip
+    assert "MPEGTS:0," in webvtt.on_clock(text, (1 << 33) / 90_000)
+    assert webvtt.on_clock(text, 0.0).endswith(text.removeprefix("WEBVTT"))
+
+
+def test_a_stretch_has_what_is_shown_in_it() -> None:
+    cues = (Cue(0, 1000, "over"), Cue(500, 3000, "still there", "line:0", "1"), Cue(2500, 4000, "to come"))
+    found = webvtt.starting(TextTrack(cues, ("STYLE",)), 1000)
+
+    assert found == TextTrack(
+        (Cue(0, 2000, "still there", "line:0", "1"), Cue(1500, 3000, "to come")), ("STYLE",)
+    )

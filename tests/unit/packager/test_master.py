@@ -6,6 +6,7 @@ import m3u8
 import pytest
 
 from server.packager.master import AudioFacts, VideoFacts, master
+from server.packager.texts import TextFacts, stretch_name, text_playlist
 
 VIDEO = VideoFacts("r1/video/media.m3u8", "avc1.64001f", 2_000_000, 1_500_000, (1280, 720), 30.0)
 AUDIO = AudioFacts("r1/audio/media.m3u8", "mp4a.40.2", 130_000, 128_000, 2)
@@ -90,3 +91,32 @@ def test_a_group_keeps_its_name_when_others_come() -> None:
     before = m3u8.loads(master([VIDEO], [six], True)).media
     after = m3u8.loads(master([VIDEO], [replace(AUDIO, uri="audio-aac/media.m3u8"), six], True)).media
     assert {each.uri: each.group_id for each in before}.items() <= {each.uri: each.group_id for each in after}.items()
+
+
+def test_captions_go_with_every_variant() -> None:
+    texts = [TextFacts("text-de/2", "de", "Deutsch", default=True), TextFacts("text-pt-BR/1", "pt-BR", "português")]
+    lines = master([VIDEO], [AUDIO], True, texts, "r1/").splitlines()
+
+    assert lines[4:6] == [
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="text",NAME="Deutsch",LANGUAGE="de",DEFAULT=YES,AUTOSELECT=YES,'
+        'URI="r1/text-de/2/media.m3u8"',
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="text",NAME="português",LANGUAGE="pt-BR",AUTOSELECT=YES,'
+        'URI="r1/text-pt-BR/1/media.m3u8"',
+    ]
+    assert all(',SUBTITLES="text"' in line for line in lines if line.startswith("#EXT-X-STREAM-INF"))
+
+
+def test_captions_of_one_name_are_told_apart() -> None:
+    texts = [TextFacts("text-sr/1", "sr", "српски"), TextFacts("text-sr-RS/1", "sr-RS", "српски")]
+    text = master([VIDEO], [], True, texts)
+
+    assert [rendition.name for rendition in m3u8.loads(text).media] == ["српски", "српски 2"]
+
+
+def test_captions_are_one_segment() -> None:
+    assert text_playlist(61.25) == (
+        "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:62\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:0\n"
+        "#EXTINF:61.25000,\nall.vtt\n#EXT-X-ENDLIST\n"
+    )
+    assert stretch_name(0.0) == "0.vtt"
+    assert stretch_name(12.3456) == "12346.vtt"

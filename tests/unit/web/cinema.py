@@ -30,8 +30,10 @@ from server.vod.images import Images
 from server.vod.movies import Movies
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations, uploaded
+from server.vod.texts import Texts
 from server.web import dash, embed
-from server.web.hls import images, live, movies, quick, vod
+from server.web.api.text_tracks import TEXTS
+from server.web.hls import captions, images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.rates import Rates
 from server.web.services import Services
@@ -259,7 +261,8 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
             app[WATCHING] = watching
             app[images.IMAGES] = images.Desk(cinema.images(presentations), Rates({"image": IMAGES_PER_MINUTE}))
             app[movies.MOVIES] = Movies(layout, presentations)
-            for part in (live, vod, movies, images, embed, dash):
+            app[TEXTS] = Texts(cinema.database, layout)
+            for part in (live, vod, movies, captions, texts, images, embed, dash):
                 part.add_routes(app.router)
             quick.mount(app)
             app.on_shutdown.append(live.let_go)

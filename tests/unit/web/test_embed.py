@@ -32,7 +32,7 @@ async def test_a_video(cinema: Cinema, viewer: Client) -> None:
         assert await told(viewer, path) == {
             "id": id, "kind": "vod", "title": "A film", "manifest": f"/vod/{id}/hls/manifest.m3u8",
             "poster": f"/vod/{id}/thumbnail.jpg", "live": False, "latencyMode": None, "targetLatency": None,
-            "storyboard": f"/vod/{id}/storyboard.vtt?v=1", "public": True,
+            "storyboard": f"/vod/{id}/storyboard.vtt?v=1", "chapters": [], "public": True,
         }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ async def test_a_live_stream(cinema: Cinema, viewer: Client, mode: str, target: 
         assert await told(viewer, path) == {
             "id": id, "kind": "live", "title": "News", "manifest": f"/live/{id}.m3u8",
             "poster": f"/live/{id}/thumbnail.jpg", "live": True, "latencyMode": mode, "targetLatency": target,
-            "storyboard": None, "public": True,
+            "storyboard": None, "chapters": [], "public": True,
         }  # fmt: skip
 
 
