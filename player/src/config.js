@@ -11,7 +11,14 @@
  * @property {string} manifest   path of the multivariant playlist, token included
  * @property {string | null} poster
  * @property {string | null} storyboard   path of a video's small pictures, as WebVTT
+ * @property {Chapters[]} chapters   of a video, one for each language
  * @property {number | null} targetLatency   seconds behind the live edge; null: the playlist's hold-back
+ */
+
+/**
+ * @typedef {object} Chapters
+ * @property {string} language   BCP 47
+ * @property {string} src   path of a WebVTT file
  */
 
 /**
@@ -29,6 +36,7 @@
  * @property {boolean} controls
  * @property {number | null} start   seconds; of a video only
  * @property {number | null} quality   height in pixels; null: automatic
+ * @property {string | null} lang   the language of the page around it, BCP 47
  */
 
 /** The page as it is in the source tree, opened without a server to fill it in. */
@@ -58,6 +66,7 @@ export function readConfig(text) {
       manifest: value.manifest,
       poster: string(value.poster),
       storyboard: string(value.storyboard),
+      chapters: readChapters(value.chapters),
       targetLatency: positive(value.targetLatency),
     },
   };
@@ -95,6 +104,7 @@ export function readOptions(search, hash) {
     controls: flag(given.get('controls'), true) && !flag(given.get('hide-controls'), false),
     start: readTime(given.get('t')),
     quality: readQuality(given.get('quality')),
+    lang: given.get('lang') || null,
   };
 }
 
@@ -109,6 +119,17 @@ export function readTime(text) {
   const parts = units ?? clock;
   if (text === '' || parts === null) return null;
   return Number(parts[1] ?? 0) * 3600 + Number(parts[2] ?? 0) * 60 + Number(parts[3] ?? 0);
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Chapters[]}
+ */
+function readChapters(value) {
+  return (Array.isArray(value) ? value : []).flatMap((each) => {
+    const [language, src] = [string(each?.language), string(each?.src)];
+    return language !== null && src !== null ? [{ language, src }] : [];
+  });
 }
 
 /** @param {string | null} text   `720`, `720p`, or `auto` */

@@ -3,10 +3,12 @@ import { readConfig, readOptions } from './config.js';
 import { HlsEngine } from './engine/hls.js';
 import { askManifest } from './engine/manifest.js';
 import { NativeEngine } from './engine/native.js';
+import { Captions } from './state/captions.js';
 import { exposeState } from './state/expose.js';
 import { TICK_MS } from './state/live_edge.js';
 import { Player } from './state/player.js';
 import { startPlaying } from './ui/autoplay.js';
+import { offerChapters } from './ui/chapters.js';
 import './ui/elements.js';
 import { watchPointer } from './ui/live_preview.js';
 import { describeMedia } from './ui/media.js';
@@ -25,7 +27,9 @@ const BADGE_MS = 500;
  */
 function openPlayer(asset, options, view) {
   const { video } = view;
-  const player = new Player(asset, options, means(asset, video), {
+  const languages = [...(options.lang ? [options.lang] : []), ...navigator.languages];
+  const captions = new Captions(() => localStorage, languages);
+  const player = new Player(asset, options, means(asset, video, captions), {
     phase: (phase, failure) => view.showPhase(phase, asset.kind, failure),
     levels: (levels, chosen) => {
       renditions.replace(levels, chosen);
@@ -41,7 +45,8 @@ function openPlayer(asset, options, view) {
   renditions.onchoose = (index) => player.choose(index);
   view.open(asset, options);
   offerStoryboard(video, view.seekBar, asset.storyboard);
-  connect(video, view, player);
+  offerChapters(video, view.chapters, view.chaptersButton, asset.chapters, languages);
+  connect(video, view, player, captions);
   exposeState(window, video, player);
   void player.run();
 }
@@ -49,9 +54,10 @@ function openPlayer(asset, options, view) {
 /**
  * @param {import('./config.js').Asset} asset
  * @param {HTMLVideoElement} video
+ * @param {Captions} captions
  * @returns {import('./state/player.js').Means}
  */
-function means(asset, video) {
+function means(asset, video, captions) {
   const Engine = HlsEngine.supported() ? HlsEngine : NativeEngine;
   return {
     video,
@@ -68,6 +74,7 @@ function means(asset, video) {
     }),
     now: () => performance.now(),
     random: Math.random,
+    captions: () => captions.choice,
   };
 }
 
@@ -75,10 +82,11 @@ function means(asset, video) {
  * @param {HTMLVideoElement} video
  * @param {View} view
  * @param {Player} player
+ * @param {Captions} captions
  */
-function connect(video, view, player) {
+function connect(video, view, player, captions) {
   keepMenuOpen(video, view.settings);
-  interceptRequests(document, video, player);
+  interceptRequests(document, video, player, captions);
   forwardKeys(document, view.controller);
   video.addEventListener('play', () => player.play());
   video.addEventListener('playing', () => player.moving());

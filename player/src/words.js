@@ -124,6 +124,7 @@ export const NOTICES = Object.freeze({
 
 export const RETRY = 'Try again';
 export const UNMUTE = 'Unmute';
+export const CHAPTERS = 'Chapters';
 
 /**
  * @param {number} seconds
@@ -138,10 +139,18 @@ export function delayWords(seconds) {
  * @returns {string} `−1:05`: how far behind live a viewer of the past is
  */
 export function behindWords(seconds) {
+  return `−${clockWords(seconds)}`;
+}
+
+/**
+ * @param {number} seconds
+ * @returns {string} `1:05`: a place in a video
+ */
+export function clockWords(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
-  return `−${h ? `${h}:${two(m)}` : m}:${two(s)}`;
+  return `${h ? `${h}:${two(m)}` : m}:${two(s)}`;
 }
 
 /**

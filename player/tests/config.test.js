@@ -5,6 +5,7 @@ import { readConfig, readOptions, readProblem, readTime } from '../src/config.js
 const ASSET = {
   id: 'vi1', kind: 'vod', title: 'A title', manifest: '/vod/vi1/hls/manifest.m3u8',
   poster: '/vod/vi1/thumbnail.jpg', storyboard: '/vod/vi1/storyboard.vtt', targetLatency: null,
+  chapters: [{ language: 'en', src: '/vod/vi1/chapters/en.vtt' }],
 };
 
 test('a whole configuration is read as it is', () => {
@@ -13,12 +14,13 @@ test('a whole configuration is read as it is', () => {
 
 test('fields of the wrong type fall back, and do not break the page', () => {
   const odd = {
-    kind: 'live', manifest: '/m', title: 7, poster: {}, targetLatency: -1,
+    kind: 'live', manifest: '/m', title: 7, poster: {}, targetLatency: -1, chapters: [null, { language: 7 }],
   };
 
   assert.deepEqual(readConfig(JSON.stringify(odd)), {
     asset: {
       id: '', kind: 'live', title: '', manifest: '/m', poster: null, storyboard: null, targetLatency: null,
+      chapters: [],
     },
   });
 });
@@ -47,7 +49,9 @@ test('a problem without a code is named by the end of its type', () => {
   assert.equal(readProblem({ type: '' }).code, 'unknown');
 });
 
-const DEFAULTS = { autoplay: false, muted: false, loop: false, controls: true, start: null, quality: null };
+const DEFAULTS = {
+  autoplay: false, muted: false, loop: false, controls: true, start: null, quality: null, lang: null,
+};
 
 /** @type {[string, string, object][]} query, fragment, what differs from the defaults */
 const ADDRESSES = [

@@ -11,15 +11,18 @@ ENDED = ("done", "error")
 
 def post_source(server: Server, path: Path, **fields: Any) -> dict[str, Any]:
     """A new video with its file sent by curl in one request; the video."""
-    made = server.api("POST", "/videos", {"title": path.name, **fields})
+    made: dict[str, Any] = server.api("POST", "/videos", {"title": path.name, **fields})
+    send_source(server, made["videoId"], path)
+    return made
+
+
+def send_source(server: Server, video_id: str, path: Path) -> None:
     sent = subprocess.run(
         ["curl", "-sS", "--fail-with-body", "-u", f"{OWNER_KEY}:", "-F", f"file=@{path}",
-         f"{server.http}/videos/{made['videoId']}/source"],
+         f"{server.http}/videos/{video_id}/source"],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert sent.returncode == 0, sent.stdout + sent.stderr
-    video: dict[str, Any] = made
-    return video
 
 
 def ended(server: Server, video_id: str, timeout_s: float = 30) -> dict[str, Any]:

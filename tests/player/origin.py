@@ -68,6 +68,19 @@ def _make_vod(folder: Path) -> None:
     (folder / "subs.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:15.000\nWater finds its way.\n")
 
 
+def growing(*listed: str) -> "Answer":
+    """The ladder's playlist with the pictures in `listed` alone, which says that more will come."""
+
+    def answer(_: web.Request) -> web.StreamResponse:
+        lines = (hls_vod() / "manifest.m3u8").read_text().splitlines()
+        pairs = [(line, lines[at + 1]) for at, line in enumerate(lines) if line.startswith("#EXT-X-STREAM-INF")]
+        left_out = {line for pair in pairs for line in pair if pair[1] not in listed}
+        text = "\n".join(line for line in lines if line not in left_out) + "\n"
+        return web.Response(text=text, content_type=PLAYLIST, headers={"Sluice-Growing": "1"})
+
+    return answer
+
+
 def _make_pieces(folder: Path) -> None:
     ffmpeg(
         "-i", clip(90, gop_s=1), "-c", "copy", "-f", "hls", "-hls_time", str(LIVE_SEGMENT_S),

@@ -1,7 +1,10 @@
 /** In charge of hls.js: its settings, its events turned into ours, its live edge. Must not know the page. */
 import Hls from 'hls.js';
 import { Budget, CODES, actionFor } from './errors.js';
-import { prefetchedLoader } from './prefetched.js';
+import { Heir } from './heir.js';
+import { OnDemandHls } from './on_demand.js';
+import { isLeftBehind, renditionOf, renditionsIn, worthOffering } from './pace.js';
+import { GROWING_BUFFER_S, WHOLE_BUFFER_S, settings } from './settings.js';
 
 /** @typedef {import('./manifest.js').Source} Source */
 
@@ -33,63 +36,12 @@ import { prefetchedLoader } from './prefetched.js';
  * @property {number} startPosition   seconds; -1: the live edge, or the beginning
  * @property {number | null} quality   height to stay at
  * @property {boolean} startLoad   fetch media at once, not when asked by `startLoad()`
+ * @property {string | null} captions   language to show, `off`, or null: what the playlist says
  */
 
 /** Rebuilding the decoder twice in a minute may help; the third time it is the media. */
 const MEDIA_RECOVERIES = 2;
 const MEDIA_RECOVERY_WINDOW_MS = 60_000;
-
-/** Enough for replays of the last words; a live picture of hours must not pile up in memory. */
-const BACK_BUFFER_S = 60;
-
-/** A blocking reload may be held for three target durations, 12 s at the usual 4 s. */
-const PLAYLIST_PATIENCE_MS = 20_000;
-
-/**
- * @param {number} retries
- * @returns {import('hls.js').LoadPolicy}
- */
-function patience(retries) {
-  // Steady, not slower and slower: hls.js takes the playlist of a stream's first two seconds, which has parts
-  // but no whole segment yet, for an error.
-  /** @type {import('hls.js').RetryConfig} */
-  const again = { maxNumRetry: retries, retryDelayMs: 400, maxRetryDelayMs: 400, backoff: 'linear' };
-  return {
-    default: {
-      maxTimeToFirstByteMs: PLAYLIST_PATIENCE_MS,
-      maxLoadTimeMs: PLAYLIST_PATIENCE_MS * 2,
-      timeoutRetry: { ...again, retryDelayMs: 0 },
-      errorRetry: again,
-    },
-  };
-}
-
-/**
- * @param {Source} source
- * @param {EngineOptions} options
- * @returns {Partial<import('hls.js').HlsConfig>}
- */
-function settings(source, options) {
-  return {
-    // Our media is fMP4, which needs no transmuxing: a worker would only add a hop to every part.
-    enableWorker: false,
-    autoStartLoad: options.startLoad,
-    startPosition: options.startPosition,
-    backBufferLength: BACK_BUFFER_S,
-    capLevelToPlayerSize: true,
-    pLoader: prefetchedLoader(source),
-    playlistLoadPolicy: patience(15),
-    liveDurationInfinity: true,
-    lowLatencyMode: true,
-    // The catch-up loop owns the playing speed and the target.
-    maxLiveSyncPlaybackRate: 1,
-    liveSyncOnStallIncrease: 0,
-    ...(options.live && options.targetLatency ? { liveSyncDuration: options.targetLatency } : {}),
-    interstitialsController: undefined,
-    cmcdController: undefined,
-    emeController: undefined,
-  };
-}
 
 export class HlsEngine {
   static supported() {
@@ -98,6 +50,10 @@ export class HlsEngine {
 
   #mediaRecoveries = new Budget(MEDIA_RECOVERIES, MEDIA_RECOVERY_WINDOW_MS);
   #finished = false;
+  /** The playlist lists more than hls.js has read, levels aside. */
+  #outdated = false;
+  /** @type {Heir | null} */
+  #heir = null;
 
   /**
    * @param {HTMLVideoElement} video
@@ -106,22 +62,32 @@ export class HlsEngine {
    * @param {EngineEvents} events
    */
   constructor(video, source, options, events) {
+    this.video = video;
+    this.source = source;
     this.options = options;
     this.events = events;
-    this.hls = new Hls(settings(source, options));
+    this.hls = this.#instance();
+    this.hls.on(Hls.Events.MANIFEST_PARSED, () => {
+      this.#leaveOut(Math.max(0, options.startPosition));
+      this.#announceLevels();
+      events.playable();
+    });
     this.#listen();
     this.hls.loadSource(source.url);
     this.hls.attachMedia(video);
   }
 
+  /** @param {Partial<import('hls.js').HlsConfig>} [own] */
+  #instance(own) {
+    const Instance = this.options.live ? Hls : OnDemandHls;
+    return new Instance({ ...settings(this.source, this.options), ...own });
+  }
+
   #listen() {
     const { hls, events } = this;
-    hls.on(Hls.Events.MANIFEST_PARSED, () => {
-      this.#announceLevels();
-      events.playable();
-    });
     hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => events.level(level));
-    hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => {
+    hls.on(Hls.Events.LEVEL_UPDATED, (_, { details, level }) => {
+      if (details.live && !this.options.live) this.#spare(details.edge, level);
       if (details.live && details.advanced) events.advanced();
       if (!details.live && this.options.live && !this.#finished) {
         this.#finished = true;
@@ -138,6 +104,65 @@ export class HlsEngine {
     const wanted = nearestLevel(levels, this.options.quality);
     if (wanted !== -1) this.hls.startLevel = this.hls.loadLevel = wanted;
     this.events.levels(levels);
+  }
+
+  /** @returns {string[]} renditions of the levels, in their order */
+  get #names() {
+    return this.hls.levels.map(({ uri }) => renditionOf(uri));
+  }
+
+  /**
+   * Takes out the levels that are being made and not far enough.
+   * @param {number} time   seconds
+   */
+  #leaveOut(time) {
+    const names = this.#names;
+    const offered = worthOffering(names, this.source.growing ?? {}, time);
+    for (let i = names.length - 1; i >= 0; i--) {
+      if (!offered.has(names[i] ?? '')) this.hls.removeLevel(i);
+    }
+  }
+
+  /**
+   * Leaves a level that is nearly watched to the end of what is made, if another goes on.
+   * @param {number} edge   seconds
+   * @param {number} index
+   */
+  #spare(edge, index) {
+    const names = this.#names;
+    const { video, source } = this;
+    if (!isLeftBehind(names[index] ?? '', edge, names, source.growing ?? {}, video.currentTime)) return;
+    this.hls.removeLevel(index);
+    this.#announceLevels();
+  }
+
+  /**
+   * Goes on at the same time with a playlist that lists more of the same video: hls.js reads one only once,
+   * so a new instance takes over the media element with what is buffered.
+   * @param {Source} source
+   * @param {boolean} more   it lists more than the one before
+   */
+  extend(source, more) {
+    this.source = source;
+    this.#outdated ||= more;
+    this.hls.config.maxMaxBufferLength = source.growing ? GROWING_BUFFER_S : WHOLE_BUFFER_S;
+    const listed = renditionsIn(source.text);
+    const known = this.#names;
+    const offered = worthOffering(listed, source.growing ?? {}, this.video.currentTime);
+    const better = [...offered].some((name) => !known.includes(name));
+    if (better || (this.#outdated && source.growing === null)) this.#renew();
+  }
+
+  #renew() {
+    this.#outdated = false;
+    this.#heir?.destroy();
+    this.#heir = new Heir(this.video, this.hls, this.source.url, (own) => this.#instance(own), (hls) => {
+      this.#heir = null;
+      this.hls = hls;
+      this.#listen();
+      this.#leaveOut(this.video.currentTime);
+      this.#announceLevels();
+    });
   }
 
   /** @param {import('hls.js').ErrorData} error */
@@ -169,12 +194,13 @@ export class HlsEngine {
 
   /** @param {number} index   -1: automatic */
   chooseLevel(index) {
+    this.options.quality = this.hls.levels[index]?.height ?? null;
     this.hls.nextLevel = index;
   }
 
   /** Whether the stream is on air, as far as its playlist says. */
   get live() {
-    return this.hls.latestLevelDetails?.live ?? false;
+    return this.options.live && (this.hls.latestLevelDetails?.live ?? false);
   }
 
   /** @returns {number | null} seconds behind the live edge */
@@ -199,6 +225,7 @@ export class HlsEngine {
   }
 
   destroy() {
+    this.#heir?.destroy();
     this.hls.destroy();
   }
 }

@@ -8,6 +8,7 @@ import { readProblem } from '../config.js';
  * @typedef {object} Source
  * @property {string} url   where the playlist was found, after redirects: relative addresses start there
  * @property {string} text
+ * @property {import('./pace.js').Growing | null} growing   more will come; null: it stays as it is
  */
 
 /**
@@ -67,7 +68,8 @@ async function readAnswer(response, asked) {
   if (!text.startsWith('#EXTM3U') || text.length > MAX_PLAYLIST_CHARS) {
     return { kind: 'problem', problem: { code: 'server-failed', title: '', detail: null }, status };
   }
-  return { kind: 'ready', source: { url: response.url || asked, text } };
+  const growing = growingRenditions(response.headers.get('Sluice-Growing'));
+  return { kind: 'ready', source: { url: response.url || asked, text, growing } };
 }
 
 /**
@@ -91,6 +93,30 @@ export function delayS(attempt, afterS, random) {
 export function isSameBroadcast(one, other) {
   const addresses = (/** @type {Source} */ { text }) => text.match(ADDRESS)?.sort().join('\n');
   return addresses(one) === addresses(other);
+}
+
+/**
+ * What became of a video's playlist while more was made of it.
+ * @param {Source} before
+ * @param {Source} now
+ * @returns {'same' | 'more' | 'other'}   other: it is about different media, of a new source
+ */
+export function growth(before, now) {
+  const known = new Set(before.text.match(ADDRESS));
+  const found = now.text.match(ADDRESS) ?? [];
+  if (!found.some((address) => known.has(address))) return 'other';
+  return found.length === known.size && found.every((address) => known.has(address)) ? 'same' : 'more';
+}
+
+/**
+ * @param {string | null} header   `240p=8.5 480p=2`: renditions, and seconds that are made of each; or `1`
+ *   where none of those listed grows
+ */
+function growingRenditions(header) {
+  if (header === null) return null;
+  return Object.fromEntries([...header.matchAll(/([\w-]+)=([\d.]+)/g)].map(([, name, made]) => (
+    [name ?? '', Number(made)]
+  )));
 }
 
 /** @param {string | null} header   seconds; the date form is not used by our server */

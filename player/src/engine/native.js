@@ -15,6 +15,8 @@ export class NativeEngine {
   }
 
   #abort = new AbortController();
+  #outdated = false;
+  #settled = false;
 
   /**
    * @param {HTMLVideoElement} video
@@ -36,6 +38,43 @@ export class NativeEngine {
     video.src = source.url;
     events.levels([]);
     events.playable();
+    for (const event of ['pause', 'seeking', 'waiting']) {
+      video.addEventListener(event, () => this.#renew(), { signal });
+    }
+    if (options.captions) this.#choose(options.captions);
+  }
+
+  /** @param {string} language   or `off` */
+  #choose(language) {
+    const { textTracks } = this.video;
+    textTracks.addEventListener('addtrack', ({ track }) => {
+      if (track === null || !['captions', 'subtitles'].includes(track.kind)) return;
+      track.mode = track.language === language ? 'showing' : 'disabled';
+    }, { signal: this.#abort.signal });
+  }
+
+  /**
+   * A playlist that lists more is read only by loading it all anew, which is seen: once, when all of it is
+   * made, and when the viewer pauses, seeks or waits anyway.
+   * @param {import('./manifest.js').Source} source
+   * @param {boolean} more
+   */
+  extend(source, more) {
+    this.#outdated ||= more;
+    this.#settled = source.growing === null;
+    if (this.video.paused) this.#renew();
+  }
+
+  #renew() {
+    if (!this.#outdated || !this.#settled) return;
+    this.#outdated = false;
+    const { video } = this;
+    const { currentTime, paused, src } = video;
+    video.addEventListener('loadedmetadata', () => {
+      video.currentTime = currentTime;
+    }, { once: true, signal: this.#abort.signal });
+    video.src = src;
+    if (!paused) void video.play().catch(() => {});
   }
 
   /** @param {EngineEvents} events */

@@ -4,6 +4,7 @@
  */
 import { Budget } from '../engine/errors.js';
 import { delayS, isSameBroadcast } from '../engine/manifest.js';
+import { followGrowth } from './growth.js';
 import { LiveEdge } from './live_edge.js';
 import { nextPhase } from './phases.js';
 import { Standstill } from './standstill.js';
@@ -24,6 +25,7 @@ import { Standstill } from './standstill.js';
  * @property {(seconds: number) => Promise<void>} pause
  * @property {() => number} now   milliseconds, monotone
  * @property {() => number} random
+ * @property {() => string | null} captions   what the viewer chose last: a language, `off`, or null
  */
 
 /**
@@ -41,8 +43,7 @@ const RELOAD_WINDOW_MS = 120_000;
 /** Where a complete stream ends: hls.js may leave the last hundredths of a second unplayed and not say so. */
 const END_S = 0.5;
 const END_STALL_MS = 1_000;
-/** Errors kept for `window.sluice`. */
-const MAX_NOTES = 100;
+const MAX_NOTES = 100; // errors kept for `window.sluice`
 
 export class Player {
   /** @type {import('./phases.js').Phase} */
@@ -139,14 +140,17 @@ export class Player {
     this.#played = this.#finished = false;
     return new Promise((resolve) => {
       this.#onEnd = resolve;
-      this.engine = this.means.createEngine(source, {
+      const engine = this.engine = this.means.createEngine(source, {
         live,
         targetLatency: this.asset.targetLatency,
         startPosition,
         quality: this.quality,
         // A live stream that nobody watches yet is not worth its traffic; a video's first picture is.
         startLoad: !live || this.wanted,
+        captions: this.means.captions(),
       }, this.#engineEvents());
+      void followGrowth(source, this.means, () => this.engine === engine, (...to) => engine.extend(...to))
+        .then((replaced) => replaced && this.#lose());
     });
   }
 

@@ -12,8 +12,9 @@ const KEYS = new Set([' ', 'k', 'm', 'f', 'c', 'j', 'l', 'p', '<', '>',
  * @param {Document} page
  * @param {HTMLVideoElement} video
  * @param {Player} player
+ * @param {import('../state/captions.js').Captions} captions
  */
-export function interceptRequests(page, video, player) {
+export function interceptRequests(page, video, player, captions) {
   /**
    * True: it is done, media-chrome must not do it again.
    * @type {Record<string, (event: CustomEvent) => boolean | void>}
@@ -33,6 +34,11 @@ export function interceptRequests(page, video, player) {
       if (position !== null) video.currentTime = position;
       return true;
     },
+    // media-chrome would show the first there is
+    mediatogglesubtitlesrequest: () => {
+      captions.toggle(video.textTracks);
+      return true;
+    },
     // At the live edge the catch-up loop owns the speed.
     mediaplaybackraterequest: () => player.edge.status()?.following === true,
   };
@@ -40,6 +46,9 @@ export function interceptRequests(page, video, player) {
     page.addEventListener(type, (event) => {
       if (handler(/** @type {CustomEvent} */ (event))) event.stopImmediatePropagation();
     }, { capture: true });
+  }
+  for (const type of ['mediashowsubtitlesrequest', 'mediadisablesubtitlesrequest']) {
+    page.addEventListener(type, () => captions.chosen(video.textTracks)); // media-chrome has done it by now
   }
 }
 

@@ -1,5 +1,5 @@
 /** In charge of what the page shows besides media-chrome's elements: notices, title, poster, live badge. */
-import { NOTICES, RETRY, UNMUTE, behindWords, delayWords, problemWords } from '../words.js';
+import { CHAPTERS, NOTICES, RETRY, UNMUTE, behindWords, delayWords, problemWords } from '../words.js';
 
 /** @typedef {import('../state/phases.js').Phase} Phase */
 /** @typedef {import('../state/player.js').Failure} Failure */
@@ -25,6 +25,10 @@ export class View {
     this.previewBehind = find('preview-behind');
     this.seekBar = find('seek-range');
     this.settings = find('settings');
+    this.chapters = find('chapters');
+    this.chaptersButton = find('chapters-button');
+    this.chaptersButton.setAttribute('aria-label', CHAPTERS);
+    find('chapters-title').textContent = CHAPTERS;
     this.notice = find('notice');
     this.noticeTitle = find('notice-title');
     this.noticeDetail = find('notice-detail');

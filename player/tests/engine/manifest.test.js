@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { askManifest, delayS, isSameBroadcast } from '../../src/engine/manifest.js';
+import { askManifest, delayS, growth, isSameBroadcast } from '../../src/engine/manifest.js';
 
 /**
  * @param {number} status
@@ -16,7 +16,7 @@ const MASTER = '#EXTM3U\n#EXT-X-VERSION:7\n';
 
 /** @type {[string, typeof fetch, object][]} */
 const CASES = [
-  ['200', answering(200, MASTER), { kind: 'ready', source: { url: '/m', text: MASTER } }],
+  ['200', answering(200, MASTER), { kind: 'ready', source: { url: '/m', text: MASTER, growing: null } }],
   ['202', answering(202), { kind: 'wait', afterS: null }],
   ['202 with Retry-After', answering(202, '', { 'Retry-After': '2' }), { kind: 'wait', afterS: 2 }],
   ['a Retry-After of a day', answering(202, '', { 'Retry-After': '86400' }), { kind: 'wait', afterS: 60 }],
@@ -72,11 +72,36 @@ test('a broadcast is known by its addresses, not by its bit rates', () => {
     url: '/m',
     text: `#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI="li1/${broadcast}/audio.m3u8"\n`
       + `#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth}\nli1/${broadcast}/video.m3u8\n`,
+    growing: null,
   });
 
   assert.equal(isSameBroadcast(master('br1'), master('br1', 2000)), true);
   assert.equal(isSameBroadcast(master('br1'), master('br2')), false);
 });
+
+test('a video that grows is known by its addresses', () => {
+  const master = (/** @type {string[]} */ ...names) => ({
+    url: '/m',
+    text: `#EXTM3U\n${names.map((name) => `#EXT-X-STREAM-INF:BANDWIDTH=1\n${name}/media.m3u8\n`).join('')}`,
+    growing: {},
+  });
+
+  assert.equal(growth(master('r1/240p'), master('r1/240p')), 'same');
+  assert.equal(growth(master('r1/240p'), master('r1/480p', 'r1/240p')), 'more');
+  assert.equal(growth(master('r1/240p', 'r1/480p'), master('r1/240p')), 'more');
+  assert.equal(growth(master('r1/240p'), master('r2/240p')), 'other');
+});
+
+for (const [header, growing] of /** @type {[string | null, Record<string, number> | null][]} */ ([
+  [null, null], ['1', {}], ['240p=8.5 480p=2', { '240p': 8.5, '480p': 2 }],
+])) {
+  test(`what grows, by a header of ${header}`, async () => {
+    const headers = new Headers(header === null ? [] : [['Sluice-Growing', header]]);
+    const answer = await askManifest('/m', async () => new Response('#EXTM3U\n', { headers }));
+
+    assert.deepEqual(answer.kind === 'ready' && answer.source.growing, growing);
+  });
+}
 
 test('patience grows, up to a limit', () => {
   const delays = [0, 1, 2, 5, 50].map((attempt) => delayS(attempt, null, 0));

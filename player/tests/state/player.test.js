@@ -4,15 +4,15 @@ import { Player } from '../../src/state/player.js';
 
 const ASSET = Object.freeze({
   id: 'x', kind: /** @type {const} */ ('live'), title: '', manifest: '/m', poster: null, storyboard: null,
-  targetLatency: null,
+  chapters: [], targetLatency: null,
 });
 const OPTIONS = Object.freeze({
-  autoplay: true, muted: true, loop: false, controls: true, start: null, quality: null,
+  autoplay: true, muted: true, loop: false, controls: true, start: null, quality: null, lang: null,
 });
 
 /** @param {string} broadcast @returns {import('../../src/engine/manifest.js').Answer} */
 const ready = (broadcast) => ({
-  kind: 'ready', source: { url: '/m', text: `#EXTM3U\n${broadcast}/v.m3u8\n` },
+  kind: 'ready', source: { url: '/m', text: `#EXTM3U\n${broadcast}/v.m3u8\n`, growing: null },
 });
 /** @type {import('../../src/engine/manifest.js').Answer} */
 const WAIT = { kind: 'wait', afterS: 1 };
@@ -67,6 +67,7 @@ describe('the player', () => {
       }),
       now: () => now,
       random: () => 0,
+      captions: () => null,
     }, {
       phase: (phase, failure) => told.push(failure ? `${phase}: ${failure.problem.code}` : phase),
       levels: (_levels, chosen) => told.push(`level ${chosen}`),
@@ -93,7 +94,7 @@ describe('the player', () => {
     engines[0]?.events.playable();
     assert.deepEqual(told, ['waiting', 'open', 'play']);
     assert.deepEqual(engines[0]?.options, {
-      live: true, targetLatency: null, startPosition: -1, quality: null, startLoad: true,
+      live: true, targetLatency: null, startPosition: -1, quality: null, startLoad: true, captions: null,
     });
   });
 
