@@ -4,7 +4,7 @@ When one is meant to change: SLUICE_GOLDEN=write pytest tests/unit/packager/test
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from server.formats.fmp4.movie import read_index
 from server.packager.on_demand import OnDemandVideo
 from server.packager.presentation import Presentation
+from server.packager.texts import TextFacts, text_playlist
 from server.packager.vod import IndexedVideo
 from server.storage.journal import TrackEntry
 from server.storage.renditions import Made, Placed, entry
@@ -91,6 +92,9 @@ CASES: Mapping[str, Callable[[], Presentation]] = {
             "audio2-aac": sound(128_000, language="de", title="Deutsch"),
         },
     ),
+    "captioned-source": lambda: source(PICTURES, SOUND),
+    "captioned-ladder": lambda: composed(None, {**ladder(), "audio-aac": sound(128_000)}),
+    "captioned-sound": lambda: composed(None, {"audio-aac": sound(128_000)}),
     "encoded-sound": lambda: composed(None, {"audio-aac": sound(128_000)}),
     "copied-beside-what-all-play": lambda: composed(
         None,
@@ -112,16 +116,20 @@ CASES: Mapping[str, Callable[[], Presentation]] = {
 }
 
 
-def manifests(video: Presentation) -> str:
-    parts = {"manifest.m3u8": video.master("r1/")}
+CAPTIONS = [TextFacts("text-de/2", "de", "Deutsch", default=True), TextFacts("text-pt-BR/1", "pt-BR", "português")]
+
+
+def manifests(video: Presentation, texts: Sequence[TextFacts] = ()) -> str:
+    parts = {"manifest.m3u8": video.master("r1/", texts)}
     parts |= {f"{name}/media.m3u8": video.media(name) for name in video.renditions}
-    parts |= {"manifest.mpd": video.mpd("../hls/r1/")}
+    parts |= {f"{text.folder}/media.m3u8": text_playlist(video.duration_s) for text in texts}
+    parts |= {"manifest.mpd": video.mpd("../hls/r1/", texts)}
     return "\n".join(f"──── {name}\n{text.rstrip()}\n" for name, text in parts.items())
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_manifests(case: str) -> None:
-    path, found = GOLDEN / f"{case}.txt", manifests(CASES[case]())
+    path, found = GOLDEN / f"{case}.txt", manifests(CASES[case](), CAPTIONS if case.startswith("captioned") else ())
     if os.environ.get("SLUICE_GOLDEN") == "write":
         path.write_text(found)
     assert found == path.read_text()
