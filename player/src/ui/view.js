@@ -28,7 +28,7 @@ export class View {
     this.chapters = find('chapters');
     this.chaptersButton = find('chapters-button');
     this.chaptersButton.setAttribute('aria-label', CHAPTERS);
-    find('chapters-title').textContent = CHAPTERS;
+    this.chapters.setAttribute('aria-label', CHAPTERS);
     this.notice = find('notice');
     this.noticeTitle = find('notice-title');
     this.noticeDetail = find('notice-detail');
