@@ -6,19 +6,23 @@ PostgreSQL: the same guarantees, shared by several processes (`dialects`, `peers
 """
 
 import asyncio
+import errno
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, event, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, UOWTransaction
 
 from server import ids
 from server.catalog.dialects import MIGRATION_LOCK, WRITE_LOCK, async_url, make_engine
 from server.catalog.peers import CHANNEL, Peers, notifications
+
+POSTGRES_DISK_FULL = "53100"  # SQLSTATE, PostgreSQL appendix A
 
 
 class _Session(Session):
@@ -151,6 +155,15 @@ class Database:
         async with self.engine.begin() as connection:
             await connection.execute(MIGRATION_LOCK)  # several processes may start together
             await connection.run_sync(upgrade)
+
+
+def out_of_space(error: Exception) -> bool:
+    """Whether the disk, ours or the database server's, has no room for what was to be written."""
+    if isinstance(error, DBAPIError):
+        cause = error.orig
+        code = getattr(cause, "sqlite_errorcode", None) or getattr(cause, "sqlstate", None)
+        return code in (sqlite3.SQLITE_FULL, POSTGRES_DISK_FULL)
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def sqlite_url(path: Path) -> str:

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from server import log
+from server.catalog.database import out_of_space
 from server.errors import Problem
 from server.web import problems
 from server.web.cors import CORS
@@ -54,9 +55,10 @@ async def outermost(
         if request.writer.output_size > 0:
             raise
         return web.Response(status=CLIENT_GONE, reason="Client Closed Request")  # nobody reads it but the log
-    except Exception:
-        _log.exception("request failed", method=request.method, path=request.path)
-        return _refuse(request, Problem("internal-error"))
+    except Exception as error:
+        full = out_of_space(error)
+        _log.error("request failed", method=request.method, path=request.path, full=full, exc_info=not full)
+        return _refuse(request, Problem("storage-full" if full else "internal-error"))
 
 
 def name_request(given: str | None) -> str:

@@ -1,8 +1,10 @@
 """Transactions, what follows their commit, and migrations."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from server.catalog import database as module
 from server.catalog import peers, videos
-from server.catalog.database import Database
+from server.catalog.database import Database, out_of_space, sqlite_url
 from server.catalog.dialects import async_url, make_engine
 from server.catalog.models import DEFAULT_PROJECT, Base, Video
 from server.catalog.peers import MAX_NOTIFIED
@@ -33,6 +35,21 @@ async def test_what_follows_a_commit_runs_once_it_is_readable(database: Database
         assert order == []
 
     assert order == ["first", "second"]
+
+
+async def test_a_database_that_can_not_grow_is_out_of_space(prepared: Path, tmp_path: Path) -> None:
+    async def fill(database: Database) -> None:
+        async with database.write() as transaction:
+            await transaction.execute(text("PRAGMA max_page_count = 1"))  # not below what it has
+            transaction.add_all(Video(project_id=DEFAULT_PROJECT, title="A" * 2000) for _ in range(200))
+            await transaction.flush()
+
+    shutil.copy(prepared, tmp_path / "sluice.db")
+    async with Database.open(sqlite_url(tmp_path / "sluice.db")) as database:
+        with pytest.raises(OperationalError) as caught:
+            await fill(database)
+    assert out_of_space(caught.value)
+    assert not out_of_space(OperationalError("SELECT", None, Exception("no such table")))
 
 
 async def test_nothing_follows_a_rollback(database: Database) -> None:

@@ -1,6 +1,7 @@
 """What every answer has, whatever happens: an id, the one error shape, common headers, and no stack trace."""
 
 import asyncio
+import errno
 import json
 import re
 from typing import Any
@@ -44,6 +45,15 @@ async def test_an_unexpected_error_tells_nothing_but_its_request(connect: Connec
         assert body["requestId"] == response.headers["X-Request-ID"]
         assert "secret" not in await response.text()
         assert "Traceback" not in await response.text()
+
+
+async def test_a_full_disk_is_called_so(connect: Connect) -> None:
+    async def fail(_: web.Request) -> web.Response:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    client = await ask(connect, fail)
+    async with client.get("/try") as response:
+        await problem(response, 507, "storage-full")
 
 
 async def test_a_broken_answer_is_not_continued_as_another(connect: Connect) -> None:
