@@ -47,6 +47,8 @@ async def test_a_new_video(client: Client) -> None:
         "discarded": False,
         "discardedAt": None,
         "deletesAt": None,
+        "archivedAt": None,
+        "trim": None,
         "source": {"uri": f"/videos/{id}/source", "type": None, "liveStream": None},
         "assets": {
             "hls": f"{base}/vod/{id}/hls/manifest.m3u8",
