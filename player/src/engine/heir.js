@@ -10,7 +10,7 @@ const END_S = 1;
 
 export class Heir {
   #abort = new AbortController();
-  #attached = false;
+  #begun = false;
 
   /**
    * @param {HTMLVideoElement} video
@@ -38,17 +38,21 @@ export class Heir {
     forgetTracks(before);
     before.destroy();
     hls.once(Hls.Events.DESTROYING, () => this.#abort.abort());
-    hls.once(Hls.Events.MEDIA_ATTACHED, () => {
-      this.#attached = true;
+    hls.once(Hls.Events.FRAG_BUFFERED, () => {
+      this.#begun = true;
       this.#abort.abort();
     });
     onHandedOver(hls);
     hls.attachMedia(place ?? video);
     if (!loading) return;
-    hls.startLoad(next, true);
+    // hls.js forgets a place that it need not seek to: one who seeks would be at the beginning again.
+    hls.startLoad(next, !video.seeking);
     // Until the first of its media has come, the new instance does not look where the viewer is.
+    let asked = next;
     const follow = () => {
-      if (!this.#attached) hls.startLoad(video.currentTime, true);
+      if (this.#begun || video.currentTime === asked) return; // what is on its way is not asked for again
+      asked = video.currentTime;
+      hls.startLoad(asked, !video.seeking);
     };
     const { signal } = this.#abort;
     for (const event of ['seeking', 'waiting']) video.addEventListener(event, follow, { signal });
