@@ -10,15 +10,8 @@ from struct import error as StructError  # noqa: N812 - the class is named in lo
 from struct import unpack_from
 
 from server.formats.fmp4.box import Box, BoxError, Buffer, find
-from server.formats.fmp4.part import (
-    TRUN_CTS,
-    TRUN_DURATION,
-    TRUN_FIRST_FLAGS,
-    TRUN_FLAGS,
-    TRUN_OFFSET,
-    TRUN_SIZE,
-)
-from server.formats.fmp4.read import NON_SYNC_BIT, read_defaults
+from server.formats.fmp4.part import TRUN_CTS, TRUN_DURATION, TRUN_FLAGS, TRUN_SIZE
+from server.formats.fmp4.read import NON_SYNC_BIT, read_defaults, read_trun_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +39,7 @@ def _read(data: Buffer) -> Fragment:
     tfhd, tfdt, trun = (_need(data, kind, within=traf) for kind in (b"tfhd", b"tfdt", b"trun"))
     (base,) = unpack_from(">Q" if data[tfdt.start] == 1 else ">I", data, tfdt.start + 4)
     duration, size, flags = read_defaults(data, tfhd)
-    present, count = unpack_from(">II", data, trun.start)
-    at = trun.start + 8
-    payload, first_flags = 0, None
-    if present & TRUN_OFFSET:
-        (payload,) = unpack_from(">i", data, at)
-        at += 4
-    if present & TRUN_FIRST_FLAGS:
-        (first_flags,) = unpack_from(">I", data, at)
-        at += 4
-    columns = [flag for flag in (TRUN_DURATION, TRUN_SIZE, TRUN_FLAGS, TRUN_CTS) if present & flag]
-    if at + 4 * len(columns) * count > trun.end or (not columns and count):
-        raise BoxError("trun holds fewer samples than it says")
+    payload, first_flags, columns, count, at = read_trun_head(data, trun)
     rows = _numbers(data, at, len(columns) * count)
     table = {flag: rows[index :: len(columns)] for index, flag in enumerate(columns)}
     cts = array("i", table[TRUN_CTS].tobytes()) if TRUN_CTS in table else array("i")

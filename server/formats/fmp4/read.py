@@ -127,8 +127,16 @@ def read_defaults(data: Buffer, tfhd: Box) -> tuple[int, int, int]:
     return values.get(0x8, 0), values.get(0x10, 0), values.get(0x20, 0)
 
 
-def _read_trun(data: Buffer, trun: Box, defaults: _Row) -> tuple[int, list[_Row]]:
-    """Offset of the first sample's bytes from the moof, and the samples."""
+class TrunHead(NamedTuple):
+    payload: int  # bytes from the beginning of the moof to the first sample
+    first_flags: int | None  # of the first sample, in place of the column's
+    columns: list[int]  # TRUN_ flags of what each row of the table holds, in its order
+    rows: int
+    position: int  # of the table in the data
+
+
+def read_trun_head(data: Buffer, trun: Box) -> TrunHead:
+    """What a trun says before its table, which is all there. Raises BoxError, struct.error."""
     present, count = unpack_from(">II", data, trun.start)
     position = trun.start + 8
     payload, first_flags = 0, None
@@ -141,6 +149,12 @@ def _read_trun(data: Buffer, trun: Box, defaults: _Row) -> tuple[int, list[_Row]
     columns = [flag for flag in (TRUN_DURATION, TRUN_SIZE, TRUN_FLAGS, TRUN_CTS) if present & flag]
     if position + 4 * len(columns) * count > trun.end or (not columns and count):
         raise BoxError("trun holds fewer samples than it says")
+    return TrunHead(payload, first_flags, columns, count, position)
+
+
+def _read_trun(data: Buffer, trun: Box, defaults: _Row) -> tuple[int, list[_Row]]:
+    """Offset of the first sample's bytes from the moof, and the samples."""
+    payload, first_flags, columns, count, position = read_trun_head(data, trun)
     values = unpack_from(f">{len(columns) * count}I", data, position)
     table = {flag: values[index :: len(columns)] for index, flag in enumerate(columns)}
     durations = table.get(TRUN_DURATION, (defaults.duration,) * count)
