@@ -7,6 +7,7 @@ or after it: the file is the part that has a file name.
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -17,6 +18,17 @@ from server.uploads.source import ENVELOPE_BYTES, SourceUploads, Staged
 from server.web.bodies import chunks
 
 MAX_FIELD_BYTES = 1024  # ids
+
+SMALL_FILE_ERRORS = (
+    "uploaded-file-no-file",
+    "uploaded-file-multiple-files",
+    "uploaded-file-empty",
+    "uploaded-file-invalid-file",
+    "uploaded-file-too-large",
+    "unsupported-media-type",
+    "invalid-payload",
+)
+"""Of operations that take a `small_file` and look into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,17 @@ async def receive(request: web.Request, sources: SourceUploads, sender: Sender) 
     if reader.staged is None:
         raise Problem("uploaded-file-no-file")
     return Form(reader.staged, reader.fields)
+
+
+def of_one_file(description: str) -> Mapping[str, Any]:
+    """The body of an operation that takes a `small_file`, for OpenAPI."""
+    return {
+        "multipart/form-data": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "format": "binary", "description": description}},
+        }
+    }
 
 
 async def small_file(request: web.Request, max_bytes: int) -> bytes:

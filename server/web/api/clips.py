@@ -8,14 +8,13 @@ from pydantic import AwareDatetime, Field, PlainValidator, TypeAdapter, WithJson
 from pydantic_core import PydanticCustomError
 
 from server.catalog.models import Video
-from server.catalog.versions import NotNow
 from server.errors import Problem
 from server.recorder.clips import Clips, Wish
 from server.recorder.moments import Moment, MomentError, Seconds, Wall
-from server.vod.edits import SpanError, span_of
+from server.vod.edits import span_of
 from server.web import validation
 from server.web.api import live_streams, videos
-from server.web.api.edits import EDITS
+from server.web.api.edits import EDITS, conflicts
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.shapes import Body, Title
@@ -112,13 +111,9 @@ async def _of_upload(call: Call, video_id: str, body: ClipBody) -> VideoAnswer:
     start_s, end_s = _seconds("start", body.start), _seconds("end", body.end) if body.end is not None else None
     async with call.services.database.write() as transaction:
         row = await videos.find(transaction, call, video_id)
-        try:
+        with conflicts():
             span = span_of(start_s, end_s, row.duration_s)
             clip = await call.request.app[EDITS].clip(transaction, row, span, body.title)
-        except SpanError as error:
-            raise validation.of_attribute(error.name, str(error)) from None
-        except NotNow as error:
-            raise Problem("conflict", str(error)) from None
     return answer(call, clip)
 
 

@@ -1,5 +1,7 @@
 """Edits of videos that are there: trimmed, archived, made anew, joined."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from aiohttp import web
@@ -50,12 +52,8 @@ async def trim(call: Call, video_id: str, body: TrimBody) -> VideoAnswer:
     ones need."""
     async with call.services.database.write() as transaction:
         row = await videos.find(transaction, call, video_id)
-        try:
+        with conflicts():
             await call.request.app[EDITS].trim(transaction, row, body.start, body.end)
-        except NotNow as error:
-            raise Problem("conflict", str(error)) from None
-        except SpanError as error:
-            raise validation.of_attribute(error.name, str(error)) from None
     return answer(call, row)
 
 
@@ -70,10 +68,8 @@ async def untrim(call: Call, video_id: str) -> VideoAnswer:
     """The whole file is watched again once it is made."""
     async with call.services.database.write() as transaction:
         row = await videos.find(transaction, call, video_id)
-        try:
+        with conflicts():
             await call.request.app[EDITS].untrim(transaction, row)
-        except NotNow as error:
-            raise Problem("conflict", str(error)) from None
     return answer(call, row)
 
 
@@ -87,10 +83,8 @@ async def archive(call: Call, video_id: str) -> VideoAnswer:
     """Its file is kept and what was made of it goes: it can't be watched until it is made anew (`…/remake`)."""
     async with call.services.database.write() as transaction:
         row = await videos.find(transaction, call, video_id)
-        try:
+        with conflicts():
             await versions.archive(transaction, row)
-        except NotNow as error:
-            raise Problem("conflict", str(error)) from None
     return answer(call, row)
 
 
@@ -106,10 +100,8 @@ async def remake(call: Call, video_id: str) -> VideoAnswer:
     is watched until all is made; what was archived, from the first segments on."""
     async with call.services.database.write() as transaction:
         row = await videos.find(transaction, call, video_id)
-        try:
+        with conflicts():
             await call.request.app[EDITS].remake(transaction, row)
-        except NotNow as error:
-            raise Problem("conflict", str(error)) from None
     return answer(call, row)
 
 
@@ -128,8 +120,17 @@ async def concat(call: Call, body: ConcatBody) -> VideoAnswer:
         rows = []
         for number, text in enumerate(body.videos):
             rows.append(await videos.named(transaction, call, text, f"videos[{number}]"))
-        try:
+        with conflicts("videos"):
             row = await call.request.app[EDITS].concat(transaction, rows, body.title)
-        except NotNow as error:
-            raise Problem("conflict", str(error), name="videos") from None
     return answer(call, row)
+
+
+@contextmanager
+def conflicts(name: str | None = None) -> Iterator[None]:
+    """What can't be done, now or at these times, as an answer; `name` is the field that names the videos."""
+    try:
+        yield
+    except NotNow as error:
+        raise Problem("conflict", str(error), name=name) from None
+    except SpanError as error:
+        raise validation.of_attribute(error.name, str(error)) from None

@@ -1,7 +1,5 @@
 """The slate of a live stream: uploaded, taken away."""
 
-from collections.abc import Mapping
-from typing import Any
 
 from aiohttp import web
 
@@ -11,21 +9,11 @@ from server.ingest.slates import SIZE, Slates
 from server.web.api.live_stream_control import BROADCASTS
 from server.web.api.live_stream_shapes import LiveStreamAnswer, answer
 from server.web.api.live_streams import find
-from server.web.forms import small_file
+from server.web.forms import SMALL_FILE_ERRORS, of_one_file, small_file
 from server.web.typed import Call, Operations
 
 SLATES = web.AppKey("slates", Slates)
 MAX_BYTES = 32 << 20  # of an upload: it is held in memory until it is coded
-
-_FORM: Mapping[str, Any] = {
-    "multipart/form-data": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {
-            "file": {"type": "string", "format": "binary", "description": "A picture, or a clip of some seconds."}
-        },
-    }
-}
 
 operations = Operations("Live streams")
 
@@ -36,16 +24,8 @@ operations = Operations("Live streams")
     scope="live-streams:write",
     status=201,
     kind="upload",
-    raw=_FORM,
-    errors=[
-        "uploaded-file-no-file",
-        "uploaded-file-multiple-files",
-        "uploaded-file-empty",
-        "uploaded-file-invalid-file",
-        "uploaded-file-too-large",
-        "unsupported-media-type",
-        "invalid-payload",
-    ],
+    raw=of_one_file("A picture, or a clip of some seconds."),
+    errors=SMALL_FILE_ERRORS,
 )
 async def upload(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     """A picture, or a clip of which ten seconds are taken, that viewers see while a lost broadcaster may come back.

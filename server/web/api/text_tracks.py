@@ -1,8 +1,6 @@
 """Captions and chapters of a video: WebVTT or SubRip files, one of each kind and language."""
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from aiohttp import web
 from babel import Locale, UnknownLocaleError
@@ -18,30 +16,15 @@ from server.vod import texts
 from server.vod.texts import Texts
 from server.web import asset_urls, validation
 from server.web.api.videos import find
-from server.web.forms import small_file
+from server.web.forms import SMALL_FILE_ERRORS, of_one_file, small_file
 from server.web.pagination import PageQuery, Pagination, pagination
 from server.web.shapes import Answer, Body
 from server.web.typed import Call, Operations
 
 TEXTS = web.AppKey("texts", Texts)
 
-_FORM: Mapping[str, Any] = {
-    "multipart/form-data": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary", "description": "A WebVTT or SubRip file."}},
-    }
-}
-_ERRORS = [
-    "uploaded-file-no-file",
-    "uploaded-file-multiple-files",
-    "uploaded-file-empty",
-    "uploaded-file-invalid-file",
-    "uploaded-file-too-large",
-    "unsupported-media-type",
-    "invalid-payload",
-    "conflict",
-]
+_FORM = of_one_file("A WebVTT or SubRip file.")
+_ERRORS = (*SMALL_FILE_ERRORS, "conflict")
 
 operations = Operations("Captions and chapters")
 

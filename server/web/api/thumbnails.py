@@ -1,7 +1,7 @@
 """The poster of a video as its owner chooses it: a moment of the video, or a picture of its own."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from aiohttp import web
@@ -21,7 +21,7 @@ from server.web import asset_urls, validation
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.api.videos import find
-from server.web.forms import small_file
+from server.web.forms import SMALL_FILE_ERRORS, of_one_file, small_file
 from server.web.hls import images, vod
 from server.web.hls.image_query import seconds
 from server.web.shapes import Answer, Body
@@ -29,14 +29,6 @@ from server.web.typed import Call, Operations
 
 POSTERS = web.AppKey("posters", Posters)
 MAX_BYTES = 16 << 20  # of an upload: it is held in memory until it is coded
-
-_FORM: Mapping[str, Any] = {
-    "multipart/form-data": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary", "description": "A JPEG, PNG or WebP picture."}},
-    }
-}
 
 operations = Operations("Videos")
 
@@ -81,16 +73,8 @@ async def choose(call: Call, video_id: str, body: Choice) -> VideoAnswer:
     "Upload a thumbnail",
     scope="videos:write",
     kind="upload",
-    raw=_FORM,
-    errors=[
-        "uploaded-file-no-file",
-        "uploaded-file-multiple-files",
-        "uploaded-file-empty",
-        "uploaded-file-invalid-file",
-        "uploaded-file-too-large",
-        "unsupported-media-type",
-        "invalid-payload",
-    ],
+    raw=of_one_file("A JPEG, PNG or WebP picture."),
+    errors=SMALL_FILE_ERRORS,
 )
 async def upload(call: Call, video_id: str) -> VideoAnswer:
     """It is coded anew, 1280 pixels wide at most."""

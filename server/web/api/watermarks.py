@@ -1,8 +1,8 @@
 """Watermarks: images that videos can be made with."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Literal
 
 from aiohttp import web
 from pydantic import Field
@@ -13,21 +13,13 @@ from server.catalog.models import Video, Watermark
 from server.errors import Problem
 from server.vod.marks import Marks
 from server.web import validation
-from server.web.forms import small_file
+from server.web.forms import SMALL_FILE_ERRORS, of_one_file, small_file
 from server.web.pagination import PageQuery, Pagination, pagination
 from server.web.shapes import Answer, Moment
 from server.web.typed import Call, Operations
 
 MARKS = web.AppKey("marks", Marks)
 MAX_BYTES = 16 << 20  # of an upload: it is held in memory until it is coded
-
-_FORM: Mapping[str, Any] = {
-    "multipart/form-data": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary", "description": "A PNG, JPEG or WebP picture."}},
-    }
-}
 
 operations = Operations("Watermarks")
 
@@ -53,17 +45,8 @@ class WatermarkQuery(PageQuery):
     "Upload a watermark",
     scope="watermarks:write",
     kind="upload",
-    raw=_FORM,
-    errors=[
-        "uploaded-file-no-file",
-        "uploaded-file-multiple-files",
-        "uploaded-file-empty",
-        "uploaded-file-invalid-file",
-        "uploaded-file-too-large",
-        "unsupported-media-type",
-        "invalid-payload",
-        "conflict",
-    ],
+    raw=of_one_file("A PNG, JPEG or WebP picture."),
+    errors=(*SMALL_FILE_ERRORS, "conflict"),
 )
 async def upload(call: Call) -> WatermarkAnswer:
     """It is put over videos that are made with it (`watermark` of `POST /videos`); what can be seen through in it stays
