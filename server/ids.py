@@ -23,6 +23,7 @@ PREFIXES = {
     "playback id": "pb",
     "session": "ps",
     "player": "pl",
+    "summary": "summary_",
     "webhook": "webhook_",
     "watermark": "watermark_",
     "API key": "key_",

@@ -16,6 +16,7 @@ from server.catalog import database as module
 from server.catalog import peers, videos
 from server.catalog.database import Database, out_of_space, sqlite_url
 from server.catalog.dialects import async_url, make_engine
+from server.catalog.control_models import Player
 from server.catalog.models import DEFAULT_PROJECT, Base, Video
 from server.catalog.peers import MAX_NOTIFIED
 from tests.postgres import Cluster
@@ -142,6 +143,10 @@ async def test_the_migrations_make_the_models_tables(database: Database) -> None
 
     async with database.engine.connect() as connection:
         await connection.run_sync(compare)
+
+
+def test_tables_of_both_modules_are_compared() -> None:
+    assert {Video.__tablename__, Player.__tablename__} <= set(Base.metadata.tables)
 
 
 async def test_migrating_again_changes_nothing(database: Database) -> None:

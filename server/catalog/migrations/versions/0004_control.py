@@ -1,0 +1,114 @@
+"""Control plane: players, summaries, what was watched
+
+Revision: 0004
+Follows: 0003
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from server.catalog import types
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    _players()
+    _summaries()
+    _playback()
+
+
+def _players() -> None:
+    op.create_table(
+        "players",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("theme", types.Json(), nullable=False),
+        sa.Column("logo_at", types.Utc(), nullable=True),
+        sa.Column("logo_link", sa.Text(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_players_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_players")),
+    )
+    op.create_index("ix_players_project_id_created_at", "players", ["project_id", "created_at"])
+
+
+def _summaries() -> None:
+    op.create_table(
+        "summaries",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("video_id", sa.String(length=40), nullable=False),
+        sa.Column("origin", sa.String(length=8), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("abstract", sa.Text(), nullable=True),
+        sa.Column("takeaways", types.Json(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_summaries_project_id")),
+        sa.ForeignKeyConstraint(
+            ["video_id"], ["videos.id"], name=op.f("fk_summaries_video_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_summaries")),
+        sa.UniqueConstraint("video_id", name=op.f("uq_summaries_video_id")),
+    )
+    op.create_index("ix_summaries_project_id_created_at", "summaries", ["project_id", "created_at"])
+
+
+def _playback() -> None:
+    op.create_table(
+        "playback_sessions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("media_id", sa.String(length=40), nullable=False),
+        sa.Column("media_type", sa.String(length=16), nullable=False),
+        sa.Column("viewer", sa.String(length=64), nullable=False),
+        sa.Column("loaded_at", types.Utc(), nullable=False),
+        sa.Column("played_at", types.Utc(), nullable=True),
+        sa.Column("heard_at", types.Utc(), nullable=False),
+        sa.Column("plays", sa.Integer(), nullable=False),
+        sa.Column("starts", sa.Integer(), nullable=False),
+        sa.Column("ends", sa.Integer(), nullable=False),
+        sa.Column("watched_s", sa.Float(), nullable=False),
+        sa.Column("waited_ms", sa.Integer(), nullable=True),
+        sa.Column("continent", sa.String(length=2), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("device_type", sa.String(length=16), nullable=False),
+        sa.Column("operating_system", sa.String(length=32), nullable=False),
+        sa.Column("browser", sa.String(length=32), nullable=False),
+        sa.Column("referrer", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_playback_sessions_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_playback_sessions")),
+    )
+    op.create_index("ix_playback_sessions_project_id_loaded_at", "playback_sessions", ["project_id", "loaded_at"])
+    op.create_index("ix_playback_sessions_media_id_loaded_at", "playback_sessions", ["media_id", "loaded_at"])
+    op.create_table(
+        "playback_events",
+        sa.Column("position", types.Counter, autoincrement=True, nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("session_id", sa.String(length=40), nullable=False),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("emitted_at", types.Utc(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("from_ms", sa.BigInteger(), nullable=True),
+        sa.Column("to_ms", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_playback_events_project_id")),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["playback_sessions.id"],
+            name=op.f("fk_playback_events_session_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_playback_events")),
+    )
+    op.create_index("ix_playback_events_session_id_position", "playback_events", ["session_id", "position"])
+
+
+def downgrade() -> None:
+    for table in ("playback_events", "playback_sessions", "summaries", "players"):
+        op.drop_table(table)
