@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from server.catalog import database as module
 from server.catalog import peers, videos
+from server.catalog.control_models import Player
 from server.catalog.database import Database, out_of_space, sqlite_url
 from server.catalog.dialects import async_url, make_engine
-from server.catalog.control_models import Player
 from server.catalog.models import DEFAULT_PROJECT, Base, Video
 from server.catalog.peers import MAX_NOTIFIED
 from tests.postgres import Cluster
