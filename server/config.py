@@ -148,13 +148,16 @@ class LiveConfig(Section):
         True, description="Whether targets of restreaming and pulled sources may be in private networks."
     )
     retention_days: float | None = Field(
-        None, gt=0, description="Recordings older than this are deleted; a live stream's own rule goes before it."
+        None, gt=0, description="Recordings older than this are deleted; rules of the API go before it."
     )
     retention_count: int | None = Field(
         None, ge=1, description="So many recordings of a live stream are kept, the newest."
     )
     retention_bytes: int | None = Field(
         None, ge=1, description="Recordings of a live stream are kept up to so many bytes, the newest."
+    )
+    retention_keep_tags: list[str] = Field(
+        [], description="Recordings with one of these tags are kept, whatever the rule."
     )
 
 
@@ -206,7 +209,18 @@ class VodConfig(Section):
     replaced_kept_s: float = Field(
         3600, ge=0, le=604_800, description="Seconds that what a replaced file was made into is kept for its viewers."
     )
-
+    retention_days: float | None = Field(
+        None, gt=0, description="Uploaded videos older than this are deleted; a project's own rule goes before it."
+    )
+    retention_count: int | None = Field(
+        None, ge=1, description="So many uploaded videos of a project are kept, the newest."
+    )
+    retention_bytes: int | None = Field(
+        None, ge=1, description="Uploaded videos of a project are kept up to so many bytes of files, the newest."
+    )
+    retention_keep_tags: list[str] = Field(
+        [], description="Uploaded videos with one of these tags are kept, whatever the rule."
+    )
 
     @field_validator("ladder")
     @classmethod

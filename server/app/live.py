@@ -20,12 +20,9 @@ from server.packager.presentation import Span
 from server.playback import policy
 from server.playback.policy import Facts
 from server.playback.tokens import PLAYBACK
-from server.recorder.retention import Retention, Rule
 from server.recorder.upkeep import Upkeep
 from server.restream.restreams import Restreams
 from server.restream.restreams import Whose as Restreamed
-from server.storage import data_folder
-from server.vod.life import Life
 from server.web.hls import images
 
 FIRST_REVISION = 1  # of a new video
@@ -49,7 +46,7 @@ class Live:
         lateness = "From the end of a part's media to its publication."
         self._late = core.metrics.histogram("sluice_part_lateness_seconds", lateness, LATE_S)
 
-    async def open(self, stack: AsyncExitStack, life: Life) -> None:
+    async def open(self, stack: AsyncExitStack) -> None:
         """Takes up what a restart left, then lets publishers in."""
         core, config, enter = self._core, self._core.config, stack.enter_async_context
         await self.upkeep.restore()
@@ -64,17 +61,9 @@ class Live:
         self._schedules = await enter(controlled(core.database, self.broadcasts))
         self.pulls = Pulls(core.database, self.broadcasts, config.live.private_addresses)
         await enter(self.pulls.running())
-        await enter(self._retention(life).running())
         reading = Reading(core.database, self.broadcasts, self._may_read)
         self.rtmp = await enter(rtmp.Listener.open(self.broadcasts, config.rtmp, reading))
         self.srt = await enter(srt.SrtListener.open(self.broadcasts, core.database, config.srt, self._may_read))
-
-    def _retention(self, life: Life) -> Retention:
-        live, storage, root = self._core.config.live, self._core.config.storage, self._core.layout.root
-        rule = Rule(live.retention_days, live.retention_count, live.retention_bytes)
-        return Retention(
-            self._core.database, rule, storage.low_water_bytes, lambda: data_folder.free_bytes(root), life.delete
-        )
 
     # --- what a broadcast comes to
 

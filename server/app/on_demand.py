@@ -6,10 +6,13 @@ from server.app.background import in_background
 from server.app.core import Core
 from server.app.live import Live
 from server.catalog.models import Video
+from server.catalog.retention import Rule
+from server.config import LiveConfig, VodConfig
 from server.jobs.context import JobContext
 from server.jobs.priorities import Priority
 from server.outbound.client import Outbound, Times
 from server.protocols.destinations import AddressRules
+from server.storage import data_folder
 from server.storage.upload_files import UploadFiles
 from server.storage.watermarks import WatermarkStore
 from server.uploads import expiry
@@ -25,6 +28,7 @@ from server.vod.edits import Edits
 from server.vod.life import Life
 from server.vod.marks import Marks
 from server.vod.outliving import Outliving
+from server.vod.retention import Retention
 from server.vod.texts import Texts
 
 
@@ -80,6 +84,19 @@ class OnDemand:
         await stack.enter_async_context(self.life.running())
         await stack.enter_async_context(self.outliving.running())
 
+    async def keep(self, stack: AsyncExitStack) -> None:
+        """To the rules of retention, once what a restart left of broadcasts is taken up."""
+        core, config = self._core, self._core.config
+        retention = Retention(
+            core.database,
+            self.life,
+            _rule(config.live),
+            _rule(config.vod),
+            config.storage.low_water_bytes,
+            lambda: data_folder.free_bytes(core.layout.root),
+        )
+        await stack.enter_async_context(retention.running())
+
     async def _erase(self, job: JobContext) -> None:
         """What is still being made of the video ends first, or it would be made into the folder that goes."""
         await job.step("end", lambda: self._core.jobs.cancel_of(job.object_id, but=[life_job.JOB]))
@@ -101,3 +118,9 @@ class OnDemand:
 
         days = core.config.vod.restore_days
         return Life(core.database, core.layout, core.jobs.enqueue, days, on_air.upkeep.release, gone)
+
+
+def _rule(section: LiveConfig | VodConfig) -> Rule:
+    return Rule(
+        section.retention_days, section.retention_count, section.retention_bytes, tuple(section.retention_keep_tags)
+    )

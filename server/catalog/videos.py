@@ -118,13 +118,6 @@ async def page(transaction: Transaction, project_id: str, wanted: Filter, paging
     )
 
 
-async def recordings(transaction: Transaction) -> list[Video]:
-    """Of every live stream, clips left out, oldest first."""
-    wanted = select(Video).where(Video.source == "live", _is_discarded(False)).order_by(Video.created_at)
-    rows = await transaction.scalars(wanted)
-    return [row for row in rows if not (row.segments and "head_ms" in row.segments)]
-
-
 async def discard(transaction: Transaction, video: Video, deletes_at: datetime) -> None:
     """Nobody sees it any more, and its owner may take it back until then."""
     video.discarded_at, video.deletes_at = clock.now(), deletes_at
@@ -170,10 +163,15 @@ def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[
         query = query.where(Video.live_stream_id == wanted.live_stream_id)
     sqlite = transaction.get_bind().dialect.name == "sqlite"
     for tag in wanted.tags:
-        query = query.where(_has(Video.tags, tag, sqlite))
+        query = query.where(has_tag(transaction, tag))
     for key, value in wanted.metadata.items():
         query = query.where(_has(Video.meta, {"key": key, "value": value}, sqlite))
     return query
+
+
+def has_tag(transaction: Transaction, tag: str) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = _has(Video.tags, tag, transaction.get_bind().dialect.name == "sqlite")
+    return found
 
 
 def _is_discarded(discarded: bool) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,21 @@ class Life:
             task.cancel()
             await asyncio.wait([task])
 
+    @property
+    def restorable(self) -> bool:
+        """Whether there is a way back from `remove`."""
+        return self._restore_days > 0
+
+    def deletes_at(self) -> datetime:
+        """When what is removed now goes for good."""
+        return clock.now() + timedelta(days=self._restore_days)
+
     async def remove(self, transaction: Transaction, video: Video) -> None:
         """What its owner asks for: discarded while there is a way back, else deleted."""
-        if not self._restore_days:
+        if not self.restorable:
             await self.delete(transaction, video)
             return
-        await videos.discard(transaction, video, clock.now() + timedelta(days=self._restore_days))
+        await videos.discard(transaction, video, self.deletes_at())
         transaction.after_commit(lambda: self._on_gone(video))
 
     async def delete(self, transaction: Transaction, video: Video) -> None:

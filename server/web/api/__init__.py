@@ -6,7 +6,7 @@ repositories and services below; a rule that two dialects share belongs there.
 
 from collections.abc import Sequence
 
-from server.web.api import auth, jobs, live_streams, upload_tokens, videos, watermarks
+from server.web.api import auth, jobs, live_streams, retention, upload_tokens, videos, watermarks
 from server.web.typed import Operations
 
 OPERATIONS: Sequence[Operations] = (
@@ -16,4 +16,5 @@ OPERATIONS: Sequence[Operations] = (
     upload_tokens.operations,
     jobs.operations,
     watermarks.operations,
+    retention.operations,
 )

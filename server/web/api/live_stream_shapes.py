@@ -12,6 +12,7 @@ from server.ingest import pull_source
 from server.web import asset_urls
 from server.web.api.renditions import Rendition, RenditionsChoice, renditions, renditions_column
 from server.web.api.restream_shapes import Restream, RestreamBody, restream
+from server.web.api.retention_shapes import Retention, RetentionBody
 from server.web.api.schemas import TAGS_LIMIT, Metadata, MetadataList, pairs
 from server.web.pagination import PageQuery, Pagination
 from server.web.shapes import ABSENT, Answer, Body, Changes, DateTime, Moment, PlayerId, Tag, Text, Title
@@ -23,20 +24,6 @@ RECONNECT_LIMIT_S = 1800
 SOURCE_URL = r"^(rtmps?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9]+/[A-Za-z0-9]|srt://[A-Za-z0-9.-]+:[0-9]{1,5}"
 SOURCE_URL += r"|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9/]+[.]m3u8$)"
 APPLICATION = "live"  # in rtmp://host/live; any is accepted
-
-
-class RetentionBody(Body):
-    """Which recordings are kept; a limit that is left out is the server's."""
-
-    days: Annotated[float | None, Field(gt=0, le=36_500, description="Since the recording was made.")] = None
-    count: Annotated[int | None, Field(ge=1, description="So many, the newest.")] = None
-    bytes: Annotated[int | None, Field(ge=1, description="As many as fit, the newest.")] = None
-
-
-class Retention(Answer):
-    days: float | None = None
-    count: int | None = None
-    bytes: int | None = None
 
 
 class ScheduleBody(Body):

@@ -80,6 +80,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_watermarks")),
     )
     op.create_index(op.f("ix_watermarks_project_id_created_at"), "watermarks", ["project_id", "created_at"])
+    with op.batch_alter_table("projects", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("retention", types.Json(), nullable=True))
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fetch", types.Json(), nullable=True))
     with op.batch_alter_table("videos", schema=None) as batch_op:
@@ -143,6 +145,8 @@ def downgrade() -> None:
         batch_op.drop_column("poster_s")
     with op.batch_alter_table("uploads", schema=None) as batch_op:
         batch_op.drop_column("fetch")
+    with op.batch_alter_table("projects", schema=None) as batch_op:
+        batch_op.drop_column("retention")
     op.drop_table("watermarks")
     op.drop_table("imports")
     op.drop_table("text_tracks")

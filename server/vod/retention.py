@@ -1,0 +1,131 @@
+"""Videos that are kept no longer: by the rules of catalog.retention, or since the disk is nearly full.
+
+What a rule lets go goes as if its owner had deleted it: discarded while that can be taken back, else deleted.
+Recordings come by themselves and can't be refused; so where room runs out the oldest that a rule covers go early, at
+once. Uploaded videos don't: uploads are refused first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from server import clock, log
+from server.catalog import events, retention, videos
+from server.catalog.database import Database
+from server.catalog.retention import RECORDINGS, Due, Old, Rule
+from server.vod.life import Life
+
+EVERY_S = 60.0
+AT_ONCE = 20  # of a transaction: others write too
+CANDIDATES = 100  # recordings of a rule that are looked at to make room in a round
+
+_log = log.get("retention")
+
+
+def crowded_out(recordings: Sequence[Old], missing_bytes: int) -> list[Due]:
+    """The oldest, until so many bytes are free again; before them what was discarded."""
+    found = []
+    for each in sorted(recordings, key=lambda old: (not old.discarded, old.made_at)):
+        if missing_bytes <= 0:
+            break
+        missing_bytes -= each.bytes
+        found.append(Due(each.id, "the disk is nearly full"))
+    return found
+
+
+class Retention:
+    """`async with retention.running()`."""
+
+    def __init__(
+        self,
+        database: Database,
+        life: Life,
+        recordings: Rule,
+        uploads: Rule,
+        low_water_bytes: int,
+        free_bytes: Callable[[], int],
+    ) -> None:
+        """The rules are the server's."""
+        self._database = database
+        self._life = life
+        self._recordings = recordings
+        self._uploads = uploads
+        self._low_water_bytes = low_water_bytes
+        self._free_bytes = free_bytes
+        self.expired = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.round()
+            except Exception:
+                _log.exception("a round of retention failed")  # the next may do better
+            await asyncio.sleep(EVERY_S)
+
+    async def round(self) -> int:
+        """Lets go what is due; how many videos."""
+        missing = self._low_water_bytes - await asyncio.to_thread(self._free_bytes)
+        gone, freed = await self._keep_to_rules()
+        if missing <= 0:
+            return gone
+        if crowded := await self._make_room(missing - freed):
+            return gone + crowded
+        if not freed:
+            _log.error("the disk is nearly full, and no rule lets a recording go", missing_bytes=missing)
+        return gone
+
+    async def _keep_to_rules(self) -> tuple[int, int]:
+        """How many videos went, and the bytes of those that are gone for good."""
+        async with self._database.read() as transaction:
+            shelves = await retention.shelves(transaction, self._recordings, self._uploads)
+        gone = freed = 0
+        for shelf in shelves:
+            batch = AT_ONCE
+            while batch == AT_ONCE:
+                async with self._database.read() as transaction:
+                    due = await retention.due(transaction, shelf, clock.now(), AT_ONCE)
+                batch = len(due)
+                freed += await self._let_go(due, for_good=False)
+                gone += batch
+        return gone, freed
+
+    async def _make_room(self, missing_bytes: int) -> int:
+        found: list[Old] = []
+        async with self._database.read() as transaction:
+            for shelf in await retention.shelves(transaction, self._recordings, self._uploads):
+                if shelf.kind == RECORDINGS:
+                    found += await retention.oldest(transaction, shelf, CANDIDATES)
+        due = crowded_out(found, missing_bytes)
+        for start in range(0, len(due), AT_ONCE):
+            await self._let_go(due[start : start + AT_ONCE], for_good=True)
+        return len(due)
+
+    async def _let_go(self, due: Sequence[Due], for_good: bool) -> int:
+        """Bytes that become free."""
+        freed = 0
+        for_good = for_good or not self._life.restorable
+        async with self._database.write() as transaction:
+            for each in due:
+                video = await videos.find(transaction, each.id)
+                if video is None:
+                    continue
+                deletes_at = clock.now() if for_good else self._life.deletes_at()
+                payload = {**videos.links(video), "reason": each.reason, "deletesAt": deletes_at.isoformat()}
+                await events.record(transaction, video.project_id, video.id, "video.expired", payload)
+                if for_good:
+                    freed += video.source_bytes or 0
+                    await self._life.delete(transaction, video)
+                else:
+                    await self._life.remove(transaction, video)
+                _log.info("a video is kept no longer", video=each.id, reason=each.reason)
+        self.expired += len(due)
+        return freed
