@@ -26,12 +26,13 @@ from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.storage.segment_cache import SegmentCache
 from server.storage.segments import SegmentStore
-from server.vod import edits, embedded, encoding, making, measuring, pipeline, presentations
+from server.vod import edits, embedded, encoding, joining, making, measuring, pipeline, presentations
 from server.vod.editing import Editing
 from server.vod.edits import Edits
 from server.vod.embedded import EmbeddedTexts
 from server.vod.encoding import Encoding
 from server.vod.images import Images
+from server.vod.joining import Joining
 from server.vod.measuring import Measuring
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.posters import Posters
@@ -115,7 +116,10 @@ def make_jobs(
         vod.renditions == "on-demand", vod.quality,
     )  # fmt: skip
     orders = Edits(database, layout, jobs.enqueue)
-    editing = Editing(database, layout, children, jobs.enqueue)
+    editing = Editing(
+        database, layout, children, jobs.enqueue, vod.preset, vod.encoder_threads, config.storage.reserve_bytes
+    )
+    joiner = Joining(database, layout, children, jobs.enqueue)
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
     encoder = Encoding(
         database, layout, children, RenditionStore(layout), vod.quality, vod.preset, processing.order_pictures,
@@ -128,6 +132,7 @@ def make_jobs(
             await processing.run(job)
 
     jobs.register(edits.JOB, editing.run, editing.failed, "io", Priority.SHORT)
+    jobs.register(joining.JOB, joiner.run, joiner.failed, "encode", Priority.NORMAL)
     jobs.register(pipeline.JOB, process, processing.failed, "short", Priority.SHORT)
     jobs.register(encoding.FIRST, encoder.first, encoder.failed, "short", Priority.INTERACTIVE)
     jobs.register(encoding.BEGIN, encoder.begin, encoder.failed, "short", Priority.INTERACTIVE)

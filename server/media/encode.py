@@ -242,7 +242,7 @@ class Encoding:
         order = self._order
         settings = Settings(
             TIMESCALE, order.lookahead, order.preset, f"{order.quality:g}", B_FRAMES, order.threads,
-            Look(*order.look) if order.look else None,
+            Look(*order.look) if order.look else None, order.sets,
         )  # fmt: skip
         take = partial(self._write, output)
         return Lane(rung, order.encoder, settings, 0, output.describe, take, self._failed)

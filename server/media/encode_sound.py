@@ -32,9 +32,8 @@ from server.media import guard, joined
 from server.media.containers import Container
 from server.media.demux import open_container
 from server.media.downmix import Downmix
-from server.media.orders import TIMESCALE, SoundOrder
+from server.media.orders import RATES, TIMESCALE, SoundOrder
 
-RATES = (48_000, 44_100)
 FRAME = 1024
 JUMP_S = Fraction(6, 100)
 SILENCE_SAMPLES = 48_000  # that are made at a time
@@ -142,6 +141,16 @@ class Track:
             self._fifo.write(made)
         self._encode(partial=False)
 
+    @property
+    def heard(self) -> int:
+        """Samples, at the output's rate."""
+        return round(self._heard)
+
+    def reach(self, at_s: Fraction) -> None:
+        """Silence up to there."""
+        if (missing := at_s - self._heard / self._rate) > 0:
+            self._rest(missing)
+
     def finish(self) -> None:
         if not self._heard:
             raise NoSound
@@ -203,7 +212,7 @@ def _frame_at(cut: int, rate: int) -> int:
     return round(Fraction(cut * rate, TIMESCALE * FRAME))
 
 
-def _decoded(source: int, order: SoundOrder) -> Iterator[tuple[AudioFrame, Fraction | None]]:
+def decoded(source: int, order: SoundOrder) -> Iterator[tuple[AudioFrame, Fraction | None]]:
     """Frames, and when they are heard. What is damaged is left out."""
     reading = order.reading
     start_s = Fraction(reading.start_s).limit_denominator(10**9)
@@ -235,7 +244,7 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
     order = SoundOrder.of_json(arguments["order"])
     track: Track | None = None
     try:
-        for frame, at_s in _decoded(arguments["source"], order):
+        for frame, at_s in decoded(arguments["source"], order):
             if track is None:
                 rate = frame.sample_rate if frame.sample_rate in RATES else RATES[0]
                 track = Track(order, arguments["output"], rate, say)

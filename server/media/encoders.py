@@ -42,7 +42,7 @@ LEVELS = (
 USUAL_RATE = 30
 
 # Lengths in place of start codes, so that nothing is converted
-X264 = "annexb=0:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite"
+X264 = "annexb=0:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite:sps-id={}"
 HEVC = "libx265"  # for work that nobody waits for: no live rendition is made with it
 X265 = "keyint=-1:scenecut=0:open-gop=0:info=0:log-level=none:rc-lookahead={}:bframes={}:pools={}"
 AV1 = "libsvtav1"  # the same
@@ -105,6 +105,7 @@ class Settings:
     b_frames: int = 0
     threads: int = 0  # as many as the pictures ask for
     look: Look | None = None  # in place of what the pictures say
+    sets: int = 0  # id of libx264's parameter sets
 
 
 class Encoder:
@@ -200,7 +201,7 @@ def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -
         context.bit_rate = 0  # by quality, under the ceiling
         context.options |= {"level": _level(rung), "preset": settings.preset, "crf": settings.quality}
         context.options |= {"bf": str(settings.b_frames)}
-        context.options |= {"x264-params": X264.format(settings.lookahead, int(settings.lookahead > 0))}
+        context.options |= {"x264-params": _x264(settings)}
         context.thread_count = settings.threads or _threads(rung)
     elif name == HEVC:
         context.bit_rate = 0
@@ -213,6 +214,10 @@ def _open(name: str, rung: Rung, bitrate: int, settings: Settings, look: Look) -
         context.options |= {"preset": settings.preset, "crf": settings.quality, "svtav1-params": SVT.format(threads)}
     context.open()
     return context
+
+
+def _x264(settings: Settings) -> str:
+    return X264.format(settings.lookahead, int(settings.lookahead > 0), settings.sets)
 
 
 def _level(rung: Rung) -> str:

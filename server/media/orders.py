@@ -14,6 +14,7 @@ from server.media.tone import Transfer
 from server.media.watermarks import Watermark
 
 TIMESCALE = ticks.TIMESCALE
+RATES = (48_000, 44_100)  # that sound is encoded with; other rates become the first
 LOOKAHEAD = 10  # what libx264 veryfast has
 
 
@@ -40,16 +41,18 @@ class Treatment:
     lines: int = 0  # that a watermark's pixels are told of: of what is shown, upright; 0: whatever there are
     hdr: Transfer | None = None  # what of, it is toned down to standard range
     watermark: Watermark | None = None  # its image comes beside the order
+    inside: tuple[int, int] | None = None  # size that pictures are scaled to, in the middle of a rendition's black
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any]) -> Self:
-        crop, coded, mark = told["crop"], told.get("coded"), told["watermark"]
+        crop, coded, mark, inside = told["crop"], told.get("coded"), told["watermark"], told.get("inside")
         return cls(
             **{
                 **told,
                 "crop": tuple(crop) if crop else None,
                 "coded": tuple(coded) if coded else None,
                 "watermark": Watermark(**mark) if mark else None,
+                "inside": tuple(inside) if inside else None,
             }
         )
 
@@ -75,6 +78,7 @@ class PictureOrder:
     # before is repeated there. None: segments begin with the first picture after their cuts.
     slack: int | None = None
     look: tuple[int, ...] | None = None  # colours that encoders are told, as encoders.Look; None: those of the pictures
+    sets: int = 0  # id of libx264's parameter sets: what is to share a track has others
 
     @property
     def last(self) -> int:

@@ -1,7 +1,9 @@
 """The child that copies stretches of files, one after the other, into a new file; nothing is coded anew.
 
     arguments  {"pieces": [{"source": fd, "start_s", "end_s"}], "output": fd}      end_s null: to the end
-    events     {"event": "spliced", "exact": bool}
+    events     {"event": "progress", "share": 0 to 1}
+               {"event": "spliced", "exact": bool, "starts": [seconds], "lead_s"}      when each piece begins, and how
+                                            much is shown before the first one's start
                {"event": "problem", "code", "detail", "piece"}
 
 What MP4 can hold becomes MP4. A piece that begins between key frames brings the pictures from the key frame before
@@ -20,20 +22,18 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from server.formats.fmp4.edit_lists import end_at
 from server.media import guard
-from server.media.containers import HEAD_BYTES, Container, container_of
-from server.media.demux import open_container
+from server.media.edit_streams import configuration, fits_mp4, media_of, opened_file, origin_of, words_of
 from server.media.problems import Unreadable
 
-IN_MP4 = {"h264", "hevc", "av1", "vp9", "mpeg4", "aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}
-NOT_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 # How far before a moment is sought, one after the other, until a key frame comes that is not after it.
 MARGINS_S = (0, 2, 10, 60)
 CLOCK = 90_000  # of the movie: its edit list is exact to this
+STEP = 0.01  # between two words of progress
 HELD = 20_000  # packets that wait for a key frame or for the end: minutes of pictures
 
 
@@ -52,6 +52,24 @@ class Track:
     output: Stream
     last_dts: int | None = None  # in the output's ticks
     end_s: Fraction = field(default_factory=Fraction)
+
+
+class Progress:
+    """Pieces count alike."""
+
+    def __init__(self, say: guard.Say, pieces: int) -> None:
+        self._say = say
+        self._pieces = pieces
+        self._told = 0.0
+        self.starts = [Fraction(0)]
+        self.lead = Fraction(0)
+
+    def at(self, share: float) -> None:
+        """Of the piece in hand."""
+        done = (len(self.starts) - 1 + max(0.0, min(1.0, share))) / self._pieces
+        if done >= self._told + STEP:
+            self._told = done
+            self._say({"event": "progress", "share": round(done, 3)})
 
 
 class Output:
@@ -78,21 +96,22 @@ class Output:
 
 def work(arguments: dict[str, Any], say: guard.Say) -> None:
     pieces = [Piece(**piece) for piece in arguments["pieces"]]
-    number = 0
+    number, progress = 0, Progress(say, len(pieces))
     try:
-        with _opened(pieces[0]) as first:
-            exact = _fits_mp4(first)
+        with opened_file(pieces[0].source) as first:
+            exact = fits_mp4(first)
             with av.open(
                 Output(arguments["output"]), "w", format="mp4" if exact else "matroska",
                 container_options={"movie_timescale": str(CLOCK)} if exact else {},
             ) as out:  # fmt: skip
                 tracks = _tracks(out, first)
-                at = _copied(out, tracks, first, pieces[0], Fraction(0), exact)
+                at = _copied(out, tracks, first, pieces[0], Fraction(0), exact, progress)
                 for piece in pieces[1:]:
                     number += 1
-                    with _opened(piece) as opened:
+                    progress.starts.append(at)
+                    with opened_file(piece.source) as opened:
                         _check_alike(tracks, first, opened)
-                        at = _copied(out, tracks, opened, piece, at, exact)
+                        at = _copied(out, tracks, opened, piece, at, exact, progress)
         if exact and len(pieces) == 1 and pieces[0].end_s is not None:
             _end(arguments["output"], round((pieces[0].end_s - pieces[0].start_s) * CLOCK))
     except Unreadable as error:
@@ -102,36 +121,13 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
         detail = f"it can't be copied ({error.strerror})"
         say({"event": "problem", "code": "unsupported", "detail": detail, "piece": number})
         return
-    say({"event": "spliced", "exact": exact})
-
-
-def _opened(piece: Piece) -> InputContainer:
-    """Raises Unreadable, FFmpegError."""
-    container: Container | None = container_of(os.pread(piece.source, HEAD_BYTES, 0))
-    if container is None:
-        raise Unreadable("not-media", "it is no file that is known here")
-    return open_container(piece.source, container)
-
-
-def _media(opened: InputContainer) -> list[VideoStream | AudioStream]:
-    """The pictures and all sounds, the pictures first."""
-    shown = [each for each in opened.streams.video if not each.disposition & NOT_SHOWN][:1]
-    return [*shown, *opened.streams.audio]
-
-
-def _fits_mp4(opened: InputContainer) -> bool:
-    return all(_codec(stream) in IN_MP4 for stream in _media(opened))
-
-
-def _codec(stream: VideoStream | AudioStream) -> str:
-    """libav's name; "" where there is no decoder, and thus no context, whatever the stubs say."""
-    context: Any = stream.codec_context
-    return context.name if context is not None else ""
+    starts = [round(float(start), 6) for start in progress.starts]
+    say({"event": "spliced", "exact": exact, "starts": starts, "lead_s": round(float(progress.lead), 6)})
 
 
 def _tracks(out: OutputContainer, opened: InputContainer) -> list[Track]:
     """Raises Unreadable where there is nothing to copy."""
-    media = _media(opened)
+    media = media_of(opened)
     if not media:
         raise Unreadable("no-tracks", "there is nothing to see or hear in it")
     tracks = []
@@ -144,56 +140,42 @@ def _tracks(out: OutputContainer, opened: InputContainer) -> list[Track]:
 
 def _check_alike(tracks: list[Track], first: InputContainer, other: InputContainer) -> None:
     """Raises Unreadable where what decodes the first piece would not decode the other."""
-    ours, theirs = _media(first), _media(other)
-    words, others = ", ".join(map(_words, ours)), ", ".join(map(_words, theirs))
+    ours, theirs = media_of(first), media_of(other)
+    words, others = ", ".join(map(words_of, ours)), ", ".join(map(words_of, theirs))
     if words != others:
         raise Unreadable("different", f"it has {others}; the first has {words}")
-    if [_configuration(stream) for stream in ours] != [_configuration(stream) for stream in theirs]:
+    if [configuration(stream) for stream in ours] != [configuration(stream) for stream in theirs]:
         raise Unreadable("different", f"it has {others} like the first, coded with other settings")
 
 
-def _words(stream: VideoStream | AudioStream) -> str:
-    if isinstance(stream, VideoStream):
-        return f"{_codec(stream)} {stream.width}×{stream.height} ({stream.sample_aspect_ratio or 1})"
-    return f"{_codec(stream)} {stream.sample_rate} Hz {stream.channels} channels"
-
-
-def _configuration(stream: VideoStream | AudioStream) -> bytes:
-    """What a decoder is set up with."""
-    context: Any = stream.codec_context
-    return bytes(context.extradata or b"") if context is not None else b""
-
-
-def _origin(opened: InputContainer) -> Fraction:
-    """Where libav's clock stands at the presentation's 0: the first picture or sound; a sound's run-up is neither."""
-    starts: list[Fraction] = []
-    for stream in _media(opened):
-        if stream.start_time is None or stream.time_base is None:
-            continue
-        start = stream.start_time * stream.time_base
-        starts.append(start if stream.type == "video" else max(start, min([Fraction(0), *starts])))
-    return min(starts, default=Fraction(0))
-
-
 def _copied(
-    out: OutputContainer, tracks: list[Track], opened: InputContainer, piece: Piece, at: Fraction, exact: bool
+    out: OutputContainer,
+    tracks: list[Track],
+    opened: InputContainer,
+    piece: Piece,
+    at: Fraction,
+    exact: bool,
+    progress: Progress,
 ) -> Fraction:
     """Copies a piece to the moment `at` of the output; where the next may begin."""
-    origin = _origin(opened)
+    origin = origin_of(opened)
     start = origin + Fraction(piece.start_s).limit_denominator(CLOCK)
     end = None if piece.end_s is None else origin + Fraction(piece.end_s).limit_denominator(CLOCK)
-    media = _media(opened)
+    media = media_of(opened)
     by_index = {stream.index: track for stream, track in zip(media, tracks, strict=True)}
-    found = 0
+    found, length = 0, (end or origin + Fraction(opened.duration or 0, av.time_base)) - start
     for packet in _between(opened, media, start, end, exact):
-        track = by_index[packet.stream.index]
-        found += _placed(out, track, packet, start - at)
+        track, earlier = by_index[packet.stream.index], start - (packet.pts or 0) * packet.time_base
+        if not exact:
+            progress.lead = max(progress.lead, earlier)
+        progress.at(float(-earlier / length) if length > 0 else 0.0)
+        found += placed(out, track, packet, start - at)
     if not found:
         raise Unreadable("no-tracks", "nothing of it is shown at that time")
     return max(track.end_s for track in tracks)
 
 
-def _placed(out: OutputContainer, track: Track, packet: "Packet[Any]", earlier: Fraction) -> bool:
+def placed(out: OutputContainer, track: Track, packet: "Packet[Any]", earlier: Fraction) -> bool:
     """Writes a packet `earlier` by so many seconds; not one of sound that is shown already."""
     base = packet.time_base
     if packet.pts is None or packet.dts is None:
@@ -229,7 +211,7 @@ def _sought(
 ) -> "Iterator[Packet[Any]]":
     lead = pictures or media[0]
     base = lead.time_base or Fraction(1, CLOCK)
-    if start <= _origin(opened):
+    if start <= origin_of(opened):
         yield from _demuxed(opened, media)
         return
     for margin_s in MARGINS_S:

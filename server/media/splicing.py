@@ -1,6 +1,6 @@
 """Stretches of files as a new file, copied by a child: server.media.splicer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,31 @@ class Refused:
     stretch: int
 
 
-async def splice(children: Children, stretches: Sequence[Stretch], output: int) -> bool | Refused:
-    """Whether the new file is exact to the picture; else it begins with the key frame before. Raises ChildFailed."""
+@dataclass(frozen=True, slots=True)
+class Spliced:
+    """A new file. One that is not exact to the picture begins with the key frame before, `lead_s` too early."""
+
+    exact: bool
+    starts_s: tuple[float, ...] = (0.0,)  # when each stretch begins
+    lead_s: float = 0.0
+
+
+async def splice(
+    children: Children,
+    stretches: Sequence[Stretch],
+    output: int,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Spliced | Refused:
+    """Raises ChildFailed."""
     said: dict[str, dict[str, Any]] = {}
     size = sum(stretch.size for stretch in stretches)
+
+    def on_line(event: dict[str, Any]) -> None:
+        if event["event"] == "progress":
+            on_progress(event["share"])
+        else:
+            said[event["event"]] = event
+
     pieces = [{"source": each.source, "start_s": each.start_s, "end_s": each.end_s} for each in stretches]
     await children.run(
         "server.media.splicer",
@@ -49,9 +70,10 @@ async def splice(children: Children, stretches: Sequence[Stretch], output: int) 
             nice=NICE,
         ),
         timeout_s=TIMEOUT_S + TIMEOUT_S_A_GIB * size / GIB,
-        on_line=lambda event: said.update({event["event"]: event}),
+        on_line=on_line,
     )
     if "spliced" in said:
-        return bool(said["spliced"]["exact"])
+        told = said["spliced"]
+        return Spliced(told["exact"], tuple(told["starts"]), told["lead_s"])
     told = said.get("problem", {"code": "failed", "detail": "nothing was made", "piece": 0})
     return Refused(MediaProblem(told["code"], told["detail"]), told["piece"])

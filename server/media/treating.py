@@ -85,7 +85,8 @@ class Treater:
         """`stage`: width and height of what is done once; None: of the largest rendition."""
         self.shape = shape
         largest = max(rungs, key=lambda rung: rung.width * rung.height)
-        self._stage_size = stage or (largest.width, largest.height)
+        self._inside = treatment.inside
+        self._stage_size = treatment.inside or stage or (largest.width, largest.height)
         self._graph = Graph()  # to be kept: its filters do not keep it alive
         self._still: list[tuple[FilterContext, VideoFrame]] = []
         width, height, source_format = shape
@@ -158,8 +159,11 @@ class Treater:
         return last
 
     def _branch(self, split: FilterContext, number: int, rung: Rung, pixel_format: str) -> FilterContext:
+        width, height = self._inside or (rung.width, rung.height)
+        bars = [("pad", f"{rung.width}:{rung.height}:(ow-iw)/2:(oh-ih)/2")] if self._inside else []
         chain = (
-            ("scale", f"{rung.width}:{rung.height}:flags=bicubic"),
+            ("scale", f"{width}:{height}:flags=bicubic"),
+            *bars,
             ("setsar", "1" if rung.sar == (1, 1) else f"{rung.sar[0]}/{rung.sar[1]}"),
             ("format", pixel_format),
             ("buffersink", ""),

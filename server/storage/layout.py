@@ -6,7 +6,7 @@
     <root>/uploads/<upload id>/early/facts   index      what was found and made of it before it was whole
                                      <rendition>/…      as below; it goes along when the upload becomes a video's source
     <root>/videos/<video id>/source            a video's file as it was uploaded
-    <root>/videos/<video id>/inputs/<number>   what an edit makes the source of
+    <root>/videos/<video id>/inputs/<number>   what an edit makes the source of, and what is made of it on the way
     <root>/videos/<video id>/index             where its samples lie
     <root>/videos/<video id>/early/…           of its upload, until it is taken over
     <root>/videos/<video id>/poster.jpg
@@ -80,6 +80,14 @@ class Layout:
     def video_input(self, video_id: str, number: int) -> Path:
         """A file that the source is made of, until it is."""
         return self.video(video_id) / "inputs" / f"{number:d}"
+
+    def video_input_part(self, video_id: str, name: str) -> Path:
+        """What is made on the way from those files to the source."""
+        return self.video(video_id) / "inputs" / _name(name)
+
+    def video_inputs(self) -> list[Path]:
+        """The folders of all of them, of all videos."""
+        return sorted(self.videos.glob("*/inputs"))
 
     def video_index(self, video_id: str) -> Path:
         return self.video(video_id) / "index"

@@ -1,7 +1,8 @@
 """What the owner of a video wants done to its pictures: its file is then not to be seen as it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from server.catalog.models import Video
 from server.media import crops
@@ -18,10 +19,15 @@ class Alteration:
 
     @classmethod
     def of_video(cls, video: Video) -> Self:
-        mark = {name: value for name, value in (video.watermark or {}).items() if name != "id"}
+        return cls.of_columns(video.crop, video.watermark)
+
+    @classmethod
+    def of_columns(cls, crop: Mapping[str, Any] | None, watermark: Mapping[str, Any] | None) -> Self:
+        """As a video's row has them."""
+        mark = {name: value for name, value in (watermark or {}).items() if name != "id"}
         return cls(
-            crop=Crop(**video.crop) if video.crop is not None else None,
-            watermark=Watermark(**mark) if video.watermark is not None else None,
+            crop=Crop(**crop) if crop is not None else None,
+            watermark=Watermark(**mark) if watermark is not None else None,
         )
 
     def of(self, treatment: Treatment, picture: PictureFacts) -> Treatment:

@@ -1,16 +1,18 @@
 """The job of an edit: the file that a version or a new video is made of, from the files it was ordered of.
 
-    edit   {"inputs": how many, "start", "end": seconds, null: all of it}
+    edit   {"inputs": how many, "start", "end": seconds, null: all of it, "parts": what is done to each of several}
 
 Then it goes on as any upload. What it is made of is copied, so that it needs nobody else's bytes: a clip of a minute
-keeps a minute, whatever becomes of the film.
+keeps a minute, whatever becomes of the film. Several that can't be copied one after the other go on to the job `join`.
 """
 
 import asyncio
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 from server import log
 from server.catalog import videos
@@ -18,12 +20,17 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
+from server.media import calls
+from server.media import joins as media
 from server.media.child import Children
+from server.media.facts import SourceFacts
 from server.media.problems import MediaProblem
 from server.media.splicing import Refused, Stretch, splice
 from server.storage.layout import Layout
-from server.vod import making, pipeline
+from server.vod import joining, joins, making
+from server.vod.alterations import Alteration
 from server.vod.edits import JOB, Enqueue
+from server.vod.handing import Handing, put_in_place
 
 ATTEMPTS = 2
 
@@ -35,13 +42,23 @@ _log = log.get("vod")
 class Editing:
     """Register `run` and `failed` for JOB."""
 
-    def __init__(self, database: Database, layout: Layout, children: Children, enqueue: Enqueue) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, layout: Layout, children: Children, enqueue: Enqueue, preset: str = "veryfast",
+        threads: int = 0, reserve_bytes: int = 0,
+    ) -> None:  # fmt: skip
+        """`preset` and `threads` of what is encoded; `reserve_bytes` of the disk are left free."""
         self._layout = layout
         self._children = children
-        self._enqueue = enqueue
+        self._preset = preset
+        self._threads = threads
+        self._reserve = reserve_bytes
+        self._handing = Handing(database, layout, enqueue)
 
     async def run(self, job: JobContext) -> None:
+        if job.arguments["inputs"] > 1:
+            found = await job.step("look", lambda: self._look(job), attempts=ATTEMPTS)
+            if found != "copied":
+                return
         await job.step("file", lambda: self._make(job), attempts=ATTEMPTS)
         await job.step("hand over", lambda: self._hand_over(job.object_id))
 
@@ -51,14 +68,55 @@ class Editing:
         if video is not None and video.state in making.UNFINISHED:
             await making.fail(transaction, video, making.GAVE_UP)
 
+    async def _look(self, job: JobContext) -> Literal["copied", "encoded", "refused"]:
+        """How they can be joined; the job that encodes some is ordered, one that can't be has failed."""
+        id = job.object_id
+        altered = [Alteration.of_columns(**each) for each in job.arguments["parts"]]
+        try:
+            with ExitStack() as stack:
+                sources = [_opened(stack, path) for path in self._inputs(job)]
+                parts = await media.look(self._children, sources)
+                if isinstance(parts, Refused):
+                    raise joins.CantJoin(parts.stretch, parts.problem.detail)
+                if joins.alike(parts, altered):
+                    return "copied"
+                facts = [await self._facts(number, source) for number, source in enumerate(sources)]
+            plan = joins.order(parts, facts, altered, self._preset, self._threads)
+            await asyncio.to_thread(self._check_room, plan, self._inputs(job))
+        except joins.CantJoin as error:
+            await self._handing.refuse(id, MediaProblem("unsupported", f"videos[{error.part}]: {error.detail}"))
+            return "refused"
+        except FileNotFoundError:
+            return "refused"  # deleted meanwhile, or handed over before a crash
+        await asyncio.to_thread(joining.keep, self._layout, id, plan)
+        await self._handing.over(id, joining.JOB)
+        return "encoded"
+
+    async def _facts(self, number: int, source: int) -> SourceFacts:
+        """Raises CantJoin, ChildFailed."""
+        with calls.memory_file("index") as index:
+            found = await calls.examine(self._children, source, index)
+        if found.facts is None:
+            raise joins.CantJoin(number, found.problem.detail if found.problem else "it can't be read")
+        return found.facts
+
+    def _check_room(self, plan: joins.Join, inputs: Sequence[Path]) -> None:
+        """For what is encoded, and for the whole. Raises CantJoin."""
+        needed = 2 * plan.most_bytes + sum(path.stat().st_size for path in inputs)
+        free = shutil.disk_usage(self._layout.root).free - self._reserve
+        if needed > free:
+            raise joins.CantJoin(0, f"joining may take {needed >> 20} MiB of disk, and {max(0, free) >> 20} are free")
+
+    def _inputs(self, job: JobContext) -> list[Path]:
+        return [self._layout.video_input(job.object_id, number) for number in range(job.arguments["inputs"])]
+
     async def _make(self, job: JobContext) -> None:
-        id, count = job.object_id, job.arguments["inputs"]
-        inputs = [self._layout.video_input(id, number) for number in range(count)]
+        id, inputs = job.object_id, self._inputs(job)
         source = self._layout.video_source(id)
         if not inputs[0].exists():
             return  # done before a crash, or deleted
-        if count == 1 and job.arguments["start"] is None:
-            await asyncio.to_thread(_move, inputs[0], source)
+        if len(inputs) == 1 and job.arguments["start"] is None:
+            await asyncio.to_thread(put_in_place, inputs[0], source)
             return
         span = job.arguments["start"] or 0.0, job.arguments["end"]
         made = source.with_suffix(".new")
@@ -66,44 +124,27 @@ class Editing:
             stretches = [_stretch(stack, path, *span) for path in inputs]
             output = os.open(made, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
             stack.callback(os.close, output)
-            result = await splice(self._children, stretches, output)
+            result = await splice(self._children, stretches, output, job.progress)
             await asyncio.to_thread(os.fsync, output)
         if isinstance(result, Refused):
             await asyncio.to_thread(made.unlink)
-            await self._refuse(id, result, count)
+            where = f"videos[{result.stretch}]: " if len(inputs) > 1 else ""
+            await self._handing.refuse(id, MediaProblem("unsupported", where + result.problem.detail))
             return
-        await asyncio.to_thread(_move, made, source)
-
-    async def _refuse(self, video_id: str, refused: Refused, count: int) -> None:
-        detail = refused.problem.detail
-        where = f"videos[{refused.stretch}]: " if count > 1 else ""
-        async with self._database.write() as transaction:
-            video = await videos.find(transaction, video_id)
-            if video is not None and video.state in making.UNFINISHED:
-                await making.fail(transaction, video, MediaProblem("unsupported", where + detail))
+        await asyncio.to_thread(put_in_place, made, source)
 
     async def _hand_over(self, video_id: str) -> None:
         """From here on it is as any upload."""
-        source = self._layout.video_source(video_id)
-        async with self._database.write() as transaction:
-            video = await videos.find(transaction, video_id)
-            if video is None or video.state != "pre-processing":
-                return
-            video.source_bytes = (await asyncio.to_thread(source.stat)).st_size
-            await self._enqueue(transaction, video.project_id, pipeline.JOB, video.id, {})
-        await asyncio.to_thread(shutil.rmtree, self._layout.video_input(video_id, 0).parent, True)
+        await self._handing.over(video_id)
+        await self._handing.clear(video_id)
+
+
+def _opened(stack: ExitStack, path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    stack.callback(os.close, descriptor)
+    return descriptor
 
 
 def _stretch(stack: ExitStack, path: Path, start_s: float, end_s: float | None) -> Stretch:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    stack.callback(os.close, descriptor)
+    descriptor = _opened(stack, path)
     return Stretch(descriptor, os.fstat(descriptor).st_size, start_s, end_s)
-
-
-def _move(path: Path, source: Path) -> None:
-    path.replace(source)
-    descriptor = os.open(source.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -120,11 +120,10 @@ class Edits:
                 _check(part)
             except NotNow as error:
                 raise NotNow(f"videos[{number}]: {error}") from None
-            if part.altered:
-                raise NotNow(f"videos[{number}]: A video with a watermark or a crop can't be joined to others.")
         joined = _like(parts[0], title or f"{parts[0].title} (joined)")
+        joined.crop = joined.watermark = None  # they are in the pictures by then
         await videos.add(transaction, joined)
-        await self._order(transaction, joined, [part.material for part in parts], None)
+        await self._order(transaction, joined, [part.material for part in parts], None, parts)
         told = {**videos.links(joined), "of": [part.id for part in parts]}
         await videos.tell(transaction, joined, "joined", told)
         return joined
@@ -142,16 +141,26 @@ class Edits:
         await self._order(transaction, version, [of], span)
         return version
 
-    async def _order(self, transaction: Transaction, row: Video, of: Sequence[str], span: Span | None) -> None:
-        """Raises NotNow."""
+    async def _order(
+        self,
+        transaction: Transaction,
+        row: Video,
+        of: Sequence[str],
+        span: Span | None,
+        parts: Sequence[Video] = (),
+    ) -> None:
+        """Of these materials; `parts` are those that are joined. Raises NotNow."""
         row.source = "upload"
         await videos.move(transaction, row, "pre-processing")
         try:
             await asyncio.to_thread(self._link, row.id, of)
+            await asyncio.to_thread(self._link_marks, row.id, parts)
         except OSError:
             shutil.rmtree(self._layout.video(row.id), ignore_errors=True)
             raise NotNow(GONE) from None
-        arguments = {"inputs": len(of), "start": span and span.start_s, "end": span and span.end_s}
+        arguments: dict[str, Any] = {"inputs": len(of), "start": span and span.start_s, "end": span and span.end_s}
+        if parts:
+            arguments["parts"] = [{"crop": part.crop, "watermark": part.watermark} for part in parts]
         await self._enqueue(transaction, row.project_id, JOB, row.id, arguments)
 
     def _link(self, row_id: str, of: Sequence[str]) -> None:
@@ -160,6 +169,14 @@ class Edits:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             os.link(self._layout.video_source(origin), path)
+
+
+    def _link_marks(self, row_id: str, parts: Sequence[Video]) -> None:
+        for number, part in enumerate(parts):
+            if part.watermark is not None:
+                path = self._layout.video_input_part(row_id, f"{number}-mark")
+                path.unlink(missing_ok=True)
+                os.link(self._layout.video_watermark(part.id), path)
 
 
 def _check(video: Video) -> None:

@@ -156,7 +156,7 @@ def of_source(
     chosen: tuple[Rung, ...] = ()
     treatment = Treatment()
     if picture is not None:
-        treatment = altered.of(_treatment(picture), picture)
+        treatment = altered.of(treatment_of(picture), picture)
         width, height = alterations.size(picture, treatment)
         source = Source(width, height, (1, 1), picture.frame_rate, picture.bit_rate)
         chosen = choose(source, lines, "video" in shown.kinds)
@@ -233,7 +233,7 @@ def while_copied(facts: SourceFacts) -> Plan:
     return Plan(facts.duration_s, (), target_s=COPIED_TARGET_S)
 
 
-def _treatment(picture: PictureFacts) -> Treatment:
+def treatment_of(picture: PictureFacts) -> Treatment:
     """Dolby Vision is toned down as its base is, which players without it show."""
     return Treatment(picture.rotation, picture.interlaced, hdr=TRANSFERS.get(picture.transfer or ""))
 

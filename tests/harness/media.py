@@ -72,6 +72,19 @@ def frame_hashes(path_or_url: str | Path, stream: str = "v") -> list[str]:
     return [row[5].strip() for row in rows]  # what may follow are hashes of side data
 
 
+def loudness(path_or_url: str | Path) -> list[float]:
+    """How loud the sound is second by second, dBFS: the mean of all samples of each; silence is -91."""
+    done = subprocess.run(
+        ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(path_or_url), "-map", "0:a", "-af",
+         "asetnsamples=n=48000:p=0,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-",
+         "-ar", "48000", "-f", "null", "-"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    levels = [line.partition("=")[2] for line in done.stdout.splitlines() if "RMS_level=" in line]
+    return [max(-91.0, float(level)) for level in levels]
+
+
 def duration_s(path_or_url: str | Path) -> float:
     """Seconds, as ffprobe sees them."""
     done = subprocess.run(

@@ -13,6 +13,8 @@ from tests.harness import media
 from tests.harness.server import OWNER_KEY, Answer, Server, until
 from tests.harness.uploads import ended, post_source
 
+VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
+
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
 
@@ -139,11 +141,26 @@ def test_videos_are_joined_by_copying(server: Server) -> None:
     assert (made["state"], made["title"], made["duration"]) == ("done", "Both", pytest.approx(10, abs=0.1))
     assert pictures(server, made["videoId"]) == media.frame_hashes(first) + media.frame_hashes(second)
 
-    other = uploaded(server, media.clip(4, size="426x240"))
-    failed = ended(server, server.api("POST", "/videos/concat", {"videos": [*ids, other]})["videoId"])
-    assert (failed["state"], failed["error"]["detail"][:10]) == ("error", "videos[2]:")
     missing = server.call("POST", "/videos/concat", {"videos": [ids[0], "vi1111111111111111111111"]})
     assert (missing.status, missing.json()["name"]) == (404, "videos[1]")
+
+
+def test_videos_of_all_kinds_are_joined(server: Server) -> None:
+    """The first and the last stay as they are; between them another size, codec and rate without sound, and a clip
+    whose file hides pictures."""
+    first = media.clip(4, size="320x180", b_frames=2)
+    other = media.clip(3, size="180x320", fps=25, audio=False, extension="webm", extra=VP9)
+    ids = [uploaded(server, path) for path in (first, other)]
+    clip = server.api("POST", f"/videos/{ids[0]}/clips", {"start": 1.5, "end": 3.5})
+    ended(server, clip["videoId"])
+    joined = server.api("POST", "/videos/concat", {"videos": [*ids, clip["videoId"], ids[0]]})
+    made = ended(server, joined["videoId"], 60)
+    assert (made["state"], made["duration"]) == ("done", pytest.approx(13, abs=0.1)), made["error"]
+    found, own = pictures(server, made["videoId"]), media.frame_hashes(first)
+    assert (found[:120], found[-120:]) == (own, own)
+    assert len(found) == 120 + 75 + 60 + 120
+    sound = media.loudness(f"{server.http}/vod/{made['videoId']}/hls/manifest.m3u8")
+    assert [round(second) > -60 for second in sound[:13]] == [True] * 4 + [False] * 3 + [True] * 6
 
 
 def test_what_is_archived_is_made_anew(server: Server) -> None:
