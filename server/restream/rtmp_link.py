@@ -128,7 +128,8 @@ class RtmpLink(asyncio.Protocol):
     # --- the output of a FlvReader
 
     def behind(self) -> int:
-        return self._transport.get_write_buffer_size() if self._transport else 0
+        unsent = self._core.unsent if self._core else 0  # until the next flush
+        return unsent + (self._transport.get_write_buffer_size() if self._transport else 0)
 
     def over(self, reason: str) -> None:
         if self._done.done():

@@ -17,7 +17,7 @@ from server.catalog import jobs as rows
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT
 from server.jobs.jobs import WAITING
-from tests.harness.server import Server
+from tests.harness.server import Server, until
 from tests.postgres import Cluster
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
@@ -157,7 +157,8 @@ def test_a_worker_beside_a_server(tmp_path: Path, cluster: Cluster, database: st
         try:
             assert worker.stdout is not None
             assert json.loads(worker.stdout.readline())["event"] == "ready"
-            assert len(cluster.sql(CONNECTED, database)) == 2
+            # one more for a moment, where a process asks whether another lives
+            until(lambda: len(cluster.sql(CONNECTED, database)) == 2)
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(20) == 0
         finally:

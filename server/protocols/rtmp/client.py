@@ -151,6 +151,11 @@ class Client:
                 self._end(str(error), Fault.BROKEN)
         return events
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of the next `data_to_send`."""
+        return len(self._out)
+
     def data_to_send(self) -> bytes:
         """Everything to be sent since the last call."""
         out = bytes(self._out)

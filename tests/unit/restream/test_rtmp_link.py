@@ -83,7 +83,7 @@ async def test_a_platform_that_does_not_read_is_dropped_to_key_frames_and_let_go
         async with asyncio.timeout(10):
             while not task.done():
                 broadcast.send(0.4, size=500_000)
-                assert link.behind() < flv_reader.MOST_BEHIND + 15 * 500_000  # and what was sent at once
+                assert link.behind() < flv_reader.MOST_BEHIND + 2 * 500_000  # it was too much with the last picture
                 await asyncio.sleep(0.01)
         with pytest.raises(LinkFailed, match="too slow"):
             await task
