@@ -37,6 +37,7 @@ from server.vod.measuring import Measuring
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
+from server.vod.redriving import Redriving
 from server.vod.requests import Requests
 from server.vod.warm_encoders import WarmEncoders
 from server.web.auth import Credentials
@@ -126,19 +127,20 @@ def make_jobs(
         vod.encoder_threads,
     )  # fmt: skip
     measurer = Measuring(database, layout, children, jobs.enqueue, vod.chunk_s, vod.quality)
+    again = Redriving(layout, RenditionStore(layout), jobs.enqueue, vod.chunk_s)
 
     async def process(job: JobContext) -> None:
         if not await job.step("trim", lambda: orders.trimmed_at_once(job.object_id)):
             await processing.run(job)
 
-    jobs.register(edits.JOB, editing.run, editing.failed, "io", Priority.SHORT)
-    jobs.register(joining.JOB, joiner.run, joiner.failed, "encode", Priority.NORMAL)
-    jobs.register(pipeline.JOB, process, processing.failed, "short", Priority.SHORT)
-    jobs.register(encoding.FIRST, encoder.first, encoder.failed, "short", Priority.INTERACTIVE)
-    jobs.register(encoding.BEGIN, encoder.begin, encoder.failed, "short", Priority.INTERACTIVE)
-    jobs.register(encoding.SOUND, encoder.sound, encoder.failed, "short", Priority.INTERACTIVE)
-    jobs.register(measuring.JOB, measurer.run, measurer.failed, "encode", Priority.NORMAL)
-    jobs.register(encoding.SHARE, encoder.pictures, encoder.failed, "encode", Priority.NORMAL)
+    jobs.register(edits.JOB, editing.run, editing.failed, "io", Priority.SHORT, again.video)
+    jobs.register(joining.JOB, joiner.run, joiner.failed, "encode", Priority.NORMAL, again.video)
+    jobs.register(pipeline.JOB, process, processing.failed, "short", Priority.SHORT, again.video)
+    jobs.register(encoding.FIRST, encoder.first, encoder.failed, "short", Priority.INTERACTIVE, again.renditions)
+    jobs.register(encoding.BEGIN, encoder.begin, encoder.failed, "short", Priority.INTERACTIVE, again.renditions)
+    jobs.register(encoding.SOUND, encoder.sound, encoder.failed, "short", Priority.INTERACTIVE, again.renditions)
+    jobs.register(measuring.JOB, measurer.run, measurer.failed, "encode", Priority.NORMAL, again.measure)
+    jobs.register(encoding.SHARE, encoder.pictures, encoder.failed, "encode", Priority.NORMAL, again.renditions)
     jobs.register(embedded.JOB, EmbeddedTexts(database, layout, children).run, None, "short", Priority.SHORT)
     jobs.register(edges.JOB, Edges(database, layout, children).run, None, "short", Priority.SHORT)
     return jobs

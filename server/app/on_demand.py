@@ -67,7 +67,8 @@ class OnDemand:
         self.outliving = Outliving(
             core.database, core.layout, config.vod.replaced_kept_s, self.life.delete, self._forget
         )
-        core.jobs.register(fetch_job.JOB, self.fetching.run, self.fetching.failed, "io")
+        fetching = self.fetching
+        core.jobs.register(fetch_job.JOB, fetching.run, fetching.failed, "io", on_redrive=fetching.redriven)
         core.jobs.register(import_job.JOB, self.imports.run, None, "short", Priority.SHORT)
         core.jobs.register(life_job.JOB, self._erase, None, "short", Priority.BULK)
 

@@ -108,6 +108,12 @@ async def unfinished_of(transaction: Transaction, object_id: str, but: Collectio
     return list(await transaction.scalars(query))
 
 
+async def unfinished_about(transaction: Transaction, object_id: str, kinds: Collection[str]) -> list[Job]:
+    """Jobs of some kinds about an object that have not ended."""
+    query = select(Job).where(Job.object_id == object_id, Job.kind.in_(kinds), _UNFINISHED)
+    return list(await transaction.scalars(query))
+
+
 async def claim(
     transaction: Transaction, worker: str, lane: str, suspects: bool, kinds: Collection[str] | None = None
 ) -> Job | None:

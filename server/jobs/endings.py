@@ -20,6 +20,7 @@ _log = log.get("jobs")
 
 Run = Callable[[JobContext], Awaitable[None]]
 OnFailed = Callable[[Transaction, Job, JobFailed], Awaitable[None]]
+OnRedrive = Callable[[Transaction, Job], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Kind:
     on_failed: OnFailed | None = None
     lane: Lane = "encode"
     priority: Priority = Priority.NORMAL
+    on_redrive: OnRedrive | None = None
 
 
 class Endings:

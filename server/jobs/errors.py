@@ -1,5 +1,6 @@
 """How a job fails for good, and what makes it begin again.
 
+    NotAgain                 to whoever wants to run it again
     StepsChanged             an upgrade in the middle of the job: it begins again from its first step
     JobFailed                code, detail
     ├─ raised by a step or a job to end the job: never retried
@@ -31,6 +32,10 @@ class JobFailed(Exception):
     def text(self) -> str:
         """As the row keeps it."""
         return f"{self.code}: {self.detail}"
+
+
+class NotAgain(Exception):
+    """A job that has failed would have nothing to do if it ran again: a sentence why, and what would help."""
 
 
 class StepsChanged(Exception):

@@ -23,7 +23,7 @@ from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
 from server.jobs.context import JobContext
-from server.jobs.endings import Endings, Kind, OnFailed, Run
+from server.jobs.endings import Endings, Kind, OnFailed, OnRedrive, Run
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, StepsChanged
 from server.jobs.priorities import LANES, Lane, Places, Priority
 from server.jobs.progress import Progress
@@ -91,12 +91,14 @@ class Jobs:
         on_failed: OnFailed | None = None,
         lane: Lane = "encode",
         priority: Priority = Priority.NORMAL,
+        on_redrive: OnRedrive | None = None,
     ) -> None:
         """Before `running`. `on_failed` is called in the transaction that ends a job as failed: it writes what this
-        means for the job's object there, and opens no transaction of its own."""
+        means for the job's object there, and opens no transaction of its own. `on_redrive` likewise, before one that
+        has failed runs again: it opens the object once more, or raises NotAgain."""
         if kind in self._kinds:
             raise ValueError(f"jobs of kind {kind} are registered already")
-        self._kinds[kind] = Kind(run, on_failed, lane, priority)
+        self._kinds[kind] = Kind(run, on_failed, lane, priority, on_redrive)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -162,7 +164,8 @@ class Jobs:
         return sum([await self.cancel(job_id) for job_id in found])
 
     async def redrive(self, job_id: str) -> None:
-        """Runs a failed job again from its first step. Raises LookupError unless it has failed."""
+        """Runs a failed job again from its first step. Raises LookupError unless it has failed, and NotAgain where
+        that would do nothing."""
         async with self._database.read() as transaction:
             job = await rows.get(transaction, job_id)
         if job is None or rows.state(job) != "failed":
@@ -174,6 +177,9 @@ class Jobs:
             job = await rows.locked(transaction, job_id)
             if job is None or rows.state(job) != "failed":
                 return  # redriven by another at the same time
+            kind = self._kinds.get(job.kind)
+            if kind is not None and kind.on_redrive is not None:
+                await kind.on_redrive(transaction, job)
             await rows.reopen(transaction, job)
             transaction.announce(WAITING)
 

@@ -160,6 +160,10 @@ class RenditionStore:
         found = self._placed(self._folder(video_id, revision, rendition))
         return next((number for number in range(first, last + 1) if number not in found), None)
 
+    def numbers(self, video_id: str, revision: int, rendition: str) -> set[int]:
+        """Of all segments that are there."""
+        return set(self._placed(self._folder(video_id, revision, rendition)))
+
     def path(self, video_id: str, revision: int, rendition: str, run: int) -> Path:
         return self._folder(video_id, revision, rendition).run(run)
 

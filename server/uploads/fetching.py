@@ -19,7 +19,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Upload, Video
 from server.config import FetchConfig
 from server.jobs.context import JobContext
-from server.jobs.errors import CANCELLED, JobFailed
+from server.jobs.errors import CANCELLED, JobFailed, NotAgain
 from server.jobs.priorities import Priority
 from server.outbound.client import CallFailed, Outbound
 from server.outbound.target import BadUrl, Target
@@ -112,6 +112,12 @@ class Fetching:
         video = await videos.find(transaction, upload.video_id)
         if video is not None and video.upload_id == upload_id and video.state in ("pending", "uploading"):
             await _end_video(transaction, video, failure)
+
+    async def redriven(self, transaction: Transaction, job: Job) -> None:
+        """What came is deleted with the failure. Raises NotAgain."""
+        upload = await uploads.get(transaction, job.arguments["upload"])
+        if upload is None or upload.state not in uploads.OPEN:
+            raise NotAgain(f"What came of the file is deleted. PUT /videos/{job.object_id}/source fetches it anew.")
 
     async def _go(self, upload_id: str, progress: Progress) -> float | None:
         """Seconds to wait before the next go, None when there is none. Raises JobFailed."""

@@ -11,6 +11,7 @@ from server.catalog import jobs as rows
 from server.catalog.database import Transaction
 from server.catalog.models import Job
 from server.errors import Problem
+from server.jobs.errors import NotAgain
 from server.jobs.jobs import Jobs
 from server.jobs.priorities import Priority
 from server.web.pagination import PageQuery, Pagination, pagination
@@ -85,13 +86,16 @@ async def cancel(call: Call, job_id: str) -> JobAnswer:
 
 @operations.post("/jobs/{jobId}/redrive", "Run a failed job again", scope="jobs:write", errors=["conflict"])
 async def redrive(call: Call, job_id: str) -> JobAnswer:
-    """From its beginning, in its old place among those that wait."""
+    """From its beginning, in its old place among those that wait; what else is missing of the renditions that it makes
+    is ordered with it. Where it would have nothing to do, the answer names what to do instead."""
     async with call.services.database.read() as transaction:
         row = await _find(transaction, call, job_id)
     try:
         await call.request.app[JOBS].redrive(row.id)
     except LookupError:
         raise Problem("conflict", "Only a job that has failed can be run again.") from None
+    except NotAgain as error:
+        raise Problem("conflict", str(error)) from None
     return await show(call, job_id)
 
 

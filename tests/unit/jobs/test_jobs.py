@@ -15,7 +15,7 @@ from server.catalog.models import DEFAULT_PROJECT, Job
 from server.jobs import jobs as module
 from server.jobs.context import JobContext
 from server.jobs.endings import Endings
-from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed
+from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, NotAgain
 from server.jobs.jobs import Jobs
 from server.jobs.priorities import Priority
 
@@ -457,6 +457,35 @@ async def test_a_failed_job_is_redriven_from_its_first_step(database: Database, 
         assert (rows.state(job), job.attempts) == ("done", 1)
         with pytest.raises(LookupError):
             await jobs.redrive(job_id)
+
+
+async def test_who_knows_a_kind_opens_its_object_before_it_runs_again_or_says_why_not(
+    database: Database, work: Work
+) -> None:
+    async def fail(job: JobContext) -> None:
+        await work.run(job)
+        raise JobFailed("unsupported", "never")
+
+    opened: list[str] = []
+
+    async def again(transaction: Transaction, job: Job) -> None:
+        if opened:
+            raise NotAgain("It was tried again once.")
+        opened.append(job.object_id)
+
+    jobs = Jobs(database, {"encode": 1})
+    jobs.register("work", fail, work.on_failed, on_redrive=again)
+    async with jobs.running():
+        job_id = await order(database, jobs)
+        await ended(database, jobs, job_id)
+        await jobs.redrive(job_id)
+        await until(lambda: len(work.ended) == 2)
+        job = await ended(database, jobs, job_id)
+        with pytest.raises(NotAgain, match="once"):
+            await jobs.redrive(job_id)
+
+    assert opened == [job.object_id]
+    assert rows.state(await row(database, job_id)) == "failed"
 
 
 async def test_jobs_are_listed_newest_first(database: Database, jobs: Jobs) -> None:

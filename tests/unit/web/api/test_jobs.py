@@ -9,15 +9,15 @@ from aiohttp import web
 
 from server import clock
 from server.catalog import jobs as rows
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Job, Project
 from server.jobs.context import JobContext
-from server.jobs.errors import CANCELLED
+from server.jobs.errors import CANCELLED, NotAgain
 from server.jobs.jobs import Jobs
 from server.jobs.priorities import Priority
 from server.web.api import jobs as module
-from tests.unit.web.kit import Client, Connect
+from tests.unit.web.kit import Client, Connect, problem
 
 
 class Fails:
@@ -32,6 +32,10 @@ class Fails:
         self.ended.set()
 
 
+async def never_again(transaction: Transaction, job: Job) -> None:
+    raise NotAgain(f"POST /videos/{job.object_id}/remake makes it anew.")
+
+
 @pytest.fixture
 def work() -> Fails:
     return Fails()
@@ -43,6 +47,7 @@ async def jobs(database: Database, work: Fails) -> AsyncIterator[Jobs]:
     jobs = Jobs(database, {"short": 1})
     jobs.register("encode", work.run)
     jobs.register("short", work.run, None, "short", Priority.SHORT)
+    jobs.register("ended", work.run, None, "short", Priority.SHORT, never_again)
     async with jobs.running():
         yield jobs
 
@@ -143,6 +148,19 @@ async def test_a_failed_job_is_run_again(client: Client, database: Database, job
 
     await call(client, "POST", f"/jobs/{await order(database, jobs)}/redrive", 409)
     assert work.runs == 1
+
+
+async def test_what_would_do_nothing_is_refused_with_what_to_do(
+    client: Client, database: Database, jobs: Jobs, work: Fails
+) -> None:
+    async with database.write() as transaction:
+        job = await rows.add(transaction, DEFAULT_PROJECT, "ended", "vi1", lane="short")
+        await rows.finish(transaction, job, "internal-error: it crashed")
+
+    async with client.post(f"/jobs/{job.id}/redrive") as response:
+        body = await problem(response, 409, "conflict")
+    assert body["detail"] == "POST /videos/vi1/remake makes it anew."
+    assert (await call(client, "GET", f"/jobs/{job.id}"))["state"] == "failed"
 
 
 @pytest.mark.parametrize(("method", "action"), [("GET", ""), ("POST", "/cancel"), ("POST", "/redrive")])
