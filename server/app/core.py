@@ -41,6 +41,7 @@ from server.vod.redriving import Redriving
 from server.vod.requests import Requests
 from server.vod.warm_encoders import WarmEncoders
 from server.web.auth import Credentials
+from server.web.idempotency import Idempotency
 from server.web.metrics import Metrics
 
 CHILDREN = 4  # beside those of jobs: of requests
@@ -66,6 +67,7 @@ class Core:
     store: SegmentStore
     images: Images
     requests: Requests
+    idempotency: Idempotency
 
 
 async def open_core(config: Config, stack: AsyncExitStack) -> Core:
@@ -101,6 +103,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         watched=watched,
         store=await stack.enter_async_context(SegmentStore(layout)),
         requests=requests,
+        idempotency=Idempotency(database, secret),
         images=Images(database, layout, children, watched, kept),
     )  # fmt: skip
 

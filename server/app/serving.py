@@ -24,6 +24,7 @@ from server.app.numbers import (
     watch_restreams,
 )
 from server.app.on_demand import OnDemand
+from server.app.sweeping import sweeping
 from server.catalog import keys
 from server.config import Config, ConfigError
 from server.recorder.clips import Clips
@@ -112,6 +113,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await on_demand.begin(stack)
     await on_air.open(stack)
     await on_demand.keep(stack)
+    await stack.enter_async_context(sweeping(core.database))
     _watch(core, on_air, on_demand)
     app = _application(core, on_air, on_demand)
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
@@ -189,6 +191,7 @@ def _services(core: Core, on_air: Live, life: Life) -> Services:
         tokens=core.tokens,
         assets=core.assets,
         revocations=core.revocations,
+        idempotency=core.idempotency,
         metrics=core.metrics,
         rates=Rates(per_minute(core.config.http)),
         ingest=IngestPorts(rtmp=on_air.rtmp.port, rtmps=on_air.rtmp.tls_port, srt=on_air.srt.port),

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 from server import ids
 from server.catalog.dialects import MIGRATION_LOCK, WRITE_LOCK, async_url, make_engine
 from server.catalog.peers import CHANNEL, Peers, notifications
+from server.catalog.undertakings import under_way
 
 POSTGRES_DISK_FULL = "53100"  # SQLSTATE, PostgreSQL appendix A
 
@@ -56,6 +57,17 @@ class Transaction(AsyncSession):
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls `callback` once the transaction is committed; never if it isn't."""
         self._callbacks().append(callback)
+
+    @asynccontextmanager
+    async def part(self) -> AsyncIterator[Self]:
+        """A part that may fail by itself: then nothing of it stays, and nothing follows it."""
+        callbacks = len(self._callbacks())
+        try:
+            async with self.begin_nested():
+                yield self
+        except BaseException:
+            del self._callbacks()[callbacks:]
+            raise
 
     def _callbacks(self) -> list[Callable[[], None]]:
         callbacks: list[Callable[[], None]] = self.info.setdefault("after_commit", [])
@@ -109,13 +121,26 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that only reads."""
+        current = under_way()
+        if current is not None and current.held is not None:
+            yield current.held  # what was written is not committed yet
+            return
         async with Transaction(self.engine, expire_on_commit=False, autoflush=False) as transaction:
             await self._connect(transaction)
             yield transaction
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        """A transaction that commits when the block ends well and rolls back when it raises; the only one meanwhile."""
+        """A transaction that commits when the block ends well and rolls back when it raises; the only one meanwhile.
+
+        Of a task with an undertaking it is that one's.
+        """
+        current = under_way()
+        async with self._alone() if current is None else current.write(self._alone) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[Transaction]:
         async with self._writing, Transaction(self._write_engine, expire_on_commit=False) as transaction:
             async with transaction.begin():
                 await self._connect(transaction)

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from server.errors import ERRORS
+from server.web.idempotency import HEADER
 from server.web.problems import type_of
 from server.web.shapes import Query
 from server.web.typed import PATH_IDS, Operation
@@ -30,6 +31,16 @@ _RATE_HEADERS = {
     "X-RateLimit-Limit": "Calls of this kind that a minute allows.",
     "X-RateLimit-Remaining": "Calls that are left now.",
     "X-RateLimit-Retry-After": "Seconds until the next call is allowed; 0 when it is.",
+}
+
+_WITH_KEY = ("idempotency-key-reused", "idempotency-key-in-use")
+_IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Makes the call repeatable: sent again with the same key it has no further effect and gets the same "
+    "answer, for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 _PROBLEM = {
@@ -108,7 +119,7 @@ def _operation(operation: Operation, references: References) -> dict[str, Any]:
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation.query)],
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation.query), *_headers(operation)],
         "responses": {str(operation.status): _success(operation, references), **_failures(operation)},
         "security": [{"apiKey": []}, {"bearerAuth": []}] if operation.scope else [],
     }
@@ -144,6 +155,11 @@ def _query_parameters(model: type[Query] | None) -> Iterable[dict[str, Any]]:
         elif described.get("type") == "object":
             parameter |= {"style": "deepObject", "explode": True}
         yield {**parameter, "schema": described}
+
+
+def _headers(operation: Operation) -> Iterable[dict[str, Any]]:
+    if operation.repeatable:
+        yield _IDEMPOTENCY_KEY
 
 
 def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,6 +201,7 @@ def _failures(operation: Operation) -> dict[str, Any]:
     codes += _WITH_CREDENTIALS if operation.scope else ()
     codes += _WITH_BODY if operation.body else ()
     codes += _WITH_QUERY if operation.query else ()
+    codes += _WITH_KEY if operation.repeatable else ()
     codes += ["resource-not-found"] if operation.path_names else []
     codes += ["too-many-requests"] if operation.kind else []
     by_status: dict[int, list[str]] = {}

@@ -15,6 +15,7 @@ from server.playback.assets import Assets
 from server.playback.revocations import Revocations
 from server.playback.tokens import Tokens
 from server.web.auth import Credentials
+from server.web.idempotency import Idempotency
 from server.web.metrics import Metrics
 from server.web.rates import Rates
 
@@ -49,6 +50,7 @@ class Services:
     tokens: Tokens
     assets: Assets
     revocations: Revocations
+    idempotency: Idempotency
     metrics: Metrics = field(default_factory=Metrics)
     rates: Rates = field(default_factory=Rates)
     ingest: IngestPorts = field(default_factory=IngestPorts)

@@ -24,6 +24,7 @@ from server.errors import Problem
 from server.web import bodies, rates, validation
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
+from server.web.idempotency import HEADER
 from server.web.middleware import EXTRA_HEADERS
 from server.web.query import MalformedQuery, nested
 from server.web.services import SERVICES, Services
@@ -80,6 +81,7 @@ class Operation:
     answers: Mapping[str, Any] | None  # media type -> JSON schema of an answer that is not JSON
     kind: rates.Kind | None  # which rate it counts for; None: as often as wanted
     example: Mapping[str, Any] | None
+    repeatable: bool  # whether it takes an Idempotency-Key
     query: type[Query] | None = None
     body: type[Body] | None = None
     answer: type[Answer] | None = None
@@ -125,8 +127,17 @@ class Operations:
         answers: Mapping[str, Any] | None = None,
         kind: rates.Kind | Literal["free"] | None = None,
         example: Mapping[str, Any] | None = None,
+        command: bool = False,
     ) -> Callable[[H], H]:
-        """`kind` is which rate the call counts for: by default GET reads and everything else writes; free: none."""
+        """`kind` is which rate the call counts for: by default GET reads and everything else writes; free: none.
+
+        A POST takes an Idempotency-Key, and what it writes is then committed with its answer, so that after its first
+        write it must not wait for a task that writes, and what it sets off belongs into `transaction.after_commit`.
+        Left out are a `command`, which makes nothing and may be given again; bodies that the handler reads itself:
+        files are too long to compare and to hold the catalogue for, and have ways of their own to go on; and what
+        needs no credentials, as keys belong to a project.
+        """
+        repeatable = method == "POST" and scope is not None and raw is None and not command
 
         def decorate(handler: H) -> H:
             hints = get_type_hints(handler)
@@ -147,6 +158,7 @@ class Operations:
                     answers=answers,
                     kind=None if kind == "free" else kind or ("read" if method == "GET" else "write"),
                     example=example,
+                    repeatable=repeatable,
                     query=hints.get("query"),
                     body=hints.get("body"),
                     answer=_model(hints.get("return")),
@@ -174,14 +186,23 @@ def _endpoint(operation: Operation) -> Callable[[web.Request], Awaitable[web.Str
     async def endpoint(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
         caller = await _admit(request, services, operation)
-        given = _path_values(operation, request)
-        if operation.query:
-            given["query"] = _parse_query(operation.query, request)
-        if operation.body:
-            given["body"] = await _parse_body(operation.body, request)
-        return _answer(operation, await operation.handler(Call(request, services, caller), **given))
+        call = Call(request, services, caller)
+        key = request.headers.get(HEADER) if operation.repeatable else None
+        if key is None or caller is None:
+            return await _run(operation, call)
+        asked = b"\n".join((operation.name.encode(), request.raw_path.encode(), await request.read()))
+        return await services.idempotency.answer(caller.project_id, key, asked, lambda: _run(operation, call))
 
     return endpoint
+
+
+async def _run(operation: Operation, call: Call) -> web.StreamResponse:
+    given = _path_values(operation, call.request)
+    if operation.query:
+        given["query"] = _parse_query(operation.query, call.request)
+    if operation.body:
+        given["body"] = await _parse_body(operation.body, call.request)
+    return _answer(operation, await operation.handler(call, **given))
 
 
 async def _admit(request: web.Request, services: Services, operation: Operation) -> Caller | None:

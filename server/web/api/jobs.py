@@ -74,7 +74,7 @@ async def show(call: Call, job_id: str) -> JobAnswer:
         return answer(await _find(transaction, call, job_id))
 
 
-@operations.post("/jobs/{jobId}/cancel", "Cancel a job", scope="jobs:write", errors=["conflict"])
+@operations.post("/jobs/{jobId}/cancel", "Cancel a job", scope="jobs:write", command=True, errors=["conflict"])
 async def cancel(call: Call, job_id: str) -> JobAnswer:
     """It ends as failed with the code `cancelled`, and what it was about as that means for it."""
     async with call.services.database.read() as transaction:
@@ -84,7 +84,9 @@ async def cancel(call: Call, job_id: str) -> JobAnswer:
     return await show(call, job_id)
 
 
-@operations.post("/jobs/{jobId}/redrive", "Run a failed job again", scope="jobs:write", errors=["conflict"])
+@operations.post(
+    "/jobs/{jobId}/redrive", "Run a failed job again", scope="jobs:write", command=True, errors=["conflict"]
+)
 async def redrive(call: Call, job_id: str) -> JobAnswer:
     """From its beginning, in its old place among those that wait; what else is missing of the renditions that it makes
     is ordered with it. Where it would have nothing to do, the answer names what to do instead."""

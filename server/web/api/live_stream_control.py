@@ -63,7 +63,7 @@ async def disable(call: Call, live_stream_id: str) -> LiveStreamAnswer:
 
 
 @operations.post(
-    "/live-streams/{liveStreamId}/reset-stream-key", "Make a new stream key", scope="live-streams:write"
+    "/live-streams/{liveStreamId}/reset-stream-key", "Make a new stream key", scope="live-streams:write", command=True
 )
 async def reset_key(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     """The old key opens nothing any more; a publisher that has used it is cut off, and may come back with the new one
@@ -72,8 +72,9 @@ async def reset_key(call: Call, live_stream_id: str) -> LiveStreamAnswer:
 
 
 @operations.post(
-    "/live-streams/{liveStreamId}/reset-backup-stream-key", "Make a backup stream key", scope="live-streams:write"
-)
+    "/live-streams/{liveStreamId}/reset-backup-stream-key", "Make a backup stream key", scope="live-streams:write",
+    command=True,
+)  # fmt: skip
 async def reset_backup_key(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     """The first one, or a new one in place of the old. A second encoder publishes with it beside the first."""
     return await _reset(call, live_stream_id, "backup")
@@ -103,7 +104,7 @@ async def recording(call: Call, live_stream_id: str) -> RecordingAnswer:
 
 
 @operations.post(
-    "/live-streams/{liveStreamId}/recording/start", "Record from now on", scope="live-streams:write",
+    "/live-streams/{liveStreamId}/recording/start", "Record from now on", scope="live-streams:write", command=True,
     errors=["conflict"],
 )  # fmt: skip
 async def start_recording(call: Call, live_stream_id: str) -> RecordingAnswer:
@@ -113,8 +114,9 @@ async def start_recording(call: Call, live_stream_id: str) -> RecordingAnswer:
 
 
 @operations.post(
-    "/live-streams/{liveStreamId}/recording/stop", "Stop recording", scope="live-streams:write", errors=["conflict"]
-)
+    "/live-streams/{liveStreamId}/recording/stop", "Stop recording", scope="live-streams:write", command=True,
+    errors=["conflict"],
+)  # fmt: skip
 async def stop_recording(call: Call, live_stream_id: str) -> RecordingAnswer:
     """With the segment that is on air now; the recording becomes a video at once, and the broadcast goes on."""
     row = await _row(call, live_stream_id)

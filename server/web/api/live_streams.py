@@ -35,7 +35,7 @@ async def create(call: Call, body: LiveStreamCreation) -> LiveStreamAnswer:
     row = LiveStream(project_id=call.project_id, stream_key=live_streams.new_stream_key(), **values)
     async with call.services.database.write() as transaction:
         await live_streams.add(transaction, row)
-    call.services.on_live_stream_changed(row)
+        transaction.after_commit(lambda: call.services.on_live_stream_changed(row))
     return answer(call, row)
 
 

@@ -38,7 +38,8 @@ async def create(call: Call, live_stream_id: str, body: RestreamCreation) -> Res
         if len(row.restreams) >= call.services.live.max_restreams:
             raise Problem("conflict", f"A live stream has {call.services.live.max_restreams} restream targets at most.")
         await restreams.put(transaction, row, entry)
-    return _changed(call, row, entry)
+        transaction.after_commit(lambda: call.services.on_live_stream_changed(row))
+    return _answer(call, row, entry)
 
 
 @operations.get(
@@ -93,10 +94,6 @@ async def _put(call: Call, live_stream_id: str, restream_id: str, changes: Entry
         entry = {**known, **changes}
         if entry != known:
             await restreams.put(transaction, row, entry)
-    return _changed(call, row, entry)
-
-
-def _changed(call: Call, row: LiveStream, entry: Entry) -> RestreamAnswer:
     call.services.on_live_stream_changed(row)
     return _answer(call, row, entry)
 

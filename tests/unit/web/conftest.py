@@ -20,6 +20,7 @@ from server.playback.revocations import Revocations
 from server.playback.tokens import Tokens
 from server.web import application
 from server.web.auth import Credentials
+from server.web.idempotency import Idempotency
 from server.web.protocol import Runner
 from server.web.services import IngestPorts, Services
 from tests.unit.web.cinema import cinema, player, store, viewer  # noqa: F401  # fixtures
@@ -67,6 +68,7 @@ def services(database: Database, fake: Fake) -> Services:
         tokens=Tokens(SECRET),
         assets=assets,
         revocations=Revocations(database),
+        idempotency=Idempotency(database, SECRET),
         ingest=IngestPorts(rtmp=1935),
         remove_video=fake.remove_video,
         on_live_stream_deleted=fake.live_streams_deleted.append,

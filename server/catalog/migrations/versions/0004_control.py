@@ -1,4 +1,4 @@
-"""Control plane: players, summaries, what was watched
+"""Control plane: players, summaries, what was watched; callers and their calls
 
 Revision: 0004
 Follows: 0003
@@ -19,6 +19,7 @@ def upgrade() -> None:
     _players()
     _summaries()
     _playback()
+    _stored_answers()
 
 
 def _players() -> None:
@@ -109,6 +110,24 @@ def _playback() -> None:
     op.create_index("ix_playback_events_session_id_position", "playback_events", ["session_id", "position"])
 
 
+def _stored_answers() -> None:
+    op.create_table(
+        "stored_answers",
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("expires_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_stored_answers_project_id_projects"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("project_id", "key_hash", name=op.f("pk_stored_answers")),
+    )
+    op.create_index("ix_stored_answers_expires_at", "stored_answers", ["expires_at"])
+
+
 def downgrade() -> None:
-    for table in ("playback_events", "playback_sessions", "summaries", "players"):
+    for table in ("stored_answers", "playback_events", "playback_sessions", "summaries", "players"):
         op.drop_table(table)

@@ -1,0 +1,25 @@
+"""Answers that are kept for callers who ask again with the same Idempotency-Key."""
+
+from datetime import datetime
+
+from sqlalchemy import delete
+
+from server.catalog.access_models import StoredAnswer
+from server.catalog.database import Transaction
+
+
+async def find(transaction: Transaction, project_id: str, key_hash: str, now: datetime) -> StoredAnswer | None:
+    """The one that has not expired."""
+    row = await transaction.get(StoredAnswer, (project_id, key_hash))
+    return row if row is not None and row.expires_at > now else None
+
+
+async def keep(transaction: Transaction, answer: StoredAnswer) -> None:
+    """In place of an expired one."""
+    await transaction.merge(answer)
+    await transaction.flush()
+
+
+async def sweep(transaction: Transaction, now: datetime) -> None:
+    """Removes those that have expired."""
+    await transaction.execute(delete(StoredAnswer).where(StoredAnswer.expires_at <= now))
