@@ -23,6 +23,7 @@ from server.recorder.to_vod import Recorder
 from server.storage import data_folder
 from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
+from server.storage.pictures import PictureStore
 from server.storage.renditions import RenditionStore
 from server.storage.segment_cache import SegmentCache
 from server.storage.segments import SegmentStore
@@ -34,6 +35,7 @@ from server.vod.encoding import Encoding
 from server.vod.images import Images
 from server.vod.joining import Joining
 from server.vod.measuring import Measuring
+from server.vod.pictures import Pictures
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
@@ -68,6 +70,7 @@ class Core:
     images: Images
     requests: Requests
     idempotency: Idempotency
+    pictures: Pictures
 
 
 async def open_core(config: Config, stack: AsyncExitStack) -> Core:
@@ -105,6 +108,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         requests=requests,
         idempotency=Idempotency(database, secret),
         images=Images(database, layout, children, watched, kept),
+        pictures=Pictures(database, PictureStore(layout), children),
     )  # fmt: skip
 
 

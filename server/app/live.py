@@ -127,6 +127,7 @@ class Live:
         self.pulls.deleted(stream.id)
         self.broadcasts.rehearsals.end(stream.id)
         in_background(self.slates.remove(stream.id))
+        in_background(self._core.pictures.remove(stream.id))
         in_background(self.broadcasts.deleted(stream.id))
 
     def changed(self, stream: LiveStream) -> None:

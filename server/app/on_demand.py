@@ -81,6 +81,7 @@ class OnDemand:
         """Takes up what a restart left."""
         await expiry.recover(self.uploads, self.sources)
         await self.marks.sweep()
+        await self._core.pictures.sweep()
         await stack.enter_async_context(expiry.sweeping(self.uploads, self._core.layout))
         await stack.enter_async_context(self.life.running())
         await stack.enter_async_context(self.outliving.running())

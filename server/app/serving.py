@@ -27,6 +27,7 @@ from server.app.on_demand import OnDemand
 from server.app.sweeping import sweeping
 from server.catalog import keys
 from server.config import Config, ConfigError
+from server.playback.themes import Themes
 from server.recorder.clips import Clips
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
@@ -42,6 +43,8 @@ from server.web.api import (
     live_stream_health,
     live_stream_rehearsals,
     live_stream_slate,
+    live_stream_thumbnails,
+    players,
     text_tracks,
     thumbnails,
     watermarks,
@@ -158,12 +161,16 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[thumbnails.POSTERS] = core.posters
         app[text_tracks.TEXTS] = on_demand.texts
         app[watermarks.MARKS] = on_demand.marks
-        for part in (live, vod, movies, captions, images, texts, embed, dash):
+        app[players.PICTURES] = core.pictures
+        app[embed.THEMES] = Themes(core.database)
+        for part in (live, vod, movies, captions, images, texts, embed, dash, players):
             part.add_routes(app.router)
         quick.mount(app)
         app.on_shutdown.append(live.let_go)
 
-    live_parts = (live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate)
+    live_parts = (
+        live_stream_control, live_stream_health, live_stream_rehearsals, live_stream_slate, live_stream_thumbnails
+    )  # fmt: skip
     beside = (source_uploads, video_imports, restream_targets, clips, edits, text_tracks, thumbnails, *live_parts)
     operations = [one.operations for one in beside]
     return application.build(_services(core, on_air, on_demand.life), operations, [mount, tus.mount])

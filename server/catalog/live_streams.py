@@ -129,6 +129,11 @@ async def page(
     return await listing.fetch(transaction, query, paging, SORT_COLUMNS, LiveStream.created_at, LiveStream.id)
 
 
+async def with_poster(transaction: Transaction) -> set[str]:
+    """Ids of those that were given a poster, of every project."""
+    return set(await transaction.scalars(select(LiveStream.id).where(LiveStream.poster_at.is_not(None))))
+
+
 async def remove(transaction: Transaction, stream: LiveStream) -> None:
     """The row and its broadcasts' rows go; videos recorded from it stay."""
     await transaction.delete(stream)

@@ -203,7 +203,7 @@ class LiveStream(Base):
     meta: Mapped[list[Any]] = mapped_column("metadata", default=list)
     broadcast_id: Mapped[str | None] = mapped_column(_ID)  # the one on air or, if none is, the last one
     gop_s: Mapped[float | None] = mapped_column(Float)  # last seen key-frame interval: sets the next target duration
-    poster_at: Mapped[datetime | None]
+    poster_at: Mapped[datetime | None]  # when its owner uploaded one
     tokens_valid_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)

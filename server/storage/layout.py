@@ -20,6 +20,7 @@
     <root>/videos/<video id>/captions/<language>-<version>.vtt   and chapters/…
     <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
     <root>/watermarks/<watermark id>.png
+    <root>/pictures/<player or live stream id>   a logo, a poster that was uploaded
     <root>/live-streams/<live stream id>/slate   what fills the reconnect window
     <root>/broadcasts/<broadcast id>/<rendition>/init-<generation>.mp4
                                                 <msn>.m4s, the last one <msn>.m4s.open while it grows
@@ -147,6 +148,13 @@ class Layout:
     def watermark_ids(self) -> list[str]:
         """Watermarks that have a file."""
         return sorted(path.stem for path in (self.root / "watermarks").glob("*.png"))
+
+    def picture(self, owner_id: str) -> Path:
+        return self.root / "pictures" / _name(owner_id)
+
+    def picture_owners(self) -> list[str]:
+        """Whose pictures there are; half-written ones are named otherwise than any id."""
+        return sorted(path.name for path in (self.root / "pictures").glob("*"))
 
     def slate(self, live_stream_id: str) -> Path:
         """The only file in its folder."""

@@ -13,10 +13,9 @@ from server.catalog import watermarks
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video, Watermark
 from server.errors import Problem
-from server.media import calls
-from server.media.child import ChildFailed, Children
-from server.media.problems import MediaProblem
+from server.media.child import Children
 from server.storage.watermarks import WatermarkStore
+from server.vod import pictures
 
 MOST = 1000  # of a project: what a list shows on ten pages
 OUTPUT = "png"
@@ -34,7 +33,7 @@ class Marks:
 
     async def keep(self, project_id: str, picture: bytes) -> Watermark:
         """A new watermark of an uploaded picture. Raises Problem: 400 no picture, 409 too many."""
-        made = await self._coded(picture)
+        made = await pictures.coded(self._children, picture, {"kind": "watermark"}, OUTPUT)
         id = ids.new("watermark_")
         await asyncio.to_thread(self._store.put, id, made.files[OUTPUT])
         try:
@@ -74,18 +73,6 @@ class Marks:
         for id in await asyncio.to_thread(self._store.ids):
             if id not in known:
                 self._discard(id)
-
-    async def _coded(self, picture: bytes) -> calls.Images:
-        try:
-            with calls.memory_file("picture", picture) as fd:
-                where = {"kind": "picture", "source": fd}
-                made = await calls.images(self._children, where, [fd], {"kind": "watermark"}, [OUTPUT])
-        except ChildFailed as error:
-            made = calls.problem_of(error)
-        if isinstance(made, MediaProblem):
-            sentence = "The file can't be read as a PNG, JPEG or WebP picture."
-            raise Problem("uploaded-file-invalid-file", sentence, "file")
-        return made
 
     def _discard(self, id: str) -> None:
         try:

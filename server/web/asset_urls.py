@@ -40,6 +40,11 @@ def of_text(base_url: str, video_id: str, kind: str, language: str, token: str |
     return f"{base_url}/vod/{video_id}" + (f"/token/{token}" if token else "") + f"/{kind}/{language}.vtt"
 
 
+def of_logo(base_url: str, player_id: str, version: int) -> str:
+    """A player's."""
+    return f"{base_url}/player/{player_id}/logo.png?v={version}"
+
+
 def of_live_stream(base_url: str, stream_id: str, token: str | None = None) -> AssetUrls:
     live = f"{base_url}/live"
     root = f"{live}/{stream_id}" + (f"/token/{token}" if token else "")

@@ -14,10 +14,13 @@ from aiohttp import hdrs, web
 
 from server.errors import Problem
 from server.playback.assets import Asset, Kind
+from server.playback.themes import Theme, Themes
+from server.web import asset_urls
 from server.web.hls import files, gate
 from server.web.hls.gate import WATCHING, Watch
 
 PLACEHOLDER = "__SLUICE_CONFIG__"
+THEMES = web.AppKey("themes", Themes)
 
 # What the page needs, and no more: hls.js makes its media from blobs and its captions tracks from a data URL; the
 # hash is that of an empty style element, which the page fills by script (player/src/ui/strict_styles.js).
@@ -63,7 +66,8 @@ async def _page(request: web.Request, kinds: tuple[Kind, ...]) -> web.Response:
     except Problem as problem:
         words = {"code": problem.code, "title": problem.row.title, "detail": problem.detail}
         return _filled(request, {"problem": words}, problem.row.status)
-    return _filled(request, _playing(watch), 200)
+    theme = await request.app[THEMES].find(watch.asset.project_id, watch.asset.player_id)
+    return _filled(request, {**_playing(watch), **_themed(theme)}, 200)
 
 
 async def _enter(request: web.Request, kinds: tuple[Kind, ...]) -> Watch:
@@ -94,6 +98,14 @@ def _playing(watch: Watch) -> dict[str, Any]:
         "targetLatency": TARGET_LATENCY_S.get(asset.latency_mode or ""),
         "public": asset.public,
     }
+
+
+def _themed(theme: Theme | None) -> dict[str, Any]:
+    """How the page is to look, where the asset names a player."""
+    if theme is None:
+        return {}
+    logo = {"src": asset_urls.of_logo("", theme.player_id, theme.logo_version or 0), "link": theme.logo_link}
+    return {"theme": {**theme.settings, "logo": logo if theme.logo_version is not None else None}}
 
 
 def _base(asset: Asset, token: str | None) -> str:

@@ -17,7 +17,7 @@ from server.uploads.placement import Sender
 from server.uploads.source import ENVELOPE_BYTES, SourceUploads, Staged
 from server.web.bodies import chunks
 
-MAX_FIELD_BYTES = 1024  # ids
+MAX_FIELD_BYTES = 2048  # ids, a link
 
 SMALL_FILE_ERRORS = (
     "uploaded-file-no-file",
@@ -67,7 +67,20 @@ def of_one_file(description: str) -> Mapping[str, Any]:
 
 
 async def small_file(request: web.Request, max_bytes: int) -> bytes:
-    """The one file of a request's form, in memory; its other fields are passed over.
+    """The one file of a request's form, in memory; its other fields are passed over. Raises Problem as `small_form`."""
+    return (await small_form(request, max_bytes)).file
+
+
+@dataclass(frozen=True, slots=True)
+class SmallForm:
+    """A form in memory."""
+
+    file: bytes
+    fields: Mapping[str, str]
+
+
+async def small_form(request: web.Request, max_bytes: int) -> SmallForm:
+    """The one file of a request's form and its other fields.
 
     Raises Problem: 400 no file, two, an empty one or a bad form; 413, 415.
     """
@@ -84,25 +97,37 @@ async def small_file(request: web.Request, max_bytes: int) -> bytes:
         raise Problem("uploaded-file-no-file")
     if not reader.file:
         raise Problem("uploaded-file-empty")
-    return bytes(reader.file)
+    return SmallForm(bytes(reader.file), {name: _text(name, value) for name, value in reader.fields.items()})
+
+
+def _text(name: str, value: bytes | bytearray) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Problem("invalid-attribute", detail="The value is not UTF-8.", name=name[:100]) from None
 
 
 class _InMemory:
-    """The part that has a file name, or is called file."""
+    """The file is the part that has a file name, or is called file."""
 
     def __init__(self) -> None:
         self.file: bytearray | None = None
-        self._open = False
+        self.fields: dict[str, bytearray] = {}
+        self._part = bytearray()
 
     def take(self, event: Event) -> None:
         if isinstance(event, PartBegin):
-            self._open = event.filename is not None or event.name == "file"
-            if self._open and self.file is not None:
+            self._part = bytearray()
+            if event.filename is None and event.name != "file":
+                self.fields[event.name] = self._part
+            elif self.file is not None:
                 raise Problem("uploaded-file-multiple-files")
-            if self._open:
-                self.file = bytearray()
-        elif isinstance(event, PartData) and self._open and self.file is not None:
-            self.file += event.data
+            else:
+                self.file = self._part
+        elif isinstance(event, PartData):
+            self._part += event.data
+            if self._part is not self.file and len(self._part) > MAX_FIELD_BYTES:
+                raise Problem("invalid-payload", detail=f"A field is longer than {MAX_FIELD_BYTES} bytes.")
 
 
 async def _events(request: web.Request, boundary: bytes) -> AsyncGenerator[Event]:
@@ -137,11 +162,7 @@ class _Reader:
                     raise LookupError("data outside of a part")
 
     async def _field(self, name: str) -> str:
-        value = b"".join([data async for data in self._part(MAX_FIELD_BYTES)])
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            raise Problem("invalid-attribute", detail="The value is not UTF-8.", name=name[:100]) from None
+        return _text(name, b"".join([data async for data in self._part(MAX_FIELD_BYTES)]))
 
     async def _file(self, filename: str | None) -> None:
         if self.staged is not None:

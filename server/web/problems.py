@@ -39,6 +39,7 @@ DIALECT_CODES = frozenset(
         "uploaded-file-too-large",
         "uploaded-file-invalid-file",
         "video-source-already-uploaded",
+        "summary-already-exists",
         "video-content-range-malformed",
     }
 )

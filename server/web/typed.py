@@ -35,7 +35,16 @@ from server.web.shapes import Answer, Body, Query
 BODY_LIMIT = 256 * 1024
 
 # path parameters that are ids, and the prefix of their canonical spelling; any other is text
-PATH_IDS = {"videoId": "vi", "liveStreamId": "li", "uploadToken": "to", "importId": "im", "watermarkId": "watermark_"}
+PATH_IDS = {
+    "videoId": "vi",
+    "liveStreamId": "li",
+    "uploadToken": "to",
+    "importId": "im",
+    "watermarkId": "watermark_",
+    "playerId": "pl",
+    "summaryId": "summary_",
+    "sessionId": "ps",
+}
 PATH_TEXT_LIMIT = 256
 
 JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}

@@ -6,7 +6,20 @@ repositories and services below; a rule that two dialects share belongs there.
 
 from collections.abc import Sequence
 
-from server.web.api import auth, jobs, live_streams, retention, upload_tokens, videos, watermarks
+from server.web.api import (
+    analytics,
+    auth,
+    former,
+    jobs,
+    live_streams,
+    players,
+    retention,
+    summaries,
+    tags,
+    upload_tokens,
+    videos,
+    watermarks,
+)
 from server.web.typed import Operations
 
 OPERATIONS: Sequence[Operations] = (
@@ -17,4 +30,9 @@ OPERATIONS: Sequence[Operations] = (
     jobs.operations,
     watermarks.operations,
     retention.operations,
+    players.operations,
+    tags.operations,
+    summaries.operations,
+    analytics.operations,
+    former.operations,
 )

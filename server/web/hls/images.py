@@ -5,7 +5,7 @@
     /vod/{id}[/token/{jwt}]/poster/{xs,sm,md,lg}.{jpg,webp}
     /vod/{id}[/token/{jwt}]/storyboard.{vtt,json,jpg,webp}
     /vod/{id}[/token/{jwt}]/animated.{gif,webp,mp4}   ?start=&end=&width=&height=&fit=&fps=
-    /live/{id}[/token/{jwt}]/thumbnail.{jpg,webp}     the newest picture, ?width=&height=&fit=
+    /live/{id}[/token/{jwt}]/thumbnail.{jpg,webp}     its owner's picture or the newest; ?width=&height=&fit=
 
 They are made when they are first asked for. A URL of ours that holds the revision (`?v=`) never changes.
 """
@@ -125,23 +125,40 @@ async def animated(request: web.Request) -> web.StreamResponse:
 
 
 async def live(request: web.Request) -> web.StreamResponse:
-    """A picture of the last seconds on air."""
+    """The picture that its owner uploaded, else one of the last seconds on air."""
     watch = await gate.enter(request, "live", IMAGE_AUDIENCES)
     query, output = parsed(request, ThumbnailQuery), request.match_info["output"]
-    watching = request.app[WATCHING]
-    on_air = watching.broadcasts.get(watch.asset.id)
-    found = newest(on_air) if on_air else None
-    if on_air is None or found is None:
-        return files.not_ready()
-    init, segment = found
-    picture = await watching.posters.live(on_air.broadcast_id, init, lambda: read(segment))
+    picture = await (_own_poster if watch.asset.has_poster else _on_air)(request, watch)
     if picture is None:
-        raise Problem("resource-not-found", "No picture could be made.")
+        return files.not_ready()
     if query.width or query.height or output != "jpg":
         with _refusals():
             _count(request)
             picture = await request.app[IMAGES].images.of_picture(picture, orders.poster(output, query.box))
     return files.body_answer(request, picture, TYPES[output], files.brief(watch, LIVE_KEPT_S))
+
+
+async def _own_poster(request: web.Request, watch: Watch) -> bytes | None:
+    path = request.app[WATCHING].layout.picture(watch.asset.id)
+    try:
+        async with aiofiles.open(path, "rb") as file:
+            return await file.read()
+    except FileNotFoundError:  # deleted this moment
+        return None
+
+
+async def _on_air(request: web.Request, watch: Watch) -> bytes | None:
+    """None: nothing is. Raises Problem."""
+    watching = request.app[WATCHING]
+    on_air = watching.broadcasts.get(watch.asset.id)
+    found = newest(on_air) if on_air else None
+    if on_air is None or found is None:
+        return None
+    init, segment = found
+    picture = await watching.posters.live(on_air.broadcast_id, init, lambda: read(segment))
+    if picture is None:
+        raise Problem("resource-not-found", "No picture could be made.")
+    return picture
 
 
 async def _answer(

@@ -19,6 +19,7 @@ from server.ingest.broadcasts import Broadcasts
 from server.ingest.on_air import OnAir
 from server.media.child import ChildFailed, Children
 from server.packager.live import LivePackager, LiveSettings
+from server.playback.themes import Themes
 from server.playback.tokens import Minted, Tokens
 from server.recorder.to_vod import Recorder
 from server.storage.image_cache import ImageCache
@@ -262,6 +263,7 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
             app[images.IMAGES] = images.Desk(cinema.images(presentations), Rates({"image": IMAGES_PER_MINUTE}))
             app[movies.MOVIES] = Movies(layout, presentations)
             app[TEXTS] = Texts(cinema.database, layout)
+            app[embed.THEMES] = Themes(cinema.database)
             for part in (live, vod, movies, captions, texts, images, embed, dash):
                 part.add_routes(app.router)
             quick.mount(app)

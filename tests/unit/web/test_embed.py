@@ -2,12 +2,16 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server import ids
+from server.catalog import players
+from server.catalog.control_models import Player
+from server.catalog.models import DEFAULT_PROJECT, Project
 from server.web import embed
 from tests.unit.web.cinema import Cinema
 from tests.unit.web.kit import Client, problem
@@ -154,3 +158,29 @@ async def test_a_player_that_is_not_built_is_said(cinema: Cinema, viewer: Client
     response = await viewer.get(f"/embed/{id}")
 
     assert (await problem(response, 503, "unavailable"))["detail"] == "The player is not built: run `make player`."
+
+
+async def test_a_players_looks(cinema: Cinema, viewer: Client) -> None:
+    async with cinema.database.write() as transaction:
+        player = await players.add(transaction, Player(project_id=DEFAULT_PROJECT, theme={"text": "red"}))
+    id, live = await cinema.video(player_id=player.id), await cinema.make_live(player_id=player.id)
+
+    for path in (f"/embed/{id}", f"/live/{live}"):
+        assert (await told(viewer, path))["theme"] == {"text": "red", "logo": None}
+
+    async with cinema.database.write() as transaction:
+        row = await players.find(transaction, player.id)
+        assert row
+        await players.set_logo(transaction, row, datetime(2026, 1, 1, tzinfo=UTC), "https://example.com")
+    assert (await told(viewer, f"/embed/{id}"))["theme"]["logo"] == {
+        "src": f"/player/{player.id}/logo.png?v=1767225600", "link": "https://example.com"
+    }  # fmt: skip
+
+
+async def test_nobody_elses_looks(cinema: Cinema, viewer: Client) -> None:
+    async with cinema.database.write() as transaction:
+        transaction.add(Project(id="pr2", name="another"))
+        await transaction.flush()
+        theirs = await players.add(transaction, Player(project_id="pr2"))
+    for player_id in (theirs.id, ids.new("pl"), "a name"):
+        assert "theme" not in await told(viewer, f"/embed/{await cinema.video(player_id=player_id)}")

@@ -98,3 +98,15 @@ async def test_sound_alone_has_none(cinema: Cinema) -> None:
     air.publisher.connect().send(5)
 
     assert images.newest(air.on_air) is None
+
+
+async def test_a_live_stream_shows_what_its_owner_uploaded(cinema: Cinema, viewer: Client) -> None:
+    live = await cinema.make_live(poster_at=clock.now())
+    path = cinema.layout.picture(live)
+    assert (await viewer.get(f"/live/{live}/thumbnail.jpg")).status == 202  # deleted this moment
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"its own")
+
+    response = await viewer.get(f"/live/{live}/thumbnail.jpg")
+
+    assert (response.status, await response.read()) == (200, b"its own")
