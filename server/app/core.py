@@ -37,6 +37,7 @@ from server.vod.joining import Joining
 from server.vod.measuring import Measuring
 from server.vod.pictures import Pictures
 from server.vod.pipeline import Pipeline, Wanted
+from server.vod.plan import Effort
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
 from server.vod.redriving import Redriving
@@ -121,7 +122,7 @@ def make_jobs(
     vod = config.vod
     wanted = Wanted(
         vod.ladder if vod.renditions != "source" else (), vod.segment_s, vod.chunk_s, vod.per_title, codec,
-        vod.renditions == "on-demand", vod.quality,
+        vod.renditions == "on-demand", Effort(vod.preset, vod.quality, vod.encoder_threads),
     )  # fmt: skip
     orders = Edits(database, layout, jobs.enqueue)
     editing = Editing(

@@ -34,7 +34,7 @@ from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.vod import making, plans
-from server.vod.plan import FAR_S, RATE, Chunk, Plan, order_of
+from server.vod.plan import FAR_S, RATE, Chunk, Effort, Plan, order_of
 from server.vod.writing import Label, Writing, describe
 
 FIRST, SHARE, SOUND, BEGIN = "encode-first", "encode", "encode-sound", "encode-begin"
@@ -65,15 +65,13 @@ class Encoding:
         self, database: Database, layout: Layout, children: Children, renditions: RenditionStore, quality: float,
         preset: str, order_ahead: OrderAhead, threads: int = 0,
     ) -> None:  # fmt: skip
-        """`quality` and `preset` as libx264 has them; `threads` of each encoder, 0: as many as its pictures ask for.
+        """`quality`, `preset` and `threads` are of plans that don't tell theirs.
         `order_ahead` has all renditions of a plan encoded, where they can't be made when they are asked for."""
         self._database = database
         self._layout = layout
         self._children = children
         self._renditions = renditions
-        self._quality = quality
-        self._preset = preset
-        self._threads = threads
+        self._effort = Effort(preset, quality, threads)
         self._order_ahead = order_ahead
 
     async def first(self, job: JobContext) -> None:
@@ -134,7 +132,7 @@ class Encoding:
             if found is not None:
                 missing[name] = found
         if missing:
-            coding = CODINGS[plan.codec]
+            coding, effort = CODINGS[plan.codec], plan.effort or self._effort
             made = plan.rungs if urgent else plan.fitted  # the first seconds do not wait for what the title needs
             rungs = tuple(rung for rung in made if rung.name in missing)
             largest = next(rung for rung in plan.rungs if rung.name in names)
@@ -147,9 +145,9 @@ class Encoding:
                 stage=(largest.width, largest.height),
                 treatment=plan.treatment,
                 encoder=coding.encoder,
-                preset=coding.preset(self._preset),
-                quality=coding.quality(self._quality),
-                threads=self._threads,
+                preset=coding.preset(effort.preset),
+                quality=coding.quality(effort.quality),
+                threads=effort.threads,
             )
             writing = self._writing(job, revision, sum(last + 1 - number for number in missing.values()))
             with ExitStack() as stack:

@@ -90,7 +90,8 @@ class Measuring:
         return video is not None and video.source_revision == revision and video.state in making.UNFINISHED
 
     async def _measured(self, video_id: str, plan: Plan) -> Plan:
-        order = PictureOrder(plan.pictures, plan.rungs, plan.cuts[:2], 0, plan.treatment, quality=self._quality)
+        quality = plan.effort.quality if plan.effort else self._quality
+        order = PictureOrder(plan.pictures, plan.rungs, plan.cuts[:2], 0, plan.treatment, quality=quality)
         with ExitStack() as stack:
             source, index = encoding.opened(stack, self._layout, video_id, plan.pictures)
             found = await title.measure(self._children, source, index, order, plan.cuts[-1])

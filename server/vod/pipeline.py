@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from server.vod import copying, embedded, encoding, making, measuring, plan, pla
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
-from server.vod.plan import Plan, Shown
+from server.vod.plan import Effort, Plan, Shown
 from server.vod.posters import Posters
 
 JOB = "vod"
@@ -63,7 +63,7 @@ class Wanted:
     per_title: bool = False
     codec: str = "h264"
     on_request: bool = False  # pictures are made when they are asked for, where the source allows: H.264
-    quality: float = 23.0  # of those
+    effort: Effort = field(default_factory=Effort)
 
 
 class Pipeline:
@@ -234,6 +234,7 @@ class Pipeline:
             facts = _joined(facts, copying.length_s(copied))
         codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
+        made = replace(made, effort=self._wanted.effort)
         if copied and not indexed:
             made = replace(made, target_s=plan.COPIED_TARGET_S)
         if self._wanted.on_request:
@@ -285,7 +286,7 @@ class Pipeline:
         if longest > plan.FAR_S * TIMESCALE:
             _log.info("made ahead", video=video_id, reason=f"key frames are {longest / TIMESCALE:.0f} s apart")
             return made
-        return plan.made_on_request(made, facts, shown, times, self._wanted.quality)
+        return plan.made_on_request(made, facts, shown, times, self._wanted.effort.quality)
 
     async def _order(self, transaction: Transaction, video: Video, made: Plan) -> None:
         """Sound first, which is quick and without which nothing is whole."""

@@ -71,6 +71,16 @@ class OnRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """How encoders go about it, as libx264 calls it. Parameter sets follow from it, which all segments share: what was
+    begun with one is gone on with in the same, whatever the settings say by then."""
+
+    preset: str = "veryfast"
+    quality: float = 23.0
+    threads: int = 0  # of each encoder; 0: as many as its pictures ask for
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that is made of one source; kept beside it, so that every worker and every restart goes by the same."""
 
@@ -85,6 +95,7 @@ class Plan:
     passed: bool = False  # the source itself is shown too, by its index
     target_s: int = 0  # TARGETDURATION; 0: as the cuts ask for
     codec: str = "h264"  # of CODINGS, that pictures are encoded in
+    effort: Effort | None = None  # None: a plan from before it was kept
     title: Measured | None = None  # what the ceilings of the rungs follow from; None: nobody has looked, or will
     on_request: OnRequest | None = None  # None: pictures are encoded ahead, whole
 
@@ -115,6 +126,7 @@ class Plan:
                 "treatment": Treatment.of_json(told["treatment"]),
                 "title": Measured.of_json(told["title"]) if told["title"] else None,
                 "on_request": _on_request(told["on_request"]),
+                "effort": Effort(**effort) if (effort := told.get("effort")) else None,
             }
         )
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from server.media.facts import PictureFacts, SoundFacts, SourceFacts
 from server.media.ladder import Source
 from server.media.orders import Reading
 from server.vod import plan
-from server.vod.plan import TIMESCALE, Chunk, OnRequest, Plan, Shown
+from server.vod.plan import TIMESCALE, Chunk, Effort, OnRequest, Plan, Shown
 
 LADDER = (1080, 720, 480, 360, 240)
 SECOND = TIMESCALE
@@ -165,8 +166,15 @@ def test_cuts_without_an_index_are_whole_pictures() -> None:
 
 @pytest.mark.parametrize("on_request", [None, OnRequest(0, 23.0), OnRequest(1499, 21.5, (1, 1, 1, 1))])
 def test_a_plan_is_kept_whole(on_request: OnRequest | None) -> None:
-    kept = Plan(4.0, (0, 180_000, 360_000), plan.choose(Source(640, 360), LADDER, True), on_request=on_request)
+    rungs, effort = plan.choose(Source(640, 360), LADDER, True), Effort("fast", 20.5, 3)
+    kept = Plan(4.0, (0, 180_000, 360_000), rungs, effort=effort, on_request=on_request)
     assert Plan.of_bytes(kept.to_bytes()) == kept
+
+
+def test_a_plan_from_before_efforts_were_kept_is_read() -> None:
+    told = orjson.loads(Plan(4.0, (0, 180_000)).to_bytes())
+    del told["effort"]
+    assert Plan.of_bytes(orjson.dumps(told)).effort is None
 
 
 def test_what_is_made_on_request_is_ordered_alike() -> None:
