@@ -5,6 +5,7 @@
     └─ turned into HTTP only by web/problems.py
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,8 @@ ERRORS: Mapping[str, Row] = {
     "upload-finished": Row(403, "The upload has finished: delete the video instead."),
     "upload-taken-over": Row(400, "Another request has taken the upload over."),
     "upload-checksum-mismatch": Row(460, "The checksum does not match."),
+    "malformed-request": Row(400, "The request is not well-formed HTTP."),
+    "headers-too-large": Row(431, "The request's address or headers are too long."),
     "unsupported-media-type": Row(415, "The content type is not supported."),
     "idempotency-key-reused": Row(409, "The Idempotency-Key was used for another call."),
     "idempotency-key-in-use": Row(409, "A call with this Idempotency-Key is under way."),
@@ -93,3 +96,9 @@ class Problem(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail or self.row.title}"
+
+
+def in_words(error: OSError) -> str:
+    """What the system says of it, without what asyncio puts around that."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)  # names not resolved are below 0

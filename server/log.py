@@ -111,7 +111,7 @@ def configure(level: str, style: str, stream: TextIO | None = None) -> None:
         redact,
     ]
     renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), sort_keys=False)]  # as whoever logs them put them
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
     )

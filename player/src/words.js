@@ -106,7 +106,7 @@ export function problemWords(problem, status = 0) {
 export const NOTICES = Object.freeze({
   waiting: {
     vod: { title: 'The video is being prepared', detail: 'It starts here as soon as it is ready.' },
-    live: { title: 'The stream has not started yet', detail: 'It starts here as soon as it is on air.' },
+    live: { title: 'The stream is not on air', detail: 'It starts here as soon as it is on air.' },
   },
   interrupted: {
     vod: { title: 'Waiting for the video', detail: '' },

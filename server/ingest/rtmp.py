@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from server import log
 from server.config import RtmpConfig
+from server.errors import in_words
 from server.ingest.broadcasts import Broadcasts
 from server.ingest.certificate import Certificate
 from server.ingest.reading import Reading
@@ -64,9 +65,13 @@ class Listener:
         loop = asyncio.get_running_loop()
         timeout_s = TLS_TIMEOUT_S if context else None
         factory: Callable[[], RtmpConnection] = lambda: RtmpConnection(self)  # noqa: E731
-        server = await loop.create_server(
-            factory, host, port, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=timeout_s
-        )
+        try:
+            server = await loop.create_server(
+                factory, host, port, ssl=context, backlog=BACKLOG, ssl_handshake_timeout=timeout_s
+            )
+        except OSError as error:
+            name = "RTMPS" if context else "RTMP"
+            raise OSError(f"{name} can't listen on {host}:{port}: {in_words(error)}") from None
         self._servers.append(server)
         found: int = server.sockets[0].getsockname()[1]
         return found

@@ -344,4 +344,6 @@ class RtmpConnection(asyncio.Protocol):
         if self._reader:
             self._log.info("player closed", reason=self._reason, bytes=self._sent, dropped=self.unplayed)
         else:
-            self._log.info("closed", reason=self._reason, bytes=self._core.received, dropped=self.dropped)
+            # "opened" named the peer of one that published
+            who = {} if self._media else {"peer": self._peer}
+            self._log.info("closed", reason=self._reason, bytes=self._core.received, dropped=self.dropped, **who)

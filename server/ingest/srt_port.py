@@ -20,6 +20,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from server import clock, log
+from server.errors import in_words
 from server.media.mpegts import Item, TsInput
 from server.protocols.srt.connection import Connection
 from server.protocols.srt.events import Closed, ConnectionRequested, Data, Event
@@ -138,7 +139,7 @@ class Port:
             sock.bind(address)
         except OSError as error:
             sock.close()
-            raise OSError(f"SRT can't listen on UDP {host}:{port}: {error.strerror}") from None
+            raise OSError(f"SRT can't listen on UDP {host}:{port}: {in_words(error)}") from None
         self._socket = sock
         self.port = sock.getsockname()[1]
         self._wake_in, self._wake_out = socket.socketpair()

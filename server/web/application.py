@@ -15,6 +15,7 @@ from importlib.metadata import version
 
 from aiohttp import web
 
+from server.errors import in_words
 from server.log import Lines
 from server.web import access_log, api, docs, health, middleware, typed
 from server.web.addresses import ADDRESSES, Addresses
@@ -55,9 +56,15 @@ def build(
     declared = [one for group in (*api.OPERATIONS, *operations, health.operations) for one in group.all]
     typed.mount(app, declared)
     typed.mount(app, docs.operations(declared, TITLE, version(DISTRIBUTION)).all)
+    app.router.add_get("/", _show_docs)
     for mount in mounts:
         mount(app)
     return app
+
+
+async def _show_docs(_: web.Request) -> web.Response:
+    """For people who open the address that the ready line names."""
+    return web.Response(status=302, headers={"Location": "docs"})
 
 
 def scopes() -> frozenset[str]:
@@ -80,7 +87,10 @@ async def serving(app: Application, host: str, port: int) -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
     Lines.gather(lambda write: loop.call_later(LINES_S, write))
     try:
-        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        try:
+            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        except OSError as error:
+            raise OSError(f"HTTP can't listen on {host}:{port}: {in_words(error)}") from None
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()

@@ -66,6 +66,11 @@ class _Known:
     fresh_until: float
 
 
+def _is_text(value: str) -> bool:
+    """Whether it came as UTF-8: what did not is kept in surrogates, which nothing can encode."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 class Credentials:
     """Checks them against the catalogue, and remembers for KEY_TTL_S.
 
@@ -95,7 +100,7 @@ class Credentials:
             raise Problem("authentication-missing-authorization-header", headers=CHALLENGE)
         scheme, _, credential = value.partition(" ")
         credential = credential.strip()
-        if not credential or len(credential) > CREDENTIAL_LIMIT:
+        if not credential or len(credential) > CREDENTIAL_LIMIT or not _is_text(credential):
             raise Problem("authentication-invalid-authorization-header-value", headers=CHALLENGE)
         match scheme.lower():
             case "basic":

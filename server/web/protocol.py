@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
 from server import log
 from server.errors import Problem
@@ -133,7 +134,7 @@ class Connection(web.RequestHandler):
             raise ConnectionResetError("the answer has begun")
         if status < 500:
             _log.debug("not HTTP", ip=request.remote, reason=type(exc).__name__)
-            problem = Problem("invalid-payload", "The request is not well-formed HTTP.")
+            problem = Problem("headers-too-large" if isinstance(exc, LineTooLong) else "malformed-request")
         else:
             _log.error("request failed", exc_info=exc)
             problem = Problem("internal-error")

@@ -1,5 +1,6 @@
 """What pydantic found wrong, as a problem in the words and the shape of the dialect."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,13 @@ _SENTENCES = {
     "datetime_from_date_parsing": "This attribute must be a ISO-8601 date.",
     "datetime_parsing": "This attribute must be a ISO-8601 date.",
 }
+_LENGTHS = {
+    "string_too_long": "This attribute must have at most {max_length} characters.",
+    "string_too_short": "This attribute must have at least {min_length} characters.",
+    "too_long": "This attribute must have at most {max_length} {kind}.",
+    "too_short": "This attribute must have at least {min_length} {kind}.",
+}
+_KINDS = {"Value": "characters"}  # what pydantic calls a string that was looked at before it was measured
 _BOUNDS = {"greater_than_equal": "min", "less_than_equal": "max"}
 
 
@@ -71,7 +79,7 @@ def _problem(code: str, entries: Sequence[dict[str, Any]]) -> Problem:
 
 
 def _fault(fault: Mapping[str, Any], code: str) -> dict[str, Any]:
-    sentence = _SENTENCES.get(fault["type"], fault["msg"])
+    sentence = _sentence(fault)
     if code == "request-invalid-query-parameter":
         sentence = sentence.replace("attribute", "parameter")
     entry = _entry(code, _name(fault["loc"]), sentence)
@@ -80,6 +88,17 @@ def _fault(fault: Mapping[str, Any], code: str) -> dict[str, Any]:
     if bound:
         entry["range"] = {bound: context["ge" if bound == "min" else "le"]}
     return entry
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    kind, context = fault["type"], fault.get("ctx", {})
+    if kind in _LENGTHS:
+        sentence = _LENGTHS[kind].format(kind=_KINDS.get(context.get("field_type"), "items"), **context)
+        return re.sub(r" 1 (character|item)s", r" 1 \1", sentence)
+    words: str = fault["msg"]
+    if words.startswith("Input should"):
+        words = f"This attribute must{words.removeprefix('Input should')}."
+    return _SENTENCES.get(kind, words)
 
 
 def _entry(code: str, name: str, sentence: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ WATCH = "?autoplay&muted"
 async def test_waits_for_the_stream_and_shows_the_delay(origin: Origin, player: PlayerPage) -> None:
     page = origin.url + origin.add_live(title="Town hall") + WATCH
     await player.open(page)
-    await player.notice("The stream has not started yet")
+    await player.notice("The stream is not on air")
 
     origin.live = Live()
     await player.moving()

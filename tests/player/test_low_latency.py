@@ -23,7 +23,7 @@ def page_of(server: Server, live: dict[str, str], query: str = WATCH) -> str:
 async def test_waits_plays_at_the_target_and_shows_the_delay(server: Server, player: PlayerPage) -> None:
     live = server.live_stream(name="Town hall")
     await player.open(page_of(server, live))
-    await player.notice("The stream has not started yet")
+    await player.notice("The stream is not on air")
 
     with publishing(media.clip(30), server.ingest_url(live)):
         await player.moving(30)

@@ -112,7 +112,7 @@ def test_lines_are_pretty_where_the_others_are() -> None:
     stream = io.StringIO()
     log.configure("info", "pretty", stream)
 
-    log.Lines("http").info("request", status=200)
+    log.Lines("http").info("request", status=200, bytes=7)
 
-    assert "status=200" in stream.getvalue()
+    assert "status=200 bytes=7" in stream.getvalue()  # in the order of whoever logs them
     assert "{" not in stream.getvalue()

@@ -63,8 +63,10 @@ def _split(text: str) -> tuple[str, str, int, str]:
         port = url.port
     except ValueError:
         raise UrlError("the URL can't be read") from None
-    if url.scheme not in PORTS or not url.hostname:
-        raise UrlError("the URL is not rtmp://host/app or rtmps://host/app")
+    if url.scheme not in PORTS:
+        raise UrlError("the URL has none of the schemes that can be called")
+    if not url.hostname:
+        raise UrlError("the URL names no host")
     if url.username is not None:
         raise UrlError("a user name in an RTMP URL (authmod) is not supported")
     return url.scheme, url.hostname, port or PORTS[url.scheme], url.path + (f"?{url.query}" if url.query else "")

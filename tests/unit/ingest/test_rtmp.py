@@ -57,6 +57,14 @@ async def test_a_stop_tells_the_publishers_and_keeps_their_broadcasts(studio: St
     assert await studio.state(studio.showing(live).broadcast_id) == "interrupted"
 
 
+async def test_a_port_that_is_taken_is_named(studio: Studio, listener: Listener) -> None:
+    config = RtmpConfig(host="127.0.0.1", port=listener.port)  # type: ignore[call-arg]
+    said = f"^RTMP can't listen on 127.0.0.1:{listener.port}: Address already in use$"
+    with pytest.raises(OSError, match=said):
+        async with Listener.open(studio.broadcasts, config):
+            pass
+
+
 async def test_no_socket_is_left(studio: Studio, listener: Listener) -> None:
     await studio.live_stream()
     before = _sockets()

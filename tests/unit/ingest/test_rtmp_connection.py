@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 
 from server.catalog import live_streams
 from server.config import RtmpConfig
@@ -233,6 +234,17 @@ async def test_garbage_is_closed(
         encoder.send(data)
         await until(lambda: encoder.ended)
     await until(lambda: listener.connections == 0)
+
+
+async def test_the_log_tells_who_was_refused(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = structlog.testing.LogCapture()
+    monkeypatch.setattr(rtmp_connection, "_log", structlog.wrap_logger(None, processors=[lines]))
+    async with Encoder.connect(listener.port) as encoder:
+        encoder.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await until(lambda: encoder.ended)
+    await until(lambda: listener.connections == 0)
+
+    assert (lines.entries[-1]["event"], lines.entries[-1]["peer"]) == ("closed", "127.0.0.1")
 
 
 async def test_silence_is_closed(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:

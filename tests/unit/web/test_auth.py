@@ -76,6 +76,9 @@ REFUSED = [
     ({"Authorization": "Bearer " + "x" * 3000}, BAD_VALUE),
     ({"Authorization": "Basic not-base64!"}, BAD_VALUE),
     ({"Authorization": "Basic /w=="}, BAD_VALUE),  # not UTF-8
+    ({"Authorization": "Bearer \udcff\udcfe"}, BAD_VALUE),  # nor this
+    ({"Authorization": "Bearer \udcff.a.b"}, BAD_VALUE),
+    ({"Authorization": "Basic \udcff"}, BAD_VALUE),
     (basic(OWNER_KEY), BAD_VALUE),
     (basic(":"), BAD_VALUE),
     (basic(":" + OWNER_KEY), BAD_VALUE),

@@ -62,3 +62,9 @@ def test_words_are_escaped() -> None:
     })  # fmt: skip
 
     assert "<script" not in text
+
+
+async def test_the_bare_address_leads_there(anonymous: Client) -> None:
+    async with anonymous.get("/") as response:
+        assert response.status == 200
+        assert response.url.path == "/docs"

@@ -28,9 +28,9 @@ def test_sources() -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("http://h/app/x", "not rtmp"),
-        ("file:///etc/passwd", "not rtmp"),
-        ("rtmp:///app/x", "not rtmp"),
+        ("http://h/app/x", "none of the schemes"),
+        ("file:///etc/passwd", "none of the schemes"),
+        ("rtmp:///app/x", "names no host"),
         ("rtmp://u:p@h/app/x", "authmod"),
         ("rtmp://h:99999/app/x", "can't be read"),
         ("rtmp://[broken/app/x", "can't be read"),
