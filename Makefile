@@ -44,6 +44,14 @@ tests/clients/node_modules/.ready: tests/clients/package.json tests/clients/pack
 	cd tests/clients && npm ci --no-audit --no-fund --silent
 	@touch $@
 
+# The SDK for Python with its own tests, which only the source distribution has
+APIVIDEO_SDK := 1.4.7
+tests/clients/python/.ready: $(VENV)/.ready-dev
+	@mkdir -p $(@D)
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest $(@D) api.video==$(APIVIDEO_SDK)
+	tar -xzf $(@D)/api.video-$(APIVIDEO_SDK).tar.gz -C $(@D)
+	@touch $@
+
 # Publishers and browsers that the tests use as they come from Debian
 debian-packages:
 	@sh tests/debian-packages.sh
@@ -58,7 +66,7 @@ player-checks: player/node_modules/.ready
 	cd player && npm run --silent check && npm run --silent lint && npm test --silent
 
 # Most tests wait for real time to pass, so several run at once; browsers, whose pictures must come in time, run alone
-test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages lint types player-checks
+test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready tests/clients/python/.ready debian-packages lint types player-checks
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not browser"; first=$$?; \
 	$(BIN)/pytest -m browser && exit $$first
 
@@ -74,4 +82,4 @@ soak: setup $(VENV)/.ready-dev debian-packages
 	$(BIN)/python -m tests.soak $(ARGS)
 
 clean:
-	rm -rf $(VENV) player/node_modules player/dist tests/clients/node_modules
+	rm -rf $(VENV) player/node_modules player/dist tests/clients/node_modules tests/clients/python
