@@ -35,11 +35,13 @@ from server.vod.encoding import Encoding
 from server.vod.images import Images
 from server.vod.joining import Joining
 from server.vod.measuring import Measuring
+from server.vod.movies import Movies
 from server.vod.pictures import Pictures
 from server.vod.pipeline import Pipeline, Wanted
 from server.vod.plan import Effort
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
+from server.vod.recordings import Recordings
 from server.vod.redriving import Redriving
 from server.vod.requests import Requests
 from server.vod.warm_encoders import WarmEncoders
@@ -72,6 +74,7 @@ class Core:
     requests: Requests
     idempotency: Idempotency
     pictures: Pictures
+    films: Movies
 
 
 async def open_core(config: Config, stack: AsyncExitStack) -> Core:
@@ -98,16 +101,18 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     }
     watched = stack.enter_context(Presentations(layout, loaders))
     database.on_commit(watched.outdated)
+    films = Movies(layout, watched)
     codec = await usable_codec(config, children)
     kept = ImageCache(layout, config.vod.image_cache_bytes)
     await asyncio.to_thread(kept.load)
     return Core(
         config, layout, database, Metrics(), Tokens(secret), assets, credentials, revocations, children, posters,
-        recorder, make_jobs(config, database, layout, children, posters, codec),
+        recorder, make_jobs(config, database, layout, children, posters, codec, films=films),
         watched=watched,
         store=await stack.enter_async_context(SegmentStore(layout)),
         requests=requests,
         idempotency=Idempotency(database, secret),
+        films=films,
         images=Images(database, layout, children, watched, kept),
         pictures=Pictures(database, PictureStore(layout), children),
     )  # fmt: skip
@@ -115,7 +120,7 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
 
 def make_jobs(
     config: Config, database: Database, layout: Layout, children: Children, posters: Posters, codec: str,
-    helping: bool = False,
+    helping: bool = False, films: Movies | None = None,
 ) -> Jobs:  # fmt: skip
     """With the kinds that workers have too; those that need the data folder to themselves the server adds."""
     jobs = Jobs(database, places(config, helping), helping)
@@ -126,8 +131,9 @@ def make_jobs(
     )  # fmt: skip
     orders = Edits(database, layout, jobs.enqueue)
     editing = Editing(
-        database, layout, children, jobs.enqueue, vod.preset, vod.encoder_threads, config.storage.reserve_bytes
-    )
+        database, layout, children, jobs.enqueue, vod.preset, vod.encoder_threads, config.storage.reserve_bytes,
+        Recordings(films) if films else None,
+    )  # fmt: skip
     joiner = Joining(database, layout, children, jobs.enqueue)
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
     encoder = Encoding(

@@ -22,6 +22,7 @@ from server.uploads.fetching import Fetching
 from server.uploads.imports import Imports
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
+from server.vod import leftovers
 from server.vod import life as life_job
 from server.vod.early import Early
 from server.vod.edits import Edits
@@ -82,6 +83,7 @@ class OnDemand:
         await expiry.recover(self.uploads, self.sources)
         await self.marks.sweep()
         await self._core.pictures.sweep()
+        await leftovers.sweep(self._core.database, self._core.layout)
         await stack.enter_async_context(expiry.sweeping(self.uploads, self._core.layout))
         await stack.enter_async_context(self.life.running())
         await stack.enter_async_context(self.outliving.running())

@@ -32,7 +32,6 @@ from server.recorder.clips import Clips
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
 from server.vod.life import Life
-from server.vod.movies import Movies
 from server.web import application, dash, embed, tus
 from server.web.api import (
     clips,
@@ -136,8 +135,7 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
 
 
 def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
-    files = Movies(core.layout, core.watched)
-    watch_movies(core.metrics, files)
+    watch_movies(core.metrics, core.films)
     watching = Watching(
         core.assets, core.tokens, core.revocations, on_air.broadcasts, core.watched, core.posters, core.layout, PLAYER
     )
@@ -146,7 +144,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[WATCHING] = watching
         app[images.IMAGES] = images.Desk(core.images, Rates({"image": core.config.vod.images_per_minute}))
         app[vod.REQUESTS] = core.requests
-        app[movies.MOVIES] = files
+        app[movies.MOVIES] = core.films
         app[live_stream_control.BROADCASTS] = on_air.broadcasts
         app[live_stream_slate.SLATES] = on_air.slates
         app[LADDERS] = on_air.ladders

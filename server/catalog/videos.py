@@ -73,6 +73,12 @@ async def find(transaction: Transaction, video_id: str) -> Video | None:
     return await transaction.get(Video, video_id)
 
 
+async def states(transaction: Transaction, ids: Sequence[str]) -> dict[str, str]:
+    """Of those that there are."""
+    rows = await transaction.execute(select(Video.id, Video.state).where(Video.id.in_(ids)))
+    return {row.id: row.state for row in rows}
+
+
 async def move(transaction: Transaction, video: Video, state: str, **payload: Any) -> None:
     """Moves the life cycle on and says so. Raises WrongState."""
     if state not in TRANSITIONS[video.state]:

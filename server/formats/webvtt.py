@@ -107,6 +107,27 @@ def starting(track: TextTrack, ms: int) -> TextTrack:
     return replace(track, cues=tuple(cues))
 
 
+def within(track: TextTrack, start_ms: int, end_ms: int | None = None) -> TextTrack:
+    """What is shown from one moment to another (None: to the end), with times counted from the first; one before the
+    beginning leaves as much room."""
+    cues = []
+    for cue in track.cues:
+        start, end = max(cue.start_ms, start_ms), cue.end_ms if end_ms is None else min(cue.end_ms, end_ms)
+        if start < end:
+            cues.append(replace(cue, start_ms=start - start_ms, end_ms=end - start_ms))
+    return replace(track, cues=tuple(cues))
+
+
+def in_a_row(tracks: Iterable[tuple[int, TextTrack]]) -> TextTrack:
+    """Tracks as one, each from its moment on, as far as one may have cues."""
+    cues: list[Cue] = []
+    looks: dict[str, None] = {}
+    for start_ms, track in tracks:
+        looks |= dict.fromkeys(track.blocks)
+        cues += [replace(cue, start_ms=cue.start_ms + start_ms, end_ms=cue.end_ms + start_ms) for cue in track.cues]
+    return TextTrack(in_order(cues)[:MAX_CUES], tuple(looks))
+
+
 def timestamp(milliseconds: int) -> str:
     seconds, rest = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)

@@ -86,9 +86,14 @@ class Layout:
         """What is made on the way from those files to the source."""
         return self.video(video_id) / "inputs" / _name(name)
 
-    def video_inputs(self) -> list[Path]:
-        """The folders of all of them, of all videos."""
-        return sorted(self.videos.glob("*/inputs"))
+    def video_inputs(self, video_id: str) -> Path:
+        """The folder of all of that."""
+        return self.video(video_id) / "inputs"
+
+    def edited(self) -> list[str]:
+        """Ids of videos in whose folders something is put before their rows are: inputs, a watermark."""
+        found = [*self.videos.glob("*/inputs"), *self.videos.glob("*/watermark.png")]
+        return sorted({path.parent.name for path in found})
 
     def video_index(self, video_id: str) -> Path:
         return self.video(video_id) / "index"

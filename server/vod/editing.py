@@ -11,8 +11,10 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from server import log
 from server.catalog import videos
@@ -22,17 +24,21 @@ from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
 from server.media import calls
 from server.media import joins as media
-from server.media.child import Children
+from server.media.child import ChildFailed, Children
 from server.media.facts import SourceFacts
 from server.media.problems import MediaProblem
 from server.media.splicing import Refused, Stretch, splice
 from server.storage.layout import Layout
-from server.vod import joining, joins, making
+from server.vod import embedded, joining, joins, making
 from server.vod.alterations import Alteration
+from server.vod.carrying import Carrying
 from server.vod.edits import JOB, Enqueue
 from server.vod.handing import Handing, put_in_place
+from server.vod.recordings import NotKept, Recordings
 
 ATTEMPTS = 2
+
+AS_IT_IS = {"starts": [0.0], "lead": 0.0}
 
 __all__ = ["JOB", "Editing"]
 
@@ -44,23 +50,36 @@ class Editing:
 
     def __init__(
         self, database: Database, layout: Layout, children: Children, enqueue: Enqueue, preset: str = "veryfast",
-        threads: int = 0, reserve_bytes: int = 0,
+        threads: int = 0, reserve_bytes: int = 0, recordings: Recordings | None = None,
     ) -> None:  # fmt: skip
-        """`preset` and `threads` of what is encoded; `reserve_bytes` of the disk are left free."""
+        """`preset` and `threads` of what is encoded; `reserve_bytes` of the disk are left free. Where there are no
+        `recordings`, no edits are run either."""
+        self._database = database
+        self._recordings = recordings
         self._layout = layout
         self._children = children
         self._preset = preset
         self._threads = threads
         self._reserve = reserve_bytes
+        self._enqueue = enqueue
         self._handing = Handing(database, layout, enqueue)
+        self._carrying = Carrying(database, layout)
 
     async def run(self, job: JobContext) -> None:
         if job.arguments["inputs"] > 1:
+            for number, video_id in sorted(job.arguments.get("recordings", {}).items()):
+                await job.step(f"recording {number}", partial(self._recorded, job, number, video_id), attempts=ATTEMPTS)
             found = await job.step("look", lambda: self._look(job), attempts=ATTEMPTS)
             if found != "copied":
                 return
-        await job.step("file", lambda: self._make(job), attempts=ATTEMPTS)
-        await job.step("hand over", lambda: self._hand_over(job.object_id))
+        if job.arguments.get("whole"):
+            await job.step("texts of the whole", lambda: self._embedded(job), attempts=ATTEMPTS)
+        made = await job.step("file", lambda: self._make(job), attempts=ATTEMPTS)
+        if made is None:
+            return
+        if texts := job.arguments.get("texts"):
+            await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, made["starts"], made["lead"]))
+        await job.step("hand over", lambda: self._hand_over(job.object_id, made["lead"]))
 
     async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
         _log.error("an edit failed", video=job.object_id, error=failure.text)
@@ -89,8 +108,20 @@ class Editing:
         except FileNotFoundError:
             return "refused"  # deleted meanwhile, or handed over before a crash
         await asyncio.to_thread(joining.keep, self._layout, id, plan)
-        await self._handing.over(id, joining.JOB)
+        await self._handing.over(id, joining.JOB, {"texts": job.arguments.get("texts", [])})
         return "encoded"
+
+    async def _recorded(self, job: JobContext, number: str, video_id: str) -> None:
+        """What a live stream left, as a file like the others."""
+        path = self._layout.video_input(job.object_id, int(number))
+        async with self._database.read() as transaction:
+            video = await videos.find(transaction, video_id)
+        try:
+            if video is None or self._recordings is None:
+                raise NotKept("it was deleted")
+            await self._recordings.save(video, path)
+        except NotKept as error:
+            await self._handing.refuse(job.object_id, MediaProblem("unsupported", f"videos[{number}]: {error}"))
 
     async def _facts(self, number: int, source: int) -> SourceFacts:
         """Raises CantJoin, ChildFailed."""
@@ -110,14 +141,34 @@ class Editing:
     def _inputs(self, job: JobContext) -> list[Path]:
         return [self._layout.video_input(job.object_id, number) for number in range(job.arguments["inputs"])]
 
-    async def _make(self, job: JobContext) -> None:
+    async def _embedded(self, job: JobContext) -> None:
+        """Of a file that is trimmed as it comes, what it says in words: nothing else is made of the whole."""
+        with ExitStack() as stack:
+            try:
+                source = _opened(stack, self._inputs(job)[0])
+                index = stack.enter_context(calls.memory_file("index"))
+                found = await calls.examine(self._children, source, index)
+            except (FileNotFoundError, ChildFailed):
+                return  # deleted; or it can't be read, which is said when it is trimmed
+        if found.facts is None:
+            return
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, job.arguments["whole"])
+            order = embedded.order(video.source_revision, found.facts) if video is not None else None
+            if video is not None and order is not None:
+                chapters = [asdict(each) for each in found.facts.chapters]
+                arguments = {**order, "chapters": chapters, "duration_s": found.facts.duration_s}
+                await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, arguments)
+
+    async def _make(self, job: JobContext) -> dict[str, Any] | None:
+        """When each of the inputs begins, and what comes before; None where nothing is made."""
         id, inputs = job.object_id, self._inputs(job)
         source = self._layout.video_source(id)
         if not inputs[0].exists():
-            return  # done before a crash, or deleted
+            return None  # deleted
         if len(inputs) == 1 and job.arguments["start"] is None:
-            await asyncio.to_thread(put_in_place, inputs[0], source)
-            return
+            await asyncio.to_thread(_linked, inputs[0], source)
+            return AS_IT_IS
         span = job.arguments["start"] or 0.0, job.arguments["end"]
         made = source.with_suffix(".new")
         with ExitStack() as stack:
@@ -130,13 +181,22 @@ class Editing:
             await asyncio.to_thread(made.unlink)
             where = f"videos[{result.stretch}]: " if len(inputs) > 1 else ""
             await self._handing.refuse(id, MediaProblem("unsupported", where + result.problem.detail))
-            return
+            return None
         await asyncio.to_thread(put_in_place, made, source)
+        return {"starts": list(result.starts_s), "lead": result.lead_s}
 
-    async def _hand_over(self, video_id: str) -> None:
+    async def _hand_over(self, video_id: str, lead_s: float) -> None:
         """From here on it is as any upload."""
-        await self._handing.over(video_id)
+        await self._handing.over(video_id, lead_s=lead_s)
         await self._handing.clear(video_id)
+
+
+def _linked(path: Path, source: Path) -> None:
+    """The input stays until all is done: what a crash cuts off finds it again. Blocks."""
+    temporary = source.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    os.link(path, temporary)
+    put_in_place(temporary, source)
 
 
 def _opened(stack: ExitStack, path: Path) -> int:

@@ -10,7 +10,7 @@ The links are made before the commit, so that nothing that happens to the origin
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from server.catalog.versions import NotNow
 from server.storage import early
 from server.storage.layout import Layout
 from server.storage.watermarks import WatermarkStore
+from server.vod.carrying import Carrying
+from server.vod.recordings import is_recording
 
 JOB = "edit"
 LEAST_S = 0.1  # of what is left: a few pictures
@@ -67,6 +69,7 @@ class Edits:
         self._layout = layout
         self._enqueue = enqueue
         self._watermarks = WatermarkStore(layout)
+        self._carrying = Carrying(database, layout)
 
     async def trim(self, transaction: Transaction, video: Video, start_s: float, end_s: float | None) -> Video:
         """The version that shows this part of the whole file. Raises NotNow, SpanError."""
@@ -99,7 +102,7 @@ class Edits:
             await asyncio.to_thread(early.drop, self._layout, video_id)
             video.trim = trim
             version = await versions.begin(transaction, video, versions.TRIM, trim=trim)
-            await self._order(transaction, version, [video.id], Span(trim["start"], trim["end"]))
+            await self._order(transaction, version, [video.id], Span(trim["start"], trim["end"]), whole=video.id)
         return True
 
     async def clip(self, transaction: Transaction, video: Video, span: Span, title: str | None) -> Video:
@@ -107,7 +110,7 @@ class Edits:
         _check(video)
         clip = _like(video, title or f"{video.title} (clip)")
         await videos.add(transaction, clip)
-        await self._order(transaction, clip, [video.material], span)
+        await self._order(transaction, clip, [video.material], span, texts_of=[video])
         if clip.watermark is not None:
             await asyncio.to_thread(self._watermarks.share, video.id, clip.id)
         await videos.tell(transaction, clip, "clipped", {**videos.links(clip), "of": video.id})
@@ -117,13 +120,14 @@ class Edits:
         """All of them, one after the other, as a new video. Raises NotNow; one of a part names its number."""
         for number, part in enumerate(parts):
             try:
-                _check(part)
+                if not (is_recording(part) and part.state == "done"):
+                    _check(part)
             except NotNow as error:
                 raise NotNow(f"videos[{number}]: {error}") from None
         joined = _like(parts[0], title or f"{parts[0].title} (joined)")
         joined.crop = joined.watermark = None  # they are in the pictures by then
         await videos.add(transaction, joined)
-        await self._order(transaction, joined, [part.material for part in parts], None, parts)
+        await self._order(transaction, joined, [part.material for part in parts], None, parts, texts_of=parts)
         told = {**videos.links(joined), "of": [part.id for part in parts]}
         await videos.tell(transaction, joined, "joined", told)
         return joined
@@ -148,25 +152,35 @@ class Edits:
         of: Sequence[str],
         span: Span | None,
         parts: Sequence[Video] = (),
+        texts_of: Sequence[Video] = (),
+        **more: Any,
     ) -> None:
         """Of these materials; `parts` are those that are joined. Raises NotNow."""
         row.source = "upload"
         await videos.move(transaction, row, "pre-processing")
         try:
-            await asyncio.to_thread(self._link, row.id, of)
+            recorded = {number for number, part in enumerate(parts) if is_recording(part)}
+            await asyncio.to_thread(self._link, row.id, of, recorded)
             await asyncio.to_thread(self._link_marks, row.id, parts)
+            times = (span.start_s, span.end_s) if span else (0.0, None)
+            texts = await self._carrying.link(transaction, row.id, texts_of, *times)
         except OSError:
             shutil.rmtree(self._layout.video(row.id), ignore_errors=True)
             raise NotNow(GONE) from None
         arguments: dict[str, Any] = {"inputs": len(of), "start": span and span.start_s, "end": span and span.end_s}
+        arguments |= more | ({"texts": texts} if texts else {})
         if parts:
             arguments["parts"] = [{"crop": part.crop, "watermark": part.watermark} for part in parts]
+            arguments["recordings"] = {str(n): part.id for n, part in enumerate(parts) if is_recording(part)}
         await self._enqueue(transaction, row.project_id, JOB, row.id, arguments)
 
-    def _link(self, row_id: str, of: Sequence[str]) -> None:
+    def _link(self, row_id: str, of: Sequence[str], recorded: Set[int] = frozenset()) -> None:
+        """The files; of what is recorded one is made by the job."""
         for number, origin in enumerate(of):
             path = self._layout.video_input(row_id, number)
             path.parent.mkdir(parents=True, exist_ok=True)
+            if number in recorded:
+                continue
             path.unlink(missing_ok=True)
             os.link(self._layout.video_source(origin), path)
 

@@ -1,6 +1,7 @@
 """The job that keeps what a file says in words: its text subtitles as captions, its chapters as chapters.
 
     embedded-texts   {"revision", "container", "start_s", "tracks": [fields of SubtitleFacts], "language"}
+                     and "chapters", "duration_s" of a file that is not shown whole
 
 What the owner uploaded stays as it is; what an earlier source of the video brought goes. Of bitmap subtitles nothing is
 made: they are named among the video's streams.
@@ -95,7 +96,7 @@ class EmbeddedTexts:
                 raise
             _log.warning("no captions of the file", video=job.object_id, reason=str(error))
             captions = []
-        chapters = chapters_of(video, job.arguments["language"])
+        chapters = chapters_of(video, job.arguments["language"], job.arguments)
         async with self._database.write() as transaction:
             row = await self._current(transaction, job)
             row = row and await videos.shown_as(transaction, row)
@@ -165,13 +166,17 @@ def _tag(language: str, private: Sequence[str]) -> str:
     return f"{language}{'-' if '-x-' in language else '-x-'}{'-'.join(private)}"
 
 
-def chapters_of(video: Video, spoken: str) -> list[Found]:
-    """One track, of chapters one after the other: each lasts until the next begins."""
-    told = (video.media or {}).get("chapters", [])
+def chapters_of(video: Video, spoken: str, of: Mapping[str, Any] | None = None) -> list[Found]:
+    """One track, of chapters one after the other: each lasts until the next begins. `of` another file than is shown:
+    its "chapters" and "duration_s"."""
+    known = (of or {}).get("chapters")
+    told, duration_s = (video.media or {}).get("chapters", []), video.duration_s
+    if of is not None and known is not None:
+        told, duration_s = known, of["duration_s"]
     starts = [round(each["start_s"] * 1000) for each in told]
     if not told:
         return []
-    last = round(max(told[-1]["end_s"], video.duration_s or 0.0) * 1000)
+    last = round(max(told[-1]["end_s"], duration_s or 0.0) * 1000)
     cues = [
         Cue(start, end, webvtt.escaped(each["title"] or f"Chapter {number}"))
         for number, (each, start, end) in enumerate(zip(told, starts, [*starts[1:], last], strict=True), 1)

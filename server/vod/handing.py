@@ -23,8 +23,10 @@ class Handing:
         self._layout = layout
         self._enqueue = enqueue
 
-    async def over(self, video_id: str, job: str = pipeline.JOB) -> None:
-        """To the job of uploads, or another one; once."""
+    async def over(
+        self, video_id: str, job: str = pipeline.JOB, arguments: Mapping[str, Any] | None = None, lead_s: float = 0.0
+    ) -> None:
+        """To the job of uploads, or another one; once. `lead_s`: that a trim begins too early."""
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None or video.state != "pre-processing" or (video.edit or {}).get(HANDED) == job:
@@ -32,12 +34,15 @@ class Handing:
             if job == pipeline.JOB:
                 source = self._layout.video_source(video_id)
                 video.source_bytes = (await asyncio.to_thread(source.stat)).st_size
-            video.edit = {**(video.edit or {}), HANDED: job}
-            await self._enqueue(transaction, video.project_id, job, video.id, {})
+            edit = {**(video.edit or {}), HANDED: job}
+            if lead_s and edit.get("trim"):
+                edit["trim"] = {**edit["trim"], "lead": lead_s}
+            video.edit = edit
+            await self._enqueue(transaction, video.project_id, job, video.id, arguments or {})
 
     async def clear(self, video_id: str) -> None:
         """What the file was made of."""
-        await asyncio.to_thread(shutil.rmtree, self._layout.video_input(video_id, 0).parent, True)
+        await asyncio.to_thread(shutil.rmtree, self._layout.video_inputs(video_id), True)
 
     async def refuse(self, video_id: str, problem: MediaProblem) -> None:
         async with self._database.write() as transaction:

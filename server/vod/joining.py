@@ -1,6 +1,6 @@
 """The job that joins videos which are coded differently: what has to be is encoded, then all of it is one file.
 
-    join     {}     goes by vod.joins.Join, which `edit` left beside the files
+    join     {"texts": as of `edit`}     goes by vod.joins.Join, which `edit` left beside the files
 
 Every minute of pictures is a step of its own: a crash costs no more of what was encoded. What a step had begun to write
 is cut off and made again, so that the file is the same as if nothing had happened.
@@ -26,6 +26,7 @@ from server.media.orders import TIMESCALE, Described, PictureOrder, Segment
 from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.vod import joins, making
+from server.vod.carrying import Carrying
 from server.vod.handing import Enqueue, Handing, put_in_place
 from server.vod.joins import Join, Part
 
@@ -45,6 +46,7 @@ class Joining:
         self._layout = layout
         self._children = children
         self._handing = Handing(database, layout, enqueue)
+        self._carrying = Carrying(database, layout)
 
     async def run(self, job: JobContext) -> None:
         try:
@@ -59,6 +61,9 @@ class Joining:
             await job.step("sound", lambda: self._sound(job, plan, work), attempts=ATTEMPTS)
             work.did(SOUND_WORK * plan.length / TIMESCALE)
         await job.step("file", lambda: self._write(job, plan, work), attempts=ATTEMPTS)
+        if texts := job.arguments.get("texts"):
+            starts = [part.start / TIMESCALE for part in plan.parts]
+            await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, starts))
         await job.step("hand over", lambda: self._handing.over(job.object_id))
         await self._handing.clear(job.object_id)
 

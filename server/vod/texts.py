@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import NamedTuple
 
 from server import log
-from server.catalog import text_tracks
+from server.catalog import text_tracks, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import TextTrack, Video
 from server.catalog.text_tracks import Kind
@@ -16,7 +17,19 @@ from server.storage.layout import Layout
 
 MAX_BYTES = 10 << 20  # some hundred times the talk of a film
 
+UPLOAD = "upload"  # the origin of what owners bring
+
 _log = log.get("vod")
+
+
+class Shown(NamedTuple):
+    """From one moment of a file to another, None: its end."""
+
+    start_ms: int = 0
+    end_ms: int | None = None
+
+
+WHOLE = Shown()
 
 
 class Texts:
@@ -31,17 +44,20 @@ class Texts:
         kind: Kind,
         language: str,
         text: str,
-        origin: str = "upload",
+        origin: str = UPLOAD,
         title: str = "",
     ) -> TextTrack:
         """Keeps a text as `checked` gives it, in place of one of its language. Raises Problem: 409 too many.
 
+        What is uploaded has the times of what is watched, and is kept with those of the whole file.
         The file is there before the row says so; a transaction that fails leaves one that nobody asks for.
         """
         known = await text_tracks.of_video(transaction, video.id, kind)
         if len(known) >= text_tracks.MAX_TRACKS and language not in {row.language for row in known}:
             raise Problem("conflict", f"A video has {text_tracks.MAX_TRACKS} languages at most.")
         row = await text_tracks.put(transaction, video, kind, language, origin, title)
+        if origin == UPLOAD and (at := shown_of(video)) != WHOLE:
+            text = webvtt.write(webvtt.within(webvtt.read(text), -at.start_ms))
         await asyncio.to_thread(_write, self._path(row), text)
         if row.version > 1:
             old = self._layout.text_track(row.video_id, row.kind, row.language, row.version - 1)
@@ -54,13 +70,14 @@ class Texts:
         transaction.after_commit(lambda: _discard(path))
 
     async def find(self, video_id: str, kind: Kind, language: str) -> tuple[int, bytes] | None:
-        """The version and the text of a track."""
+        """The version of a track and its text, with the times of what is watched."""
         async with self._database.read() as transaction:
             row = await text_tracks.get(transaction, video_id, kind, language)
-        if row is None:
+            video = await videos.find(transaction, video_id)
+        if row is None or video is None:
             return None
         try:
-            return row.version, await asyncio.to_thread(self._path(row).read_bytes)
+            return row.version, await asyncio.to_thread(_shown, self._path(row), shown_of(video))
         except FileNotFoundError:  # replaced or deleted in between
             _log.warning("a text is missing", video=video_id, kind=kind, language=language)
             return None
@@ -88,6 +105,21 @@ def checked(data: bytes) -> str:
 
 def _invalid(detail: str) -> Problem:
     return Problem("uploaded-file-invalid-file", detail, name="file")
+
+
+def shown_of(video: Video) -> Shown:
+    """What of the file that its texts are of is watched."""
+    if video.trim is None:
+        return WHOLE
+    end_s, lead_s = video.trim["end"], video.trim.get("lead", 0.0)
+    return Shown(round((video.trim["start"] - lead_s) * 1000), None if end_s is None else round(end_s * 1000))
+
+
+def _shown(path: Path, shown: Shown) -> bytes:
+    data = path.read_bytes()
+    if shown == WHOLE:
+        return data
+    return webvtt.write(webvtt.within(webvtt.read(data.decode()), *shown)).encode()
 
 
 def _write(path: Path, text: str) -> None:

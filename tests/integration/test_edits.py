@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.harness import media
+from tests.harness.publisher import publishing
 from tests.harness.server import OWNER_KEY, Answer, Server, until
 from tests.harness.uploads import ended, post_source
 
@@ -161,6 +162,55 @@ def test_videos_of_all_kinds_are_joined(server: Server) -> None:
     assert len(found) == 120 + 75 + 60 + 120
     sound = media.loudness(f"{server.http}/vod/{made['videoId']}/hls/manifest.m3u8")
     assert [round(second) > -60 for second in sound[:13]] == [True] * 4 + [False] * 3 + [True] * 6
+
+
+def test_a_recording_can_be_joined_to_a_file(server: Server) -> None:
+    source = media.clip(4, size="320x180", b_frames=2)
+    live = server.live_stream()
+    with publishing(source, server.ingest_url(live), loop=False) as publisher:
+        assert publisher.wait(30)[0] == 0
+    wanted = f"/videos?liveStreamId={live['liveStreamId']}"
+    recording = until(lambda: server.api("GET", wanted)["data"])[0]
+    ids = [recording["videoId"], uploaded(server, source)]
+    made = ended(server, server.api("POST", "/videos/concat", {"videos": ids})["videoId"], 60)
+    assert (made["state"], made["duration"]) == ("done", pytest.approx(8, abs=0.2)), made["error"]
+    assert pictures(server, made["videoId"]) == media.frame_hashes(source) * 2
+
+
+def captions(server: Server, video_id: str) -> list[str]:
+    """Times and text of each cue."""
+    body = server.get(f"/vod/{video_id}/captions/en.vtt").text
+    return [" ".join(block.splitlines()) for block in body.strip().split("\n\n")[1:]]
+
+
+def test_captions_go_along_with_what_is_shown(server: Server, tmp_path: Path) -> None:
+    """Those of the file itself; those of one that is trimmed as it comes too."""
+    said = tmp_path / "said.srt"
+    said.write_text("1\n00:00:01,000 --> 00:00:03,000\nOne\n\n2\n00:00:05,000 --> 00:00:07,000\nTwo\n")
+    film = tmp_path / "film.mp4"
+    inputs = ("-i", media.clip(10, size="320x180"), "-i", said, "-map", "0", "-map", "1")
+    media.ffmpeg(*inputs, "-c", "copy", "-c:s", "mov_text", "-metadata:s:s:0", "language=eng", film)
+    id = uploaded(server, film)
+    until(lambda: server.get(f"/vod/{id}/captions/en.vtt").status == 200)
+    clip = server.api("POST", f"/videos/{id}/clips", {"start": 2, "end": 6})
+    ended(server, clip["videoId"])
+    parts = ["00:00:00.000 --> 00:00:01.000 One", "00:00:03.000 --> 00:00:04.000 Two"]
+    assert captions(server, clip["videoId"]) == parts
+    shown = revision(server, id)
+    server.api("PUT", f"/videos/{id}/trim", {"start": 2, "end": 6})
+    until(lambda: revision(server, id) > shown)
+    assert captions(server, id) == parts
+
+    joined = server.api("POST", "/videos/concat", {"videos": [clip["videoId"], id]})
+    assert ended(server, joined["videoId"], 60)["state"] == "done"
+    found = captions(server, joined["videoId"])
+    assert found[:2] == parts
+    assert [(cue[:8], cue[-3:]) for cue in found[2:]] == [("00:00:04", "One"), ("00:00:07", "Two")]  # sound ends later
+
+    cut = post_source(server, film, clip={"startTimecode": "00:00:02", "endTimecode": "00:00:06"})["videoId"]
+    ended(server, cut)
+    until(lambda: server.get(f"/vod/{cut}/captions/en.vtt").status == 200)
+    assert captions(server, cut) == parts
 
 
 def test_what_is_archived_is_made_anew(server: Server) -> None:

@@ -114,8 +114,10 @@ async def remake(call: Call, video_id: str) -> VideoAnswer:
     errors=("resource-not-found", "conflict"),
 )
 async def concat(call: Call, body: ConcatBody) -> VideoAnswer:
-    """A new video of all of them, one after the other, with bytes of its own; they have to be coded alike. What else
-    it has is the first one's."""
+    """A new video of all of them, one after the other, with bytes of its own: recordings of live streams too. What is
+    coded like the first is copied; other pictures are encoded to its size, with bars beside them, and where sound
+    differs or one has none, all of it is encoded. Captions and chapters go along. What else it has is the first one's.
+    """
     async with call.services.database.write() as transaction:
         rows = []
         for number, text in enumerate(body.videos):

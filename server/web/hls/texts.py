@@ -25,7 +25,7 @@ async def text(request: web.Request) -> web.StreamResponse:
     watch = await gate.enter(request, "video")
     kind: Kind = "captions" if request.match_info["kind"] == "captions" else "chapters"
     version, body = await find(request, watch.asset, kind)
-    return files.body_answer(request, body, WEBVTT, files.REVALIDATED, f"{kind}-{version}")
+    return files.body_answer(request, body, WEBVTT, files.REVALIDATED, f"{kind}-{version}-{watch.asset.revision}")
 
 
 async def find(request: web.Request, asset: Asset, kind: Kind) -> tuple[int, bytes]:

@@ -1,0 +1,109 @@
+"""Captions and chapters that go along where one video is made of others: linked when it is ordered, put together when
+it is known when each of them begins.
+
+    ordered    each text of each part: <video>/inputs/<part>-<kind>-<language>, and a row of the job's arguments
+    made       those of one language, one after the other, as a text of the new video
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from itertools import groupby, zip_longest
+from typing import Any
+
+from server import log
+from server.catalog import text_tracks, videos
+from server.catalog.database import Database, Transaction
+from server.catalog.models import TextTrack, Video
+from server.errors import Problem
+from server.formats import webvtt
+from server.storage.layout import Layout
+from server.vod.texts import UPLOAD, Texts, shown_of
+
+MOST = 2000  # texts of an order: twenty languages of a hundred parts
+
+_log = log.get("vod")
+
+Told = Mapping[str, Any]  # {"part", "kind", "language", "title", "default", "origin", "start", "end"}: ms of its text
+
+
+class Carrying:
+    def __init__(self, database: Database, layout: Layout) -> None:
+        self._database = database
+        self._layout = layout
+        self._texts = Texts(database, layout)
+
+    async def link(
+        self,
+        transaction: Transaction,
+        row_id: str,
+        parts: Sequence[Video],
+        start_s: float = 0,
+        end_s: float | None = None,
+    ) -> list[Told]:
+        """What the job is told. `start_s` and `end_s`: what of the parts is shown. Raises OSError."""
+        told: list[Told] = []
+        for number, part in enumerate(parts):
+            shown = shown_of(part)
+            end = shown.end_ms if end_s is None else shown.start_ms + round(end_s * 1000)
+            for row in (await text_tracks.to_watch(transaction, part.id))[: MOST - len(told)]:
+                await asyncio.to_thread(self._link, row_id, number, row)
+                told.append(
+                    {"part": number, "kind": row.kind, "language": row.language, "title": row.title,
+                     "default": row.default, "origin": row.origin,
+                     "start": shown.start_ms + round(start_s * 1000), "end": end}
+                )  # fmt: skip
+        return told
+
+    def _link(self, row_id: str, number: int, row: TextTrack) -> None:
+        path = self._layout.video_input_part(row_id, _name(number, row.kind, row.language))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        os.link(self._layout.text_track(row.video_id, row.kind, row.language, row.version), path)
+
+    async def carry(self, video_id: str, told: Sequence[Told], starts_s: Sequence[float], lead_s: float = 0) -> None:
+        """`starts_s`: when each part begins; the first one does `lead_s` before what was asked for."""
+        made = await asyncio.to_thread(self._made, video_id, told, starts_s, lead_s)
+        default = next((each["language"] for each in told if each["default"]), None)
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
+            for (kind, language), (each, text) in made.items() if video is not None else ():
+                assert video is not None
+                try:
+                    row = await self._texts.put(
+                        transaction, video, kind, language, text, each["origin"], each["title"]
+                    )
+                except Problem as problem:
+                    _log.warning("a text does not go along", video=video_id, language=language, reason=problem.detail)
+                    continue
+                if kind == "captions" and language == default:
+                    await text_tracks.set_default(transaction, video, row, True)
+
+    def _made(
+        self, video_id: str, told: Sequence[Told], starts_s: Sequence[float], lead_s: float
+    ) -> dict[tuple[Any, str], tuple[Told, str]]:
+        """By kind and language. Blocks."""
+        found: dict[tuple[Any, str], tuple[Told, str]] = {}
+        ordered = sorted(told, key=lambda each: (each["kind"], each["language"], each["part"]))
+        lengths = [
+            None if after is None else round((after - start) * 1000)
+            for start, after in zip_longest(starts_s, starts_s[1:])
+        ]
+        for key, group in groupby(ordered, key=lambda each: (each["kind"], each["language"])):
+            texts = list(group)
+            rows = []
+            for each in texts:
+                name = _name(each["part"], *key)
+                track = webvtt.read(self._layout.video_input_part(video_id, name).read_text("utf-8"))
+                start = each["start"] - round(lead_s * 1000)
+                cut = webvtt.within(webvtt.within(track, start, each["end"]), 0, lengths[each["part"]])
+                rows.append((round(starts_s[each["part"]] * 1000), cut))
+            whole = webvtt.in_a_row(rows)
+            if whole.cues:
+                origin = texts[0]["origin"] if len({each["origin"] for each in texts}) == 1 else UPLOAD
+                found[key] = {**texts[0], "origin": origin}, webvtt.write(whole)
+        return found
+
+
+def _name(number: int, kind: str, language: str) -> str:
+    return f"{number}-{kind}-{language}"

@@ -1,0 +1,38 @@
+"""What a crash leaves of orders: files lie beside a video before its row is there, and go after its file is made."""
+
+import asyncio
+import shutil
+
+from server import log
+from server.catalog import videos
+from server.catalog.database import Database
+from server.storage.layout import Layout
+
+AT_ONCE = 500  # ids of a query
+WAITS = "pre-processing"  # a video whose file is being made
+
+_log = log.get("vod")
+
+
+async def sweep(database: Database, layout: Layout) -> int:
+    """Once at the start, before anything is ordered; how many folders were cleared."""
+    cleared = 0
+    found = await asyncio.to_thread(layout.edited)
+    for at in range(0, len(found), AT_ONCE):
+        ids = found[at : at + AT_ONCE]
+        async with database.read() as transaction:
+            states = await videos.states(transaction, ids)
+        for id in ids:
+            cleared += await asyncio.to_thread(_clear, layout, id, states.get(id))
+    if cleared:
+        _log.info("leftovers of edits are deleted", count=cleared)
+    return cleared
+
+
+def _clear(layout: Layout, video_id: str, state: str | None) -> bool:
+    """Blocks. A video without a row goes with its folder."""
+    folder = layout.video(video_id) if state is None else layout.video_inputs(video_id)
+    if state == WAITS or not folder.exists():
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
