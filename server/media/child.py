@@ -122,11 +122,13 @@ class Children:
         on_line: OnLine | None = None,
         max_lines: int = MAX_LINES,
         spare: bool = False,
+        idle_s: float | None = None,
     ) -> Result:
         """Run `python -m module` with JSON `arguments`; it inherits `fds` under the same numbers.
 
         `on_line` is called on the loop with each event as it comes. Cancelling kills the child and all it started.
         With `spare`, from the first one on others of the module are started in advance; each does one piece of work.
+        One that takes no CPU time for `idle_s` waits for something that won't come, and is ended as out of time.
         Raises ChildFailed.
         """
         self.waiting += 1
@@ -135,7 +137,7 @@ class Children:
         finally:
             self.waiting -= 1
         try:
-            child = _Child(module, arguments, fds, limits or Limits(), timeout_s, max_lines)
+            child = _Child(module, arguments, fds, limits or Limits(), timeout_s, max_lines, idle_s)
             ready = self._taken(child) if spare else None
             if ready is None:
                 future = asyncio.get_running_loop().run_in_executor(self._threads, child.run)
@@ -203,6 +205,7 @@ class _Child:
     limits: Limits
     timeout_s: float
     max_lines: int = MAX_LINES
+    idle_s: float | None = None
     on_line: Callable[[dict[str, Any]], object] = lambda event: None
     lines: int = 0
     done: bool = False
@@ -237,6 +240,7 @@ class _Child:
         """Whether a child started in advance can do what another was to do; then it will."""
         self.arguments, self.fds = wanted.arguments, wanted.fds
         self.limits, self.timeout_s, self.max_lines = wanted.limits, wanted.timeout_s, wanted.max_lines
+        self.idle_s = wanted.idle_s
         few = len(self.fds) <= MAX_ORDER_FDS and max(self.fds, default=0) < OWN_FROM
         return few and len(self._ordered()) <= MAX_ORDER_BYTES
 
@@ -304,11 +308,17 @@ class _Child:
                 for fd in (*takers, ended):
                     os.set_blocking(fd, False)
                     selector.register(fd, selectors.EVENT_READ)
+                used = -1
                 while self.failure is None:
                     left_s = deadline - clock.monotonic()
-                    ready = [key.fd for key, _ in selector.select(min(max(0.0, left_s), MAX_WAIT_S))]
-                    if not ready and left_s < MAX_WAIT_S:
+                    look_s = min(max(0.0, left_s), self.idle_s or MAX_WAIT_S)
+                    ready = [key.fd for key, _ in selector.select(look_s)]
+                    if not ready and left_s <= look_s:
                         self.failure = ("timeout", f"not done after {self.timeout_s:g} s")
+                    elif not ready and self.idle_s:
+                        before, used = used, _cpu_ticks(process.pid)
+                        if used == before:
+                            self.failure = ("timeout", f"it did nothing for {self.idle_s:g} s")
                     for fd in takers.keys() & set(ready):
                         data = _read(fd)
                         if data:
@@ -395,6 +405,12 @@ def _read(fd: int) -> bytes | None:
         return os.read(fd, READ_BYTES)
     except BlockingIOError:
         return None
+
+
+def _cpu_ticks(pid: int) -> int:
+    """CPU time of all threads of a child that was not reaped yet: utime and stime of proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _kill_group(pid: int) -> None:

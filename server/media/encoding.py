@@ -14,6 +14,7 @@ NICE = 10  # live streams and requests come first
 URGENT_NICE = 2  # of what a viewer waits for
 # Address space, not memory: pictures of 8K in the hands of a decoder and six encoders, and the maps of libav.
 MEMORY_BYTES = 12 * GIB
+IDLE_S = 30.0  # of a child that gets the least of a busy machine, and goes on anyhow
 LEAST_S = 60.0  # for the start of a child and its first pictures
 # Of a second of media on one core that is shared with everything else: 8K at 60 pictures a second takes some 150 s.
 SLOWEST = 300.0
@@ -89,6 +90,7 @@ async def encode_pictures(
         limits=_limits(length_s, SLOWEST, len(fds), URGENT_NICE if urgent else NICE),
         timeout_s=LEAST_S + length_s * SLOWEST,
         on_line=listener.line,
+        idle_s=IDLE_S,
         max_lines=LINES_BESIDE + len(order.cuts) * (len(order.rungs) + 1),
     )
     said = listener.result
@@ -116,6 +118,7 @@ async def encode_sound(
         limits=_limits(length_s, SLOWEST_SOUND, len(fds)),
         timeout_s=LEAST_S + length_s * SLOWEST_SOUND,
         on_line=listener.line,
+        idle_s=IDLE_S,
         max_lines=LINES_BESIDE + len(order.cuts) + round(length_s * LINES_A_S),
     )
     return Encoded(cpu_s=result.cpu_s, problem=listener.problem)

@@ -32,5 +32,10 @@ def ended(server: Server, video_id: str, timeout_s: float = 30) -> dict[str, Any
         video: dict[str, Any] = server.api("GET", f"/videos/{video_id}")
         return video if video["state"] in ENDED else None
 
-    found: dict[str, Any] = until(look, timeout_s)
+    try:
+        found: dict[str, Any] = until(look, timeout_s)
+    except AssertionError:
+        jobs = server.api("GET", f"/jobs?objectId={video_id}&pageSize=100")["data"]
+        left = [job for job in jobs if job["state"] != "done"]
+        raise AssertionError(f"{video_id} has not ended within {timeout_s} s; jobs that are left: {left}") from None
     return found

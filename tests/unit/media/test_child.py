@@ -104,6 +104,12 @@ async def test_out_of_time_ends_all_it_started(children: Children) -> None:
     await until_gone(pids)
 
 
+async def test_one_that_does_nothing_any_more_is_ended(children: Children) -> None:
+    with pytest.raises(ChildFailed, match="did nothing for 0.5 s") as caught:
+        await children.run(ACTS, {"act": "sleep"}, idle_s=0.5)
+    assert caught.value.reason == "timeout"
+
+
 async def test_cancelling_ends_all_it_started(children: Children) -> None:
     started: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
