@@ -105,7 +105,7 @@ async def test_out_of_time_ends_all_it_started(children: Children) -> None:
 
 
 async def test_one_that_does_nothing_any_more_is_ended(children: Children) -> None:
-    with pytest.raises(ChildFailed, match="did nothing for 0.5 s") as caught:
+    with pytest.raises(ChildFailed, match="did nothing for") as caught:
         await children.run(ACTS, {"act": "sleep"}, idle_s=0.5)
     assert caught.value.reason == "timeout"
 
