@@ -95,7 +95,9 @@ class SrtConfig(Section):
 class StorageConfig(Section):
     path: Path = Field(Path("data"), description="Data folder: database, uploads, recordings, videos.")
     reserve_bytes: int = Field(
-        GIB, ge=0, description="Free space kept: uploads that would eat into it are refused with 507."
+        GIB,
+        ge=0,
+        description="Free space kept: uploads that would eat into it are refused with 507, and encoding waits.",
     )
     low_water_bytes: int = Field(
         2 * GIB,

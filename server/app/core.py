@@ -25,6 +25,7 @@ from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.pictures import PictureStore
 from server.storage.renditions import RenditionStore
+from server.storage.room import Room
 from server.storage.segment_cache import SegmentCache
 from server.storage.segments import SegmentStore
 from server.vod import edits, embedded, encoding, joining, making, measuring, pipeline, presentations
@@ -129,15 +130,16 @@ def make_jobs(
         vod.ladder if vod.renditions != "source" else (), vod.segment_s, vod.chunk_s, vod.per_title, codec,
         vod.renditions == "on-demand", Effort(vod.preset, vod.quality, vod.encoder_threads),
     )  # fmt: skip
+    room = Room(layout.root, config.storage.reserve_bytes)
     orders = Edits(database, layout, jobs.enqueue)
     editing = Editing(
         database, layout, children, jobs.enqueue, vod.preset, vod.encoder_threads, config.storage.reserve_bytes,
         Recordings(films) if films else None,
     )  # fmt: skip
     joiner = Joining(database, layout, children, jobs.enqueue)
-    processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s)
+    processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s, room)
     encoder = Encoding(
-        database, layout, children, RenditionStore(layout), vod.quality, vod.preset, processing.order_pictures,
+        database, layout, children, RenditionStore(layout, room), vod.quality, vod.preset, processing.order_pictures,
         vod.encoder_threads,
     )  # fmt: skip
     measurer = Measuring(database, layout, children, jobs.enqueue, vod.chunk_s, vod.quality)

@@ -11,7 +11,8 @@ first, then the line. After a crash the next run begins with the first segment t
 import fcntl
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -20,6 +21,7 @@ from server.storage import journal
 from server.storage.folders import keep
 from server.storage.journal import Journal, SegmentEntry, TrackEntry
 from server.storage.layout import MadeFolder
+from server.storage.room import FULL, NoRoomError, Room
 
 
 class RunBusyError(Exception):
@@ -52,8 +54,9 @@ class Made:
 class Run:
     """Being written. `descriptor` is for a child to append to; everything here blocks on the disk."""
 
-    def __init__(self, folder: MadeFolder, first: int) -> None:
+    def __init__(self, folder: MadeFolder, first: int, room: Room | None = None) -> None:
         """Raises RunBusyError, and ValueError where segments of it are there already."""
+        self._room = room
         self.first = first
         self.next = first
         flags = os.O_CREAT | os.O_CLOEXEC | os.O_RDWR
@@ -77,13 +80,17 @@ class Run:
         os.close(self._journal)
 
     def add(self, *entries: SegmentEntry) -> None:
-        """The next segments are whole in the file; when this returns they are on disk, and to be watched."""
+        """The next segments are whole in the file; when this returns they are on disk, and to be watched. Raises
+        NoRoomError: then they are not."""
+        if self._room is not None:
+            self._room.check()
         for number, entry in enumerate(entries, self.next):
             if entry.msn != number:
                 raise ValueError(f"segment {entry.msn} comes after {number - 1}")
-        os.fdatasync(self.descriptor)
-        os.write(self._journal, b"".join(map(journal.line, entries)))
-        os.fdatasync(self._journal)
+        with _full_disk():
+            os.fdatasync(self.descriptor)
+            os.write(self._journal, b"".join(map(journal.line, entries)))
+            os.fdatasync(self._journal)
         self.next += len(entries)
 
 
@@ -96,10 +103,16 @@ class Shelf(Protocol):
 
 
 class RenditionStore:
-    """Everything blocks on the disk."""
+    """Everything blocks on the disk. Those that write keep to a `room`, if there is one."""
 
-    def __init__(self, layout: Shelf) -> None:
+    def __init__(self, layout: Shelf, room: Room | None = None) -> None:
         self._layout = layout
+        self._room = room
+
+    def check_room(self, wanted_bytes: int = 0) -> None:
+        """Raises NoRoomError."""
+        if self._room is not None:
+            self._room.check(wanted_bytes)
 
     def describe(self, video_id: str, revision: int, rendition: str, init: bytes, track: TrackEntry) -> None:
         """Before the first segment, and again by whoever writes another run. Raises DifferentError."""
@@ -113,10 +126,12 @@ class RenditionStore:
         keep(folder.track, journal.line(track))
 
     def begin(self, video_id: str, revision: int, rendition: str, first: int) -> Run:
-        """A run from segment `first` on. Raises RunBusyError, ValueError."""
+        """A run from segment `first` on. Raises RunBusyError, ValueError, NoRoomError."""
+        self.check_room()
         folder = self._folder(video_id, revision, rendition)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        return Run(folder, first)
+        with _full_disk():
+            folder.path.mkdir(parents=True, exist_ok=True)
+            return Run(folder, first, self._room)
 
     def read(self, video_id: str, revision: int, rendition: str) -> Made | None:
         """None before it is described."""
@@ -201,6 +216,17 @@ class RenditionStore:
 def entry(number: int, start: int, duration: int, timescale: int, size: int) -> SegmentEntry:
     """A segment of a video: all begin with a key frame, and none has a time of day."""
     return SegmentEntry(number, start, duration, timescale, 0, 0, False, True, size)
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    """Others may write to it too: says so in one way."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise NoRoomError(str(error)) from None
+        raise
 
 
 def _lock(descriptor: int) -> None:

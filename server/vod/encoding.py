@@ -26,14 +26,14 @@ from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import CANCELLED, JobFailed
 from server.media.calls import memory_file
-from server.media.child import Children
+from server.media.child import ChildFailed, Children
 from server.media.codings import CODINGS
 from server.media.encoding import Encoded, encode_pictures, encode_sound
 from server.media.orders import TIMESCALE, Described, PictureOrder, Reading, SoundOrder, Treatment
 from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
-from server.vod import making, plans
+from server.vod import making, plans, waiting
 from server.vod.plan import FAR_S, RATE, Chunk, Effort, Plan, order_of
 from server.vod.writing import Label, Writing, describe
 
@@ -76,16 +76,17 @@ class Encoding:
 
     async def first(self, job: JobContext) -> None:
         """What a viewer waits for gives way to less."""
-        await job.step("encode", lambda: self._current(job, partial(self._pictures, urgent=True)), attempts=ATTEMPTS)
+        work = partial(self._pictures, urgent=True)
+        await waiting.step(job, "encode", lambda: self._current(job, work), ATTEMPTS)
 
     async def pictures(self, job: JobContext) -> None:
-        await job.step("encode", lambda: self._current(job, self._pictures), attempts=ATTEMPTS)
+        await waiting.step(job, "encode", lambda: self._current(job, self._pictures), ATTEMPTS)
 
     async def sound(self, job: JobContext) -> None:
-        await job.step("encode", lambda: self._current(job, self._sound), attempts=ATTEMPTS)
+        await waiting.step(job, "encode", lambda: self._current(job, self._sound), ATTEMPTS)
 
     async def begin(self, job: JobContext) -> None:
-        await job.step("begin", lambda: self._current(job, self._begin), attempts=ATTEMPTS)
+        await waiting.step(job, "begin", lambda: self._current(job, self._begin), ATTEMPTS)
 
     async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
         """The renditions of a job that gave up."""
@@ -115,6 +116,9 @@ class Encoding:
         except FileNotFoundError:
             if await self._is_current(job.object_id, revision):
                 raise  # else it was deleted with its files
+        except ChildFailed:
+            await asyncio.to_thread(self._renditions.check_room)  # a full disk looks like that too
+            raise
 
     async def _is_current(self, video_id: str, revision: int) -> bool:
         async with self._database.read() as transaction:
@@ -135,6 +139,9 @@ class Encoding:
             coding, effort = CODINGS[plan.codec], plan.effort or self._effort
             made = plan.rungs if urgent else plan.fitted  # the first seconds do not wait for what the title needs
             rungs = tuple(rung for rung in made if rung.name in missing)
+            lasting_s = (plan.cuts[last + 1] - plan.cuts[first]) / TIMESCALE
+            most_bytes = round(sum(rung.bitrate for rung in rungs) * lasting_s / 8)
+            await asyncio.to_thread(self._renditions.check_room, most_bytes)
             largest = next(rung for rung in plan.rungs if rung.name in names)
             order = PictureOrder(
                 reading=plan.pictures,

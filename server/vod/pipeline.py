@@ -34,8 +34,9 @@ from server.packager.vod import IndexedVideo
 from server.storage import early
 from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
+from server.storage.room import Room
 from server.storage.watermarks import WatermarkStore
-from server.vod import copying, embedded, encoding, making, measuring, plan, plans
+from server.vod import copying, embedded, encoding, making, measuring, plan, plans, waiting
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
@@ -78,10 +79,12 @@ class Pipeline:
         enqueue: Enqueue,
         wanted: Wanted,
         probe_timeout_s: float,
+        room: Room | None = None,
     ) -> None:
+        """`room` is kept to by what is copied."""
         self._database = database
         self._watermarks = WatermarkStore(layout)
-        self._copying = Copying(children, RenditionStore(layout))
+        self._copying = Copying(children, RenditionStore(layout, room))
         self._enqueue = enqueue
         self._wanted = wanted
         self._layout = layout
@@ -92,7 +95,7 @@ class Pipeline:
     async def run(self, job: JobContext) -> None:
         """Steps that were finished before a crash are not done again."""
         video_id = job.object_id
-        if await job.step("examine", lambda: self._examine(video_id)):
+        if await waiting.step(job, "examine", lambda: self._examine(video_id)):
             await job.step("poster", lambda: self._poster(video_id))
 
     async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:

@@ -47,7 +47,15 @@ class Writing:
     @asynccontextmanager
     async def open(self, missing: Mapping[str, int]) -> AsyncIterator[Ways]:
         """New runs from the first `missing` segment of each rendition on. When the block ends well all that was said
-        is on disk. Raises RunBusyError, DifferentError, OSError."""
+        is on disk; it is cut off where the disk takes no more. Raises RunBusyError, DifferentError, NoRoomError,
+        OSError."""
+        block = asyncio.current_task()
+        assert block is not None
+
+        def cut_off(writer: asyncio.Task[None]) -> None:
+            if not writer.cancelled() and writer.exception() is not None:
+                block.cancel()
+
         said: asyncio.Queue[Described | Segment | None] = asyncio.Queue(QUEUE)
         with ExitStack() as stack:
             self._runs = {
@@ -55,12 +63,20 @@ class Writing:
                 for name, first in missing.items()
             }
             writer = asyncio.create_task(self._write(said))
+            writer.add_done_callback(cut_off)
             outputs = {name: run.descriptor for name, run in self._runs.items()}
             try:
                 yield Ways(outputs, said.put_nowait, said.put_nowait)
                 said.put_nowait(None)
                 await writer
+            except asyncio.CancelledError:
+                fault = writer.exception() if writer.done() and not writer.cancelled() else None
+                if fault is None:
+                    raise
+                block.uncancel()
+                raise fault from None
             finally:
+                writer.remove_done_callback(cut_off)
                 writer.cancel()
                 await asyncio.wait([writer])
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 def test_one_job_that_is_run_again_mends_a_video(tmp_path: Path) -> None:
     """Its two shares were lost; both are made, of them the one that nobody asked for, and as the first seconds were:
-    the settings of encoders, which have changed since, are those of what comes now."""
+    the settings of encoders, which have changed since, are those of what comes now. They wait while the disk is full."""
     environment = {
         "SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__CHUNK_S": "4", "SLUICE_VOD__PER_TITLE": "false",
         "SLUICE_JOBS__CONCURRENCY": "0",
@@ -31,8 +31,15 @@ def test_one_job_that_is_run_again_mends_a_video(tmp_path: Path) -> None:
 
         server.environment["SLUICE_JOBS__CONCURRENCY"] = "2"
         server.environment |= {"SLUICE_VOD__PRESET": "ultrafast", "SLUICE_VOD__QUALITY": "31"}
+        server.environment["SLUICE_STORAGE__RESERVE_BYTES"] = str(1 << 60)
         server.start()
         assert server.api("POST", f"/jobs/{shares[0]['jobId']}/redrive")["state"] in ("waiting", "running")
+        until(lambda: "room" in (server.api("GET", f"/jobs/{shares[0]['jobId']}")["message"] or ""), 120)
+        assert server.api("GET", f"/videos/{id}")["state"] == "processing"
+        server.stop()
+
+        del server.environment["SLUICE_STORAGE__RESERVE_BYTES"]
+        server.start()
         until(lambda: server.api("GET", f"/videos/{id}")["state"] == "done", 150)
         assert len(media.frame_hashes(f"{server.http}/vod/{id}/hls/r1/240p/media.m3u8")) == 450
         refused = server.call("POST", f"/jobs/{shares[1]['jobId']}/redrive")

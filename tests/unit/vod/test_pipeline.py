@@ -24,6 +24,9 @@ UNSERVED = {"event": "unserved", "detail": "it is fragmented"}
 UNSUPPORTED = {"event": "problem", "code": "unsupported", "detail": "found: VP9"}
 
 
+EXAMINED = {"examine 0": [True]}
+
+
 @dataclass
 class FakeJob:
     """A job of one video; `done` are the steps that a run before a crash had finished."""
@@ -31,7 +34,7 @@ class FakeJob:
     object_id: str
     done: dict[str, Any] = field(default_factory=dict)
 
-    async def step(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def step(self, name: str, work: Callable[[], Awaitable[Any]], attempts: int = 1) -> Any:
         if name not in self.done:
             self.done[name] = await work()
         return self.done[name]
@@ -222,7 +225,7 @@ async def test_a_poster_that_fails_is_no_error_of_the_video(archive: Archive, pi
     archive.layout.video_index(id).write_bytes(INDEX)
     archive.children.failure = ChildFailed("crashed", "")
 
-    await run(pipeline, id, examine=True)
+    await run(pipeline, id, **EXAMINED)
 
     assert archive.children.runs == ["thumbnails"]
     assert (await archive.row(id)).poster_at is None
@@ -254,7 +257,7 @@ async def test_a_finished_step_is_not_done_again(archive: Archive, pipeline: Pip
     id = await archive.video(state="done", playable=True)
     archive.layout.video_index(id).write_bytes(INDEX)
 
-    await run(pipeline, id, examine=True)
+    await run(pipeline, id, **EXAMINED)
 
     assert archive.children.runs == ["thumbnails"]
 

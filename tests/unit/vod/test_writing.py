@@ -1,5 +1,6 @@
 """What children say of renditions, on a disk that is slower than they are."""
 
+import asyncio
 import os
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from server.media.orders import Described, Segment
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
+from server.storage.room import NoRoomError, Room
 from server.vod import writing
 from server.vod.writing import Writing
 
@@ -71,3 +73,59 @@ async def test_a_segment_that_is_missing_is_an_error(tmp_path: Path) -> None:
             ways.made(segment("360p", 2))
     made = store.read("vi1", 1, "360p")
     assert made is None or [each.entry.msn for each in made.segments] in ([0], [])
+
+
+async def test_a_disk_that_takes_no_more_ends_what_writes_to_it(tmp_path: Path) -> None:
+    """The child is cut off where it is; what was on disk before stays, and nothing else is to be watched."""
+    store, reached = RenditionStore(Layout(tmp_path), LittleRoom(looks=2)), asyncio.Event()
+
+    async def came(name: str, number: int) -> None:
+        reached.set()
+
+    with pytest.raises(NoRoomError):  # noqa: PT012
+        async with Writing(store, "vi1", 1, came).open({"360p": 0}) as ways:
+            ways.described(described("360p"))
+            os.write(ways.outputs["360p"], bytes(4))
+            ways.made(segment("360p", 0))
+            await reached.wait()
+            os.write(ways.outputs["360p"], bytes(4))
+            ways.made(segment("360p", 1))
+            await asyncio.Event().wait()  # as for a child that goes on
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+    made = store.read("vi1", 1, "360p")
+    assert made is not None
+    assert [each.entry.msn for each in made.segments] == [0]
+    assert not made.complete
+
+
+async def test_who_cancels_what_writes_is_not_told_of_a_fault(tmp_path: Path) -> None:
+    store, ready = RenditionStore(Layout(tmp_path)), asyncio.Event()
+
+    async def came(name: str, number: int) -> None:
+        pass
+
+    async def write() -> None:
+        async with Writing(store, "vi1", 1, came).open({"360p": 0}):
+            ready.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(write())
+    await ready.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+class LittleRoom(Room):
+    """For so many looks at it: at the beginning of a run, and for each batch of segments."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+
+    @property
+    def bytes(self) -> int:
+        self._looks -= 1
+        return self._looks
