@@ -257,7 +257,17 @@ class JobsConfig(Section):
 
 
 class WebhooksConfig(Section):
-    """Empty so far: webhooks are sent by a later version."""
+    allow: list[str] = Field(
+        [],
+        description="Host names (.example.com for all below it), addresses and networks that endpoints may have "
+        "although they are not on the public Internet.",
+    )
+    concurrency: int = Field(8, ge=1, le=64, description="Deliveries to one endpoint at once.")
+    timeout_s: float = Field(10.0, gt=0, le=60, description="Seconds that an endpoint may take to answer.")
+    disable_after_s: float = Field(
+        259200.0, ge=60, description="Seconds after which an endpoint that takes nothing is disabled."
+    )
+    keep_days: int = Field(30, ge=1, description="Days that deliveries are kept after they ended.")
 
 
 class LogConfig(Section):
@@ -284,7 +294,7 @@ class Config(BaseSettings):
     vod: VodConfig = VodConfig()  # type: ignore[call-arg]
     fetch: FetchConfig = FetchConfig()  # type: ignore[call-arg]
     jobs: JobsConfig = JobsConfig()  # type: ignore[call-arg]
-    webhooks: WebhooksConfig = WebhooksConfig()
+    webhooks: WebhooksConfig = WebhooksConfig()  # type: ignore[call-arg]
     log: LogConfig = LogConfig()  # type: ignore[call-arg]
 
     @classmethod

@@ -42,6 +42,7 @@ ERRORS: Mapping[str, Row] = {
     "uploaded-file-empty": Row(400, "The file is empty."),
     "uploaded-file-too-large": Row(413, "The file is larger than allowed."),
     "uploaded-file-invalid-file": Row(400, "The file is not valid."),
+    "webhook-limit-reached": Row(400, "There are as many webhooks as there may be."),
     "video-source-already-uploaded": Row(400, "The video has a source already."),
     "video-content-range-malformed": Row(400, "The Content-Range header is malformed."),
     # Sluice's own

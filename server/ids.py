@@ -29,6 +29,7 @@ PREFIXES = {
     "API key": "key_",
     "signing key": "sk_",
     "event": "ev",
+    "delivery": "de",
     "job": "jo",
 }
 

@@ -18,6 +18,7 @@ from server.vod.early import Early
 from server.vod.images import Images
 from server.vod.movies import Movies
 from server.vod.requests import Requests
+from server.web.event_feed import Feed
 from server.web.metrics import Metrics
 
 
@@ -114,6 +115,11 @@ def watch_early(metrics: Metrics, early: Early) -> None:
     watch("gauge", "sluice_early_uploads", "Uploads that are looked at while they come.", lambda: early.active)
     watch("counter", "sluice_early_uploads_begun", "Uploads that were looked at while they came.", lambda: early.begun)
     watch("counter", "sluice_early_uploads_kept", "Of them, those that became whole then.", lambda: early.kept)
+
+
+def watch_feed(metrics: Metrics, feed: Feed) -> None:
+    metrics.watch("gauge", "sluice_event_listeners", "Who listens to events.", lambda: feed.listeners)
+    metrics.watch("counter", "sluice_event_listeners_refused", "Who could not listen.", lambda: feed.refused)
 
 
 def watch_restreams(metrics: Metrics, restreams: Restreams) -> None:

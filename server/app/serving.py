@@ -12,10 +12,12 @@ import orjson
 
 from server import log
 from server.app.core import Core, open_core
+from server.app.hooks import open_sender
 from server.app.live import Live
 from server.app.numbers import (
     watch_all,
     watch_early,
+    watch_feed,
     watch_fetching,
     watch_images,
     watch_ladders,
@@ -53,6 +55,7 @@ from server.web.api import restreams as restream_targets
 from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
 from server.web.application import Application
+from server.web.event_feed import FEED
 from server.web.hls import captions, images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.rates import Rates, per_minute
@@ -116,8 +119,10 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await on_air.open(stack)
     await on_demand.keep(stack)
     await stack.enter_async_context(sweeping(core.database))
+    await open_sender(config.webhooks, core.database, stack, core.metrics)
     _watch(core, on_air, on_demand)
     app = _application(core, on_air, on_demand)
+    watch_feed(core.metrics, app[FEED])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     return _running(config, on_air, port)
 

@@ -14,6 +14,7 @@ import orjson
 from server import log
 from server.app.catalogue import open_database
 from server.app.core import CHILDREN, make_jobs, places, usable_codec
+from server.app.hooks import open_sender
 from server.config import Config, ConfigError
 from server.jobs.jobs import Jobs
 from server.media.child import Children
@@ -55,6 +56,7 @@ async def open_worker(config: Config, stack: AsyncExitStack) -> Jobs:
     posters, codec = Posters(database, layout, children), await usable_codec(config, children)
     jobs = make_jobs(config, database, layout, children, posters, codec, helping=True)
     await stack.enter_async_context(jobs.running())
+    await open_sender(config.webhooks, database, stack)
     return jobs
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from server.catalog import events
+from server.catalog import events, videos
 from server.catalog.database import Transaction
-from server.catalog.models import Broadcast, Video
+from server.catalog.models import Broadcast, LiveStream, Video
 
 # state -> states it may move to; `interrupted` is the reconnect window
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -87,10 +87,7 @@ async def move(transaction: Transaction, broadcast: Broadcast, state: str, **pay
 
 
 async def _record(transaction: Transaction, broadcast: Broadcast, **payload: Any) -> None:
-    await events.record(
-        transaction,
-        broadcast.project_id,
-        broadcast.id,
-        f"broadcast.{broadcast.state}",
-        {"broadcastId": broadcast.id, "liveStreamId": broadcast.live_stream_id, **payload},
-    )
+    live = await transaction.get(LiveStream, broadcast.live_stream_id)
+    noted = videos.metadata(live) if live is not None else {}
+    told = {"broadcastId": broadcast.id, "liveStreamId": broadcast.live_stream_id, **payload, **noted}
+    await events.record(transaction, broadcast.project_id, broadcast.id, f"broadcast.{broadcast.state}", told)

@@ -1,10 +1,14 @@
 """The events table: what happened, committed with the change itself."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
+from server.catalog import event_names
 from server.catalog.database import Transaction
 from server.catalog.models import Event
 
@@ -13,6 +17,8 @@ async def record(
     transaction: Transaction, project_id: str, object_id: str, type: str, payload: Mapping[str, Any] | None = None
 ) -> Event:
     """Adds an event to the transaction that changes the object; its sequence is the object's next."""
+    if not event_names.known(type):  # no reason to lose the fact
+        warnings.warn(f"{type} is not in event_names.NAMES", RuntimeWarning, stacklevel=2)
     last = await transaction.scalar(select(func.max(Event.sequence)).where(Event.object_id == object_id))
     event = Event(
         project_id=project_id,
@@ -24,6 +30,62 @@ async def record(
     transaction.add(event)
     await transaction.flush()
     return event
+
+
+async def after(transaction: Transaction, position: int, limit: int) -> list[Event]:
+    """What happened next, of every project, in the order of the commits."""
+    rows = await transaction.scalars(
+        select(Event).where(Event.position > position).order_by(Event.position).limit(limit)
+    )
+    return list(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reader wants; all of it must hold. `types` are names or patterns, with `*`."""
+
+    types: Sequence[str] = ()
+    object_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def page(
+    transaction: Transaction, project_id: str, wanted: Wanted, position: int | None, limit: int,
+    descending: bool = False,
+) -> list[Event]:  # fmt: skip
+    """Those behind the position, in the order that is asked for; None: from that order's beginning."""
+    query = select(Event).where(Event.project_id == project_id)
+    if position is not None:
+        query = query.where(Event.position < position if descending else Event.position > position)
+    if wanted.types:
+        query = query.where(or_(*(Event.type.like(_like(each), escape="\\") for each in wanted.types)))
+    if wanted.object_id is not None:
+        query = query.where(Event.object_id == wanted.object_id)
+    if wanted.since is not None:
+        query = query.where(Event.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Event.created_at <= wanted.until)
+    order = Event.position.desc() if descending else Event.position
+    return list(await transaction.scalars(query.order_by(order).limit(limit)))
+
+
+def _like(pattern: str) -> str:
+    for character in ("\\", "%", "_"):
+        pattern = pattern.replace(character, "\\" + character)
+    return pattern.replace("*", "%")
+
+
+async def get(transaction: Transaction, project_id: str, event_id: str) -> Event | None:
+    found: Event | None = await transaction.scalar(
+        select(Event).where(Event.project_id == project_id, Event.id == event_id)
+    )
+    return found
+
+
+async def newest(transaction: Transaction) -> int:
+    """The position of the last one, of whatever project; 0: none yet."""
+    return await transaction.scalar(select(func.max(Event.position))) or 0
 
 
 async def of_object(transaction: Transaction, project_id: str, object_id: str) -> list[Event]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from server.catalog import events, listing
+from server.catalog import events, listing, videos
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import LiveStream
@@ -33,9 +33,7 @@ def new_stream_key() -> str:
 async def add(transaction: Transaction, stream: LiveStream) -> LiveStream:
     transaction.add(stream)
     await transaction.flush()
-    await events.record(
-        transaction, stream.project_id, stream.id, "live-stream.created", {"liveStreamId": stream.id}
-    )
+    await tell(transaction, stream, "created")
     return stream
 
 
@@ -75,9 +73,8 @@ async def pulled(transaction: Transaction) -> list[LiveStream]:
 
 async def tell(transaction: Transaction, stream: LiveStream, what: str, **payload: Any) -> None:
     """An event of the live stream, `live-stream.<what>`."""
-    await events.record(
-        transaction, stream.project_id, stream.id, f"live-stream.{what}", {"liveStreamId": stream.id, **payload}
-    )
+    told = {"liveStreamId": stream.id, **payload, **videos.metadata(stream)}
+    await events.record(transaction, stream.project_id, stream.id, f"live-stream.{what}", told)
 
 
 async def connected(
@@ -94,9 +91,7 @@ async def move(transaction: Transaction, stream: LiveStream, state: str, **paylo
     if state not in TRANSITIONS[stream.state]:
         raise ValueError(f"{stream.id} is {stream.state}, it can't become {state}")
     stream.state = state
-    await events.record(
-        transaction, stream.project_id, stream.id, f"live-stream.{state}", {"liveStreamId": stream.id, **payload}
-    )
+    await tell(transaction, stream, state, **payload)
 
 
 async def enable(transaction: Transaction, stream: LiveStream) -> None:
@@ -137,6 +132,4 @@ async def with_poster(transaction: Transaction) -> set[str]:
 async def remove(transaction: Transaction, stream: LiveStream) -> None:
     """The row and its broadcasts' rows go; videos recorded from it stay."""
     await transaction.delete(stream)
-    await events.record(
-        transaction, stream.project_id, stream.id, "live-stream.deleted", {"liveStreamId": stream.id}
-    )
+    await tell(transaction, stream, "deleted")

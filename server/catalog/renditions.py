@@ -16,6 +16,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "ready": frozenset(),
     "failed": frozenset({"waiting"}),  # its job is redriven
 }
+SIZE = ("width", "height", "bitrate", "language")  # facts that events tell
 ENDED = frozenset({"ready", "failed"})
 
 
@@ -44,8 +45,14 @@ async def move(transaction: Transaction, video: Video, rendition: Rendition, sta
     if state not in TRANSITIONS[rendition.state]:
         raise WrongState(f"{rendition.name} of {video.id} is {rendition.state}, it can't become {state}")
     rendition.state = state
-    told = {**videos.links(video), "rendition": rendition.name, "revision": rendition.revision, **payload}
-    await videos.tell(transaction, video, f"rendition.{state}", told)
+    await tell(transaction, video, rendition, **payload)
+
+
+async def tell(transaction: Transaction, video: Video, rendition: Rendition, **payload: Any) -> None:
+    """Records the state that it is in."""
+    told = {**videos.links(video), "rendition": rendition.name, "revision": rendition.revision, "kind": rendition.kind}
+    size = {name: rendition.facts[name] for name in SIZE if rendition.facts.get(name) is not None}
+    await videos.tell(transaction, video, f"rendition.{rendition.state}", {**told, **size, **payload})
 
 
 async def remove(transaction: Transaction, video_id: str, revision: int) -> None:

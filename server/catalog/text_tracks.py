@@ -70,5 +70,5 @@ async def remove(transaction: Transaction, video: Video, row: TextTrack) -> None
 
 async def _tell(transaction: Transaction, video: Video, row: TextTrack, what: str, **payload: Any) -> None:
     transaction.announce(video.id)  # what is kept of the video to watch it says which texts it has
-    told = {**videos.links(video), "language": row.language, **payload}
+    told = {**videos.links(video), "language": row.language, **payload, **videos.metadata(video)}
     await events.record(transaction, video.project_id, video.id, f"video.{row.kind}.{what}", told)

@@ -1,5 +1,6 @@
 """Uploads and upload tokens."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from server import clock
-from server.catalog import events, listing
+from server.catalog import events, listing, videos
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Upload, UploadToken
@@ -69,7 +70,13 @@ async def unfinished(transaction: Transaction) -> list[Upload]:
 async def add_token(transaction: Transaction, token: UploadToken) -> UploadToken:
     transaction.add(token)
     await transaction.flush()
+    await _tell(transaction, token, "created")
     return token
+
+
+async def remove_token(transaction: Transaction, token: UploadToken) -> None:
+    await transaction.delete(token)
+    await _tell(transaction, token, "deleted")
 
 
 async def token(transaction: Transaction, token_id: str) -> UploadToken | None:
@@ -90,11 +97,20 @@ async def tokens(transaction: Transaction, project_id: str, paging: Paging) -> P
     )
 
 
+async def _tell(transaction: Transaction, token: UploadToken, what: str) -> None:
+    """By a name that opens nothing: the id of a token is the secret itself."""
+    name = "to_" + hashlib.sha256(token.id.encode()).hexdigest()[:20]
+    expires_at = token.expires_at.isoformat(timespec="seconds") if token.expires_at else None
+    payload = {"uploadTokenHash": name, "expiresAt": expires_at}
+    await events.record(transaction, token.project_id, name, f"upload-token.{what}", payload)
+
+
 async def _record(transaction: Transaction, upload: Upload, **payload: Any) -> None:
+    video = await videos.find(transaction, upload.video_id)
     await events.record(
         transaction,
         upload.project_id,
         upload.id,
         f"upload.{upload.state}",
-        {"uploadId": upload.id, "videoId": upload.video_id, **payload},
+        {"uploadId": upload.id, "videoId": upload.video_id, **payload, **(videos.metadata(video) if video else {})},
     )

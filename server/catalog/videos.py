@@ -11,7 +11,7 @@ from server import clock
 from server.catalog import events, listing
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
-from server.catalog.models import Video
+from server.catalog.models import LiveStream, Video
 
 # state -> states it may move to. The words are Kinescope's; api.video's status is derived from them.
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -92,6 +92,7 @@ async def move(transaction: Transaction, video: Video, state: str, **payload: An
 async def tell(transaction: Transaction, video: Video, what: str, payload: Mapping[str, Any]) -> None:
     """Records `video.<what>`; of a version that its video doesn't show, `video.version.<what>` among the events of
     that."""
+    payload = {**payload, **metadata(video)}
     if video.version_of is None:
         await events.record(transaction, video.project_id, video.id, f"video.{what}", payload)
         return
@@ -127,12 +128,12 @@ async def page(transaction: Transaction, project_id: str, wanted: Filter, paging
 async def discard(transaction: Transaction, video: Video, deletes_at: datetime) -> None:
     """Nobody sees it any more, and its owner may take it back until then."""
     video.discarded_at, video.deletes_at = clock.now(), deletes_at
-    await events.record(transaction, video.project_id, video.id, "video.discarded", links(video))
+    await tell(transaction, video, "discarded", links(video))
 
 
 async def restore(transaction: Transaction, video: Video) -> None:
     video.discarded_at, video.deletes_at = None, None
-    await events.record(transaction, video.project_id, video.id, "video.restored", links(video))
+    await tell(transaction, video, "restored", links(video))
 
 
 async def due(transaction: Transaction, now: datetime, limit: int) -> list[Video]:
@@ -156,6 +157,11 @@ def links(video: Video) -> dict[str, Any]:
         "broadcastId": video.broadcast_id,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def metadata(row: Video | LiveStream) -> dict[str, Any]:
+    """What its owner noted of it, as an event carries that: for products that know it by an id of their own."""
+    return {"metadata": list(row.meta)} if row.meta else {}
 
 
 def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[Video]:

@@ -91,10 +91,11 @@ class Outbound:
         times: Times | None = None,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
+        resolvers: int = RESOLVERS,
     ) -> AsyncIterator[Self]:
         """`tls` is for a certificate authority of one's own; `resolve` takes the system's resolver's place."""
         times = times or Times()
-        with ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolver") as threads:
+        with ThreadPoolExecutor(resolvers, thread_name_prefix="resolver") as threads:
             connector = aiohttp.TCPConnector(
                 resolver=_Resolver(rules, resolve or _resolve, threads),
                 use_dns_cache=False,
@@ -137,13 +138,26 @@ class Outbound:
         raise CallFailed("redirects", f"It redirects more than {MAX_REDIRECTS} times.")
 
     @asynccontextmanager
-    async def _one(self, target: Target, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> AsyncIterator[Reply]:
+        """The answer to POST, which may be a redirect: what was meant for one host is not sent to another. Raises
+        CallFailed."""
+        async with self._one(target, headers, body) as response:
+            yield Reply(response.status, response.headers, target, response)
+
+    @asynccontextmanager
+    async def _one(
+        self, target: Target, headers: Mapping[str, str], body: bytes | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """POST where there is a body, else GET."""
         self.check(target)
         sent = dict(headers)
         if target.username is not None:
             sent["Authorization"] = aiohttp.encode_basic_auth(target.username, target.password or "", "utf-8")
+        method = "GET" if body is None else "POST"
         with _failures():
-            response = await self._session.get(URL(target.url, encoded=True), headers=sent, allow_redirects=False)
+            response = await self._session.request(
+                method, URL(target.url, encoded=True), headers=sent, data=body, allow_redirects=False
+            )
         try:
             yield response
         finally:

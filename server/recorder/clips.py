@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from server import clock
-from server.catalog import broadcasts, events, live_streams, videos
+from server.catalog import broadcasts, live_streams, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.packager.presentation import AUDIO, VIDEO, Span
@@ -161,6 +161,4 @@ def _row(origin: _Origin, wish: Wish, choice: Choice, recording: RecordedVideo) 
 async def _add(transaction: Transaction, clip: Video) -> None:
     await videos.add(transaction, clip)
     await videos.move(transaction, clip, "done", playable=True, duration=clip.duration_s)
-    await events.record(
-        transaction, clip.project_id, clip.id, "video.clipped", {**videos.links(clip), "duration": clip.duration_s}
-    )
+    await videos.tell(transaction, clip, "clipped", {**videos.links(clip), "duration": clip.duration_s})

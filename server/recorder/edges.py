@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from server import log
-from server.catalog import events, videos
+from server.catalog import videos
 from server.catalog.database import Database
 from server.formats.fmp4.part import audio_part
 from server.formats.fmp4.read import read_samples
@@ -125,7 +125,7 @@ class Edges:
             clip.revision += 1
             clip.segments = {**clip.segments, "exact": clip.revision}
             payload = {**videos.links(clip), "changed": ["duration"], "duration": clip.duration_s}
-            await events.record(transaction, clip.project_id, clip.id, "video.updated", payload)
+            await videos.tell(transaction, clip, "updated", payload)
 
 
 class _ImpossibleError(ValueError):

@@ -47,6 +47,8 @@ async def list_planned(transaction: Transaction, video: Video, plan: Plan, copie
     for row in (*copied, *pictures, *sounds):
         if row.name not in known:
             await renditions.add(transaction, row)
+            if row.state == "ready":
+                await renditions.tell(transaction, video, row)
 
 
 def copied(video: Video, name: str, kind: str, facts: Mapping[str, object]) -> Rendition:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server import clock, log
-from server.catalog import events, videos
+from server.catalog import videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.media import calls
@@ -88,7 +88,7 @@ class Posters:
             await asyncio.to_thread(_store, self._layout, video.id, picture)
             video.poster_at = clock.now()
         payload = {**videos.links(video), "changed": ["thumbnail"]}
-        await events.record(transaction, video.project_id, video.id, "video.updated", payload)
+        await videos.tell(transaction, video, "updated", payload)
 
     async def of_recording(self, video_id: str, init: bytes, segment: bytes) -> None:
         """Makes the poster of a video from a segment of it. Raises ChildFailed, OSError."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from server import clock, log
-from server.catalog import events, retention, videos
+from server.catalog import retention, videos
 from server.catalog.database import Database
 from server.catalog.retention import RECORDINGS, Due, Old, Rule
 from server.vod.life import Life
@@ -120,7 +120,7 @@ class Retention:
                     continue
                 deletes_at = clock.now() if for_good else self._life.deletes_at()
                 payload = {**videos.links(video), "reason": each.reason, "deletesAt": deletes_at.isoformat()}
-                await events.record(transaction, video.project_id, video.id, "video.expired", payload)
+                await videos.tell(transaction, video, "expired", payload)
                 if for_good:
                     freed += video.source_bytes or 0
                     await self._life.delete(transaction, video)

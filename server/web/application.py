@@ -17,9 +17,10 @@ from aiohttp import web
 
 from server.errors import in_words
 from server.log import Lines
-from server.web import access_log, api, docs, health, middleware, typed
+from server.web import access_log, api, docs, event_feed, health, middleware, typed
 from server.web.addresses import ADDRESSES, Addresses
 from server.web.cors import CORS, Cors
+from server.web.event_feed import FEED, Feed
 from server.web.protocol import Runner
 from server.web.services import SERVICES, Services
 from server.web.typed import Operations
@@ -52,6 +53,8 @@ def build(
     app[SERVICES] = services
     app[ADDRESSES] = Addresses(services.http)
     app[CORS] = Cors(services.http.cors_origins)
+    app[FEED] = Feed(services.database)
+    app.on_shutdown.append(event_feed.let_go)
     app.on_response_prepare.append(middleware.add_headers)
     declared = [one for group in (*api.OPERATIONS, *operations, health.operations) for one in group.all]
     typed.mount(app, declared)

@@ -189,10 +189,11 @@ def _success(operation: Operation, references: References) -> dict[str, Any]:
     found: dict[str, Any] = {"description": "Done."}
     if operation.kind:
         found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_HEADERS}
-    if operation.answers is not None:
-        found["content"] = {kind: {"schema": schema} for kind, schema in operation.answers.items()}
-    elif operation.answer:
-        found["content"] = {"application/json": {"schema": references[operation.answer, "serialization"]}}
+    content = {kind: {"schema": schema} for kind, schema in (operation.answers or {}).items()}
+    if operation.answer:
+        content["application/json"] = {"schema": references[operation.answer, "serialization"]}
+    if content:
+        found["content"] = content
     return found
 
 

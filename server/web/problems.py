@@ -38,6 +38,7 @@ DIALECT_CODES = frozenset(
         "uploaded-file-empty",
         "uploaded-file-too-large",
         "uploaded-file-invalid-file",
+        "webhook-limit-reached",
         "video-source-already-uploaded",
         "summary-already-exists",
         "video-content-range-malformed",

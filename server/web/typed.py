@@ -44,6 +44,8 @@ PATH_IDS = {
     "playerId": "pl",
     "summaryId": "summary_",
     "sessionId": "ps",
+    "webhookId": "webhook_",
+    "deliveryId": "de",
 }
 PATH_TEXT_LIMIT = 256
 

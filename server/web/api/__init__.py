@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from server.web.api import (
     analytics,
     auth,
+    events,
     former,
     jobs,
     live_streams,
@@ -19,6 +20,7 @@ from server.web.api import (
     upload_tokens,
     videos,
     watermarks,
+    webhooks,
 )
 from server.web.typed import Operations
 
@@ -35,4 +37,6 @@ OPERATIONS: Sequence[Operations] = (
     summaries.operations,
     analytics.operations,
     former.operations,
+    webhooks.operations,
+    events.operations,
 )

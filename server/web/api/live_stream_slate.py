@@ -1,9 +1,8 @@
 """The slate of a live stream: uploaded, taken away."""
 
-
 from aiohttp import web
 
-from server.catalog import events
+from server.catalog import live_streams
 from server.formats.sample import VideoConfig
 from server.ingest.slates import SIZE, Slates
 from server.web.api.live_stream_control import BROADCASTS
@@ -52,8 +51,7 @@ async def _keep(call: Call, live_stream_id: str, slate: dict[str, float] | None)
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, live_stream_id)
         row.slate = slate
-        payload = {"liveStreamId": row.id, "changed": ["slate"]}
-        await events.record(transaction, row.project_id, row.id, "live-stream.updated", payload)
+        await live_streams.tell(transaction, row, "updated", changed=["slate"])
     return answer(call, row)
 
 

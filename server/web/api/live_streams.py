@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from server.catalog import events, live_streams, restreams
+from server.catalog import live_streams, restreams
 from server.catalog.database import Transaction
 from server.catalog.models import LiveStream
 from server.errors import Problem
@@ -65,8 +65,7 @@ async def change(call: Call, live_stream_id: str, body: LiveStreamChanges) -> Li
             values["restreams"] = _restreams(call, row.restreams, values["restreams"])
         for name, value in values.items():
             setattr(row, name, value)
-        payload = {"liveStreamId": row.id, "changed": sorted(values)}
-        await events.record(transaction, row.project_id, row.id, "live-stream.updated", payload)
+        await live_streams.tell(transaction, row, "updated", changed=sorted(values))
     call.services.on_live_stream_changed(row)
     return answer(call, row)
 

@@ -69,7 +69,7 @@ async def show(call: Call, upload_token: str) -> UploadTokenAnswer:
 @operations.delete("/upload-tokens/{uploadToken}", "Delete an upload token", scope="upload-tokens:write", status=204)
 async def delete(call: Call, upload_token: str) -> None:
     async with call.services.database.write() as transaction:
-        await transaction.delete(await _find(transaction, call, upload_token))
+        await uploads.remove_token(transaction, await _find(transaction, call, upload_token))
 
 
 def answer(row: UploadToken) -> UploadTokenAnswer:

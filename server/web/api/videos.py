@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from server import ids
-from server.catalog import events, renditions, uploads, videos
+from server.catalog import renditions, uploads, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Video
 from server.catalog.videos import Filter
@@ -143,9 +143,7 @@ async def change(call: Call, video_id: str, body: VideoChanges) -> VideoAnswer:
             row.revision += 1  # what caches hold under the old URLs is not what we would give out now
         for name, value in columns.items():
             setattr(row, name, value)
-        await events.record(
-            transaction, row.project_id, row.id, "video.updated", {**videos.links(row), "changed": sorted(columns)}
-        )
+        await videos.tell(transaction, row, "updated", {**videos.links(row), "changed": sorted(columns)})
     return answer(call, row)
 
 

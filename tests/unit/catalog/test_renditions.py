@@ -33,7 +33,8 @@ async def test_a_change_of_state_is_told_by_the_video(database: Database) -> Non
     async with database.read() as transaction:
         told = (await events.of_object(transaction, DEFAULT_PROJECT, video.id))[1:]
     assert [event.type for event in told] == ["video.rendition.encoding", "video.rendition.ready"]
-    assert told[1].payload == {"videoId": video.id, "rendition": "720p", "revision": 1, "bytes": 7}
+    facts = {"rendition": "720p", "revision": 1, "kind": "video", "bytes": 7}
+    assert told[1].payload == {"videoId": video.id, **facts}
 
 
 async def test_what_is_ready_stays_so(database: Database) -> None:

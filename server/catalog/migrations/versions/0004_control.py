@@ -1,4 +1,4 @@
-"""Control plane: players, summaries, what was watched; callers and their calls
+"""Control plane: players, summaries, what was watched; callers and their calls; webhooks
 
 Revision: 0004
 Follows: 0003
@@ -20,6 +20,7 @@ def upgrade() -> None:
     _summaries()
     _playback()
     _stored_answers()
+    _webhooks()
 
 
 def _players() -> None:
@@ -128,6 +129,71 @@ def _stored_answers() -> None:
     op.create_index("ix_stored_answers_expires_at", "stored_answers", ["expires_at"])
 
 
+def _webhooks() -> None:
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("login", sa.Text(), nullable=True),
+        sa.Column("password", sa.Text(), nullable=True),
+        sa.Column("format", sa.String(length=16), nullable=False),
+        sa.Column("events", types.Json(), nullable=False),
+        sa.Column("secret", sa.String(length=80), nullable=False),
+        sa.Column("old_secret", sa.String(length=80), nullable=True),
+        sa.Column("old_secret_until", types.Utc(), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failing_since", types.Utc(), nullable=True),
+        sa.Column("disabled_at", types.Utc(), nullable=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_webhooks_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
+    op.create_index("ix_webhooks_project_id_created_at", "webhooks", ["project_id", "created_at"])
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("webhook_id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("object_id", sa.String(length=40), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("in_line", sa.Boolean(), nullable=False),
+        sa.Column("due_at", types.Utc(), nullable=True),
+        sa.Column("worker", sa.String(length=40), nullable=True),
+        sa.Column("leased_until", types.Utc(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failing_since", types.Utc(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("log", types.Json(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("ended_at", types.Utc(), nullable=True),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_deliveries_project_id_projects")),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id_webhooks"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("webhook_id", "position", name=op.f("uq_deliveries_webhook_id_position")),
+    )
+    op.create_index("ix_deliveries_ended_at", "deliveries", ["ended_at"])
+    op.create_index("ix_deliveries_webhook_id_state_position", "deliveries", ["webhook_id", "state", "position"])
+    for name, columns, condition in (
+        ("ix_deliveries_due", ["webhook_id", "due_at"], "due_at IS NOT NULL"),
+        ("ix_deliveries_held", ["worker"], "worker IS NOT NULL"),
+        ("ix_deliveries_line", ["webhook_id", "object_id", "sequence"], "in_line"),
+    ):
+        where = dict.fromkeys(("sqlite_where", "postgresql_where"), sa.text(condition))
+        op.create_index(name, "deliveries", columns, **where)  # type: ignore[arg-type]
+
+
 def downgrade() -> None:
-    for table in ("stored_answers", "playback_events", "playback_sessions", "summaries", "players"):
+    for table in (
+        "deliveries", "webhooks", "stored_answers", "playback_events", "playback_sessions", "summaries", "players",
+    ):  # fmt: skip
         op.drop_table(table)

@@ -1,0 +1,122 @@
+"""Every event there is, by name: what the feed lists, what webhooks subscribe to, what the README documents.
+
+An event of a version of a video, while its video shows another one, is `video.version.<what>` for `video.<what>`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+VERSION = "video.version."
+
+NAMES: Mapping[str, str] = {
+    "upload.created": "An upload was begun.",
+    "upload.uploading": "Its first bytes came.",
+    "upload.uploaded": "The last byte of an upload is stored.",
+    "upload.aborted": "An upload was given up, by its sender or because it failed.",
+    "upload.expired": "An upload was not finished in time.",
+    "upload-token.created": "An upload token was made.",
+    "upload-token.deleted": "An upload token was deleted.",
+    "video.created": "A video was made.",
+    "video.updated": "Facts of a video were changed; `changed` names them.",
+    "video.discarded": "A video was deleted and can be taken back.",
+    "video.restored": "A discarded video was taken back.",
+    "video.deleted": "A video is gone.",
+    "video.erased": "The files of a deleted video are gone.",
+    "video.expired": "A video is deleted by the rules of its project or live stream.",
+    "video.pending": "A video waits for a source again.",
+    "video.uploading": "The source of a video is on its way.",
+    "video.pre-processing": "The source is whole and is being examined.",
+    "video.processing": "A video is being made.",
+    "video.playable": "A video can be watched, in at least one quality.",
+    "video.rendition.encoding": "The first segment of a quality is there.",
+    "video.rendition.ready": "A quality is whole.",
+    "video.rendition.failed": "A quality could not be made.",
+    "video.rendition.waiting": "A quality that failed is made again.",
+    "video.done": "All qualities of a video are there.",
+    "video.error": "A video could not be made; `error` says why.",
+    "video.aborted": "The source of a video did not come.",
+    "video.clipped": "A part of a video or of a live stream became a video.",
+    "video.archived": "A video was put away: it can't be watched until it has a source again.",
+    "video.joined": "A video was put together of several.",
+    "video.captions.created": "Captions were added.",
+    "video.captions.updated": "Captions were changed.",
+    "video.captions.deleted": "Captions were removed.",
+    "video.chapters.created": "Chapters were added.",
+    "video.chapters.updated": "Chapters were changed.",
+    "video.chapters.deleted": "Chapters were removed.",
+    "live-stream.created": "A live stream was made.",
+    "live-stream.updated": "Facts of a live stream were changed; `changed` names them.",
+    "live-stream.deleted": "A live stream is gone.",
+    "live-stream.enabled": "A live stream lets publishers in again.",
+    "live-stream.disabled": "A live stream lets no publisher in.",
+    "live-stream.connected": "A publisher came in.",
+    "live-stream.disconnected": "The encoder that stood by is gone.",
+    "live-stream.rejected": "A publisher was sent away; `reason` says why.",
+    "live-stream.broadcasting": "A live stream is on air: it can be watched.",
+    "live-stream.interrupted": "The publisher is gone and may return.",
+    "live-stream.resumed": "The publisher returned in time.",
+    "live-stream.ended": "A broadcast is over.",
+    "live-stream.idle": "A live stream is off air.",
+    "live-stream.recorded": "A recording became a video.",
+    "live-stream.recording.started": "Recording started.",
+    "live-stream.recording.stopped": "Recording stopped.",
+    "live-stream.key.reset": "A stream key was replaced.",
+    "live-stream.ingest.switched": "Another encoder is on air.",
+    "live-stream.health.warning": "A warning about what is sent began or is over.",
+    "live-stream.restream.status": "A restream target connected, failed or stopped.",
+    "live-stream.source.status": "The source that is pulled connected or failed.",
+    "live-stream.schedule.started": "The time of a live stream has come.",
+    "live-stream.schedule.stopped": "The time of a live stream is over.",
+    "live-stream.ladder.refused": "There is no room to transcode a broadcast.",
+    "live-stream.ladder.interrupted": "The transcoder of a broadcast failed and is started again.",
+    "live-stream.rendition.dropped": "A live quality was given up.",
+    "broadcast.connecting": "A broadcast began.",
+    "broadcast.live": "A broadcast can be watched.",
+    "broadcast.interrupted": "A broadcast waits for its publisher.",
+    "broadcast.ended": "A broadcast is over.",
+    "broadcast.recorded": "A broadcast became a video.",
+    "player.created": "A player was made.",
+    "player.updated": "A player was changed.",
+    "player.deleted": "A player was deleted.",
+    "summary.created": "A summary of a video was made.",
+    "summary.updated": "A summary was changed.",
+    "summary.deleted": "A summary was deleted.",
+    "watermark.created": "A watermark was uploaded.",
+    "watermark.deleted": "A watermark was deleted.",
+    "project.retention": "The rules by which videos of a project are deleted were changed.",
+    "key.created": "An API key was made.",
+    "playback-token.revoked": "A playback token opens nothing any more.",
+    "webhook.created": "A webhook was made.",
+    "webhook.updated": "A webhook was changed; `changed` names what.",
+    "webhook.deleted": "A webhook was deleted.",
+    "webhook.enabled": "A webhook is delivered to again.",
+    "webhook.disabled": "A webhook is delivered to no more; `reason` says why.",
+    "webhook.secret.rotated": "A webhook has a new secret.",
+    "webhook.ping": "Somebody tried a webhook; it goes to that one alone.",
+}
+
+
+def known(name: str) -> bool:
+    return name in NAMES or (name.startswith(VERSION) and "video." + name.removeprefix(VERSION) in NAMES)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """`*` stands for any characters, dots too. Not fnmatch, whose expressions can be made to take for ever."""
+    first, *middle = pattern.split("*")
+    if not middle:
+        return pattern == name
+    *middle, last = middle
+    end = len(name) - len(last)
+    if not (name.startswith(first) and name.endswith(last) and end >= len(first)):
+        return False
+    at = len(first)
+    for part in middle:
+        at = name.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def names_any(pattern: str, names: Iterable[str] = NAMES) -> bool:
+    """Whether the pattern, or the name, is of use: a typing error names nothing."""
+    return known(pattern) or any(matches(pattern, name) for name in names)
