@@ -186,7 +186,8 @@ def crash(rounds: int, seed: int, folder: Path) -> list[str]:
     """Kills in the middle of making videos; what could be noticed, a sentence each."""
     server, found = Server(folder / "data", crashes.SETTINGS).start(), []
     try:
-        made = crashes.Crashes(server, crashes.sources())
+        makers = {**crashes.uploads(server, crashes.sources()), **crashes.edits(server)}
+        made = crashes.Crashes(server, makers)
         say(f"an undisturbed run takes {made.lasts_s:.1f} s")
         for number in range(seed, seed + rounds):
             chance = random.Random(number)

@@ -10,7 +10,7 @@ from server.formats.bits import BitReader, BitsError
 
 SPS_ID_AT, PPS_ID_AT = 4, 1  # bytes before the id: the header, and profile, constraints and level of an SPS
 LENGTH_SIZE = 4
-MAX_ID = 31  # that both kinds of sets may have
+MAX_ID = 30  # that both kinds of sets may have, of a record that has room for 31 SPS
 
 
 def set_ids(record: bytes) -> frozenset[int]:

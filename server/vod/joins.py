@@ -170,7 +170,9 @@ def _pictures(
         if model is not None and part.pictures == parts[model].pictures and _stays(part, picture, change, size):
             orders.append(None)
             continue
-        look = (picture.primaries, picture.transfer, picture.space, picture.hdr, picture.pixel_format)
+        look = (
+            picture.codec, picture.pixel_format, picture.full_range, picture.primaries, picture.transfer, picture.space,
+        )  # fmt: skip
         if look not in looks and len(looks) == len(free):
             raise CantJoin(number, "their pictures are of too many kinds")
         sets = looks.setdefault(look, free[len(looks) % len(free)])

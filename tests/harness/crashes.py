@@ -14,9 +14,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -31,6 +32,9 @@ OLD = ("-c:v", "mpeg4", "-q:v", "5", "-c:a", "libmp3lame")
 END_S = 120.0
 LOOK_S = 0.2
 GONE_S = 5.0
+
+
+Makers = Mapping[str, Callable[[], str]]  # by name, what begins a video; its id
 
 
 def sources(seconds: float = 17, size: str = "640x360", fps: int = 15) -> list[Path]:
@@ -168,19 +172,47 @@ def _goes_on(before: str, after: str) -> bool:
     return after.replace("PLAYLIST-TYPE:EVENT", "PLAYLIST-TYPE:VOD").splitlines()[: len(lines)] == lines
 
 
-class Crashes:
-    """Makings of some sources on one server: the first one undisturbed, each later one compared with it."""
+def uploads(server: Server, paths: Sequence[Path]) -> Makers:
+    """Makers of each of these files' videos."""
 
-    def __init__(self, server: Server, paths: Sequence[Path]) -> None:
+    def post(path: Path) -> str:
+        return str(post_source(server, path)["videoId"])
+
+    return {path.name: partial(post, path) for path in paths}
+
+
+def edits(server: Server, seconds: float = 6, size: str = "320x180") -> Makers:
+    """Makers of what is made of videos: cut out, joined by copying, and joined where some has to be encoded."""
+    first = media.clip(seconds, size=size, fps=15, b_frames=2)
+    other = media.clip(seconds, size="180x240", fps=12, audio=False, extension="webm", extra=VP9)
+    ids = [str(ended(server, post_source(server, path)["videoId"], END_S)["videoId"]) for path in (first, other)]
+
+    def joined(*parts: str) -> str:
+        return str(server.api("POST", "/videos/concat", {"videos": parts})["videoId"])
+
+    def cut() -> str:
+        return str(server.api("POST", f"/videos/{ids[0]}/clips", {"start": 1.5, "end": seconds - 1})["videoId"])
+
+    return {
+        "clip": cut,
+        "joined by copying": lambda: joined(ids[0], ids[0]),
+        "joined and encoded": lambda: joined(ids[0], ids[1], ids[0]),
+    }
+
+
+class Crashes:
+    """Makings of some videos on one server: the first one undisturbed, each later one compared with it."""
+
+    def __init__(self, server: Server, makers: Makers) -> None:
         self._server = server
-        self._paths = paths
+        self._makers = makers
         began = time.monotonic()
         self._undisturbed = [self._ended(video) for video in self._posted()]
         self.lasts_s = time.monotonic() - began
         self.kills = 0
 
     def run(self, chance: random.Random, kills: int) -> list[str]:
-        """Makes the sources once more, with so many kills, at moments that `chance` chooses; what is wrong then."""
+        """Makes them once more, with so many kills, at moments that `chance` chooses; what is wrong then."""
         moments = sorted(self.lasts_s * chance.random() ** 1.5 for _ in range(kills))
         videos = self._posted()
         viewer = Viewer(self._server, videos)
@@ -190,32 +222,34 @@ class Crashes:
                 if chance.random() < 0.25:
                     self._kill_child(chance)
                 else:
-                    self._kill_server()
+                    kill(self._server)
                 self.kills += 1
             final = [self._ended(video) for video in videos]
         found = []
-        for path, video, ours, theirs in zip(self._paths, videos, final, self._undisturbed, strict=True):
+        for name, video, ours, theirs in zip(self._makers, videos, final, self._undisturbed, strict=True):
             viewer.check(video, ours)
-            found += [f"{path.name}: {each}" for each in differences(ours, theirs)]
+            found += [f"{name}: {each}" for each in differences(ours, theirs)]
         return found + viewer.complaints
 
     def _posted(self) -> list[str]:
-        return [post_source(self._server, path)["videoId"] for path in self._paths]
+        return [make() for make in self._makers.values()]
 
     def _ended(self, video: str) -> Served:
         ended(self._server, video, END_S)
         return outcome(self._server, video)
 
-    def _kill_server(self) -> None:
-        children = descendants(self._server.pid)
-        self._server.kill()
-        until(lambda: not any(map(alive, children)), GONE_S)
-        self._server.start()
-
     def _kill_child(self, chance: random.Random) -> None:
         if children := descendants(self._server.pid):
             with suppress(ProcessLookupError):  # it has just ended by itself
                 os.kill(chance.choice(children), signal.SIGKILL)
+
+
+def kill(server: Server) -> None:
+    """With all its children, and starts it again."""
+    children = descendants(server.pid)
+    server.kill()
+    until(lambda: not any(map(alive, children)), GONE_S)
+    server.start()
 
 
 def descendants(pid: int) -> list[int]:
