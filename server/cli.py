@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +76,59 @@ def keys() -> None:
 @CONFIG_OPTION
 @click.option("--name", default="command line", show_default=True, help="What the key is for.")
 @click.option("--scope", "scopes", multiple=True, help="What it may do; all when left out. May be repeated.")
-def create_key(config_path: Path | None, name: str, scopes: tuple[str, ...]) -> None:
+@click.option("--project", help="Id of its project; the default one when left out.")
+@click.option("--days", type=click.FloatRange(0, min_open=True), help="Days until it opens nothing any more.")
+def create_key(
+    config_path: Path | None, name: str, scopes: tuple[str, ...], project: str | None, days: float | None
+) -> None:
     """Make an API key and print it; it is shown only once."""
-    config = _load(config_path)
-    from server.app.commands import create_key as create
+    from server.app.key_commands import create
 
+    click.echo(_keys(create, config_path, name, list(scopes) or ["*"], project, days))
+
+
+@keys.command("list")
+@CONFIG_OPTION
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def list_keys(config_path: Path | None, as_json: bool) -> None:
+    """List the API keys of all projects, without their secrets."""
+    from server.app.key_commands import listed
+
+    found = _keys(listed, config_path)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for key in found:
+        used, ends = key["lastUsedAt"] or "never used", key["expiresAt"] or "no end"
+        click.echo(f"{key['apiKeyId']}  {key['name']}  {','.join(key['scopes'])}  {key['projectId']}  {used}  {ends}")
+
+
+@keys.command("rotate")
+@CONFIG_OPTION
+@click.argument("id")
+@click.option("--overlap", default=3600, show_default=True, type=click.IntRange(0), help="Seconds for the old one.")
+def rotate_key(config_path: Path | None, id: str, overlap: int) -> None:
+    """Give the API key ID a new secret and print it; the old one is good for --overlap seconds more."""
+    from server.app.key_commands import rotate
+
+    click.echo(_keys(rotate, config_path, id, overlap))
+
+
+@keys.command("revoke")
+@CONFIG_OPTION
+@click.argument("id")
+def revoke_key(config_path: Path | None, id: str) -> None:
+    """Revoke the API key ID: a running server refuses it within seconds."""
+    from server.app.key_commands import revoke
+
+    _keys(revoke, config_path, id)
+
+
+def _keys(command: Callable[..., Coroutine[Any, Any, Any]], config_path: Path | None, *arguments: Any) -> Any:
     try:
-        click.echo(_run(create(config, name, list(scopes) or ["*"])))
-    except ValueError as error:  # ConfigError is one
-        raise click.ClickException(str(error)) from None
+        return _run(command(_load(config_path), *arguments))
+    except (ValueError, LookupError) as error:  # ConfigError is one
+        raise click.ClickException(": ".join(map(str, error.args))) from None
 
 
 @main.command()

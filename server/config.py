@@ -119,6 +119,9 @@ class AuthConfig(Section):
     token_secret: SecretStr | None = Field(
         None, description="Secret that signs playback tokens; without it one is made and kept in the catalogue."
     )
+    failures_per_minute: int = Field(
+        60, ge=1, description="Wrong credentials taken from one address; then only known keys are listened to there."
+    )
 
 
 LatencyMode = Literal["ultra-low", "low", "reduced", "standard"]

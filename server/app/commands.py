@@ -1,4 +1,4 @@
-"""The commands beside the server: what is wrong, API keys, playback tokens."""
+"""The commands beside the server: what is wrong, playback tokens."""
 
 import asyncio
 import socket
@@ -9,8 +9,7 @@ from typing import Any
 from server import ids
 from server.app.catalogue import given_secret, open_database, open_known, token_secret
 from server.app.serving import PLAYER
-from server.catalog import keys, live_streams, videos
-from server.catalog.models import DEFAULT_PROJECT
+from server.catalog import live_streams, videos
 from server.config import Config, ConfigError
 from server.ingest.certificate import Certificate
 from server.media.calls import sandboxed
@@ -20,7 +19,6 @@ from server.media.transcoding import usable_encoder
 from server.playback.tokens import MAX_TTL_S, Limits, Tokens, check_limits
 from server.storage import data_folder
 from server.storage.layout import Layout
-from server.web import application
 
 # what children try in vain -> what is said of it
 ISOLATION = {
@@ -86,17 +84,6 @@ def _missing_codecs() -> list[str]:
     from server.media import codecs
 
     return [f"codecs: libav lacks {name}" for name in codecs.missing()]
-
-
-async def create_key(config: Config, name: str, scopes: list[str]) -> str:
-    """Makes an API key; its secret. Raises ConfigError, ValueError."""
-    if unknown := sorted(set(scopes) - application.scopes()):
-        raise ValueError(f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(application.scopes()))}")
-    async with AsyncExitStack() as stack:
-        database = await open_known(config, stack)
-        async with database.write() as transaction:
-            await keys.default_project(transaction)
-            return (await keys.create(transaction, DEFAULT_PROJECT, name, scopes))[1]
 
 
 async def mint(config: Config, text: str, ttl_s: int, claims: dict[str, Any]) -> str:

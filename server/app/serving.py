@@ -26,7 +26,7 @@ from server.app.numbers import (
     watch_restreams,
 )
 from server.app.on_demand import OnDemand
-from server.app.sweeping import sweeping
+from server.app.sweeping import SWEEPS, sweeping
 from server.catalog import keys
 from server.config import Config, ConfigError
 from server.playback.themes import Themes
@@ -118,7 +118,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await on_demand.begin(stack)
     await on_air.open(stack)
     await on_demand.keep(stack)
-    await stack.enter_async_context(sweeping(core.database))
+    await stack.enter_async_context(sweeping(core.database, [*SWEEPS, core.credentials.note_uses]))
     await open_sender(config.webhooks, core.database, stack, core.metrics)
     _watch(core, on_air, on_demand)
     app = _application(core, on_air, on_demand)
@@ -204,6 +204,7 @@ def _services(core: Core, on_air: Live, life: Life) -> Services:
         idempotency=core.idempotency,
         metrics=core.metrics,
         rates=Rates(per_minute(core.config.http)),
+        failures=Rates({"failure": core.config.auth.failures_per_minute}),
         ingest=IngestPorts(rtmp=on_air.rtmp.port, rtmps=on_air.rtmp.tls_port, srt=on_air.srt.port),
         ready_checks={"database": database_answers, "storage": storage_writable, "listeners": listening},
         remove_video=life.remove,

@@ -1,15 +1,15 @@
-"""Rows whose time is over go, now and then."""
+"""What is done to rows now and then: those whose time is over go, and what is kept in memory is written down."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from server import clock, log
 from server.catalog import stored_answers
 from server.catalog.database import Database, Transaction
 
-EVERY_S = 600.0
+EVERY_S = 60.0
 
 Sweep = Callable[[Transaction, datetime], Awaitable[None]]
 
@@ -34,6 +34,8 @@ async def sweeping(database: Database, sweeps: Sequence[Sweep] = SWEEPS) -> Asyn
     finally:
         task.cancel()
         await asyncio.wait([task])
+        with suppress(Exception):  # of what matters little, at the end
+            await sweep(database, sweeps)
 
 
 async def _sweep_forever(database: Database, sweeps: Sequence[Sweep]) -> None:

@@ -60,6 +60,10 @@ class ApiKey(Base):
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    rotated_at: Mapped[datetime | None]  # when the secret was made, if it is not the first one
+    previous_hash: Mapped[str | None] = mapped_column(String(64), unique=True)  # of the secret before, good for a while
+    previous_until: Mapped[datetime | None]
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"read","write","upload"}: calls a minute
 
 
 class Video(Base):

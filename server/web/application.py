@@ -70,13 +70,6 @@ async def _show_docs(_: web.Request) -> web.Response:
     return web.Response(status=302, headers={"Location": "docs"})
 
 
-def scopes() -> frozenset[str]:
-    """All that an API key may be given."""
-    named = {one.scope for group in api.OPERATIONS for one in group.all if one.scope}
-    pairs = [scope.split(":") for scope in named]
-    return frozenset({"*", *named, *(f"{what}:*" for what, _ in pairs), *(f"*:{how}" for _, how in pairs)})
-
-
 def expose(app: web.Application, headers: Iterable[str]) -> None:
     """Lets pages on other origins read these answer headers."""
     app[CORS].expose(headers)

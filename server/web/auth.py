@@ -12,6 +12,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import jwt
@@ -21,6 +22,7 @@ from server.catalog import keys
 from server.catalog.database import Database, Transaction
 from server.catalog.models import ApiKey
 from server.errors import Problem
+from server.web.scopes import allow
 
 ACCESS_TTL_S = 3600
 REFRESH_TTL_S = 30 * 86400  # SDKs refresh when they start or stop, which may be weeks apart
@@ -32,7 +34,6 @@ KEY_TTL_S = 5.0  # a key that another process revoked is refused after this at t
 KEYS_CACHED = 4096  # found or not; a scan of wrong keys pushes out the oldest
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Sluice"'}
-ANYTHING = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,10 @@ class Caller:
     project_id: str
     key_id: str
     scopes: frozenset[str]
+    limits: tuple[tuple[str, int], ...] = ()  # (kind of call, how many a minute) where they are the key's own
 
     def may(self, scope: str) -> bool:
-        what, _, how = scope.partition(":")
-        return not self.scopes.isdisjoint((ANYTHING, scope, f"{what}:*", f"*:{how}"))
+        return allow(self.scopes, scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A key as it was last read; None when there is no such key or it may not be used."""
+    """A key as it was last read; None when there is no such key or it may not be used. Times in Unix seconds."""
 
     caller: Caller | None
     expires_at: float | None
     fresh_until: float
+    generation: str = ""  # of the key's secret
+    previous_until: float = 0.0  # tokens that were had for the secret before end then
 
 
 def _is_text(value: str) -> bool:
@@ -92,6 +95,7 @@ class Credentials:
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._used: dict[str, datetime] = {}
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:
         """Who the headers say it is. Raises Problem, 401."""
@@ -117,14 +121,15 @@ class Credentials:
         caller = await self._find_key(api_key)
         if caller is None:
             raise Problem("authentication-invalid-user-credentials", name="apiKey")
-        return self._pair(caller.key_id)
+        return self._pair(caller.key_id, self._generation(keys.hashed(api_key)))
 
     async def refresh(self, refresh_token: str) -> Pair:
         """Fresh tokens for a refresh token, while its key is good. Raises Problem, 400."""
-        key_id = self._read(refresh_token, "refresh")
-        if key_id is None or await self._find_id(key_id) is None:
+        caller = await self._find_bearer(refresh_token, "refresh")
+        if caller is None:
             raise Problem("authentication-invalid-refresh-token", name="refreshToken")
-        return self._pair(key_id)
+        _, generation = self._read(refresh_token, "refresh") or ("", "")
+        return self._pair(caller.key_id, generation)
 
     def forget(self, changed: Set[str]) -> None:
         """Called with the ids of rows that a commit changed; keys among them are read again."""
@@ -138,61 +143,111 @@ class Credentials:
         return caller
 
     async def _by_access_token(self, token: str) -> Caller:
-        key_id = self._read(token, "api")
-        caller = await self._find_id(key_id) if key_id else None
+        caller = await self._find_bearer(token, "api")
         if caller is None:
             raise Problem("authentication-invalid-access-token", headers=CHALLENGE)
         return caller
 
+    def knows(self, headers: Mapping[str, str]) -> bool:
+        """Whether the credential is an API key that was found good before, and is remembered."""
+        scheme, _, credential = headers.get("Authorization", "").partition(" ")
+        if len(credential) > CREDENTIAL_LIMIT:
+            return False
+        try:
+            key = _basic_user(credential.strip()) if scheme.lower() == "basic" else credential.strip()
+        except Problem:
+            return False
+        known = self._known.get(keys.hashed(key))
+        return known is not None and known.caller is not None
+
+    async def note_uses(self, transaction: Transaction, _: datetime) -> None:
+        """Writes down when keys were used since the last time; called now and then."""
+        used, self._used = self._used, {}
+        await keys.used(transaction, used)
+
     async def _find_key(self, api_key: str) -> Caller | None:
         # looked up by its hash: how long a look-up takes says nothing of the key
-        return await self._find(keys.hashed(api_key), lambda transaction: keys.by_secret(transaction, api_key))
+        async def read(transaction: Transaction) -> tuple[ApiKey | None, datetime | None]:
+            key = await keys.by_secret(transaction, api_key)
+            return key, keys.ends_at(key, api_key) if key else None
 
-    async def _find_id(self, key_id: str) -> Caller | None:
-        return await self._find(key_id, lambda transaction: keys.get(transaction, key_id))
+        return self._usable(await self._find(keys.hashed(api_key), read))
 
-    async def _find(self, name: str, read: Callable[[Transaction], Awaitable[ApiKey | None]]) -> Caller | None:
+    async def _find_bearer(self, token: str, audience: str) -> Caller | None:
+        """Of a token that was had for a key."""
+        found = self._read(token, audience)
+        if found is None:
+            return None
+        key_id, generation = found
+
+        async def read(transaction: Transaction) -> tuple[ApiKey | None, datetime | None]:
+            key = await keys.get(transaction, key_id)
+            return key, key.expires_at if key else None
+
+        known = await self._find(key_id, read)
+        if generation != known.generation and known.previous_until <= self._wall_ms() / 1000:
+            return None
+        return self._usable(known)
+
+    async def _find(
+        self, name: str, read: Callable[[Transaction], Awaitable[tuple[ApiKey | None, datetime | None]]]
+    ) -> _Known:
         known = self._known.get(name)
         if known is None or known.fresh_until <= self._monotonic():
             async with self._database.read() as transaction:
-                known = self._keep(name, await read(transaction))
+                known = self._keep(name, *await read(transaction))
+        return known
+
+    def _usable(self, known: _Known) -> Caller | None:
         if known.expires_at is not None and known.expires_at <= self._wall_ms() / 1000:
             return None
+        if known.caller is not None:
+            self._used[known.caller.key_id] = clock.now()
         return known.caller
 
-    def _keep(self, name: str, key: ApiKey | None) -> _Known:
-        caller = None
+    def _keep(self, name: str, key: ApiKey | None, ends_at: datetime | None) -> _Known:
+        fresh_until = self._monotonic() + KEY_TTL_S
+        known = _Known(None, None, fresh_until)
         if key is not None and keys.usable(key):
-            caller = Caller(key.project_id, key.id, frozenset(str(scope) for scope in key.scopes))
-        expires_at = key.expires_at.timestamp() if key and key.expires_at else None
-        known = _Known(caller, expires_at, self._monotonic() + KEY_TTL_S)
+            scopes = frozenset(str(scope) for scope in key.scopes)
+            caller = Caller(key.project_id, key.id, scopes, tuple(sorted(key.limits.items())))
+            generation, previous_until = self._generation(key.hash), _unix(key.previous_until)
+            known = _Known(caller, _unix(ends_at) or None, fresh_until, generation, previous_until)
         self._known[name] = known
         self._known.move_to_end(name)
         if len(self._known) > KEYS_CACHED:
             self._known.popitem(last=False)
         return known
 
-    def _pair(self, key_id: str) -> Pair:
-        return Pair(self._sign(key_id, "api", ACCESS_TTL_S), self._sign(key_id, "refresh", REFRESH_TTL_S))
+    def _pair(self, key_id: str, generation: str) -> Pair:
+        claims = {"sub": key_id, "gen": generation}
+        return Pair(self._sign(claims, "api", ACCESS_TTL_S), self._sign(claims, "refresh", REFRESH_TTL_S))
 
-    def _sign(self, key_id: str, audience: str, ttl_s: int) -> str:
+    def _sign(self, claims: Mapping[str, Any], audience: str, ttl_s: int) -> str:
         now_s = self._wall_ms() // 1000
-        claims = {"sub": key_id, "aud": audience, "iat": now_s, "exp": now_s + ttl_s}
-        return jwt.encode(claims, self._secret, ALGORITHM)
+        return jwt.encode({**claims, "aud": audience, "iat": now_s, "exp": now_s + ttl_s}, self._secret, ALGORITHM)
 
-    def _read(self, token: str, audience: str) -> str | None:
-        """The key's id in a token of ours that has not expired."""
+    def _generation(self, hash: str) -> str:
+        """Tells secrets of a key apart, and nothing about them."""
+        return hmac.digest(self._secret, hash.encode(), hashlib.sha256).hex()[:16]
+
+    def _read(self, token: str, audience: str) -> tuple[str, str] | None:
+        """The key's id in a token of ours that has not expired, and the generation of its secret."""
         if len(token) > CREDENTIAL_LIMIT:
             return None
-        options: Any = {"require": ["sub", "aud", "exp"], "verify_exp": False, "verify_iat": False}
+        options: Any = {"require": ["sub", "aud", "exp", "gen"], "verify_exp": False, "verify_iat": False}
         try:
             claims = jwt.decode(token, self._secret, [ALGORITHM], options, audience=audience)
         except (jwt.PyJWTError, ValueError):
             return None
-        subject, expires_at = claims["sub"], claims["exp"]
-        if not isinstance(subject, str) or type(expires_at) is not int:
+        subject, generation, expires_at = claims["sub"], claims["gen"], claims["exp"]
+        if not isinstance(subject, str) or type(expires_at) is not int or not isinstance(generation, str):
             return None
-        return subject if expires_at + LEEWAY_S > self._wall_ms() / 1000 else None
+        return (subject, generation) if expires_at + LEEWAY_S > self._wall_ms() / 1000 else None
+
+
+def _unix(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
 
 
 def _basic_user(credential: str) -> str:

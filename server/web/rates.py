@@ -9,8 +9,9 @@ from server import clock
 from server.config import HttpConfig
 from server.errors import Problem
 
-Kind = Literal["read", "write", "upload", "image"]
+Kind = Literal["read", "write", "upload", "image", "failure"]
 
+FAILURES_PER_MINUTE = 60  # where nothing was configured
 CALLERS_KEPT = 10_000  # the one not heard of longest is forgotten first
 
 
@@ -32,28 +33,39 @@ class Rates:
         self._monotonic = monotonic
         self._buckets: OrderedDict[tuple[str, Kind], tuple[float, float]] = OrderedDict()
 
-    def take(self, caller: str, kind: Kind) -> tuple[dict[str, str], bool]:
-        """Counts a call: the headers that say how things stand, and whether it may go on."""
-        limit, now = self._per_minute[kind], self._monotonic()
-        level, then = self._buckets.get((caller, kind), (float(limit), now))
-        level = min(limit, level + (now - then) * limit / 60)
+    def exhausted(self, caller: str, kind: Kind) -> dict[str, str] | None:
+        """Where no call is left, the headers that say so. Counts nothing."""
+        limit = self._per_minute[kind]
+        level = self._level(caller, kind, limit, self._monotonic())
+        return None if level >= 1 else _headers(limit, level)
+
+    def take(self, caller: str, kind: Kind, limit: int | None = None) -> tuple[dict[str, str], bool]:
+        """Counts a call: the headers that say how things stand, and whether it may go on. `limit`: the caller's own."""
+        limit, now = limit or self._per_minute[kind], self._monotonic()
+        level = self._level(caller, kind, limit, now)
         allowed = level >= 1
         if allowed:
             level -= 1
         self._keep((caller, kind), (level, now))
-        wait_s = 0 if level >= 1 else math.ceil((1 - level) * 60 / limit)
-        headers = {
-            "X-RateLimit-Limit": str(limit),
-            "X-RateLimit-Remaining": str(int(level)),
-            "X-RateLimit-Retry-After": str(wait_s),
-        }
-        return headers, allowed
+        return _headers(limit, level), allowed
+
+    def _level(self, caller: str, kind: Kind, limit: int, now: float) -> float:
+        level, then = self._buckets.get((caller, kind), (float(limit), now))
+        return min(limit, level + (now - then) * limit / 60)
 
     def _keep(self, key: tuple[str, Kind], bucket: tuple[float, float]) -> None:
         self._buckets[key] = bucket
         self._buckets.move_to_end(key)
         if len(self._buckets) > CALLERS_KEPT:
             self._buckets.popitem(last=False)
+
+
+def _headers(limit: int, level: float) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(int(level)),
+        "X-RateLimit-Retry-After": str(0 if level >= 1 else math.ceil((1 - level) * 60 / limit)),
+    }
 
 
 def refusal(headers: Mapping[str, str]) -> Problem:

@@ -17,7 +17,7 @@ from server.playback.tokens import Tokens
 from server.web.auth import Credentials
 from server.web.idempotency import Idempotency
 from server.web.metrics import Metrics
-from server.web.rates import Rates
+from server.web.rates import FAILURES_PER_MINUTE, Rates
 
 Check = Callable[[], Awaitable[None]]  # raises, with a sentence, when the thing is not in order
 
@@ -53,6 +53,7 @@ class Services:
     idempotency: Idempotency
     metrics: Metrics = field(default_factory=Metrics)
     rates: Rates = field(default_factory=Rates)
+    failures: Rates = field(default_factory=lambda: Rates({"failure": FAILURES_PER_MINUTE}))
     ingest: IngestPorts = field(default_factory=IngestPorts)
     ready_checks: Mapping[str, Check] = field(default_factory=dict)
     remove_video: Callable[[Transaction, Video], Awaitable[None]] = videos.remove  # in the caller's transaction

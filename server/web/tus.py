@@ -13,13 +13,15 @@ from server.protocols.tus.answers import Answer
 from server.protocols.tus.commands import Append, Create, Delete, Head, Options
 from server.uploads.placement import Sender, sender_of_token
 from server.uploads.service import Uploads
-from server.web import application, bodies, rates
+from server.web import application, bodies
 from server.web.addresses import base_url, client_ip
+from server.web.auth import Caller
 from server.web.middleware import EXTRA_HEADERS
 from server.web.services import SERVICES
+from server.web.typed import count, identify
 
 PATH = "/tus"
-SCOPE = "videos:write"
+SCOPE = "uploads:create"
 VIDEO_HEADER = "Sluice-Video-Id"
 EXPOSED = (
     "Location",
@@ -95,33 +97,27 @@ async def _create(request: web.Request, service: Uploads, command: Create) -> we
 
 async def _sender(request: web.Request) -> Sender:
     """Whose upload it is: an upload token's or an API key's. A failed try counts for its address."""
+    services = request.app[SERVICES]
     try:
         found, who = await _known_sender(request)
     except Problem:
-        _count(request, client_ip(request))
+        count(request, services, client_ip(request), "upload")
         raise
-    _count(request, who)
+    count(request, services, who, "upload")
     return found
 
 
-async def _known_sender(request: web.Request) -> tuple[Sender, str]:
-    """The sender, and whom to count the call for. Raises Problem: 401, 403."""
+async def _known_sender(request: web.Request) -> tuple[Sender, Caller | str]:
+    """The sender, and whom to count the call for. Raises Problem: 401, 403, 429."""
     services = request.app[SERVICES]
     token = request.query.get("token")
     if token:
         sender = await sender_of_token(services.database, token)
         return sender, token
-    caller = await services.credentials.caller(request.headers)
+    caller = await identify(request, services)
     if not caller.may(SCOPE):
         raise Problem("forbidden", f"The API key lacks the scope {SCOPE}.")
-    return Sender(caller.project_id), caller.key_id
-
-
-def _count(request: web.Request, who: str) -> None:
-    headers, allowed = request.app[SERVICES].rates.take(who, "upload")
-    request[EXTRA_HEADERS] |= headers
-    if not allowed:
-        raise rates.refusal(headers)
+    return Sender(caller.project_id), caller
 
 
 def _base(request: web.Request) -> str:

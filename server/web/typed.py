@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from server import ids
 from server.errors import Problem
-from server.web import bodies, rates, validation
+from server.web import bodies, rates, scopes, validation
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
 from server.web.idempotency import HEADER
@@ -46,6 +46,8 @@ PATH_IDS = {
     "sessionId": "ps",
     "webhookId": "webhook_",
     "deliveryId": "de",
+    "apiKeyId": "key_",
+    "projectId": "pr",
 }
 PATH_TEXT_LIMIT = 256
 
@@ -163,7 +165,7 @@ class Operations:
                     summary=summary,
                     description=inspect.getdoc(handler) or "",
                     status=status,
-                    scope=scope,
+                    scope=scopes.of_operation(method, path, scope),
                     errors=errors,
                     raw=raw,
                     answers=answers,
@@ -221,11 +223,11 @@ async def _admit(request: web.Request, services: Services, operation: Operation)
     caller, refused = None, None
     if operation.scope is not None:
         try:
-            caller = await services.credentials.caller(request.headers)
+            caller = await identify(request, services)
         except Problem as problem:
             refused = problem
     if operation.kind:
-        _count(request, services, caller.key_id if caller else client_ip(request), operation.kind)
+        count(request, services, caller or client_ip(request), operation.kind)
     if refused:
         raise refused
     if caller and operation.scope and not caller.may(operation.scope):
@@ -233,9 +235,28 @@ async def _admit(request: web.Request, services: Services, operation: Operation)
     return caller
 
 
-def _count(request: web.Request, services: Services, who: str, kind: rates.Kind) -> None:
-    headers, allowed = services.rates.take(who, kind)
-    request[EXTRA_HEADERS] = headers
+async def identify(request: web.Request, services: Services) -> Caller:
+    """Who calls. An address from which too many tried keys that are none is not listened to for a while, except with
+    a key that is known to be good. Raises Problem: 401, 429."""
+    address = client_ip(request)
+    throttled = services.failures.exhausted(address, "failure")
+    if throttled is not None and not services.credentials.knows(request.headers):
+        request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **throttled}
+        raise rates.refusal(throttled)
+    try:
+        return await services.credentials.caller(request.headers)
+    except Problem:
+        if "Authorization" in request.headers:  # without it nothing was guessed
+            services.failures.take(address, "failure")
+        raise
+
+
+def count(request: web.Request, services: Services, who: Caller | str, kind: rates.Kind) -> None:
+    """Counts the call for a caller, else for an address or a token. Raises Problem, 429."""
+    own = dict(who.limits).get(kind) if isinstance(who, Caller) else None
+    name = who.key_id if isinstance(who, Caller) else who
+    headers, allowed = services.rates.take(name, kind, own)
+    request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **headers}
     if not allowed:
         raise rates.refusal(headers)
 

@@ -67,6 +67,7 @@ class Server:
             "SLUICE_STORAGE__PATH": str(self.data),
             "SLUICE_STORAGE__RESERVE_BYTES": "0",
             "SLUICE_AUTH__OWNER_KEY": OWNER_KEY,
+            "SLUICE_AUTH__FAILURES_PER_MINUTE": "100000",  # every operation is tried with wrong keys
             "SLUICE_VOD__RENDITIONS": "source",  # encoding is for the tests that are about it
             **self.environment,
             **self._ports,

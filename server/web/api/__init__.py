@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 from server.web.api import (
     analytics,
+    api_keys,
     auth,
     events,
     former,
     jobs,
     live_streams,
     players,
+    projects,
     retention,
     summaries,
     tags,
@@ -26,6 +28,8 @@ from server.web.typed import Operations
 
 OPERATIONS: Sequence[Operations] = (
     auth.operations,
+    api_keys.operations,
+    projects.operations,
     videos.operations,
     live_streams.operations,
     upload_tokens.operations,

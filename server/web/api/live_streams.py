@@ -95,7 +95,7 @@ async def complete(call: Call, live_stream_id: str) -> None:
 @operations.post(
     "/live-streams/{liveStreamId}/tokens",
     "Make a playback token",
-    scope="tokens:write",
+    scope="playback-tokens:mint",
     status=201,
     example={"ttl": 600},
 )
@@ -107,8 +107,9 @@ async def make_token(call: Call, live_stream_id: str, body: TokenBody) -> Playba
 
 
 @operations.delete(
-    "/live-streams/{liveStreamId}/tokens/{tokenId}", "Revoke a playback token", scope="tokens:write", status=204
-)
+    "/live-streams/{liveStreamId}/tokens/{tokenId}", "Revoke a playback token", scope="playback-tokens:revoke",
+    status=204,
+)  # fmt: skip
 async def revoke_token(call: Call, live_stream_id: str, token_id: str) -> None:
     """And the sessions that it opened."""
     async with call.services.database.read() as transaction:

@@ -67,7 +67,7 @@ class SourceQuery(Query):
 @operations.post(
     "/videos/{videoId}/source",
     "Upload a video's file",
-    scope="videos:write",
+    scope="uploads:create",
     status=201,
     kind="upload",
     raw=_FORM,

@@ -156,7 +156,7 @@ async def delete(call: Call, video_id: str) -> None:
 
 
 @operations.post(
-    "/videos/{videoId}/tokens", "Make a playback token", scope="tokens:write", status=201, example={"ttl": 600}
+    "/videos/{videoId}/tokens", "Make a playback token", scope="playback-tokens:mint", status=201, example={"ttl": 600}
 )
 async def make_token(call: Call, video_id: str, body: TokenBody) -> PlaybackToken:
     async with call.services.database.read() as transaction:
@@ -166,7 +166,7 @@ async def make_token(call: Call, video_id: str, body: TokenBody) -> PlaybackToke
 
 
 @operations.delete(
-    "/videos/{videoId}/tokens/{tokenId}", "Revoke a playback token", scope="tokens:write", status=204
+    "/videos/{videoId}/tokens/{tokenId}", "Revoke a playback token", scope="playback-tokens:revoke", status=204
 )
 async def revoke_token(call: Call, video_id: str, token_id: str) -> None:
     """And the sessions that it opened."""

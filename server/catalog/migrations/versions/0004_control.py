@@ -21,6 +21,7 @@ def upgrade() -> None:
     _playback()
     _stored_answers()
     _webhooks()
+    _api_keys()
 
 
 def _players() -> None:
@@ -192,7 +193,20 @@ def _webhooks() -> None:
         op.create_index(name, "deliveries", columns, **where)  # type: ignore[arg-type]
 
 
+def _api_keys() -> None:
+    with op.batch_alter_table("api_keys") as batch:
+        batch.add_column(sa.Column("rotated_at", types.Utc(), nullable=True))
+        batch.add_column(sa.Column("previous_hash", sa.String(length=64), nullable=True))
+        batch.add_column(sa.Column("previous_until", types.Utc(), nullable=True))
+        batch.add_column(sa.Column("limits", types.Json(), nullable=False, server_default="{}"))
+        batch.create_unique_constraint(op.f("uq_api_keys_previous_hash"), ["previous_hash"])
+
+
 def downgrade() -> None:
+    with op.batch_alter_table("api_keys") as batch:
+        batch.drop_constraint(op.f("uq_api_keys_previous_hash"), type_="unique")
+        for column in ("rotated_at", "previous_hash", "previous_until", "limits"):
+            batch.drop_column(column)
     for table in (
         "deliveries", "webhooks", "stored_answers", "playback_events", "playback_sessions", "summaries", "players",
     ):  # fmt: skip

@@ -1,0 +1,68 @@
+"""Projects: the tenants. The default one is the organisation's own."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, exists, select
+
+from server.catalog import events, listing
+from server.catalog.access_models import StoredAnswer
+from server.catalog.database import Transaction
+from server.catalog.listing import Page, Paging
+from server.catalog.models import ApiKey, Base, Event, Job, Project, RevokedToken
+
+SORT_COLUMNS = {"name": Project.name, "createdAt": Project.created_at}
+
+# rows that tell of what a project had, or open it, and don't keep it from going
+TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Job, ApiKey)
+
+
+async def add(transaction: Transaction, project: Project) -> Project:
+    transaction.add(project)
+    await transaction.flush()
+    await _tell(transaction, project, "created")
+    return project
+
+
+async def get(transaction: Transaction, project_id: str) -> Project | None:
+    return await transaction.get(Project, project_id)
+
+
+async def page(transaction: Transaction, paging: Paging, only: str | None = None) -> Page[Project]:
+    """Of all, or the one; newest first unless told otherwise."""
+    if paging.sort_by is None:
+        paging = Paging(paging.page, paging.size, "createdAt", True)
+    query = select(Project) if only is None else select(Project).where(Project.id == only)
+    return await listing.fetch(transaction, query, paging, SORT_COLUMNS, Project.created_at, Project.id)
+
+
+async def rename(transaction: Transaction, project: Project, name: str) -> None:
+    project.name = name
+    await _tell(transaction, project, "updated")
+
+
+async def contents(transaction: Transaction, project: Project) -> list[str]:
+    """Names of the tables that have something of the project, traces left out."""
+    traces = {model.__tablename__ for model in TRACES}
+    found = []
+    for table in Base.metadata.sorted_tables:
+        if "project_id" not in table.c or table.name in traces:
+            continue
+        if await transaction.scalar(select(exists().where(table.c.project_id == project.id))):
+            found.append(table.name)
+    return found
+
+
+async def remove(transaction: Transaction, project: Project) -> None:
+    """One that `contents` found nothing of; its traces go with it."""
+    keys = list(await transaction.scalars(select(ApiKey.id).where(ApiKey.project_id == project.id)))
+    for model in TRACES:
+        table = Base.metadata.tables[model.__tablename__]
+        await transaction.execute(delete(table).where(table.c.project_id == project.id))
+    for key_id in keys:
+        transaction.announce(key_id)  # a bulk statement tells nobody that its keys open nothing any more
+    await transaction.delete(project)
+
+
+async def _tell(transaction: Transaction, project: Project, what: str) -> None:
+    payload = {"projectId": project.id, "name": project.name}
+    await events.record(transaction, project.id, project.id, f"project.{what}", payload)
