@@ -34,7 +34,8 @@ def work(arguments: dict[str, Any], say: guard.Say) -> None:
     try:
         pictures = _make(arguments["media"], arguments["slate"], arguments["width"], arguments["height"])
     except (FFmpegError, ValueError) as error:
-        say({"event": "problem", "code": "invalid", "detail": f"no slate can be made of the file: {error}"})
+        reason = error.strerror if isinstance(error, FFmpegError) else str(error)
+        say({"event": "problem", "code": "invalid", "detail": f"no slate can be made of the file ({reason})"})
         return
     say({"event": "slate", "pictures": pictures})
 

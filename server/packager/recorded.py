@@ -60,7 +60,8 @@ class RecordedVideo:
     @property
     def duration_s(self) -> float:
         """What a player plays: the sum of the segments, dropouts left out."""
-        return max(sum(entry.duration_s for entry in each.segments) for each in self._renditions.values())
+        longest = max(sum(entry.duration_s for entry in each.segments) for each in self._renditions.values())
+        return round(longest, 6)  # sums of floats end in …0001
 
     @property
     def growing(self) -> bool:

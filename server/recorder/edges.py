@@ -121,7 +121,7 @@ class Edges:
             if clip is None or not clip.segments or clip.segments.get("exact"):
                 return
             cut_s = (clip.segments["head_ms"] + clip.segments["tail_ms"]) / 1000
-            clip.duration_s = (clip.duration_s or 0) - cut_s
+            clip.duration_s = round((clip.duration_s or 0) - cut_s, 6)
             clip.revision += 1
             clip.segments = {**clip.segments, "exact": clip.revision}
             payload = {**videos.links(clip), "changed": ["duration"], "duration": clip.duration_s}

@@ -26,6 +26,8 @@ def nested(pairs: Iterable[tuple[str, str]]) -> Tree:
     for count, (key, value) in enumerate(pairs):
         if count >= PAIRS_LIMIT:
             raise MalformedQuery(key, f"There are more than {PAIRS_LIMIT} parameters.")
+        if "\x00" in key or "\x00" in value:
+            raise MalformedQuery(key, "This parameter should not hold a NUL character.")  # PostgreSQL can't look for it
         found = _KEY.fullmatch(key)
         # a key that is not of this form is just a name
         steps = [found[1], *_STEP.findall(found[2])] if found else [key]

@@ -50,6 +50,8 @@ async def test_nothing_can_be_made_of_it(children: Children, data: bytes) -> Non
 
     assert isinstance(found, MediaProblem)
     assert found.code == "invalid"
+    assert found.detail.startswith("no slate can be made of the file (")
+    assert "Errno" not in found.detail
 
 
 async def test_sound_is_no_slate(children: Children) -> None:

@@ -38,6 +38,10 @@ def audio(*segments: SegmentEntry) -> RecordedRendition:
     return RecordedRendition(tracks, segments, dict.fromkeys(tracks, b"audio init"))
 
 
+def test_a_length_is_no_longer_than_people_write_it() -> None:
+    assert RecordedVideo({"video": video(segment(0, 0.1), segment(1, 0.2))}).duration_s == 0.3
+
+
 BROKEN = (segment(0), segment(1, generation=1, discontinuity=True), segment(2, generation=1))
 
 

@@ -44,6 +44,7 @@ def test_trees(pairs: list[tuple[str, str]], tree: dict[str, Any]) -> None:
         ([("a[]", "x"), ("a[k]", "y")], "a"),
         ([("a[b][c][d]", "x")], "a"),
         ([("x", "")] * (PAIRS_LIMIT + 1), "x"),
+        ([("title", "a\x00")], "title"),
     ],
 )
 def test_queries_of_no_one_meaning(pairs: list[tuple[str, str]], name: str) -> None:
