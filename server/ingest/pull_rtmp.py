@@ -13,7 +13,8 @@ from server.ingest.pull import Admit, Held
 from server.ingest.pull_source import resolve
 from server.ingest.pull_state import SourceFailed
 from server.ingest.rtmp_media import Rejected, RtmpMedia
-from server.protocols.rtmp.client import Client, ClientEvent, Over, Purpose, Running
+from server.protocols.rtmp.client import Client
+from server.protocols.rtmp.client_events import ClientEvent, Over, Purpose, Running
 from server.protocols.rtmp.events import VIDEO, Media, Metadata
 from server.protocols.rtmp.url import RtmpUrl
 

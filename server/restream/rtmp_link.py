@@ -13,7 +13,8 @@ from typing import cast
 from server import clock
 from server.formats.amf0 import Value
 from server.formats.flv_tags import FlvTagError, fourcc
-from server.protocols.rtmp.client import Client, ClientEvent, Fault, Over, Purpose, Running
+from server.protocols.rtmp.client import Client
+from server.protocols.rtmp.client_events import ClientEvent, Fault, Over, Purpose, Running
 from server.protocols.rtmp.url import RtmpUrl
 from server.restream.link import CONNECT_S, LinkFailed, resolve
 from server.restream.waiting import Waiting

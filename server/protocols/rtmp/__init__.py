@@ -6,8 +6,8 @@ In charge of: handshake, chunks, messages, commands, refusals in words that enco
 Must not know: who may publish what (the caller answers PublishRequested), codecs (formats/flv reads payloads),
 asyncio, and that there may be other connections.
 
-    handshake → chunk → message → command → connection (the state table) → events
-                                            client: the other side, which publishes or plays elsewhere
+    handshake → chunk → message → link → command → connection (the state table), which speaks in answers → events
+                                                   client, which publishes or plays elsewhere and speaks in requests
 
 Source: Adobe, "Real-Time Messaging Protocol", 1.0, 2012, "the specification" below;
 Veovera, "Enhanced RTMP" v2.

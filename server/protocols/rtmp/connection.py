@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 
 from server.formats.amf0 import Value
 from server.protocols.rtmp import command as commands
-from server.protocols.rtmp.chunk import ChunkReader, ChunkWriter
+from server.protocols.rtmp.answers import Answers
 from server.protocols.rtmp.command import Command
+from server.protocols.rtmp.early import Early
 from server.protocols.rtmp.errors import LimitError, RtmpError
 from server.protocols.rtmp.events import (
     Closed,
@@ -22,46 +23,14 @@ from server.protocols.rtmp.events import (
 )
 from server.protocols.rtmp.handshake import Handshake
 from server.protocols.rtmp.limits import DEFAULT_LIMITS, Limits
-from server.protocols.rtmp.message import (
-    ACKNOWLEDGEMENT,
-    AGGREGATE,
-    AUDIO,
-    COMMAND,
-    COMMAND_AMF3,
-    DATA,
-    DATA_AMF3,
-    SET_CHUNK_SIZE,
-    TIMESTAMP_MASK,
-    USER_CONTROL,
-    VIDEO,
-    WINDOW_SIZE,
-    Message,
-    UserControl,
-    control,
-    control_value,
-    peer_bandwidth,
-    ping_of,
-    split_aggregate,
-    user_control,
-)
+from server.protocols.rtmp.link import Link
+from server.protocols.rtmp.message import AUDIO, COMMAND, COMMAND_AMF3, DATA, DATA_AMF3, VIDEO, Message
 from server.protocols.rtmp.state import OTHER, TABLE, Action, State
 
 CLOSE_DELAY_S = 0.2
 """Between a refusal and the end of the connection: closed together, ffmpeg reports a broken pipe instead."""
 
-OUT_CHUNK_SIZE = 65536
-"""ffmpeg sends with the size we announce: 65536 costs a server 5 % less CPU than 4096."""
-
-WINDOW = 2_500_000
-"""Bytes between acknowledgements that we ask for and the bandwidth we grant; what every server says."""
-
-MIN_WINDOW = 8192
-"""A peer that asks for an acknowledgement more often gets it this often."""
-
 _PUBLISHING, _CLOSED = State.PUBLISHING, State.CLOSED  # the path of media: State.X is a slow look-up
-
-_CONTROL_CHUNKS, _COMMAND_CHUNKS, _STATUS_CHUNKS = 2, 3, 5  # the chunk streams that servers use
-_MEDIA_CHUNKS = {AUDIO: 4, VIDEO: 6, DATA: 4}
 
 
 class Connection:
@@ -79,22 +48,15 @@ class Connection:
         """When the last bytes came: a publisher silent for long may be taken over."""
         self._limits = limits
         self._since = now  # when the wait that _deadline bounds began
-        self._handshake = Handshake()
-        self._reader = ChunkReader(limits)
-        self._reader.limit_media(0)
-        self._writer = ChunkWriter()
-        self._out = bytearray()
+        self._link = Link(Handshake(), limits)
+        self._link.limit_media(0)
+        self._answers = Answers(self._link, limits)
         self._events: list[Event] = []  # of the call in progress
-        self._early: list[Event] = []  # media that came between publish and its acceptance
-        self._early_bytes = 0
+        self._early = Early(limits.unasked)
         self._dropped = 0
         self._decodes = 0  # how many more this call may take
         self._app = ""
-        self._stream_id = commands.MESSAGE_STREAM
         self._commands = 0
-        self._fc_published: str | None = None  # the name in an FCPublish that onFCPublish has not answered yet
-        self._window = 0  # 0: the peer asked for no acknowledgements
-        self._acknowledged = 0
 
     @property
     def closed(self) -> bool:
@@ -103,13 +65,13 @@ class Connection:
     @property
     def dropped(self) -> int:
         """Messages not passed on: media while nothing is published, and data messages over the limit."""
-        return self._dropped + self._reader.skipped
+        return self._dropped + self._link.skipped
 
     def receive_data(self, data: bytes | memoryview, now: float) -> list[Event]:
         """Take bytes as they come; the buffer behind `data` may be reused. Nothing a peer sends raises."""
         events: list[Event] = []
         if self._early and self.state is _PUBLISHING:
-            events, self._early = self._early, []
+            events = self._early.take()
         self._events = events
         if self.state is not _CLOSED:
             self.last_received = now
@@ -122,9 +84,7 @@ class Connection:
 
     def data_to_send(self) -> bytes:
         """Everything to be sent since the last call."""
-        out = bytes(self._out)
-        self._out.clear()
-        return out
+        return self._link.data_to_send()
 
     def next_timeout(self) -> float | None:
         """When to call handle_timeout; ask again after every other call. None: never."""
@@ -150,18 +110,15 @@ class Connection:
         if self.state is not State.ASKED:
             return False
         self.state = State.PUBLISHING
-        self._reader.limit_media(self._limits.message)
-        if self._fc_published is not None:
-            self._command(commands.fc_published(self._fc_published))
-        self._send(_CONTROL_CHUNKS, user_control(UserControl.STREAM_BEGIN, self._stream_id))
-        self._status("status", commands.PUBLISH_START, "Publishing.")
+        self._link.limit_media(self._limits.message)
+        self._answers.publish_started()
         return True
 
     def reject_publish(self, code: str, description: str) -> bool:
         """Refuse in words that the encoder shows, and close. False: it no longer waits for an answer."""
         if self.state is not State.ASKED:
             return False
-        self._status("error", code, description)
+        self._answers.refused(code, description)
         self._enter_closed(flush=True)
         return True
 
@@ -170,34 +127,31 @@ class Connection:
         if self.state is not State.PLAY_ASKED:
             return False
         self.state = State.PLAYING
-        self._send(_CONTROL_CHUNKS, user_control(UserControl.STREAM_BEGIN, self._stream_id))
-        self._status("status", commands.PLAY_RESET, "Playing and resetting.")
-        self._status("status", commands.PLAY_START, "Playing.")
+        self._answers.play_started()
         return True
 
     def reject_play(self, description: str) -> bool:
         """Refuse and close. False: it no longer waits for an answer."""
         if self.state is not State.PLAY_ASKED:
             return False
-        self._status("error", commands.PLAY_NOT_FOUND, description)
+        self._answers.refused(commands.PLAY_NOT_FOUND, description)
         self._enter_closed(flush=True)
         return True
 
     def send_metadata(self, properties: Mapping[str, Value]) -> None:
         """onMetaData for the player, before the media it tells of."""
-        self.send_media(DATA, 0, commands.on_metadata(properties))
+        if self.state is State.PLAYING:
+            self._answers.metadata(properties)
 
     def send_media(self, kind: int, timestamp: int, payload: bytes) -> None:
         """AUDIO or VIDEO for the player; nothing to anybody else."""
         if self.state is State.PLAYING:
-            message = Message(kind, self._stream_id, timestamp & TIMESTAMP_MASK, payload)
-            self._send(_MEDIA_CHUNKS[kind], message)
+            self._link.media(kind, self._answers.stream_id, timestamp, payload)
 
     def end_play(self, description: str) -> None:
         """Tell the player that the stream is over, and close. No event: the caller knows."""
         if self.state is State.PLAYING:
-            self._send(_CONTROL_CHUNKS, user_control(UserControl.STREAM_EOF, self._stream_id))
-            self._status("status", commands.PLAY_STOP, description)
+            self._answers.play_over(description)
             self._enter_closed(flush=True)
 
     def close(self, description: str) -> None:
@@ -206,31 +160,29 @@ class Connection:
             return
         speaks = self.state not in (State.HANDSHAKE, State.CONNECTING)
         if speaks:
-            self._status("error", commands.CONNECTION_CLOSED, description)
+            self._answers.refused(commands.CONNECTION_CLOSED, description)
         self._enter_closed(flush=speaks)
 
     # -- messages
 
     def _receive(self, data: bytes) -> None:
-        if not self._handshake.done:
-            data = self._shake_hands(data)
+        if self.state is State.HANDSHAKE:
+            data = self._link.shake_hands(data)
+            if self._link.ready:
+                self.state = State.CONNECTING
         self._decodes = self._limits.decoded_at_once
-        for message in self._reader.receive(data):
+        for message in self._link.receive(data):
             handler = _HANDLERS.get(message.type)
             if handler is not None:
                 handler(self, message)
+            else:
+                for part in self._link.see_to(message):
+                    _HANDLERS[part.type](self, part)
             if self.state is _CLOSED:
                 return
-        self._acknowledge()
-        if len(self._out) > self._limits.output:
+        self._link.acknowledge(self.received)
+        if self._link.unsent > self._limits.output:
             raise LimitError(f"more than {self._limits.output} bytes of answers asked for at once")
-
-    def _shake_hands(self, data: bytes) -> bytes:
-        rest = self._handshake.receive(data)
-        self._out += self._handshake.data_to_send()
-        if self._handshake.done:
-            self.state = State.CONNECTING
-        return rest
 
     def _on_media(self, message: Message) -> None:
         kind, _, timestamp, payload = message
@@ -255,24 +207,8 @@ class Connection:
             self._keep_early(Metadata(properties), len(message.payload))
 
     def _keep_early(self, event: Event, size: int) -> None:
-        """Encoders wait for Publish.Start; what one sends before it is kept if it may still be of use."""
-        self._early_bytes += size
-        if self.state is State.ASKED and self._early_bytes <= self._limits.unasked:
-            self._early.append(event)
-        else:
+        if self.state is not State.ASKED or not self._early.keep(event, size):
             self._dropped += 1
-
-    def _on_aggregate(self, message: Message) -> None:
-        for part in split_aggregate(message, self._limits.aggregated):
-            _HANDLERS[part.type](self, part)
-
-    def _on_window_size(self, message: Message) -> None:
-        self._window = max(control_value(message), MIN_WINDOW)
-
-    def _on_user_control(self, message: Message) -> None:
-        time = ping_of(message)
-        if time is not None:
-            self._send(_CONTROL_CHUNKS, user_control(UserControl.PING_RESPONSE, time))
 
     def _on_command(self, message: Message) -> None:
         self._commands += self.state is not State.PUBLISHING
@@ -290,25 +226,11 @@ class Connection:
     def _connect(self, command: Command) -> None:
         self._app = command.property("app")
         self.agent = command.property("flashVer")[: self._limits.name]
-        self._send(_CONTROL_CHUNKS, control(WINDOW_SIZE, WINDOW))
-        self._send(_CONTROL_CHUNKS, peer_bandwidth(WINDOW))
-        self._send(_CONTROL_CHUNKS, control(SET_CHUNK_SIZE, OUT_CHUNK_SIZE))
-        self._writer.chunk_size = OUT_CHUNK_SIZE
-        self._command(commands.connected(command))
+        self._answers.connected(command)
         self.state = State.CONNECTED
 
-    def _result(self, command: Command) -> None:
-        self._command(commands.result(command))
-
-    def _prepare(self, command: Command) -> None:
-        self._fc_published = command.text(0)[: self._limits.name]
-        self._command(commands.result(command))
-
-    def _create_stream(self, command: Command) -> None:
-        self._command(commands.result(command, commands.MESSAGE_STREAM))
-
     def _ask(self, command: Command) -> None:
-        self._stream_id = command.stream_id or commands.MESSAGE_STREAM
+        self._answers.stream_id = command.stream_id or commands.MESSAGE_STREAM
         name = command.text(0)
         if len(self._app) + len(name) > self._limits.name:
             return self._refuse_publish("the stream key is too long")
@@ -317,7 +239,7 @@ class Connection:
             return self._refuse_publish("no stream key given")
         self.state = State.ASKED
         self._since = self.last_received
-        self._reader.limit_media(self._limits.unasked)
+        self._link.limit_media(self._limits.unasked)
         self._events.append(PublishRequested(target.app, target.key, target.query))
         return None
 
@@ -325,13 +247,13 @@ class Connection:
         playing = self.state in (State.PLAY_ASKED, State.PLAYING)
         self.state = State.ENDED
         self._since = self.last_received
-        self._reader.limit_media(0)
+        self._link.limit_media(0)
         self._early.clear()
-        self._status("status", commands.PLAY_STOP if playing else commands.UNPUBLISHED, "The stream has ended.")
+        self._answers.stopped(playing)
         self._events.append(PublishEnded(command.name))
 
     def _ask_to_play(self, command: Command) -> None:
-        self._stream_id = command.stream_id or commands.MESSAGE_STREAM
+        self._answers.stream_id = command.stream_id or commands.MESSAGE_STREAM
         name = command.text(0)
         target = commands.stream_name(self._app, name)
         self.state = State.PLAY_ASKED
@@ -347,44 +269,19 @@ class Connection:
         self.reject_play(description)
         self._events.append(Closed(f"refused play: {description}", True))
 
-    def _answer_length(self, command: Command) -> None:
-        self._command(commands.result(command, 0.0))
-
     def _refuse_second(self, command: Command) -> None:
         self._refuse_publish("a connection carries one stream, once")
 
     def _refuse(self, command: Command) -> None:
         description = f"{command.name[:40]!r} is not expected while {self.state.value}"
-        self._command(commands.error(command, commands.CALL_FAILED, description))
+        self._answers.failed(command, description)
         self._close(description, flush=True)
 
-    def _answer_unknown(self, command: Command) -> None:
-        self._command(commands.error(command, commands.CALL_FAILED, "no such call"))
-
-    def _ignore(self, command: Command) -> None:
-        pass
-
     def _refuse_publish(self, description: str) -> None:
-        self._status("error", commands.PUBLISH_BAD_NAME, description)
+        self._answers.refused(commands.PUBLISH_BAD_NAME, description)
         self._close(f"refused publish: {description}", flush=True)
 
-    # -- sending and ending
-
-    def _send(self, chunk_stream: int, message: Message) -> None:
-        self._out += self._writer.write(chunk_stream, message)
-
-    def _command(self, payload: bytes) -> None:
-        self._send(_COMMAND_CHUNKS, commands.command_message(payload))
-
-    def _status(self, level: str, code: str, description: str) -> None:
-        payload = commands.status(level, code, description)
-        self._send(_STATUS_CHUNKS, commands.command_message(payload, self._stream_id))
-
-    def _acknowledge(self) -> None:
-        """At half the window, so that no peer ever waits for us."""
-        if self._window and self.received - self._acknowledged >= self._window // 2:
-            self._acknowledged = self.received
-            self._send(_CONTROL_CHUNKS, control(ACKNOWLEDGEMENT, self.received & TIMESTAMP_MASK))
+    # -- the end
 
     def _time_out(self) -> None:
         match self.state:
@@ -407,8 +304,7 @@ class Connection:
         self.state = State.CLOSED
         self.close_after_flush = flush
         self._early.clear()
-        self._dropped = self.dropped
-        self._reader = ChunkReader(self._limits)  # in place of one that may hold megabytes
+        self._link.forget()
 
 
 _HANDLERS: Mapping[int, Callable[[Connection, Message], None]] = {
@@ -418,23 +314,20 @@ _HANDLERS: Mapping[int, Callable[[Connection, Message], None]] = {
     DATA_AMF3: Connection._on_data,
     COMMAND: Connection._on_command,
     COMMAND_AMF3: Connection._on_command,
-    AGGREGATE: Connection._on_aggregate,
-    WINDOW_SIZE: Connection._on_window_size,
-    USER_CONTROL: Connection._on_user_control,
 }
-"""By message type. The chunk reader obeys 1 and 2; nothing follows from any other."""
+"""By message type. The link sees to control messages; nothing follows from any other."""
 
 _ACTIONS: Mapping[Action, Callable[[Connection, Command], None]] = {
     Action.CONNECT: Connection._connect,
-    Action.RESULT: Connection._result,
-    Action.PREPARE: Connection._prepare,
-    Action.STREAM: Connection._create_stream,
+    Action.RESULT: lambda connection, command: connection._answers.done(command),
+    Action.PREPARE: lambda connection, command: connection._answers.prepared(command),
+    Action.STREAM: lambda connection, command: connection._answers.stream_created(command),
     Action.ASK: Connection._ask,
     Action.END: Connection._end_publication,
-    Action.LENGTH: Connection._answer_length,
+    Action.LENGTH: lambda connection, command: connection._answers.no_length(command),
     Action.PLAY: Connection._ask_to_play,
     Action.TWICE: Connection._refuse_second,
     Action.REFUSE: Connection._refuse,
-    Action.UNKNOWN: Connection._answer_unknown,
-    Action.IGNORE: Connection._ignore,
+    Action.UNKNOWN: lambda connection, command: connection._answers.unknown(command),
+    Action.IGNORE: lambda connection, command: None,
 }

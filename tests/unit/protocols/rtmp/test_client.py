@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from server.formats.amf0 import Value, encode
 from server.protocols.rtmp import command as commands
 from server.protocols.rtmp.chunk import ChunkWriter
-from server.protocols.rtmp.client import Client, ClientEvent, Fault, Over, Purpose, Running, State
+from server.protocols.rtmp.client import Client, State
+from server.protocols.rtmp.client_events import ClientEvent, Fault, Over, Purpose, Running
 from server.protocols.rtmp.connection import Connection
 from server.protocols.rtmp.events import Event, Media, Metadata, PlayRequested, PublishEnded, PublishRequested
 from server.protocols.rtmp.message import AUDIO, USER_CONTROL, VIDEO, Message, control

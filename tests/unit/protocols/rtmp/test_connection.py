@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from server.formats import flv
 from server.formats.amf0 import UNDEFINED, Value
+from server.protocols.rtmp.answers import OUT_CHUNK_SIZE
 from server.protocols.rtmp.command import PUBLISH_BAD_NAME
-from server.protocols.rtmp.connection import OUT_CHUNK_SIZE, WINDOW, Connection
+from server.protocols.rtmp.connection import Connection
 from server.protocols.rtmp.events import (
     AUDIO,
     VIDEO,
@@ -22,6 +23,7 @@ from server.protocols.rtmp.events import (
     PublishRequested,
 )
 from server.protocols.rtmp.limits import Limits
+from server.protocols.rtmp.link import WINDOW
 from server.protocols.rtmp.message import Message
 from server.protocols.rtmp.state import State
 from tests.unit.protocols.rtmp.client import AAC_CONFIG, AVC_CONFIG, Client, aac, avc, split
@@ -566,7 +568,7 @@ def test_broken_sessions_never_raise_and_hold_little(
         if any(isinstance(event, PublishRequested) for event in new):
             connection.accept_publish()
         assert len(connection.data_to_send()) < 10_000 + len(data)
-        assert connection._reader._partial <= len(data)
+        assert connection._link._reader._partial <= len(data)
 
     closed = [event for event in events if isinstance(event, Closed)]
     assert closed == (events[-1:] if connection.closed else [])

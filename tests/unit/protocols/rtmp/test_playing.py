@@ -3,7 +3,8 @@
 import pytest
 
 from server.formats.amf0 import Value, decode
-from server.protocols.rtmp.connection import OUT_CHUNK_SIZE, Connection
+from server.protocols.rtmp.answers import OUT_CHUNK_SIZE
+from server.protocols.rtmp.connection import Connection
 from server.protocols.rtmp.events import AUDIO, VIDEO, Closed, Event, PlayRequested, PublishEnded
 from server.protocols.rtmp.limits import DEFAULT_LIMITS
 from server.protocols.rtmp.message import COMMAND, DATA, USER_CONTROL, Message
