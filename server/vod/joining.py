@@ -61,6 +61,7 @@ class Joining:
             await job.step("sound", lambda: self._sound(job, plan, work), attempts=ATTEMPTS)
             work.did(SOUND_WORK * plan.length / TIMESCALE)
         await job.step("file", lambda: self._write(job, plan, work), attempts=ATTEMPTS)
+        work.did(WRITING_WORK * plan.length / TIMESCALE)
         if texts := job.arguments.get("texts"):
             starts = [part.start / TIMESCALE for part in plan.parts]
             await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, starts))
