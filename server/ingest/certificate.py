@@ -1,9 +1,11 @@
 """The certificate of RTMPS, and its renewal under a running server."""
 
 import ssl
+from pathlib import Path
 
 from server import log
 from server.config import ConfigError, RtmpConfig
+from server.errors import in_words
 
 _log = log.get("rtmp")
 
@@ -35,8 +37,22 @@ def _loaded(config: RtmpConfig) -> ssl.SSLContext:
 
 
 def _load(context: ssl.SSLContext, config: RtmpConfig) -> None:
+    for name, path in (("certificate", config.certificate), ("key", config.key)):
+        _readable(name, path)  # what `load_cert_chain` says does not tell which of them
     try:
         # an empty password for a key that needs one, which would be asked for on the terminal otherwise
         context.load_cert_chain(str(config.certificate), config.key, password=lambda: "")
-    except OSError as error:  # ssl.SSLError is one, and says little
-        raise ConfigError(f"rtmp.certificate: {config.certificate} can't be used ({error})") from None
+    except OSError:  # ssl.SSLError is one, and says "PEM lib" to everything
+        raise ConfigError(
+            f"rtmp.certificate: {config.certificate} can't be used: it and rtmp.key are no certificate and its key (PEM)"
+        ) from None
+
+
+def _readable(name: str, path: Path | None) -> None:
+    if path is None:
+        return  # a key may lie in the file of the certificate
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise ConfigError(f"rtmp.{name}: {path} can't be used: {in_words(error)}") from None

@@ -72,6 +72,18 @@ def test_one_that_can_not_be_used_is_named(tmp_path: Path) -> None:
             Certificate(config_of(tmp_path / name))
 
 
+def test_a_fault_is_told_in_words(tmp_path: Path) -> None:
+    path, key = make_certificate(tmp_path)
+    (tmp_path / "bad.pem").write_text("no certificate")
+    for pair, words in (
+        ((path, tmp_path / "absent.pem"), "rtmp.key: .*absent.pem can't be used: No such file or directory$"),
+        ((tmp_path, key), "rtmp.certificate: .* can't be used: Is a directory$"),
+        ((tmp_path / "bad.pem", key), r"bad.pem can't be used: it and rtmp.key are no certificate and its key \(PEM\)$"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            Certificate(config_of(*pair))
+
+
 def test_a_key_behind_a_password_is_an_error_and_no_question(tmp_path: Path) -> None:
     path, key = make_certificate(tmp_path, password="secret")
     with pytest.raises(ConfigError, match="rtmp"):
