@@ -51,8 +51,20 @@ def run(work: Callable[[dict[str, Any], Say], None], box: sandbox.Box | None = "
     limit(request["limits"])
     if box is not None:
         sandbox.enter(box)
+    status = 1  # however it ends: native threads that hang must not keep the process from ending
     try:
-        work(request["arguments"], say)
+        _do(work, request["arguments"], say)
+        status = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def _do(work: Callable[[dict[str, Any], Say], None], arguments: dict[str, Any], say: Say) -> None:
+    try:
+        work(arguments, say)
     except MemoryError:
         _give_up("memory")
     except OSError as error:
@@ -60,8 +72,6 @@ def run(work: Callable[[dict[str, Any], Say], None], box: sandbox.Box | None = "
             _give_up(os.strerror(error.errno))
         raise
     say({"event": "done"})
-    # Native threads that hang must not keep the process from ending.
-    os._exit(0)
 
 
 def _ordered(channel: int) -> dict[str, Any]:

@@ -84,10 +84,11 @@ class Lane:
                     self._end()
                     return
                 self._encode(*item)
-        except (ValueError, FFmpegError) as error:  # an EncoderError, or what came out is nothing that can be described
+        except Exception as error:  # whatever it is: another thread waits for this one
             if self.active:
                 self.active = False
-                self._on_failure(str(error))
+                expected = isinstance(error, (ValueError, FFmpegError))  # an EncoderError, or nothing that is described
+                self._on_failure(str(error) if expected else f"{type(error).__name__}: {error}")
 
     def _encode(self, frame: VideoFrame, key: bool, bitrate: int) -> None:
         encoder = self._encoder
