@@ -44,7 +44,7 @@ def _load(context: ssl.SSLContext, config: RtmpConfig) -> None:
         context.load_cert_chain(str(config.certificate), config.key, password=lambda: "")
     except OSError:  # ssl.SSLError is one, and says "PEM lib" to everything
         raise ConfigError(
-            f"rtmp.certificate: {config.certificate} can't be used: it and rtmp.key are no certificate and its key (PEM)"
+            f"rtmp.certificate: {config.certificate} can't be used: it and rtmp.key are no PEM certificate and its key"
         ) from None
 
 
