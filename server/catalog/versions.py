@@ -21,6 +21,7 @@ from server.catalog.models import Video
 REPLACE, REMAKE, TRIM, UNTRIM = "replace", "remake", "trim", "untrim"
 # What the making of a version goes by, taken from its video.
 TAKEN = ("project_id", "title", "language", "poster_s", "mp4_support", "crop", "watermark")
+LOOKS = ("crop", "watermark")  # of those, what the video takes over with the version
 # What is the material's, and told of the video that shows it.
 TOLD = ("duration_s", "media", "source_name", "source_bytes", "upload_id", "source_revision")
 
@@ -106,6 +107,8 @@ async def _show(transaction: Transaction, video: Video, version: Video) -> None:
     video.revision += 1
     video.material_id, video.playable, video.error, video.archived_at = version.id, True, None, None
     video.trim = edit.get("trim")
+    for name in LOOKS:
+        setattr(video, name, getattr(version, name))
     if video.poster_s is not None:
         video.poster_given = False  # the version has a picture of that moment
     if not video.poster_given:
@@ -124,6 +127,7 @@ def _put_aside(video: Video, trim: Mapping[str, Any] | None) -> None:
     now = clock.now()
     facts = {name: getattr(video, name) for name in TOLD}
     shown = {"material": video.material, "revision": video.revision, "trim": video.trim, "facts": facts}
+    shown["looks"] = {name: getattr(video, name) for name in LOOKS}
     aside = [{**shown, "since": now.timestamp()}]
     if video.trim is not None and (trim is None or trim["of"] != video.trim["of"]):
         aside.insert(0, {"material": video.trim["of"], "revision": None, "since": now.timestamp()})
@@ -154,6 +158,8 @@ async def refused(transaction: Transaction, version: Video) -> None:
     forget(video, before)
     video.material_id = before["material"] if before["material"] != video.id else None
     video.trim = before["trim"]
+    for name, look in before.get("looks", {}).items():
+        setattr(video, name, look)
     video.revision += 1
     _take(video, before["facts"])
     if video.state == "processing":

@@ -12,6 +12,9 @@ from server.formats.fmp4.init import sample_entry
 from server.packager.presentation import AUDIO, Presentation
 
 SOUND = "audio"  # the file that is sound alone
+# Of what is known of a video's media: nothing of it can be one file, as its coding changes in the middle, or as what is
+# shown in place of its own is made when it is asked for.
+NO_FILE = "no_file"
 EVERYWHERE = b"mp4a"  # sound that every player of such files decodes
 STEREO = 2
 ENCODED = "-aac"  # ends the name of a track's encoded companion
@@ -37,6 +40,12 @@ def qualities(presentation: Presentation) -> Mapping[str, tuple[str, ...]]:
     for name in pictures:
         found.setdefault(f"{_lines(inits[name])}p", (name, *sound))
     return found | ({SOUND: sound} if sound else {})
+
+
+def own_file(presentation: Presentation) -> str:
+    """Which of the files is a presentation's best."""
+    first = presentation.renditions[0]
+    return SOUND if first.startswith(AUDIO) else first
 
 
 def _sound(inits: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -141,11 +141,18 @@ class RecordedVideo:
         """Dropouts are left out, as players leave them out."""
         found = self._rendition(rendition)
         entries = [entry for entry in found.segments if not entry.gap]
-        inits = {found.inits.get(entry.generation) for entry in entries}
-        if len(inits) != 1 or (init := inits.pop()) is None:
+        init = _one_init(found)
+        if init is None:
             return None
         shifts = self._shifts()
         return Whole(init, [(entry.msn, round(shifts[entry.msn] * entry.timescale)) for entry in entries])
+
+    @property
+    def makes_a_file(self) -> bool:
+        """Whether its best pictures, and some sound, are coded alike from the beginning to the end."""
+        sounds = [name for name in self.renditions if name.startswith(AUDIO)]
+        alike = {name for name, rendition in self._renditions.items() if _one_init(rendition) is not None}
+        return self.renditions[0] in alike and (not sounds or not alike.isdisjoint(sounds))
 
     def _shifts(self) -> dict[int, Fraction]:
         """Seconds from a segment's own time to when it is played, by its number: all tracks go by the first."""
@@ -258,3 +265,9 @@ def _rates(segments: Sequence[SegmentEntry]) -> tuple[int, int]:
     peak = max(entry.size * 8 / max(entry.duration_s, shortest_s, 1e-3) for entry in segments)
     total_s = sum(entry.duration_s for entry in segments)
     return max(1, round(peak)), max(1, round(sum(entry.size for entry in segments) * 8 / max(total_s, 1e-3)))
+
+
+def _one_init(rendition: RecordedRendition) -> bytes | None:
+    """None where its coding changes, or isn't known."""
+    inits = {rendition.inits.get(entry.generation) for entry in rendition.segments if not entry.gap}
+    return inits.pop() if len(inits) == 1 else None

@@ -11,6 +11,7 @@ from server.catalog import broadcasts, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream, Video
 from server.packager.presentation import VIDEO, Presentation, Span, Stored
+from server.packager.qualities import NO_FILE
 from server.packager.recorded import RecordedRendition, RecordedVideo
 from server.storage.journal import Journal, SegmentEntry, TrackEntry
 from server.storage.layout import Layout, RenditionFolder
@@ -122,7 +123,8 @@ def _video(broadcast: Broadcast, live: LiveStream, recording: RecordedVideo) -> 
 def facts(recording: RecordedVideo) -> dict[str, Any]:
     """What is in it, in the words of the probe."""
     tracks = [track for name in recording.renditions if (track := recording.track(name))]
-    return {"container": "broadcast", "duration": recording.duration_s, "streams": [_stream(track) for track in tracks]}
+    told = {"container": "broadcast", "duration": recording.duration_s, "streams": [_stream(track) for track in tracks]}
+    return told if recording.makes_a_file else {**told, NO_FILE: True}
 
 
 def _stream(track: TrackEntry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from server import ids
@@ -31,6 +32,7 @@ LIKE = ("project_id", "title", "description", "public", "panoramic", "mp4_suppor
         "watermark")  # fmt: skip
 GONE = "The video's file is not there."
 
+Looks = Mapping[str, Mapping[str, Any] | None]  # "crop", "watermark" as a video's row has them
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
 
@@ -86,9 +88,10 @@ class Edits:
             raise NotNow("The video is not trimmed.")
         return await self._version(transaction, video, versions.UNTRIM, video.trim["of"])
 
-    async def remake(self, transaction: Transaction, video: Video) -> Video:
-        """A version that is made of the file that is shown, as a new upload would be now. Raises NotNow."""
-        return await self._version(transaction, video, versions.REMAKE, video.material, None, video.trim)
+    async def remake(self, transaction: Transaction, video: Video, looks: Looks = MappingProxyType({})) -> Video:
+        """A version that is made of the file that is shown, as a new upload would be now; with these `looks` in place
+        of the video's. A watermark among them is to be given to it. Raises NotNow."""
+        return await self._version(transaction, video, versions.REMAKE, video.material, None, video.trim, looks)
 
     async def trimmed_at_once(self, video_id: str) -> bool:
         """Orders the trim that a new video was asked for with; False where none was."""
@@ -112,7 +115,7 @@ class Edits:
         await videos.add(transaction, clip)
         await self._order(transaction, clip, [video.material], span, texts_of=[video])
         if clip.watermark is not None:
-            await asyncio.to_thread(self._watermarks.share, video.id, clip.id)
+            await asyncio.to_thread(self._watermarks.share, video.material, clip.id)
         await videos.tell(transaction, clip, "clipped", {**videos.links(clip), "of": video.id})
         return clip
 
@@ -140,8 +143,11 @@ class Edits:
         of: str,
         span: Span | None = None,
         trim: Mapping[str, Any] | None = None,
+        looks: Looks = MappingProxyType({}),
     ) -> Video:
         version = await versions.new(transaction, video, reason, trim=trim, wait=video.archived_at is None)
+        for name, look in looks.items():
+            setattr(version, name, look)
         await self._order(transaction, version, [of], span)
         return version
 
@@ -190,7 +196,7 @@ class Edits:
             if part.watermark is not None:
                 path = self._layout.video_input_part(row_id, f"{number}-mark")
                 path.unlink(missing_ok=True)
-                os.link(self._layout.video_watermark(part.id), path)
+                os.link(self._layout.video_watermark(part.material), path)
 
 
 def _check(video: Video) -> None:

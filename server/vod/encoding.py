@@ -227,6 +227,7 @@ class Encoding:
             video = await videos.find(transaction, video_id)
             if video is not None and video.source_revision == revision and video.state in making.UNFINISHED:
                 await asyncio.to_thread(plans.keep, self._layout, video_id, revision, ahead)
+                making.tell_of_file(video, ahead)
                 for row in await renditions.of_video(transaction, video_id, revision):
                     row.origin = "encoded" if row.origin == making.MADE_ON_REQUEST else row.origin
                 await self._order_ahead(transaction, video, ahead)

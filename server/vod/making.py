@@ -11,6 +11,7 @@ from server.catalog import renditions, versions, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Rendition, Video
 from server.media.problems import TITLES, MediaProblem
+from server.packager.qualities import NO_FILE
 from server.vod.plan import Plan
 
 SOURCE = "upload"
@@ -33,6 +34,7 @@ async def publish(transaction: Transaction, video: Video) -> None:
 
 async def list_planned(transaction: Transaction, video: Video, plan: Plan, copied: Sequence[Rendition]) -> None:
     """Rows for all there is and will be; those that are there already stay as they are."""
+    tell_of_file(video, plan)
     known = {row.name for row in await renditions.of_video(transaction, video.id, video.source_revision)}
     pictures = [
         _row(video, rung.name, "video", {"width": rung.width, "height": rung.height, "bitrate": rung.bitrate})
@@ -49,6 +51,12 @@ async def list_planned(transaction: Transaction, video: Video, plan: Plan, copie
             await renditions.add(transaction, row)
             if row.state == "ready":
                 await renditions.tell(transaction, video, row)
+
+
+def tell_of_file(video: Video, plan: Plan) -> None:
+    """Whether there will be a file of it: what is made on request is none, and an altered video's own is not shown."""
+    media = {name: value for name, value in (video.media or {}).items() if name != NO_FILE}
+    video.media = {**media, NO_FILE: True} if video.altered and plan.on_request else media
 
 
 def copied(video: Video, name: str, kind: str, facts: Mapping[str, object]) -> Rendition:

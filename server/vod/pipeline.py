@@ -221,7 +221,7 @@ class Pipeline:
             return
         revision, altered = begun.source_revision, Alteration.of_video(begun)
         if begun.version_of is not None and begun.watermark is not None:
-            await asyncio.to_thread(self._watermarks.share, begun.version_of, video_id)
+            await self._share_watermark(begun.version_of, video_id)
         altered.check(facts.picture)
         copied: Mapping[str, Made] = {}
         times: Sequence[int] = ()
@@ -253,6 +253,15 @@ class Pipeline:
             if (texts := embedded.order(video.source_revision, facts)) is not None:
                 await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, texts)
             await making.settle(transaction, video)
+
+    async def _share_watermark(self, video_id: str, version_id: str) -> None:
+        """What the video is shown with, unless the version was given one of its own."""
+        if await asyncio.to_thread(self._layout.video_watermark(version_id).exists):
+            return
+        async with self._database.read() as transaction:
+            video = await videos.find(transaction, video_id)
+        if video is not None:
+            await asyncio.to_thread(self._watermarks.share, video.material, version_id)
 
     async def _begin(self, video_id: str, facts: SourceFacts) -> Video | None:
         """What to go on with; None where that was done before a crash, or nobody wants it."""

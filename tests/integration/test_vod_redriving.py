@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 def test_one_job_that_is_run_again_mends_a_video(tmp_path: Path) -> None:
     """Its two shares were lost; both are made, of them the one that nobody asked for, and as the first seconds were:
-    the settings of encoders, which have changed since, are those of what comes now. They wait while the disk is full."""
+    the settings of encoders, which have changed since, are those of what comes now. While the disk is full they
+    wait."""
     environment = {
         "SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__CHUNK_S": "4", "SLUICE_VOD__PER_TITLE": "false",
         "SLUICE_JOBS__CONCURRENCY": "0",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness import media
-from tests.harness.server import OWNER_KEY, Server
+from tests.harness.server import OWNER_KEY, Server, until
 from tests.harness.uploads import ended, post_source
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
@@ -182,3 +182,31 @@ def test_sound_alone_is_heard_whatever_is_wanted_of_its_pictures(server: Server,
     video = ended(server, post_source(server, source, watermark={"id": mark_again})["videoId"], 60)
     assert video["state"] == "done", video["error"]
     assert list(variants(server, video["videoId"])) == ["audio"]
+
+
+def test_a_video_is_made_anew_with_other_looks(server: Server, tmp_path: Path) -> None:
+    """Marked and cropped, then as it was: what was shown before is watched until the new is there."""
+    image = tmp_path / "mark.png"
+    media.ffmpeg("-f", "lavfi", "-i", "color=white:size=40x40", "-frames:v", "1", image)
+    looks = {
+        "watermark": {"id": upload(server, image), "left": "0px", "top": "0px", "width": "50%", "height": "50%"},
+        "crop": {"left": "0px", "top": "0px", "width": "320px", "height": "100%"},
+    }
+    id = post_source(server, media.clip(3, size="640x360", extra=GREY))["videoId"]
+    assert ended(server, id, 120)["state"] == "done"
+
+    ordered = server.api("POST", f"/videos/{id}/remake", looks)
+    assert (ordered["crop"], ordered["watermark"]) == (None, None)
+    video = until(lambda: (found := server.api("GET", f"/videos/{id}"))["crop"] and found, 120)
+    assert (video["state"], video["watermark"]["id"]) == ("done", looks["watermark"]["id"])
+    found = picture(next(iter(variants(server, id).values())))
+    assert found[:2] == (320, 360)
+    assert (luma(found, 0.25, 0.25) > WHITE, luma(found, 0.75, 0.75) < 100) == (True, True)
+    assert picture(f"{server.http}/vod/{id}/mp4/source.mp4")[:2] == (320, 360)
+
+    server.api("POST", f"/videos/{id}/remake", {"watermark": None, "crop": None})
+    until(lambda: server.api("GET", f"/videos/{id}")["crop"] is None, 120)
+    found = picture(variants(server, id)["video"])
+    assert (found[:2], luma(found, 0.25, 0.25) < 100) == ((640, 360), True)
+    unknown = server.call("POST", f"/videos/{id}/remake", {"watermark": {**looks["watermark"], "id": "watermark_1"}})
+    assert unknown.status == 400

@@ -12,10 +12,11 @@ from server.catalog.versions import NotNow
 from server.errors import Problem
 from server.vod.edits import Edits, SpanError
 from server.web import validation
-from server.web.api import videos
+from server.web.api import videos, watermarks
+from server.web.api.alterations import CropBody, WatermarkBody
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
-from server.web.shapes import Body, Title
+from server.web.shapes import Body, Changes, Title
 from server.web.typed import Call, Operations
 
 EDITS = web.AppKey("edits", Edits)
@@ -30,6 +31,13 @@ Seconds = Annotated[float, Field(ge=-LIMIT_S, le=LIMIT_S)]
 class TrimBody(Body):
     start: Annotated[Seconds, Field(description="Seconds of the whole file; negative ones back from its end.")] = 0.0
     end: Annotated[Seconds | None, Field(description="By default, the end of the file.")] = None
+
+
+class RemakeBody(Changes):
+    """What is left out stays as it is; null: without one."""
+
+    watermark: Annotated[WatermarkBody | None, Field(description="An image over all its pictures.")] = None
+    crop: Annotated[CropBody | None, Field(description="The part of its pictures that is shown.")] = None
 
 
 class ConcatBody(Body):
@@ -93,15 +101,20 @@ async def archive(call: Call, video_id: str) -> VideoAnswer:
     "Make a video anew",
     scope="videos:write",
     status=202,
+    example={"crop": {"left": "10%", "top": "0px", "width": "80%", "height": "100%"}, "watermark": None},
     errors=("resource-not-found", "conflict"),
 )
-async def remake(call: Call, video_id: str) -> VideoAnswer:
-    """Of its file, as a new upload would be made now: after it was archived, or the ladder was changed. What there is
-    is watched until all is made; what was archived, from the first segments on."""
+async def remake(call: Call, video_id: str, body: RemakeBody) -> VideoAnswer:
+    """Of its file, as a new upload would be made now: after it was archived, the ladder was changed, or with another
+    watermark or crop, which the video tells of once it is shown so. What there is is watched until all is made; what
+    was archived, from the first segments on."""
+    looks = {name: look.column() if (look := getattr(body, name)) else None for name in body.model_fields_set}
     async with call.services.database.write() as transaction:
         row = await videos.find(transaction, call, video_id)
         with conflicts():
-            await call.request.app[EDITS].remake(transaction, row)
+            version = await call.request.app[EDITS].remake(transaction, row, looks)
+        if "watermark" in looks:
+            await watermarks.give(transaction, call, version)
     return answer(call, row)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from server.catalog.models import Video
+from server.packager.qualities import NO_FILE
 from server.web import asset_urls
 from server.web.api import alterations
 from server.web.api.schemas import Metadata
@@ -147,13 +148,14 @@ def _source(row: Video) -> VideoSource:
 
 def _assets(row: Video, found: AssetUrls) -> VideoAssets:
     own_edges = bool((row.segments or {}).get("exact"))  # coded otherwise than the rest: no one file holds both
+    one_file = not own_edges and not (row.media or {}).get(NO_FILE)
     return VideoAssets(
         hls=found.hls,
         dash=found.dash,
         iframe=found.iframe,
         player=found.player,
         thumbnail=found.thumbnail,
-        mp4=found.mp4 if row.mp4_support and not own_edges else None,
+        mp4=found.mp4 if row.mp4_support and one_file else None,
     )
 
 

@@ -20,7 +20,7 @@ from server import log
 from server.errors import Problem
 from server.media.containers import HEAD_BYTES, MATROSKA, MP4, container_of
 from server.packager.presentation import AUDIO, VIDEO, ShortReadError
-from server.packager.qualities import extension
+from server.packager.qualities import extension, own_file
 from server.vod.movies import BusyError, Film, Movies, NoFilmError
 from server.web.hls import files, gate, vod
 from server.web.hls.gate import WATCHING, Watch
@@ -67,12 +67,13 @@ async def source(request: web.Request) -> web.StreamResponse:
     if not asset.playable or not asset.mp4:
         raise Problem("resource-not-found")
     if asset.broadcast_id is not None:
-        return await _film(request, watch, VIDEO)
+        recording = await vod.presentation_of(request, watch)
+        return await _film(request, watch, own_file(recording) if recording else VIDEO)
     presentation = await vod.presentation_of(request, watch)
     if asset.altered:
         if presentation is None or presentation.growing:
             return files.not_ready()
-        return await _film(request, watch, presentation.renditions[0])
+        return await _film(request, watch, own_file(presentation))
     pictures = presentation is None or any(not name.startswith(AUDIO) for name in presentation.renditions)
     path = request.app[WATCHING].layout.video_source(asset.material)
     try:

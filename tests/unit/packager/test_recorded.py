@@ -42,6 +42,11 @@ def test_a_length_is_no_longer_than_people_write_it() -> None:
     assert RecordedVideo({"video": video(segment(0, 0.1), segment(1, 0.2))}).duration_s == 0.3
 
 
+def recoded(rendition: RecordedRendition) -> RecordedRendition:
+    """Each time that it begins."""
+    return replace(rendition, inits={generation: b"init %d" % generation for generation in rendition.inits})
+
+
 BROKEN = (segment(0), segment(1, generation=1, discontinuity=True), segment(2, generation=1))
 
 
@@ -229,3 +234,21 @@ def test_it_lists_what_the_live_playlist_listed(store: SegmentStore) -> None:
             number = int(one.uri.removesuffix(".m4s"))
             assert recorded.segment(name, number).size == broadcast.file(name, number).stat().st_size
     assert recorded.duration_s == pytest.approx(9, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("renditions", "file"),
+    [
+        ({"video": video(segment(0), segment(1))}, True),
+        ({"video": video(*BROKEN)}, True),  # who came back with the same encoder
+        ({"video": recoded(video(*BROKEN))}, False),
+        ({"video": video(segment(0)), "audio": audio(segment(0))}, True),
+        ({"video": video(segment(0)), "audio": recoded(audio(*BROKEN))}, False),
+        ({"video": recoded(video(*BROKEN)), "audio": audio(segment(0))}, False),
+        ({"audio": audio(segment(0))}, True),
+    ],
+)
+def test_what_is_coded_alike_makes_a_file(renditions: dict[str, RecordedRendition], file: bool) -> None:
+    recorded = RecordedVideo(renditions)
+    assert recorded.makes_a_file is file
+    assert recorded.makes_a_file == all(recorded.whole(name) is not None for name in recorded.renditions)

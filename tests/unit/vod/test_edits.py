@@ -88,6 +88,39 @@ async def test_one_that_fails_after_it_was_shown_gives_way_again(archive: Archiv
     assert (await archive.event_types(id))[-1] == "video.version.error"
 
 
+MARK, CROP = {"id": "watermark_1", "opacity": 1.0}, {"left": "0px", "top": "0px", "width": "50%", "height": "50%"}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_version_brings_its_looks_and_takes_them_away_again(archive: Archive, fails: bool) -> None:
+    id = await done(archive)
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        video.watermark = MARK
+        version = await edits.remake(transaction, video, {"crop": CROP, "watermark": None})
+        assert (version.crop, version.watermark, video.crop, video.watermark) == (CROP, None, None, MARK)
+        version.edit = {**(version.edit or {}), "wait": False}
+        version.state, version.playable = "processing", True
+        await versions.came_on(transaction, version)
+        assert (video.crop, video.watermark) == (CROP, None)
+        if fails:
+            await versions.refused(transaction, version)
+            assert (video.crop, video.watermark, video.altered) == (None, MARK, True)
+
+
+async def test_what_is_left_out_stays_as_it_is(archive: Archive) -> None:
+    id = await done(archive)
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        video.watermark, video.crop = MARK, CROP
+        version = await edits.remake(transaction, video, {"crop": None})
+        assert (version.crop, version.watermark) == (None, MARK)
+
+
 async def test_a_newer_version_goes_before_one_on_its_way(archive: Archive) -> None:
     id = await done(archive)
     async with archive.database.write() as transaction:

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from server.catalog.models import Rendition
+from server.catalog.models import Rendition, Video
+from server.packager.qualities import NO_FILE
 from server.vod import making
+from server.vod.plan import OnRequest, Plan
 
 
 def row(kind: str, state: str, **facts: Any) -> Rendition:
@@ -29,3 +31,20 @@ def row(kind: str, state: str, **facts: Any) -> Rendition:
 )
 def test_something_of_each_kind_has_begun(rows: list[Rendition], expected: bool) -> None:
     assert making._watchable(rows) is expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "on_request", "none"),
+    [
+        ({"crop": {"width": "50%"}}, OnRequest(0, 23.0), True),
+        ({"watermark": {"id": "watermark_1"}}, OnRequest(0, 23.0), True),
+        ({"crop": {"width": "50%"}}, None, False),
+        ({}, OnRequest(0, 23.0), False),  # the uploaded file itself
+    ],
+)
+def test_what_is_made_on_request_in_place_of_the_file_is_no_file(
+    fields: dict[str, Any], on_request: OnRequest | None, none: bool
+) -> None:
+    video = Video(media={"streams": [], NO_FILE: True}, **fields)
+    making.tell_of_file(video, Plan(4.0, (0, 180_000), on_request=on_request))
+    assert video.media == ({"streams": [], NO_FILE: True} if none else {"streams": []})

@@ -11,6 +11,7 @@ from server.catalog import events, keys, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Project, Video
 from server.config import HttpConfig
+from server.packager.qualities import NO_FILE
 from server.playback.tokens import Tokens
 from server.web.services import Services
 from tests.unit.web.kit import SECRET, Client, Connect, Fake, Make, basic, problem
@@ -326,6 +327,13 @@ async def test_recordings_of_a_live_stream(client: Client, make_video: Make, mak
     }
     assert video["links"] == {"uploadId": None, "liveStreamId": live, "broadcastId": "br1"}
     assert video["assets"]["mp4"].endswith(f"/vod/{recording}/mp4/source.mp4")
+
+
+async def test_no_file_is_named_where_there_is_none(client: Client, make_video: Make) -> None:
+    """Of a recording whose coding changed, and of altered pictures that are made when they are asked for."""
+    for fields in ({"source": "live", "broadcast_id": "br1"}, {"source": "upload"}):
+        id = await make_video(state="done", playable=True, media={"streams": [], NO_FILE: True}, **fields)
+        assert (await json_of(client, "GET", f"/videos/{id}", 200))["assets"]["mp4"] is None
 
 
 @pytest.mark.parametrize("query", ["liveStreamId=nonsense", "metadata[k]=a&metadata[k]=b", "title=a&title=b"])
