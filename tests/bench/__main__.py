@@ -20,6 +20,7 @@ from tests.bench import (
     tus,
     viewers,
     vod,
+    webhooks,
     workers,
 )
 from tests.bench.bench import WORK, Bench, Settings
@@ -38,6 +39,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "tus": tus.run,
     "delivery": delivery.run,
     "viewers": viewers.run,
+    "webhooks": webhooks.run,
 }
 FIGURES = WORK.parent / "bench.jsonl"
 

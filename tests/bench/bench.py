@@ -36,12 +36,13 @@ class Settings:
     ladder_rounds: int = 3
     titles: str = "screencast,gradients,talk,sport,grain"
     title_s: float = 60  # of each
+    deliveries: int = 10_000
 
     def quick(self) -> Self:
         return replace(
             self, warm_up=6, density=12, lag=5, latency=60, proxied=20, opens=2, tus_mib=256, tus_runs=1, wrk=3,
             viewers="100", watching=6, starts=2, ladder=10, ladder_rounds=1,
-            title_s=12,
+            title_s=12, deliveries=1500,
         )  # fmt: skip
 
     def changed(self, assignments: list[str]) -> Self:

@@ -116,7 +116,7 @@ async def rotate(call: Call, webhook_id: str, body: RotationBody) -> WebhookAnsw
     return answer(row)
 
 
-@operations.post("/webhooks/{webhookId}/enable", "Enable a webhook", scope="webhooks:write")
+@operations.post("/webhooks/{webhookId}/enable", "Enable a webhook", scope="webhooks:write", command=True)
 async def enable(call: Call, webhook_id: str) -> WebhookAnswer:
     """One that was disabled since it took nothing. What it missed is dead, and can be redelivered."""
     async with call.services.database.write() as transaction:
@@ -155,7 +155,7 @@ async def show_delivery(call: Call, webhook_id: str, delivery_id: str) -> Delive
 
 @operations.post(
     "/webhooks/{webhookId}/deliveries/{deliveryId}/redeliver", "Redeliver an event", scope="webhooks:write",
-    errors=["conflict"],
+    errors=["conflict"], command=True,
 )  # fmt: skip
 async def redeliver(call: Call, webhook_id: str, delivery_id: str) -> DeliveryAnswer:
     """At once, whatever else is on its way to the endpoint."""
