@@ -25,6 +25,7 @@ UNSUPPORTED = {"event": "problem", "code": "unsupported", "detail": "found: VP9"
 
 
 EXAMINED = {"examine 0": [True]}
+TOLD = ["video.created", "video.processing", "video.playable", "video.rendition.ready", "video.done"]
 
 
 @dataclass
@@ -65,7 +66,7 @@ async def test_an_upload_becomes_playable_then_done_and_has_a_poster(archive: Ar
     assert archive.layout.video_index(id).read_bytes() == INDEX
     assert archive.layout.video_poster(id).read_bytes() == JPEG
     assert archive.children.runs == ["probe", "thumbnails"]
-    assert await archive.event_types(id) == ["video.created", "video.processing", "video.playable", "video.done"]
+    assert await archive.event_types(id) == TOLD
 
 
 async def test_it_is_playable_while_the_child_still_looks(archive: Archive, pipeline: Pipeline) -> None:
@@ -244,7 +245,7 @@ async def test_a_crash_in_the_middle_repeats_what_bears_it(archive: Archive, pip
 
     assert (await archive.row(id)).state == "done"
     types = await archive.event_types(id)
-    assert types == ["video.created", "video.processing", "video.playable", "video.done"]
+    assert types == TOLD
 
 
 def _written(archive: Archive, id: str) -> Any:
