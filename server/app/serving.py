@@ -37,6 +37,7 @@ from server.vod.life import Life
 from server.web import application, dash, embed, tus
 from server.web.api import (
     clips,
+    clones,
     edits,
     fetches,
     jobs,
@@ -160,7 +161,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[fetches.FETCHING] = on_demand.fetching
         app[video_imports.IMPORTS] = on_demand.imports
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
-        app[edits.EDITS] = on_demand.edits
+        app[clones.EDITS] = on_demand.edits
         app[thumbnails.POSTERS] = core.posters
         app[text_tracks.TEXTS] = on_demand.texts
         app[watermarks.MARKS] = on_demand.marks

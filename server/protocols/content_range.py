@@ -1,4 +1,7 @@
-"""The Content-Range header of an upload by requests: `part i/N`, `part i/*`, `bytes a-b/T`; and the pieces so far.
+"""The Content-Range header of an upload by requests, and the pieces so far.
+
+`part i/N`, `bytes a-b/T`, and with a total that is not known yet, which the last piece has to tell: `part i/*`,
+`bytes a-b/*`.
 
 Pieces come in any order, and again when an answer was lost. A piece's key orders it: its number, or its first byte.
 Source: api.video, progressive uploads; what its SDKs send is in their code.
@@ -14,14 +17,14 @@ from server.errors import Problem
 MAX_PIECES = 10_000  # the dialect's own limit
 
 _PART = re.compile(r"part\s+([0-9]{1,9})\s*/\s*([0-9]{1,9}|\*)", re.IGNORECASE)
-_BYTES = re.compile(r"bytes\s+([0-9]{1,18})\s*-\s*([0-9]{1,18})\s*/\s*([0-9]{1,18})", re.IGNORECASE)
+_BYTES = re.compile(r"bytes\s+([0-9]{1,18})\s*-\s*([0-9]{1,18})\s*/\s*([0-9]{1,18}|\*)", re.IGNORECASE)
 
 Unit = Literal["part", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A request's place: `total` counts parts (None: not known yet) or bytes; `size` is told by bytes only."""
+    """A request's place: `total` counts parts or bytes (None: not known yet); `size` is told by bytes only."""
 
     unit: Unit
     key: int
@@ -100,6 +103,9 @@ class Pieces:
             raise _refused(f"At most {MAX_PIECES} pieces are taken.")
         if self.unit == "part" and self.total is not None and max(self.received) > self.total:
             raise _refused(f"Part {max(self.received)} lies beyond the total of {self.total}.")
+        last, size = max(self.received.items())
+        if self.unit == "bytes" and self.total is not None and last + size > self.total:
+            raise _refused(f"Byte {last + size - 1} lies beyond the total of {self.total}.")
         if self.unit == "bytes" and self._overlap():
             raise _refused("The range overlaps one that came before.")
 
@@ -119,8 +125,8 @@ def parse(header: str | None) -> Piece | None:
     if found := _PART.fullmatch(header.strip()):
         return _part(int(found[1]), None if found[2] == "*" else int(found[2]))
     if found := _BYTES.fullmatch(header.strip()):
-        return _bytes(int(found[1]), int(found[2]), int(found[3]))
-    raise _malformed("It must read 'part i/N', 'part i/*' or 'bytes a-b/total'.")
+        return _bytes(int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3]))
+    raise _malformed("It must read 'part i/N', 'part i/*', 'bytes a-b/total' or 'bytes a-b/*'.")
 
 
 def _part(number: int, total: int | None) -> Piece:
@@ -133,8 +139,8 @@ def _part(number: int, total: int | None) -> Piece:
     return Piece("part", number, total)
 
 
-def _bytes(first: int, last: int, total: int) -> Piece:
-    if not first <= last < total:
+def _bytes(first: int, last: int, total: int | None) -> Piece:
+    if first > last or (total is not None and last >= total):
         raise _malformed("The range must lie within the total.")
     return Piece("bytes", first, total, last - first + 1)
 

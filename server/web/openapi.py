@@ -120,7 +120,7 @@ def _operation(operation: Operation, references: References) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": operation.summary,
         "parameters": [*_path_parameters(operation), *_query_parameters(operation.query), *_headers(operation)],
-        "responses": {str(operation.status): _success(operation, references), **_failures(operation)},
+        "responses": {**_successes(operation, references), **_failures(operation)},
         "security": [{"apiKey": []}, {"bearerAuth": []}] if operation.scope else [],
     }
     if operation.description:
@@ -183,6 +183,12 @@ def _body(operation: Operation, references: References) -> dict[str, Any] | None
         content["example"] = operation.example
     required = any(field.is_required() for field in operation.body.model_fields.values())
     return {"required": required, "content": {"application/json": content}}
+
+
+def _successes(operation: Operation, references: References) -> dict[str, Any]:
+    done = _success(operation, references)
+    found = {str(operation.status): done}
+    return {**found, "202": {**done, "description": "It is under way."}} if operation.accepts else found
 
 
 def _success(operation: Operation, references: References) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What JSON bodies, queries and answers are made of: strict where clients write, exact where they read."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -48,6 +48,12 @@ class Answer(Shape):
     """What we send. Sent by alias, built by name."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(serialize_by_alias=True)
+
+
+class Accepted(NamedTuple):
+    """An answer under 202 where its operation's status is another: it is not done yet."""
+
+    answer: Answer
 
 
 ABSENT: Any = None  # default of a key in Changes that may be left out but, given, may not be null
@@ -108,6 +114,9 @@ SourceUrl = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_URL_C
 PlayerId = Annotated[Text, StringConstraints(min_length=1, max_length=64)]
 
 T = TypeVar("T")
+
+# of an answer, behind `X | None`: a key that the dialect says is no null is not there where it has no value
+LEFT_OUT: Any = Field(default=None, exclude_if=lambda value: value is None)
 
 
 def _as_list(value: Any) -> Any:

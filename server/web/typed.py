@@ -28,7 +28,7 @@ from server.web.idempotency import HEADER
 from server.web.middleware import EXTRA_HEADERS
 from server.web.query import MalformedQuery, nested
 from server.web.services import SERVICES, Services
-from server.web.shapes import Answer, Body, Query
+from server.web.shapes import Accepted, Answer, Body, Query
 
 # Bytes of a JSON body: ten times the longest description, and not more than is checked in 20 ms when all of it is
 # wrong. Uploads stream and have limits of their own.
@@ -98,6 +98,7 @@ class Operation:
     query: type[Query] | None = None
     body: type[Body] | None = None
     answer: type[Answer] | None = None
+    accepts: bool = False  # it may answer 202 as well
     path_names: Mapping[str, str] = field(default_factory=dict)  # {"videoId": "video_id"}
 
     @property
@@ -175,6 +176,7 @@ class Operations:
                     query=hints.get("query"),
                     body=hints.get("body"),
                     answer=_model(hints.get("return")),
+                    accepts=Accepted in get_args(hints.get("return")),
                     path_names=names,
                 )
             )
@@ -299,15 +301,18 @@ async def _parse_body(model: type[Body], request: web.Request) -> Body:
 def _answer(operation: Operation, result: Any) -> web.StreamResponse:
     if isinstance(result, web.StreamResponse):
         return result
+    status = operation.status
+    if isinstance(result, Accepted):
+        result, status = result.answer, 202
     if result is None:
-        return web.Response(status=operation.status, headers=NO_STORE)
+        return web.Response(status=status, headers=NO_STORE)
     # not aiohttp's json_response: it adds a charset, which the SDK for Node takes for another content type
     body = result.model_dump_json().encode()
-    return web.Response(body=body, status=operation.status, headers=JSON_HEADERS)
+    return web.Response(body=body, status=status, headers=JSON_HEADERS)
 
 
 def _model(hint: Any) -> type[Answer] | None:
-    """The answer's type; a handler may say `SomeAnswer | web.Response`."""
+    """The answer's type; a handler may say `SomeAnswer | web.Response`, or `SomeAnswer | Accepted`."""
     for each in (hint, *get_args(hint)):
         if isinstance(each, type) and issubclass(each, Answer):
             return each

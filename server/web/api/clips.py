@@ -14,7 +14,7 @@ from server.recorder.moments import Moment, MomentError, Seconds, Wall
 from server.vod.edits import span_of
 from server.web import validation
 from server.web.api import live_streams, videos
-from server.web.api.edits import EDITS, conflicts
+from server.web.api.clones import EDITS, conflicts
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.shapes import Body, Title

@@ -1,25 +1,18 @@
 """Edits of videos that are there: trimmed, archived, made anew, joined."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
-from aiohttp import web
 from pydantic import Field
 
 from server.catalog import versions
-from server.catalog.versions import NotNow
-from server.errors import Problem
-from server.vod.edits import Edits, SpanError
-from server.web import validation
 from server.web.api import videos, watermarks
 from server.web.api.alterations import CropBody, WatermarkBody
+from server.web.api.clones import EDITS, conflicts
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.shapes import Body, Changes, Title
 from server.web.typed import Call, Operations
 
-EDITS = web.AppKey("edits", Edits)
 LIMIT_S = 365 * 86400
 MOST_JOINED = 100
 
@@ -138,14 +131,3 @@ async def concat(call: Call, body: ConcatBody) -> VideoAnswer:
         with conflicts("videos"):
             row = await call.request.app[EDITS].concat(transaction, rows, body.title)
     return answer(call, row)
-
-
-@contextmanager
-def conflicts(name: str | None = None) -> Iterator[None]:
-    """What can't be done, now or at these times, as an answer; `name` is the field that names the videos."""
-    try:
-        yield
-    except NotNow as error:
-        raise Problem("conflict", str(error), name=name) from None
-    except SpanError as error:
-        raise validation.of_attribute(error.name, str(error)) from None

@@ -15,7 +15,7 @@ from server.web.api.restream_shapes import Restream, RestreamBody, restream
 from server.web.api.retention_shapes import Retention, RetentionBody
 from server.web.api.schemas import TAGS_LIMIT, Metadata, MetadataList, pairs
 from server.web.pagination import PageQuery, Pagination
-from server.web.shapes import ABSENT, Answer, Body, Changes, DateTime, Moment, PlayerId, Tag, Text, Title
+from server.web.shapes import ABSENT, LEFT_OUT, Answer, Body, Changes, DateTime, Moment, PlayerId, Tag, Text, Title
 from server.web.typed import Call
 
 RESTREAMS_LIMIT = 50  # the setting live.max_restreams is lower: the dialect's 5, as a rule
@@ -192,7 +192,7 @@ class LiveStreamAnswer(Answer):
     stream_key: str
     backup_stream_key: str | None
     public: bool
-    player_id: str | None
+    player_id: Annotated[str | None, LEFT_OUT]
     broadcasting: bool
     restreams: list[Restream]
     assets: LiveStreamAssets

@@ -1,7 +1,7 @@
 """A video's row as JSON."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from server.catalog.models import Video
 from server.packager.qualities import NO_FILE
@@ -10,7 +10,7 @@ from server.web.api import alterations
 from server.web.api.schemas import Metadata
 from server.web.asset_urls import AssetUrls
 from server.web.pagination import Pagination
-from server.web.shapes import Answer, Moment
+from server.web.shapes import LEFT_OUT, Answer, Moment
 from server.web.typed import Call
 
 
@@ -21,8 +21,8 @@ class VideoLiveStream(Answer):
 
 class VideoSource(Answer):
     uri: str
-    type: str | None
-    live_stream: VideoLiveStream | None
+    type: Annotated[str | None, LEFT_OUT]
+    live_stream: Annotated[VideoLiveStream | None, LEFT_OUT]
 
 
 class VideoAssets(Answer):
@@ -31,7 +31,7 @@ class VideoAssets(Answer):
     iframe: str
     player: str
     thumbnail: str
-    mp4: str | None
+    mp4: Annotated[str | None, LEFT_OUT]
 
 
 class VideoError(Answer):
@@ -66,8 +66,8 @@ class VideoAnswer(Answer):
     public: bool
     panoramic: bool
     mp4_support: bool
-    player_id: str | None
-    language: str | None
+    player_id: Annotated[str | None, LEFT_OUT]
+    language: Annotated[str | None, LEFT_OUT]
     language_origin: Literal["api", "auto"] | None
     tags: list[str]
     metadata: list[Metadata]

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from math import gcd
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from server.catalog.models import Rendition, Upload, Video
 from server.formats.codecs import codec_of
-from server.web.shapes import Answer
+from server.web.shapes import LEFT_OUT, Answer
 
 IngestStatus = Literal["uploading", "uploaded", "ingesting", "ingested"]
 EncodingStatus = Literal["waiting", "encoding", "encoded", "failed"]
@@ -46,7 +46,7 @@ HEIGHTS: Sequence[tuple[int, QualityName]] = (
 class BytesRange(Answer):
     first: int = Field(serialization_alias="from")
     to: int
-    total: int | None
+    total: Annotated[int | None, LEFT_OUT]
 
 
 class ReceivedParts(Answer):
@@ -74,7 +74,7 @@ class EncodingMetadata(Answer):
     height: int | None
     bitrate: float | None = Field(description="kbit/s")
     duration: int | None
-    framerate: float | None
+    framerate: int | None  # rounded: SDKs take no other
     samplerate: int | None
     video_codec: str | None
     audio_codec: str | None
@@ -163,7 +163,7 @@ def _metadata(row: Video, picture: Mapping[str, Any], sound: Mapping[str, Any]) 
         height=picture.get("height"),
         bitrate=round(bit_rate / 1000, 3) if bit_rate else None,
         duration=round(row.duration_s) if row.duration_s is not None else None,
-        framerate=picture.get("frame_rate"),
+        framerate=round(rate) if (rate := picture.get("frame_rate")) else None,
         samplerate=sound.get("sample_rate"),
         video_codec=_codec(picture),
         audio_codec=_codec(sound),

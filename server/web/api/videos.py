@@ -11,7 +11,7 @@ from server.catalog.models import Video
 from server.catalog.videos import Filter
 from server.errors import Problem
 from server.web import asset_urls, validation
-from server.web.api import fetches, playback_tokens, video_status, watermarks
+from server.web.api import clones, fetches, playback_tokens, video_status, watermarks
 from server.web.api.alterations import CropBody, WatermarkBody
 from server.web.api.clip_times import ClipTimes
 from server.web.api.playback_tokens import PlaybackToken, TokenBody
@@ -22,6 +22,7 @@ from server.web.api.video_status import VideoStatus
 from server.web.pagination import PageQuery, pagination
 from server.web.shapes import (
     ABSENT,
+    Accepted,
     Body,
     Changes,
     DateTime,
@@ -37,12 +38,19 @@ from server.web.typed import Call, Operations
 
 Tags = Annotated[list[Tag], Field(max_length=TAGS_LIMIT)]
 
+Transcript = Annotated[bool | None, Field(description="Taken and passed over: nothing here transcribes.")]
+TranscriptAttributes = Annotated[
+    list[Literal["abstract", "takeaways"]] | None, Field(max_length=2, description="Taken and passed over.")
+]
+
 operations = Operations("Videos")
 
 
 class VideoCreation(Body):
     title: Title
-    source: Annotated[SourceUrl | None, Field(description="URL of a media file, which the server fetches.")] = None
+    source: Annotated[
+        SourceUrl | None, Field(description="URL of a media file, which the server fetches; or the id of a video.")
+    ] = None
     description: LongText = ""
     public: bool = True
     panoramic: bool = False
@@ -54,6 +62,9 @@ class VideoCreation(Body):
     watermark: Annotated[WatermarkBody | None, Field(description="An image over all its pictures.")] = None
     crop: Annotated[CropBody | None, Field(description="The part of its pictures that is shown.")] = None
     clip: Annotated[ClipTimes | None, Field(description="The part of the file that is shown.")] = None
+    transcript: Transcript = None
+    transcript_summary: Transcript = None
+    transcript_summary_attributes: TranscriptAttributes = None
 
 
 class VideoChanges(Changes):
@@ -68,6 +79,9 @@ class VideoChanges(Changes):
     language: LanguageTag | None = ABSENT
     tags: Tags = ABSENT
     metadata: MetadataList = ABSENT
+    transcript: Transcript = ABSENT
+    transcript_summary: Transcript = ABSENT
+    transcript_summary_attributes: TranscriptAttributes = ABSENT
     tokens_valid_after: Annotated[
         DateTime | None, Field(description="Playback tokens made before this open nothing.")
     ] = ABSENT
@@ -96,11 +110,14 @@ class VideoQuery(PageQuery):
     status=201,
     example={"title": "My video", "public": False, "tags": ["holiday"], "metadata": [{"key": "id", "value": "7"}]},
 )
-async def create(call: Call, body: VideoCreation) -> VideoAnswer:
-    """The file comes by `POST /videos/{videoId}/source`, over tus, or from the URL `source`.
+async def create(call: Call, body: VideoCreation) -> VideoAnswer | Accepted:
+    """The file comes by `POST /videos/{videoId}/source`, over tus, or from the URL `source`, which is answered 202.
+    With the id of a video as `source` it is a copy of that, or of a part: what is not given is taken over from there.
 
     With a watermark or a crop the file is never shown or given out as it is, only what is made of it.
     """
+    if clones.is_id(body.source):
+        return await _clone(call, body)
     target = fetches.target(call, body.source) if body.source else None
     row = Video(id=ids.new("vi"), project_id=call.project_id, **columns_of(body))
     async with watermarks.given(call, row), call.services.database.write() as transaction:
@@ -108,6 +125,19 @@ async def create(call: Call, body: VideoCreation) -> VideoAnswer:
         await videos.add(transaction, row)
         if target is not None:
             await call.request.app[fetches.FETCHING].order(transaction, row, target)
+    return answer(call, row) if target is None else Accepted(answer(call, row))
+
+
+async def _clone(call: Call, body: VideoCreation) -> VideoAnswer:
+    for name in ("watermark", "crop"):
+        if getattr(body, name) is not None:
+            raise validation.of_attribute(name, "A copy has the pictures of its origin.")
+    clip = body.clip.column() if body.clip else {}
+    async with call.services.database.write() as transaction:
+        origin = await named(transaction, call, body.source or "", "source")
+        row = await clones.clone(transaction, call, origin, body.title, clip.get("start", 0.0), clip.get("end"))
+        for name, value in _columns(body, body.model_fields_set - {"source", "clip"}).items():
+            setattr(row, name, value)
     return answer(call, row)
 
 
@@ -233,7 +263,7 @@ def columns_of(body: VideoCreation) -> dict[str, Any]:
 
 def _columns(body: VideoCreation | VideoChanges, names: set[str]) -> dict[str, object]:
     """Attribute names and values of the row for the fields of these names."""
-    found = {name: getattr(body, name) for name in names}
+    found = {name: getattr(body, name) for name in names if not name.startswith("transcript")}
     if "metadata" in found:
         found["meta"] = pairs(found.pop("metadata"))
     if (clip := found.pop("clip", None)) is not None:

@@ -19,6 +19,7 @@ from server.protocols.content_range import Piece, Pieces, parse
         ("Part 2 / 5", Piece("part", 2, 5)),
         ("bytes 0-99/300", Piece("bytes", 0, 300, 100)),
         ("bytes 0-0/1", Piece("bytes", 0, 1, 1)),
+        ("bytes 0-8/*", Piece("bytes", 0, None, 9)),
         ("part 10000/10000", Piece("part", 10000, 10000)),
     ],
 )
@@ -30,7 +31,7 @@ def test_headers_are_read(header, piece):
     "header",
     [
         "part", "part 1", "part 0/1", "part 1/0", "part 3/2", "part 10001/*", "part 1/10001", "part -1/2",
-        "part 1/2 ,part 2/2", "bytes 5-4/9", "bytes 0-9/9", "bytes 0-8/*", "bytes */9", "items 1-2/3",
+        "part 1/2 ,part 2/2", "bytes 5-4/9", "bytes 0-9/9", "bytes */9", "items 1-2/3",
         "part ١/2", "part 1/" + "9" * 5000,
     ],
 )  # fmt: skip
@@ -99,6 +100,7 @@ def test_pieces_survive_their_row(pieces):
         ([("bytes 0-4/10", 6)], "The range names 5 bytes, 6 have come."),
         ([("bytes 0-4/10", 5), ("bytes 4-5/10", 2)], "The range overlaps one that came before."),
         ([("bytes 4-5/10", 2), ("bytes 0-4/10", 5)], "The range overlaps one that came before."),
+        ([("bytes 5-9/*", 5), ("bytes 0-4/8", 5)], "Byte 9 lies beyond the total of 8."),
     ],
 )
 def test_contradictions_are_refused(pieces, detail):

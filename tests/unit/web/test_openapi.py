@@ -69,7 +69,7 @@ async def test_problems_are_one_schema_with_an_example_for_each_code(document: d
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("post", "/videos", "201"),
+        ("post", "/videos", "201 202"),
         ("post", "/live-streams", "200"),
         ("put", "/live-streams/{liveStreamId}/complete", "202"),
         ("post", "/upload-tokens", "200"),
@@ -81,7 +81,7 @@ async def test_problems_are_one_schema_with_an_example_for_each_code(document: d
 async def test_success_codes_are_the_dialects(document: dict[str, Any], method: str, path: str, status: str) -> None:
     successes = [code for code in document["paths"][path][method]["responses"] if code < "300"]
 
-    assert successes == [status]
+    assert successes == status.split()
 
 
 async def test_structured_parameters(document: dict[str, Any]) -> None:

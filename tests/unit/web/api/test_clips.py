@@ -12,7 +12,7 @@ from server.recorder.clips import Wish
 from server.recorder.moments import MomentError, NotYetError, Seconds, Wall
 from server.storage.layout import Layout
 from server.vod.edits import Edits
-from server.web.api import clips, edits
+from server.web.api import clips, clones
 from tests.unit.web.kit import Client, Connect, Make, problem
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ async def api(connect: Connect, fake_clips: FakeClips, database: Database, tmp_p
 
     def mount(app: Any) -> None:
         app[clips.CLIPS] = fake_clips
-        app[edits.EDITS] = Edits(database, Layout(tmp_path), enqueue)
+        app[clones.EDITS] = Edits(database, Layout(tmp_path), enqueue)
 
     return await connect(operations=[clips.operations], mounts=[mount])
 
@@ -124,6 +124,40 @@ async def test_a_clip_of_an_upload_is_a_new_video(api: Client, make_video: Make,
     for start, name in ((11, "start"), ("2026-05-01T12:00:00Z", "start")):
         response = await api.post(f"/videos/{id}/clips", json={"start": start})
         await problem(response, 400, "invalid-attribute", name)
+
+
+async def test_a_video_as_the_source_of_another(api: Client, make_video: Make, tmp_path: Path) -> None:
+    id = await make_video(source="upload", state="done", duration_s=10.0, description="Old", tags=["a"])
+    source = Layout(tmp_path).video_source(id)
+    source.parent.mkdir(parents=True)
+    source.write_bytes(b"a film")
+
+    for more in ({}, {"clip": {"startTimecode": "00:00:02", "endTimecode": "00:00:05"}}):
+        answer = await api.post("/videos", json={"title": "Copy", "source": id, "description": "New", **more})
+        made = await answer.json()
+        assert (answer.status, made["title"], made["description"]) == (201, "Copy", "New")
+        assert made["videoId"] != id
+        assert Layout(tmp_path).video_input(made["videoId"], 0).read_bytes() == b"a film"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "code", "name"),
+    [
+        ({"source": "vi1111111111111111111111"}, 404, "resource-not-found", "source"),
+        ({"watermark": {"id": "watermark_1111111111111111111111"}}, 400, "invalid-attribute", "watermark"),
+        ({"clip": {"startTimecode": "00:00:20"}}, 400, "invalid-attribute", "start"),
+    ],
+)
+async def test_what_can_not_be_copied(
+    api: Client, make_video: Make, more: dict[str, Any], status: int, code: str, name: str
+) -> None:
+    id = await make_video(source="upload", state="done", duration_s=10.0)
+    await problem(await api.post("/videos", json={"title": "Copy", "source": id, **more}), status, code, name)
+
+
+async def test_one_without_a_file_can_not_be_copied(api: Client, make_video: Make) -> None:
+    response = await api.post("/videos", json={"title": "Copy", "source": await make_video()})
+    await problem(response, 409, "conflict", "source")
 
 
 async def test_what_is_not_there_is_not_found(api: Client) -> None:

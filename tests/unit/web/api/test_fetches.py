@@ -37,7 +37,7 @@ async def test_a_source_is_fetched_by_a_job(client: Client, database: Database) 
     response = await client.post("/videos", json={"title": "T", "source": url})
     video = await response.json()
 
-    assert (response.status, video["state"], video["source"]["type"]) == (201, "pending", "upload")
+    assert (response.status, video["state"], video["source"]["type"]) == (202, "pending", "upload")
     assert "secret" not in await response.text()
     async with database.read() as transaction:
         (job,) = await jobs.of_project(transaction, DEFAULT_PROJECT)
@@ -49,7 +49,7 @@ async def test_a_source_is_fetched_by_a_job(client: Client, database: Database) 
 
 
 @pytest.mark.parametrize(
-    "source", ["", "film.mp4", "vi4k0jvEUuaTdRAEjQ4Jfrgz", "file:///etc/passwd", "http://127.0.0.1/", "http://[::1]/",
+    "source", ["", "film.mp4", "file:///etc/passwd", "http://127.0.0.1/", "http://[::1]/",
                "http://169.254.169.254/latest", "https://example.com:22/", "http://0x7f.1/", "http://a b/", 7],
 )  # fmt: skip
 async def test_what_can_be_seen_to_be_no_good_is_refused(client: Client, source: object) -> None:

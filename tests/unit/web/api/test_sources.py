@@ -122,7 +122,7 @@ async def test_ranges_of_bytes(client, layout, video_id):
         (form(b""), None, 400, "uploaded-file-empty"),
         (form(b"x" * 1001), None, 413, "uploaded-file-too-large"),
         (form(after=[("file", b"x")]), None, 400, "uploaded-file-multiple-files"),
-        (form(before=[("videoId", "x" * 2000)]), None, 400, "invalid-payload"),
+        (form(before=[("videoId", "x" * 3000)]), None, 400, "invalid-payload"),
         (form(), "part 0/1", 400, "video-content-range-malformed"),
         (form(), "bytes 0-7/9", 400, "video-content-range-mismatch"),
     ],

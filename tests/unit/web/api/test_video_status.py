@@ -113,7 +113,7 @@ def test_what_was_found_in_a_file() -> None:
         "height": 1080,
         "bitrate": 411.218,
         "duration": 62,
-        "framerate": 29.97,
+        "framerate": 30,
         "samplerate": 48000,
         "videoCodec": "h264",
         "audioCodec": "aac",
@@ -129,7 +129,7 @@ def test_what_was_recorded() -> None:
         {"type": "mp4", "quality": "360p", "status": "encoded"},
     ]
     assert (found["metadata"]["videoCodec"], found["metadata"]["audioCodec"]) == ("h264", "aac")
-    assert (found["metadata"]["framerate"], found["metadata"]["samplerate"]) == (30.0, 44100)
+    assert (found["metadata"]["framerate"], found["metadata"]["samplerate"]) == (30, 44100)
 
 
 def test_sound_alone_has_no_quality() -> None:

@@ -1,0 +1,144 @@
+"""The dialect as its makers describe it: what their document promises holds for whatever a client sends.
+
+`dialect.json` are the facts of that document: paths, parameters, schemas and statuses, none of its prose. A call made
+of it, whether it is meant to be good or bad, never gets a 5xx, gets a status that the document has (or one of
+EXCLUDED, which says why it lacks it), and an answer that fits the document's schema. Half of the calls name things
+that exist.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import response_schema_conformance
+
+from tests.harness.server import OWNER_KEY, Server
+
+DOCUMENT = Path(__file__).parent / "dialect.json"
+EXAMPLES = int(os.environ.get("SLUICE_CONTRACT_EXAMPLES", "5"))  # of good calls, and half as many bad ones
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+# where the document contradicts itself, or what its makers' service does: (where, what it says, what is meant, why)
+AMENDMENTS: Sequence[tuple[str, str, str, str]] = (
+    ("pagination-link", '"format": "uri"', '"format": "uri-reference"', "its own examples are paths"),
+    ("analytics-aggregated-metrics-response", '"sum"]', '"sum", "peak", "live"]', "the path has them"),
+    ("analytics-metrics-breakdown-response", '"browser"]', '"browser", "referrer"]', "the path has it"),
+    ("analytics-metrics-breakdown-response", '"play-rate",', '"play-rate", "play-total",', "the path has it"),
+    ("video", '"assets": {', '"assets": {"nullable": true, ', "a discarded video has none"),
+)
+
+
+def amended() -> dict[str, Any]:
+    """The document; each amendment applies, or has become needless and fails here."""
+    document: dict[str, Any] = json.loads(DOCUMENT.read_text())
+    schemas = document["components"]["schemas"]
+    for name, said, meant, _ in AMENDMENTS:
+        text = json.dumps(schemas[name])
+        assert text.count(said) == 1, (name, said)
+        schemas[name] = json.loads(text.replace(said, meant))
+    return document
+
+
+SCHEMA = schemathesis.openapi.from_dict(amended())
+OPERATIONS = {result.ok().label: result.ok() for result in SCHEMA.get_all_operations()}
+
+NOT_HERE = {label for label in OPERATIONS if "/webhooks" in label}  # tested with the deliveries
+
+# statuses that the document has for some operations only, though any of their kind can come to it
+ANYWHERE: Mapping[int, str] = {
+    400: "a body, a form or a query can be bad wherever there is one",
+    404: "whatever is named by an id can be missing",
+    431: "an address can be too long",
+}
+UNCOUNTED = (404, 405, 431)  # may be said before it is clear which operation was meant
+EXCLUDED: Mapping[str, Mapping[int, str]] = {
+    "POST /upload": {401: "the upload token is a credential, and missing or wrong: its makers' guide says 401"},
+}
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("dialect") / "data").start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def known(own_server: Server) -> Mapping[str, str]:
+    """One thing of each kind, by the parameter that names it."""
+    api = own_server.api
+    video = api("POST", "/videos", {"title": "A video", "tags": ["a"], "metadata": [{"key": "k", "value": "v"}]})
+    summary = api("POST", "/summaries", {"videoId": video["videoId"]})
+    for kind in ("captions", "chapters"):
+        _put_text(own_server, f"/videos/{video['videoId']}/{kind}/en")
+    return {
+        "videoId": video["videoId"],
+        "liveStreamId": own_server.live_stream()["liveStreamId"],
+        "playerId": api("POST", "/players", {"name": "A"})["playerId"],
+        "uploadToken": api("POST", "/upload-tokens", {})["token"],
+        "summaryId": summary["summaryId"],
+        "language": "en",
+    }
+
+
+def _put_text(server: Server, path: str) -> None:
+    text = "WEBVTT\r\n\r\n00:00.000 --> 00:02.000\r\nHello\r\n"
+    form = f'--x\r\nContent-Disposition: form-data; name="file"; filename="a.vtt"\r\n\r\n{text}\r\n--x--\r\n'
+    answer = server.call(
+        "POST", path, form.encode(), headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert answer.status == 200, answer.text
+
+
+@pytest.mark.parametrize("label", sorted(OPERATIONS.keys() - NOT_HERE))
+def test_what_is_promised(own_server: Server, known: Mapping[str, str], label: str) -> None:
+    operation = OPERATIONS[label]
+    _try(own_server, known, operation, GenerationMode.POSITIVE, EXAMPLES)
+    if _can_be_bad(operation):
+        _try(own_server, known, operation, GenerationMode.NEGATIVE, EXAMPLES // 2)
+
+
+def _can_be_bad(operation: APIOperation) -> bool:
+    """Whether there is anything that a call can get wrong: any text may stand in a path."""
+    raw = operation.definition.raw
+    beside_path = [each for each in raw.get("parameters", ()) if each.get("in") != "path"]
+    return bool(raw.get("requestBody") or beside_path)
+
+
+def _try(
+    server: Server, known: Mapping[str, str], operation: APIOperation, mode: GenerationMode, examples: int
+) -> None:
+    @given(case=operation.as_strategy(generation_mode=mode), exists=st.booleans())
+    @settings(
+        max_examples=max(examples, 1), phases=[Phase.generate], database=None,
+        suppress_health_check=list(HealthCheck), derandomize="SLUICE_CONTRACT_EXAMPLES" not in os.environ,
+    )  # fmt: skip
+    def called(case: Case, exists: bool) -> None:
+        if exists and operation.method != "delete":
+            case.path_parameters = {name: known.get(name, value) for name, value in case.path_parameters.items()}
+        response = case.call(base_url=server.http, auth=(OWNER_KEY, ""), timeout=20)
+        told = f"{response.status_code} {response.text[:600]}\n{case.as_curl_command()[:1500]}"
+        assert response.status_code in _allowed(operation), told
+        assert "x-ratelimit-remaining" in response.headers or response.status_code in UNCOUNTED, told
+        if response.content:
+            assert response.headers["content-type"] == ["application/json"], told
+        else:
+            assert "content-type" not in response.headers, told
+        if str(response.status_code) in operation.definition.raw["responses"]:
+            case.validate_response(response, checks=[response_schema_conformance])
+
+    called()
+
+
+def _allowed(operation: APIOperation) -> set[int]:
+    documented = {int(status) for status in operation.definition.raw["responses"]}
+    return documented | set(ANYWHERE) | set(EXCLUDED.get(operation.label, ()))
