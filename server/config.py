@@ -194,7 +194,10 @@ class VodConfig(Section):
         "veryfast", description="As libx264 calls them: slower ones make fewer bytes of the same picture."
     )
     quality: float = Field(
-        23.0, ge=10, le=40, description="Constant quality (CRF of libx264) below each rendition's bit rate."
+        23.0,
+        ge=10,
+        le=40,
+        description="Constant quality (CRF of libx264) below each rendition's bit rate; up to 720 lines it is finer.",
     )
     encoder_threads: int = Field(0, ge=0, le=64, description="Threads of each encoder; 0: by the size of its pictures.")
     per_title: bool = Field(

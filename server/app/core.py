@@ -140,7 +140,7 @@ def make_jobs(
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s, room)
     encoder = Encoding(
         database, layout, children, RenditionStore(layout, room), vod.quality, vod.preset, processing.order_pictures,
-        vod.encoder_threads,
+        vod.encoder_threads, vod.per_title,
     )  # fmt: skip
     measurer = Measuring(database, layout, children, jobs.enqueue, vod.chunk_s, vod.quality)
     again = Redriving(layout, RenditionStore(layout), jobs.enqueue, vod.chunk_s)

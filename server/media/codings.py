@@ -21,8 +21,12 @@ class Coding:
     def preset(self, name: str) -> str:
         return self.presets[PRESETS.index(name)]
 
+    def steps(self, crf: float) -> float:
+        """As many, of its own quality."""
+        return float(crf * self.finer)
+
     def quality(self, crf: float) -> float:
-        return float(crf * self.finer) + self.shift
+        return self.steps(crf) + self.shift
 
     def ceiling(self, bitrate: int) -> int:
         """Of a rendition whose ceiling as H.264 is `bitrate`."""

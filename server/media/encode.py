@@ -241,7 +241,7 @@ class Encoding:
     def _lane(self, rung: Rung, output: Output) -> Lane:
         order = self._order
         settings = Settings(
-            TIMESCALE, order.lookahead, order.preset, f"{order.quality:g}", B_FRAMES, order.threads,
+            TIMESCALE, order.lookahead, order.preset, f"{order.quality - rung.finer:g}", B_FRAMES, order.threads,
             Look(*order.look) if order.look else None, order.sets,
         )  # fmt: skip
         take = partial(self._write, output)

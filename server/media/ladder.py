@@ -5,7 +5,7 @@ an upright picture are counted across, so that a telephone's 1080×1920 has a 72
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
@@ -29,6 +29,11 @@ FAST_FROM = 33.0  # pictures a second: beyond, more bits are wanted
 FAST_FACTOR = Fraction(3, 2)
 SMALL_LINES, SMALL_RATE = 480, 30.0  # small pictures are for poor lines and slow devices: no more a second than this
 RATE_SLACK = 1.1  # 30.3 pictures a second are not worth halving to reach 30
+
+# lines, at most -> steps of quality (CRF) by which pictures of so few are made finer than large ones: whoever watches
+# them sees them enlarged, and each fault with them. With these each is about a point of VMAF below what endless bits
+# would make of it; they are small, so that takes few bits. Live renditions go without.
+FINER: tuple[tuple[int, int], ...] = ((480, 7), (720, 5))
 
 MIN_LINES, MAX_LINES = 64, 4320  # an encoder's smallest sensible picture; 8K
 MIN_BITRATE, MAX_BITRATE = 50_000, 100_000_000
@@ -69,6 +74,7 @@ class Rung:
     bitrate: int  # at most, over a second or so
     divisor: int  # every so many-th picture of the source is taken
     frame_rate: float | None  # that follows from it
+    finer: float = 0.0  # steps of the encoder's quality, below that of the largest; the same for all there is of it
 
     @property
     def cost(self) -> float:
@@ -98,6 +104,11 @@ def least_valuable(candidates: Iterable[Rung]) -> Rung:
     return max(candidates, key=lambda rung: rung.cost)
 
 
+def finer(lines: int) -> int:
+    """Steps of quality for a rendition of so many lines."""
+    return next((steps for most, steps in FINER if lines <= most), 0)
+
+
 def limit(rung: Rung, source_bitrate: int | None) -> int:
     """Bits a second that the rendition may take while its source takes so many."""
     if source_bitrate is None:
@@ -118,12 +129,9 @@ def _rung(source: Source, wish: Wish) -> Rung:
     most = wish.frame_rate or (SMALL_RATE if wish.height <= SMALL_LINES else None)
     divisor = _divisor(source.frame_rate, most)
     frame_rate = source.frame_rate / divisor if source.frame_rate else None
-    rung = Rung(
-        f"{wish.height}p", width, height, sar, wish.bitrate or _bitrate(wish.height, frame_rate), divisor, frame_rate
-    )
-    if source.bitrate is None:
-        return rung
-    return Rung(rung.name, width, height, sar, limit(rung, source.bitrate), divisor, frame_rate)
+    bitrate = wish.bitrate or _bitrate(wish.height, frame_rate)
+    rung = Rung(f"{wish.height}p", width, height, sar, bitrate, divisor, frame_rate, finer(wish.height))
+    return replace(rung, bitrate=limit(rung, source.bitrate))
 
 
 def _size(source: Source, wish: Wish) -> tuple[int, int, tuple[int, int]]:

@@ -68,7 +68,7 @@ class PictureOrder:
     treatment: Treatment = field(default_factory=Treatment)
     encoder: str = "libx264"
     preset: str = "veryfast"
-    quality: float = 23.0  # CRF under each rung's ceiling
+    quality: float = 23.0  # CRF under each rung's ceiling, which rungs may have finer; both in the encoder's steps
     threads: int = 0  # of each encoder; 0: as many as its pictures ask for
     begins: tuple[int, ...] = ()  # of each rung: the first segment that is written; those before are there already
     # Width and height at which tones are mapped and watermarks put on, for all rungs at once. None: of the largest.

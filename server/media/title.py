@@ -24,6 +24,8 @@ SHORTEST_S = 2 * EACH_S
 PRESET = "superfast"
 # Bits grow with pixels to this power at the same quality: what is larger is smoother.
 GROWTH = 0.75
+# H.264's quantiser doubles with so many steps of quality, and the bits halve.
+DOUBLING = 6
 # The hardest sample times this: there is something harder than what was looked at.
 HEADROOM = 1.5
 WHOLE = Fraction(1)
@@ -61,7 +63,9 @@ def fitted(rungs: Sequence[Rung], measured: Measured, bits: Fraction = WHOLE) ->
 
 
 def _ceiling(rung: Rung, measured: Measured, bits: Fraction) -> int:
-    wanted = max(measured.rates) * math.pow(rung.cost / measured.rung.cost, GROWTH) * HEADROOM * bits
+    larger = math.pow(rung.cost / measured.rung.cost, GROWTH)
+    finer = math.pow(2, (rung.finer - measured.rung.finer) / DOUBLING)
+    wanted = max(measured.rates) * larger * finer * HEADROOM * bits
     return max(MIN_BITRATE, min(rung.bitrate, max(round(wanted), round(rung.bitrate * LEAST))))
 
 

@@ -25,6 +25,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import CANCELLED, JobFailed
+from server.media import title
 from server.media.calls import memory_file
 from server.media.child import ChildFailed, Children
 from server.media.codings import CODINGS
@@ -63,16 +64,18 @@ class Encoding:
 
     def __init__(
         self, database: Database, layout: Layout, children: Children, renditions: RenditionStore, quality: float,
-        preset: str, order_ahead: OrderAhead, threads: int = 0,
+        preset: str, order_ahead: OrderAhead, threads: int = 0, per_title: bool = False,
     ) -> None:  # fmt: skip
         """`quality`, `preset` and `threads` are of plans that don't tell theirs.
-        `order_ahead` has all renditions of a plan encoded, where they can't be made when they are asked for."""
+        `order_ahead` has all renditions of a plan encoded, where they can't be made when they are asked for;
+        where they can, they are made as the title needs them if `per_title`."""
         self._database = database
         self._layout = layout
         self._children = children
         self._renditions = renditions
         self._effort = Effort(preset, quality, threads)
         self._order_ahead = order_ahead
+        self._per_title = per_title
 
     async def first(self, job: JobContext) -> None:
         """What a viewer waits for gives way to less."""
@@ -138,7 +141,7 @@ class Encoding:
         if missing:
             coding, effort = CODINGS[plan.codec], plan.effort or self._effort
             made = plan.rungs if urgent else plan.fitted  # the first seconds do not wait for what the title needs
-            rungs = tuple(rung for rung in made if rung.name in missing)
+            rungs = tuple(replace(rung, finer=coding.steps(rung.finer)) for rung in made if rung.name in missing)
             lasting_s = (plan.cuts[last + 1] - plan.cuts[first]) / TIMESCALE
             most_bytes = round(sum(rung.bitrate for rung in rungs) * lasting_s / 8)
             await asyncio.to_thread(self._renditions.check_room, most_bytes)
@@ -183,7 +186,8 @@ class Encoding:
 
     async def _begin(self, job: JobContext, plan: Plan) -> None:
         """The init segments of all renditions; or jobs for the whole, where seeking in the source takes too long."""
-        if plan.on_request is None:
+        request = plan.on_request
+        if request is None:
             return  # that was found before a crash
         video_id, revision = job.object_id, job.arguments["revision"]
         with ExitStack() as stack:
@@ -197,13 +201,25 @@ class Encoding:
                 if sought.skipped > FAR_S * ((plan.rungs[-1].frame_rate or RATE) * plan.rungs[-1].divisor):
                     await self._ahead(video_id, revision, plan, f"{sought.skipped} pictures had to be decoded to seek")
                     return
+            plan = await self._measured(video_id, source, plan)
         for each in described.values():
             await asyncio.to_thread(describe, self._renditions, video_id, revision, each)
-        request = replace(plan.on_request, look=next(iter(described.values())).look)
-        await asyncio.to_thread(plans.keep, self._layout, video_id, revision, replace(plan, on_request=request))
+        look = next(iter(described.values())).look
+        plan = replace(plan, on_request=replace(request, look=look))
+        await asyncio.to_thread(plans.keep, self._layout, video_id, revision, plan)
+        await self._tell(video_id, revision, partial(making.rate, plan=plan))
         for name in job.arguments["renditions"]:
-            await self._tell(video_id, revision, name, making.begun)
-            await self._tell(video_id, revision, name, making.ended)
+            await self._tell(video_id, revision, partial(making.begun, name=name))
+            await self._tell(video_id, revision, partial(making.ended, name=name))
+
+    async def _measured(self, video_id: str, source: tuple[int, int | None], plan: Plan) -> Plan:
+        """With the ceilings of its title, where it is long enough."""
+        if not self._per_title or not title.moments(plan.cuts[-1]):
+            return plan
+        order = order_of(plan, 0, plan.cuts[:2], plan.rungs)
+        found = await title.measure(self._children, *source, order, plan.cuts[-1])
+        _log.info("measured", video=video_id, rates=list(found.rates), cpu_s=round(found.cpu_s, 2))
+        return replace(plan, title=found)
 
     async def _sampled(
         self, source: tuple[int, int | None], mark: int | None, order: PictureOrder
@@ -246,7 +262,7 @@ class Encoding:
             done += 1
             job.progress(min(1.0, done / total))
             if number == 0:
-                await self._tell(job.object_id, revision, name, making.begun)
+                await self._tell(job.object_id, revision, partial(making.begun, name=name))
 
         return Writing(self._renditions, job.object_id, revision, came, labels)
 
@@ -256,15 +272,15 @@ class Encoding:
             count = await asyncio.to_thread(self._renditions.count, video_id, revision, name)
             if count and count >= total:
                 await asyncio.to_thread(self._renditions.finish, video_id, revision, name)
-                await self._tell(video_id, revision, name, making.ended)
+                await self._tell(video_id, revision, partial(making.ended, name=name))
 
     async def _tell(
-        self, video_id: str, revision: int, name: str, what: Callable[[Transaction, Video, str], Awaitable[None]]
+        self, video_id: str, revision: int, what: Callable[[Transaction, Video], Awaitable[None]]
     ) -> None:
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is not None and video.source_revision == revision:
-                await what(transaction, video, name)
+                await what(transaction, video)
 
 
 def _open(stack: ExitStack, path: Path) -> int:

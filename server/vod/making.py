@@ -59,6 +59,14 @@ def tell_of_file(video: Video, plan: Plan) -> None:
     video.media = {**media, NO_FILE: True} if video.altered and plan.on_request else media
 
 
+async def rate(transaction: Transaction, video: Video, plan: Plan, **facts: object) -> None:
+    """The rows of a plan's pictures have the ceilings that the title deserves, and `facts`."""
+    ceilings = {rung.name: rung.bitrate for rung in plan.fitted}
+    for row in await renditions.of_video(transaction, video.id, video.source_revision):
+        if row.name in ceilings:
+            row.facts = {**row.facts, "bitrate": ceilings[row.name], **facts}
+
+
 def copied(video: Video, name: str, kind: str, facts: Mapping[str, object]) -> Rendition:
     """The row of a rendition that is the source's own, and whole."""
     row = _row(video, name, kind, facts)

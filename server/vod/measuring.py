@@ -102,12 +102,9 @@ class Measuring:
 
     async def _order(self, transaction: Transaction, video: Video, plan: Plan) -> None:
         """Once: the rows remember."""
-        ceilings = {rung.name: rung.bitrate for rung in plan.fitted}
         rows = await renditions.of_video(transaction, video.id, video.source_revision)
-        made = [row for row in rows if row.name in ceilings]
-        if any(MEASURED in row.facts for row in made):
+        if any(MEASURED in row.facts for row in rows):
             return
-        for row in made:
-            row.facts = {**row.facts, "bitrate": ceilings[row.name], MEASURED: True}
+        await making.rate(transaction, video, plan, **{MEASURED: True})
         for share in chunks(plan.cuts, [rung.name for rung in plan.rungs], self._chunk_s)[1:]:
             await encoding.order(self._enqueue, transaction, video, encoding.SHARE, share)

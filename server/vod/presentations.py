@@ -187,7 +187,7 @@ def _on_request(plan: Plan) -> Mapping[str, list[SegmentEntry]]:
             entry(number, start, stop - start, TIMESCALE, rung.bitrate * (stop - start) // (8 * TIMESCALE))
             for number, (start, stop) in enumerate(pairwise(plan.cuts))
         ]
-        for rung in plan.rungs
+        for rung in plan.fitted
     }
 
 

@@ -296,7 +296,7 @@ class Requests:
 
     async def _encoded(self, work: Work, plan: Plan, run: Run) -> Segment:
         key = work.key
-        rung = next(each for each in plan.rungs if each.name == key.rendition)
+        rung = next(each for each in plan.fitted if each.name == key.rendition)
         cuts = plan.cuts[key.number : key.number + 2]
         order = order_of(plan, key.number, cuts, [rung])
         source, marked = SourceKey(key.video_id, key.revision), plan.treatment.watermark is not None

@@ -1,6 +1,7 @@
 """Renditions that are made segment by segment when they are asked for, through a real server."""
 
 import concurrent.futures
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -120,6 +121,15 @@ def test_other_containers_too(server: Server, extension: str, extra: tuple[str, 
     last = segments(text)[-1][0]
     assert fetched(server, root(found) + f"r1/120p/{last}.m4s").status == 200, "the end first"
     assert len(media.frame_hashes(server.http + root(found) + "r1/120p/media.m3u8")) == 210
+
+
+def test_what_a_title_needs_is_told_before_anything_is_made(server: Server) -> None:
+    """Twelve seconds are enough to look at."""
+    found = ended(server, post_source(server, media.clip(12, b_frames=2))["videoId"], 60)
+    assert found["state"] == "done", found["error"]
+    plan = json.loads((server.data / "videos" / str(found["videoId"]) / "r1" / "plan").read_bytes())
+    assert len(plan["title"]["rates"]) == 2
+    assert fetched(server, root(found) + "r1/120p/5.m4s").status == 200
 
 
 def test_where_key_frames_are_far_apart_it_is_made_ahead(server: Server) -> None:

@@ -17,4 +17,5 @@ def test_h264_takes_them_as_they_are() -> None:
 def test_other_scales(codec: str, preset: str, quality: float, ceiling: int) -> None:
     coding = CODINGS[codec]
     assert (coding.preset("veryfast"), coding.quality(23.0), coding.ceiling(5_000_000)) == (preset, quality, ceiling)
+    assert coding.quality(23.0) - coding.quality(18.0) == coding.steps(5)
     assert len(coding.presets) == len(PRESETS)

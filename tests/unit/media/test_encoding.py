@@ -117,6 +117,28 @@ async def test_all_renditions_are_cut_at_the_same_times(shelf: Shelf) -> None:
     assert (described.width, described.height, described.codec[:5]) == (320, 180, "avc1.")
 
 
+async def test_what_is_finer_is_so_in_all_there_is_of_it(shelf: Shelf, tmp_path: Path) -> None:
+    """Parameter sets name the quality: chunks that differed would not fit their init segment."""
+    source = media.clip(5, b_frames=2, audio=False)
+    (plain,) = (replace(rung, finer=0) for rung in small(180))
+    order = PictureOrder(MOV, (plain,), cuts(0, 2), 0)
+    sizes, inits = [], []
+    for number, (rung, first, part, quality) in enumerate([
+        (plain, 0, cuts(0, 2), 23.0),
+        (replace(plain, finer=7.0), 0, cuts(0, 2), 23.0),
+        (plain, 0, cuts(0, 2), 16.0),
+        (replace(plain, finer=7.0, bitrate=plain.bitrate // 2), 1, cuts(2, 4), 23.0),  # a later one, for a light title
+    ]):  # fmt: skip
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made = Shelf(folder)
+        await made.pictures(source, replace(order, rungs=(rung,), cuts=part, first=first, quality=quality))
+        sizes.append(made.segments[0].size)
+        inits.append(made.described["180p"].init)
+    assert sizes[0] * 1.2 < sizes[1] == sizes[2]
+    assert inits[0] != inits[1] == inits[2] == inits[3]
+
+
 async def test_chunks_go_together_without_a_seam(shelf: Shelf, tmp_path: Path) -> None:
     """As the source's own index tells the times, and as libav does."""
     source = media.clip(5, b_frames=2, gop_s=1.5)

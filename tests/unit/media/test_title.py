@@ -32,6 +32,12 @@ def test_ceilings(rates: tuple[int, ...], ceilings: list[int]) -> None:
     ]
 
 
+def test_quality_that_is_finer_takes_more_bits() -> None:
+    found = Measured(replace(SMALL, finer=6.0), (600_000,), 0.0)
+    assert [rung.bitrate for rung in fitted((LARGE, replace(SMALL, finer=6.0)), found)] == [2_338_269, 800_000]
+    assert [rung.bitrate for rung in fitted((replace(LARGE, finer=6.0), SMALL), found)] == [4_676_537, 450_000]
+
+
 def test_samples_lie_within_the_title() -> None:
     assert moments(10 * TIMESCALE) == ()
     assert [at / TIMESCALE for at in moments(12 * TIMESCALE)] == [2, 8]

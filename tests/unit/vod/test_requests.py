@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from server.media.child import ChildFailed, Children
 from server.media.ladder import Source, Wish, rungs
 from server.media.orders import TIMESCALE, Described, PictureOrder, Reading, Segment
 from server.media.problems import MediaProblem
+from server.media.title import Measured
 from server.media.warm_encoder import Answer
 from server.storage.journal import TrackEntry
 from server.storage.layout import Layout
@@ -39,6 +40,7 @@ class Studio:
     """All that the fake children do; `gate` lets them go on."""
 
     orders: list[str] = field(default_factory=list)
+    ceilings: list[int] = field(default_factory=list)  # of them
     ended: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     failures: list[Exception | MediaProblem | bytes] = field(default_factory=list)  # of the next orders
@@ -58,6 +60,7 @@ class FakeEncoder:
         self.orders += 1
         ((name, output),) = outputs.items()
         self.studio.orders.append(f"{name}/{order.first}")
+        self.studio.ceilings.append(order.rungs[0].bitrate)
         os.write(output, f"segment {order.first} of {name}".encode())
         gone = asyncio.ensure_future(self.killed.wait())
         going = asyncio.ensure_future(self.studio.gate.wait())
@@ -153,6 +156,15 @@ async def test_a_segment_is_made_once_for_all_who_wait(desk: Desk) -> None:
     assert await desk.ask(3) == b"segment 3 of 240p"
     assert desk.studio.orders.count("240p/3") == 1
     assert (desk.requests.numbers.found, desk.requests.numbers.refused) == (found + 1, 0)
+
+
+async def test_a_title_that_was_looked_at_has_its_own_ceilings(desk: Desk) -> None:
+    measured = replace(PLAN, title=Measured(PLAN.rungs[-1], (40_000,), 1.0))
+    assert measured.fitted[0].bitrate < PLAN.rungs[0].bitrate
+    plans.keep(desk.layout, "vi2", 1, measured)
+    for video_id in ("vi1", "vi2"):
+        await desk.requests.segment(SegmentKey(video_id, 1, "240p", SEGMENTS - 1))
+    assert desk.studio.ceilings == [PLAN.rungs[0].bitrate, measured.fitted[0].bitrate]
 
 
 async def test_the_next_ones_are_made_ahead_and_by_the_same_child(desk: Desk) -> None:
