@@ -41,8 +41,9 @@ LEVELS = (
 )  # fmt: skip
 USUAL_RATE = 30
 
-# Lengths in place of start codes, so that nothing is converted
-X264 = "annexb=0:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite:sps-id={}"
+# Lengths in place of start codes, so that nothing is converted; parameter sets that do not name the quality, so that
+# pictures of several go behind one init segment
+X264 = "annexb=0:stitchable=1:rc-lookahead={}:sync-lookahead=0:mbtree={}:keyint=infinite:sps-id={}"
 HEVC = "libx265"  # for work that nobody waits for: no live rendition is made with it
 X265 = "keyint=-1:scenecut=0:open-gop=0:info=0:log-level=none:rc-lookahead={}:bframes={}:pools={}"
 AV1 = "libsvtav1"  # the same

@@ -1,7 +1,8 @@
-"""How many bits a title deserves: some seconds of it are encoded small and by quality alone, and tell each ceiling.
+"""How many bits a title deserves: some seconds of it are encoded small and by quality alone, and tell what it needs.
 
 A lecture is as good with a third of the bits of a football match. Encoding by quality takes fewer of them by itself;
-the ceiling that follows from the samples keeps its peaks low too, and lets playlists promise what is true.
+the ceiling that follows from the samples keeps its peaks low too, and lets playlists promise what is true. A title that
+needs little is made finer: faults of what hardly moves are easily seen, and it takes few bits to have less of them.
 """
 
 import math
@@ -30,6 +31,8 @@ DOUBLING = 6
 HEADROOM = 1.5
 WHOLE = Fraction(1)
 LEAST = 0.35  # of a rendition's usual ceiling, for what came after a quiet beginning
+SPENT = 0.4  # of it, up to which a title may be made finer
+MORE = 6  # steps at most, as bits are doubled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,20 @@ def moments(end: int) -> tuple[int, ...]:
 
 
 def fitted(rungs: Sequence[Rung], measured: Measured, bits: Fraction = WHOLE) -> tuple[Rung, ...]:
-    """With the ceilings that the title deserves, never above the usual ones; `bits` of H.264's are what its codec
-    takes."""
-    if not measured.rates:
+    """With the ceilings and the qualities that the title deserves, never above the usual ceilings, nor coarser than
+    usual; `bits` of H.264's are what its codec takes."""
+    if not max(measured.rates, default=0):
         return tuple(rungs)
-    return tuple(replace(rung, bitrate=_ceiling(rung, measured, bits)) for rung in rungs)
+    return tuple(_fitted(rung, measured, bits) for rung in rungs)
 
 
-def _ceiling(rung: Rung, measured: Measured, bits: Fraction) -> int:
+def _fitted(rung: Rung, measured: Measured, bits: Fraction) -> Rung:
     larger = math.pow(rung.cost / measured.rung.cost, GROWTH)
-    finer = math.pow(2, (rung.finer - measured.rung.finer) / DOUBLING)
-    wanted = max(measured.rates) * larger * finer * HEADROOM * bits
-    return max(MIN_BITRATE, min(rung.bitrate, max(round(wanted), round(rung.bitrate * LEAST))))
+    needed = max(measured.rates) * larger * math.pow(2, (rung.finer - measured.rung.finer) / DOUBLING) * bits
+    more = max(0, min(MORE, math.floor(DOUBLING * math.log2(rung.bitrate * SPENT / needed))))
+    wanted = needed * math.pow(2, more / DOUBLING) * HEADROOM
+    ceiling = max(MIN_BITRATE, min(rung.bitrate, max(round(wanted), round(rung.bitrate * LEAST))))
+    return replace(rung, bitrate=ceiling, finer=rung.finer + more)
 
 
 async def measure(children: Children, source: int, index: int | None, order: PictureOrder, end: int) -> Measured:

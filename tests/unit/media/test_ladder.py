@@ -41,9 +41,9 @@ def test_the_ladder_of_a_source(size: tuple[int, int], names: list[str]) -> None
 
 def test_the_default_of_1080_lines() -> None:
     assert rungs(Source(1920, 1080, frame_rate=30.0)) == (
-        Rung("720p", 1280, 720, (1, 1), 2_800_000, 1, 30.0, 5),
-        Rung("480p", 854, 480, (1, 1), 1_200_000, 1, 30.0, 7),
-        Rung("360p", 640, 360, (1, 1), 700_000, 1, 30.0, 7),
+        Rung("720p", 1280, 720, (1, 1), 2_800_000, 1, 30.0, 4),
+        Rung("480p", 854, 480, (1, 1), 1_200_000, 1, 30.0, 5),
+        Rung("360p", 640, 360, (1, 1), 700_000, 1, 30.0, 5),
     )
 
 
@@ -65,7 +65,7 @@ def test_fast_sources(rate: float | None, divisors: list[int], bitrate_of_720p: 
 
 
 @pytest.mark.parametrize(
-    ("lines", "steps"), [(144, 7), (360, 7), (480, 7), (482, 5), (720, 5), (722, 0), (1080, 0), (2160, 0)]
+    ("lines", "steps"), [(144, 5), (360, 5), (480, 5), (482, 4), (720, 4), (722, 0), (1080, 0), (2160, 0)]
 )
 def test_what_is_enlarged_to_be_watched_is_made_finer(lines: int, steps: int) -> None:
     (upright,) = rungs(Source(3000, 4000), [Wish(lines)])

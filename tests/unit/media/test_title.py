@@ -1,6 +1,7 @@
 """Ceilings by what a title needs."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -12,30 +13,38 @@ from server.media.title import Measured, fitted, measure, moments
 from tests.harness import media
 
 LARGE = Rung("1080p", 1920, 1080, (1, 1), 5_000_000, 1, 30.0)
-SMALL = Rung("360p", 640, 360, (1, 1), 800_000, 1, 30.0)
+SMALL = Rung("360p", 640, 360, (1, 1), 800_000, 1, 30.0, 5)
 RUNGS = LARGE, SMALL
 
 
 @pytest.mark.parametrize(
-    ("rates", "ceilings"),
+    ("rates", "ceilings", "finer"),
     [
-        ((), [5_000_000, 800_000]),  # nothing is known
-        ((10_000, 20_000), [1_750_000, 280_000]),  # as low as it goes
-        ((300_000, 200_000), [2_338_269, 450_000]),  # nine times the pixels have 5.2 times the bits
-        ((3_000_000,), [5_000_000, 800_000]),  # never more than usual
+        ((), [5_000_000, 800_000], [0, 5]),  # nothing is known
+        ((0,), [5_000_000, 800_000], [0, 5]),  # nothing to go by
+        ((10_000, 20_000), [1_750_000, 280_000], [6, 11]),  # as low and as fine as it goes
+        ((100_000,), [1_750_000, 300_000], [6, 11]),
+        ((200_000, 300_000), [2_624_618, 450_000], [6, 5]),  # nine times the pixels: 5.2 × the bits, less 5 steps
+        ((550_000,), [2_700_531, 800_000], [1, 5]),  # up to two fifths of the usual
+        ((3_000_000,), [5_000_000, 800_000], [0, 5]),  # never more than usual
     ],
 )
-def test_ceilings(rates: tuple[int, ...], ceilings: list[int]) -> None:
-    assert [rung.bitrate for rung in fitted(RUNGS, Measured(SMALL, rates, 0.0))] == ceilings
-    assert [replace(rung, bitrate=0) for rung in fitted(RUNGS, Measured(SMALL, rates, 0.0))] == [
-        replace(rung, bitrate=0) for rung in RUNGS
+def test_what_a_title_deserves(rates: tuple[int, ...], ceilings: list[int], finer: list[int]) -> None:
+    found = fitted(RUNGS, Measured(SMALL, rates, 0.0))
+    assert [rung.bitrate for rung in found] == ceilings
+    assert [rung.finer for rung in found] == finer
+    assert [replace(rung, bitrate=0, finer=0) for rung in found] == [
+        replace(rung, bitrate=0, finer=0) for rung in RUNGS
     ]
 
 
-def test_quality_that_is_finer_takes_more_bits() -> None:
-    found = Measured(replace(SMALL, finer=6.0), (600_000,), 0.0)
-    assert [rung.bitrate for rung in fitted((LARGE, replace(SMALL, finer=6.0)), found)] == [2_338_269, 800_000]
-    assert [rung.bitrate for rung in fitted((replace(LARGE, finer=6.0), SMALL), found)] == [4_676_537, 450_000]
+def test_other_codecs_need_fewer_bits() -> None:
+    light = tuple(replace(rung, bitrate=rung.bitrate // 2) for rung in RUNGS)
+    ours, theirs = (fitted(*order) for order in (
+        (RUNGS, Measured(SMALL, (300_000,), 0.0)), (light, Measured(SMALL, (300_000,), 0.0), Fraction(1, 2)),
+    ))  # fmt: skip
+    assert [rung.bitrate for rung in theirs] == [rung.bitrate // 2 for rung in ours]
+    assert [rung.finer for rung in theirs] == [rung.finer for rung in ours]
 
 
 def test_samples_lie_within_the_title() -> None:
