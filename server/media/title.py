@@ -27,10 +27,11 @@ PRESET = "superfast"
 GROWTH = 0.75
 # H.264's quantiser doubles with so many steps of quality, and the bits halve.
 DOUBLING = 6
-# The hardest sample times this: there is something harder than what was looked at.
-HEADROOM = 1.5
+# The hardest sample times this: there is something harder than what was looked at, and x264 gives no picture more than
+# half of what its buffer holds, of which a page of text in one key frame takes more.
+HEADROOM = 2
 WHOLE = Fraction(1)
-LEAST = 0.35  # of a rendition's usual ceiling, for what came after a quiet beginning
+LEAST = 0.5  # of a rendition's usual ceiling, for what came after a quiet beginning
 SPENT = 0.4  # of it, up to which a title may be made finer
 MORE = 6  # steps at most, as bits are doubled
 

@@ -22,10 +22,10 @@ RUNGS = LARGE, SMALL
     [
         ((), [5_000_000, 800_000], [0, 5]),  # nothing is known
         ((0,), [5_000_000, 800_000], [0, 5]),  # nothing to go by
-        ((10_000, 20_000), [1_750_000, 280_000], [6, 11]),  # as low and as fine as it goes
-        ((100_000,), [1_750_000, 300_000], [6, 11]),
-        ((200_000, 300_000), [2_624_618, 450_000], [6, 5]),  # nine times the pixels: 5.2 × the bits, less 5 steps
-        ((550_000,), [2_700_531, 800_000], [1, 5]),  # up to two fifths of the usual
+        ((10_000, 20_000), [2_500_000, 400_000], [6, 11]),  # as low and as fine as it goes
+        ((110_000,), [2_500_000, 440_000], [6, 11]),
+        ((200_000, 300_000), [3_499_490, 600_000], [6, 5]),  # nine times the pixels: 5.2 × the bits, less 5 steps
+        ((550_000,), [3_600_708, 800_000], [1, 5]),  # up to two fifths of the usual
         ((3_000_000,), [5_000_000, 800_000], [0, 5]),  # never more than usual
     ],
 )
