@@ -32,7 +32,7 @@ class NotNow(Exception):
 
 async def new(transaction: Transaction, video: Video, reason: str, **edit: Any) -> Video:
     """A version that waits for its file; one that was on its way is given up. Raises NotNow."""
-    check(video)
+    check(video, recorded=reason == TRIM)
     return await begin(transaction, video, reason, **edit)
 
 
@@ -51,12 +51,26 @@ async def begin(transaction: Transaction, video: Video, reason: str, **edit: Any
     return await videos.add(transaction, version)
 
 
-def check(video: Video) -> None:
-    """Raises NotNow unless the video has a file of its own that nothing is being made of."""
-    if video.source != "upload" or video.broadcast_id is not None:
+def check(video: Video, recorded: bool = False) -> None:
+    """Raises NotNow unless the video has a file of its own that nothing is being made of; or is `recorded`, where that
+    does too."""
+    if (video.source != "upload" or video.broadcast_id is not None) and not (recorded and video.broadcast_id):
         raise NotNow("Only a video that was uploaded has a file.")
     if video.state != "done":
         raise NotNow("The video is still being processed.")
+
+
+async def show_recording(transaction: Transaction, video: Video) -> None:
+    """All of it again, of which a part was shown."""
+    for other in await unfinished(transaction, video):
+        other.deletes_at = clock.now()
+    duration_s = (video.trim or {}).get("duration")
+    _put_aside(video, None)
+    video.revision += 1
+    video.material_id = video.trim = video.media = video.source_bytes = None
+    video.duration_s = duration_s
+    told = {**videos.links(video), "changed": ["source"], "reason": UNTRIM, "duration": duration_s}
+    await videos.tell(transaction, video, "updated", told)
 
 
 async def archive(transaction: Transaction, video: Video) -> None:

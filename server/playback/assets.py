@@ -17,6 +17,7 @@ from server.catalog.models import LiveStream, TextTrack, Video
 
 Kind = Literal["video", "live"]
 
+FILE, BROADCAST = "upload", "live"  # sources of material
 CACHE_SIZE = 10_000  # assets, about 1 KiB each
 ID_LIMIT = 40  # characters; no spelling of an id is longer
 TTL_S = 60.0  # a row changed by another process on the same database is noticed within this
@@ -37,6 +38,15 @@ class Text(NamedTuple):
     def folder(self) -> str:
         """In immutable URLs."""
         return f"text-{self.language}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The segments of a broadcast that are a video's own material; as of Asset."""
+
+    broadcast_id: str
+    segments: tuple[int, int] | None
+    exact: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ class Asset:
     poster_given: bool = False  # of a video: it has a poster of its owner's
     before: tuple["Material", ...] = ()  # of a video: what was shown under earlier revisions, the newest last
     archived: bool = False
+    recording: Recording | None = None  # of a recording that shows a part of itself, which is a file
     texts: tuple[Text, ...] = ()
 
     @property
@@ -183,6 +194,8 @@ class Assets:
 
 
 def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
+    recording = _recording(video)
+    shown = recording if video.material_id is None else None
     return Asset(
         id=video.id,
         kind="video",
@@ -192,10 +205,11 @@ def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
         state=video.state,
         playable=video.playable,
         revision=video.revision,
-        source=video.source,
-        broadcast_id=video.broadcast_id,
-        segments=(video.segments["first"], video.segments["last"]) if video.segments else None,
-        exact=video.segments.get("exact") if video.segments else None,
+        source=video.source if shown or not recording else FILE,
+        broadcast_id=shown.broadcast_id if shown else None,
+        segments=shown.segments if shown else None,
+        exact=shown.exact if shown else None,
+        recording=None if shown else recording,
         duration_s=video.duration_s,
         tokens_valid_after=video.tokens_valid_after.timestamp() if video.tokens_valid_after else None,
         has_poster=video.poster_at is not None,
@@ -213,6 +227,14 @@ def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
         archived=video.archived_at is not None,
         texts=tuple(Text(row.kind, row.language, row.version, row.default) for row in texts),
     )
+
+
+def _recording(video: Video) -> Recording | None:
+    if video.broadcast_id is None:
+        return None
+    segments = video.segments or {}
+    part = (segments["first"], segments["last"]) if segments else None
+    return Recording(video.broadcast_id, part, segments.get("exact"))
 
 
 def of_live_stream(stream: LiveStream) -> Asset:

@@ -66,9 +66,9 @@ class Editing:
         self._carrying = Carrying(database, layout)
 
     async def run(self, job: JobContext) -> None:
+        for number, video_id in sorted(job.arguments.get("recordings", {}).items()):
+            await job.step(f"recording {number}", partial(self._recorded, job, number, video_id), attempts=ATTEMPTS)
         if job.arguments["inputs"] > 1:
-            for number, video_id in sorted(job.arguments.get("recordings", {}).items()):
-                await job.step(f"recording {number}", partial(self._recorded, job, number, video_id), attempts=ATTEMPTS)
             found = await job.step("look", lambda: self._look(job), attempts=ATTEMPTS)
             if found != "copied":
                 return

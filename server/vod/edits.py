@@ -76,7 +76,7 @@ class Edits:
     async def trim(self, transaction: Transaction, video: Video, start_s: float, end_s: float | None) -> Video:
         """The version that shows this part of the whole file. Raises NotNow, SpanError."""
         known = video.trim or {}
-        versions.check(video)
+        versions.check(video, recorded=True)
         duration_s = known["duration"] if known else video.duration_s
         span = span_of(start_s, end_s, duration_s)
         trim = {"start": span.start_s, "end": span.end_s, "of": known.get("of", video.material), "duration": duration_s}
@@ -86,6 +86,10 @@ class Edits:
         """The version that shows the whole file again. Raises NotNow."""
         if video.trim is None:
             raise NotNow("The video is not trimmed.")
+        if video.broadcast_id is not None and video.trim["of"] == video.id:
+            versions.check(video, recorded=True)
+            await versions.show_recording(transaction, video)
+            return video
         return await self._version(transaction, video, versions.UNTRIM, video.trim["of"])
 
     async def remake(self, transaction: Transaction, video: Video, looks: Looks = MappingProxyType({})) -> Video:
@@ -130,7 +134,8 @@ class Edits:
         joined = _like(parts[0], title or f"{parts[0].title} (joined)")
         joined.crop = joined.watermark = None  # they are in the pictures by then
         await videos.add(transaction, joined)
-        await self._order(transaction, joined, [part.material for part in parts], None, parts, texts_of=parts)
+        recorded = [part for part in parts if is_recording(part)]
+        await self._order(transaction, joined, [part.material for part in parts], None, parts, parts, recorded)
         told = {**videos.links(joined), "of": [part.id for part in parts]}
         await videos.tell(transaction, joined, "joined", told)
         return joined
@@ -148,7 +153,8 @@ class Edits:
         version = await versions.new(transaction, video, reason, trim=trim, wait=video.archived_at is None)
         for name, look in looks.items():
             setattr(version, name, look)
-        await self._order(transaction, version, [of], span)
+        recorded = [video] if of == video.id and video.broadcast_id is not None else []
+        await self._order(transaction, version, [of], span, recorded=recorded)
         return version
 
     async def _order(
@@ -159,14 +165,16 @@ class Edits:
         span: Span | None,
         parts: Sequence[Video] = (),
         texts_of: Sequence[Video] = (),
+        recorded: Sequence[Video] = (),
         **more: Any,
     ) -> None:
-        """Of these materials; `parts` are those that are joined. Raises NotNow."""
+        """Of these materials; `parts` are those that are joined, `recorded` those of them of which the job makes a
+        file first. Raises NotNow."""
         row.source = "upload"
         await videos.move(transaction, row, "pre-processing")
         try:
-            recorded = {number for number, part in enumerate(parts) if is_recording(part)}
-            await asyncio.to_thread(self._link, row.id, of, recorded)
+            recordings = {number: id for number, id in enumerate(of) if id in {each.id for each in recorded}}
+            await asyncio.to_thread(self._link, row.id, of, recordings.keys())
             await asyncio.to_thread(self._link_marks, row.id, parts)
             times = (span.start_s, span.end_s) if span else (0.0, None)
             texts = await self._carrying.link(transaction, row.id, texts_of, *times)
@@ -177,7 +185,8 @@ class Edits:
         arguments |= more | ({"texts": texts} if texts else {})
         if parts:
             arguments["parts"] = [{"crop": part.crop, "watermark": part.watermark} for part in parts]
-            arguments["recordings"] = {str(n): part.id for n, part in enumerate(parts) if is_recording(part)}
+        if recordings:
+            arguments["recordings"] = {str(number): id for number, id in recordings.items()}
         await self._enqueue(transaction, row.project_id, JOB, row.id, arguments)
 
     def _link(self, row_id: str, of: Sequence[str], recorded: Set[int] = frozenset()) -> None:
@@ -201,7 +210,7 @@ class Edits:
 
 def _check(video: Video) -> None:
     """Raises NotNow unless the video shows a file."""
-    if video.source != "upload" or video.broadcast_id is not None:
+    if (video.source != "upload" or video.broadcast_id is not None) and video.material_id is None:
         raise NotNow("The video has no file.")
     if video.state not in ("processing", "done"):
         raise NotNow("The video's file is not known yet.")

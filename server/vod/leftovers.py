@@ -9,7 +9,7 @@ from server.catalog.database import Database
 from server.storage.layout import Layout
 
 AT_ONCE = 500  # ids of a query
-WAITS = "pre-processing"  # a video whose file is being made
+KEPT = ("pre-processing", "error")  # the file is being made, or its job may be run again
 
 _log = log.get("vod")
 
@@ -32,7 +32,7 @@ async def sweep(database: Database, layout: Layout) -> int:
 def _clear(layout: Layout, video_id: str, state: str | None) -> bool:
     """Blocks. A video without a row goes with its folder."""
     folder = layout.video(video_id) if state is None else layout.video_inputs(video_id)
-    if state == WAITS or not folder.exists():
+    if state in KEPT or not folder.exists():
         return False
     shutil.rmtree(folder, ignore_errors=True)
     return True

@@ -164,17 +164,30 @@ def test_videos_of_all_kinds_are_joined(server: Server) -> None:
     assert [round(second) > -60 for second in sound[:13]] == [True] * 4 + [False] * 3 + [True] * 6
 
 
-def test_a_recording_can_be_joined_to_a_file(server: Server) -> None:
+def test_a_recording_can_be_trimmed_and_joined_to_a_file(server: Server) -> None:
     source = media.clip(4, size="320x180", b_frames=2)
     live = server.live_stream()
     with publishing(source, server.ingest_url(live), loop=False) as publisher:
         assert publisher.wait(30)[0] == 0
     wanted = f"/videos?liveStreamId={live['liveStreamId']}"
     recording = until(lambda: server.api("GET", wanted)["data"])[0]
-    ids = [recording["videoId"], uploaded(server, source)]
+    id, hashes = recording["videoId"], media.frame_hashes(source)
+    shown = revision(server, id)
+    server.api("PUT", f"/videos/{id}/trim", {"start": 1, "end": 3})
+    until(lambda: revision(server, id) > shown)
+    assert ended(server, id)["duration"] == pytest.approx(2, abs=0.1)
+    found = pictures(server, id)
+    begin = found.index(hashes[30])
+    assert (found[begin : begin + 60], len(found) - begin <= 62) == (hashes[30:90], True)
+    assert pictures(server, id, shown) == hashes  # who watches it goes on
+    server.api("DELETE", f"/videos/{id}/trim")
+    assert revision(server, id) == shown + 2
+    assert (pictures(server, id), ended(server, id)["duration"]) == (hashes, pytest.approx(4, abs=0.2))
+
+    ids = [id, uploaded(server, source)]
     made = ended(server, server.api("POST", "/videos/concat", {"videos": ids})["videoId"], 60)
     assert (made["state"], made["duration"]) == ("done", pytest.approx(8, abs=0.2)), made["error"]
-    assert pictures(server, made["videoId"]) == media.frame_hashes(source) * 2
+    assert pictures(server, made["videoId"]) == hashes * 2
 
 
 def captions(server: Server, video_id: str) -> list[str]:

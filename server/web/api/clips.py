@@ -98,7 +98,7 @@ async def of_video(call: Call, video_id: str, body: ClipBody) -> VideoAnswer:
     fits into MP4, else with the key frame before."""
     async with call.services.database.read() as transaction:
         row = await videos.find(transaction, call, video_id)
-    if row.source == UPLOAD:
+    if row.source == UPLOAD or row.material_id is not None:
         return await _of_upload(call, video_id, body)
     try:
         clip = await call.request.app[CLIPS].of_video(call.project_id, row.id, _wish(body))

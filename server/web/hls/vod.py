@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from server import log
 from server.errors import Problem
 from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError, Span, Stored
-from server.playback.assets import Asset
+from server.playback.assets import BROADCAST, Asset
 from server.storage.segment_cache import SegmentKey
 from server.vod.places import place
 from server.vod.requests import BusyError, NoSuchSegmentError, NotMadeError, Requests
@@ -168,6 +168,10 @@ def _at_revision(watch: Watch, wanted: str) -> Watch:
                 asset, revision=old.revision, material_id=old.video_id, source_revision=old.source_revision,
                 state="done",
             )  # fmt: skip
+            if (own := asset.recording) is not None and old.video_id == asset.id:
+                shown = replace(
+                    shown, source=BROADCAST, broadcast_id=own.broadcast_id, segments=own.segments, exact=own.exact
+                )
             return replace(watch, asset=shown)
     raise Problem("resource-not-found")
 

@@ -62,6 +62,19 @@ async def test_several_in_a_row(children: Children, tmp_path: Path) -> None:
     assert media.duration_s(to) == pytest.approx(14, abs=0.1)
 
 
+async def test_it_says_how_far_it_is_and_when_each_piece_begins(children: Children, tmp_path: Path) -> None:
+    path = media.clip(6, size="320x180", b_frames=2)
+    told: list[float] = []
+    with path.open("rb") as file, (tmp_path / "out.mp4").open("wb+") as output:
+        stretches = [Stretch(file.fileno(), path.stat().st_size)] * 2
+        made = await splice(children, stretches, output.fileno(), told.append)
+    assert isinstance(made, Spliced)
+    assert (made.starts_s, made.lead_s) == ((0.0, pytest.approx(6, abs=0.1)), 0.0)
+    assert told == sorted(told)
+    assert len(told) > 20
+    assert told[-1] > 0.9
+
+
 async def test_what_is_refused(children: Children, tmp_path: Path) -> None:
     first, other, text = media.clip(4, size="320x180"), media.clip(4, size="426x240"), tmp_path / "text"
     text.write_bytes(b"#EXTM3U\n" * 100)

@@ -7,7 +7,8 @@ from tests.unit.vod.conftest import Archive
 async def test_what_has_no_row_goes_and_what_waits_stays(archive: Archive) -> None:
     layout = archive.layout
     waiting, done = await archive.video(), await archive.video(state="done")
-    for id in (waiting, done, "viunknown", "vimarked"):
+    failed = await archive.video(state="error")
+    for id in (waiting, failed, done, "viunknown", "vimarked"):
         layout.video(id).mkdir(parents=True, exist_ok=True)
         if id == "vimarked":
             layout.video_watermark(id).write_bytes(b"a picture")
@@ -18,8 +19,9 @@ async def test_what_has_no_row_goes_and_what_waits_stays(archive: Archive) -> No
 
     assert await leftovers.sweep(archive.database, layout) == 3
 
-    assert sorted(path.name for path in layout.videos.iterdir()) == sorted([waiting, done])
+    assert sorted(path.name for path in layout.videos.iterdir()) == sorted([waiting, failed, done])
     assert layout.video_input(waiting, 0).exists()
+    assert layout.video_input(failed, 0).exists()
     assert not layout.video_inputs(done).exists()
     assert layout.video_watermark(done).exists()
     assert layout.video_source(done).exists()
