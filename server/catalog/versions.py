@@ -64,11 +64,12 @@ async def show_recording(transaction: Transaction, video: Video) -> None:
     """All of it again, of which a part was shown."""
     for other in await unfinished(transaction, video):
         other.deletes_at = clock.now()
-    duration_s = (video.trim or {}).get("duration")
+    trim = video.trim or {}
+    duration_s = trim.get("duration")
     _put_aside(video, None)
     video.revision += 1
-    video.material_id = video.trim = video.media = video.source_bytes = None
-    video.duration_s = duration_s
+    video.material_id = video.trim = video.source_bytes = None
+    video.duration_s, video.media = duration_s, trim.get("media")
     told = {**videos.links(video), "changed": ["source"], "reason": UNTRIM, "duration": duration_s}
     await videos.tell(transaction, video, "updated", told)
 

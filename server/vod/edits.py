@@ -80,6 +80,8 @@ class Edits:
         duration_s = known["duration"] if known else video.duration_s
         span = span_of(start_s, end_s, duration_s)
         trim = {"start": span.start_s, "end": span.end_s, "of": known.get("of", video.material), "duration": duration_s}
+        if video.broadcast_id is not None:
+            trim["media"] = known["media"] if known else video.media  # of the whole, to be told again
         return await self._version(transaction, video, versions.TRIM, trim["of"], span, trim)
 
     async def untrim(self, transaction: Transaction, video: Video) -> Video:
