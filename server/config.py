@@ -119,6 +119,7 @@ class AuthConfig(Section):
     token_secret: SecretStr | None = Field(
         None, description="Secret that signs playback tokens; without it one is made and kept in the catalogue."
     )
+    audit_days: float = Field(365, gt=0, description="Days that the audit log is kept.")
     failures_per_minute: int = Field(
         60, ge=1, description="Wrong credentials taken from one address; then only known keys are listened to there."
     )

@@ -29,6 +29,7 @@ PREFIXES = {
     "API key": "key_",
     "signing key": "sk_",
     "event": "ev",
+    "audit entry": "au",
     "delivery": "de",
     "job": "jo",
 }

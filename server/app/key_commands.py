@@ -8,6 +8,7 @@ from typing import Any
 from server import clock, ids
 from server.app.catalogue import open_known
 from server.catalog import keys, projects
+from server.catalog.audit import Actor, audited
 from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, ApiKey
 from server.config import Config
@@ -19,7 +20,7 @@ async def create(config: Config, name: str, scopes: list[str], project: str | No
     if unknown := sorted(set(scopes) - names()):
         raise ValueError(f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(names()))}")
     expires_at = clock.now() + timedelta(days=days) if days is not None else None
-    async with _database(config) as database, database.write() as transaction:
+    async with _acting(config, "keys create") as database, database.write() as transaction:
         await keys.default_project(transaction)
         project_id = await _project(transaction, project)
         return (await keys.create(transaction, project_id, name, scopes, expires_at=expires_at))[1]
@@ -33,13 +34,13 @@ async def listed(config: Config) -> list[dict[str, Any]]:
 
 async def rotate(config: Config, key_id: str, overlap_s: int) -> str:
     """The new secret. Raises ConfigError, LookupError."""
-    async with _database(config) as database, database.write() as transaction:
+    async with _acting(config, "keys rotate") as database, database.write() as transaction:
         return await keys.rotate(transaction, await _key(transaction, key_id), timedelta(seconds=overlap_s))
 
 
 async def revoke(config: Config, key_id: str) -> None:
     """Raises ConfigError, LookupError."""
-    async with _database(config) as database, database.write() as transaction:
+    async with _acting(config, "keys revoke") as database, database.write() as transaction:
         await keys.revoke(transaction, await _key(transaction, key_id))
 
 
@@ -47,6 +48,13 @@ async def revoke(config: Config, key_id: str) -> None:
 async def _database(config: Config) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         yield await open_known(config, stack)
+
+
+@asynccontextmanager
+async def _acting(config: Config, command: str) -> AsyncIterator[Database]:
+    """For what goes into the audit log."""
+    async with _database(config) as database, audited(Actor("command-line", command, DEFAULT_PROJECT)):
+        yield database
 
 
 async def _project(transaction: Transaction, text: str | None) -> str:

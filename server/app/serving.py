@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -26,8 +27,8 @@ from server.app.numbers import (
     watch_restreams,
 )
 from server.app.on_demand import OnDemand
-from server.app.sweeping import SWEEPS, sweeping
-from server.catalog import keys
+from server.app.sweeping import SWEEPS, Sweep, sweeping
+from server.catalog import audit, keys
 from server.config import Config, ConfigError
 from server.playback.themes import Themes
 from server.recorder.clips import Clips
@@ -119,13 +120,20 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await on_demand.begin(stack)
     await on_air.open(stack)
     await on_demand.keep(stack)
-    await stack.enter_async_context(sweeping(core.database, [*SWEEPS, core.credentials.note_uses]))
+    sweeps = [*SWEEPS, core.credentials.note_uses, _old_entries(config)]
+    await stack.enter_async_context(sweeping(core.database, sweeps))
     await open_sender(config.webhooks, core.database, stack, core.metrics)
     _watch(core, on_air, on_demand)
     app = _application(core, on_air, on_demand)
     watch_feed(core.metrics, app[FEED])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     return _running(config, on_air, port)
+
+
+def _old_entries(config: Config) -> Sweep:
+    """Of the audit log."""
+    kept = timedelta(days=config.auth.audit_days)
+    return lambda transaction, now: audit.sweep(transaction, now - kept)
 
 
 def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, UOWTransaction
 
 from server import ids
+from server.catalog import changes
 from server.catalog.dialects import MIGRATION_LOCK, WRITE_LOCK, async_url, make_engine
 from server.catalog.peers import CHANNEL, Peers, notifications
 from server.catalog.undertakings import under_way
@@ -37,6 +38,7 @@ def _note_changes(session: Session, _context: UOWTransaction) -> None:
         id = getattr(row, "id", None)
         if isinstance(id, str):
             changed.add(id)
+    changes.note(session)
 
 
 class Transaction(AsyncSession):
@@ -61,12 +63,15 @@ class Transaction(AsyncSession):
     @asynccontextmanager
     async def part(self) -> AsyncIterator[Self]:
         """A part that may fail by itself: then nothing of it stays, and nothing follows it."""
-        callbacks = len(self._callbacks())
+        callbacks, noted = len(self._callbacks()), self.info.get(changes.NOTED)
+        before = dict(noted or {})
         try:
             async with self.begin_nested():
                 yield self
         except BaseException:
             del self._callbacks()[callbacks:]
+            if noted is not None:
+                self.info[changes.NOTED] = before
             raise
 
     def _callbacks(self) -> list[Callable[[], None]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, exists, select
 
 from server.catalog import events, listing
-from server.catalog.access_models import StoredAnswer
+from server.catalog.access_models import AuditEntry, StoredAnswer
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import ApiKey, Base, Event, Job, Project, RevokedToken
@@ -41,8 +41,8 @@ async def rename(transaction: Transaction, project: Project, name: str) -> None:
 
 
 async def contents(transaction: Transaction, project: Project) -> list[str]:
-    """Names of the tables that have something of the project, traces left out."""
-    traces = {model.__tablename__ for model in TRACES}
+    """Names of the tables that have something of the project; traces, and the audit log, which stays, left out."""
+    traces = {AuditEntry.__tablename__, *(model.__tablename__ for model in TRACES)}
     found = []
     for table in Base.metadata.sorted_tables:
         if "project_id" not in table.c or table.name in traces:

@@ -65,8 +65,12 @@ async def undertaking(
 
     With `together` there is only one: it begins with the first write, later writes and reads go on in it, and it
     commits when the context ends well. Until then nobody else writes: the task must not wait for another that would.
-    What it starts beside itself has transactions of its own. Raises TimeoutError after HELD_S.
+    What it starts beside itself has transactions of its own. Raises TimeoutError after HELD_S. One within another is
+    seen by the looks of both.
     """
+    outer = under_way()
+    if outer is not None:
+        begun, ending = _both(outer.begun, begun), _both(ending, outer.ending)
     async with AsyncExitStack() as stack:
         current = Undertaking(begun, ending, stack if together else None, asyncio.current_task())
         token = _CURRENT.set(current)
@@ -76,6 +80,14 @@ async def undertaking(
                 await ending(current.held)
         finally:
             _CURRENT.reset(token)
+
+
+def _both(first: Look, second: Look) -> Look:
+    async def look(transaction: "Transaction") -> None:
+        await first(transaction)
+        await second(transaction)
+
+    return look
 
 
 def under_way() -> Undertaking | None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from server.catalog import audit
+from server.catalog.audit import Actor
 from server.errors import Problem
 from server.protocols.tus import answers, commands
 from server.protocols.tus.answers import Answer
@@ -16,12 +18,13 @@ from server.uploads.service import Uploads
 from server.web import application, bodies
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
-from server.web.middleware import EXTRA_HEADERS
+from server.web.middleware import EXTRA_HEADERS, REQUEST_ID
 from server.web.services import SERVICES
 from server.web.typed import count, identify
 
 PATH = "/tus"
 SCOPE = "uploads:create"
+OPERATION = "POST_tus"  # in the audit log
 VIDEO_HEADER = "Sluice-Video-Id"
 EXPOSED = (
     "Location",
@@ -82,7 +85,9 @@ async def upload(request: web.Request) -> web.StreamResponse:
 
 
 async def _create(request: web.Request, service: Uploads, command: Create) -> web.StreamResponse:
-    opened = await service.create(await _sender(request), command)
+    sender, actor = await _sender(request)
+    async with audit.audited(actor):
+        opened = await service.create(sender, command)
     now = opened.upload
     if command.body_length != 0:
         try:
@@ -95,7 +100,7 @@ async def _create(request: web.Request, service: Uploads, command: Create) -> we
     return _response(answers.created(location, now), {VIDEO_HEADER: opened.video_id})
 
 
-async def _sender(request: web.Request) -> Sender:
+async def _sender(request: web.Request) -> tuple[Sender, Actor]:
     """Whose upload it is: an upload token's or an API key's. A failed try counts for its address."""
     services = request.app[SERVICES]
     try:
@@ -104,7 +109,8 @@ async def _sender(request: web.Request) -> Sender:
         count(request, services, client_ip(request), "upload")
         raise
     count(request, services, who, "upload")
-    return found
+    kind, key_id = ("api-key", who.key_id) if isinstance(who, Caller) else ("upload-token", None)
+    return found, Actor(kind, OPERATION, found.project_id, key_id, request.get(REQUEST_ID), client_ip(request))
 
 
 async def _known_sender(request: web.Request) -> tuple[Sender, Caller | str]:

@@ -20,12 +20,14 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from server import ids
+from server.catalog import audit
+from server.catalog.audit import Actor, Log
 from server.errors import Problem
 from server.web import bodies, rates, scopes, validation
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
 from server.web.idempotency import HEADER
-from server.web.middleware import EXTRA_HEADERS
+from server.web.middleware import EXTRA_HEADERS, REQUEST_ID
 from server.web.query import MalformedQuery, nested
 from server.web.services import SERVICES, Services
 from server.web.shapes import Accepted, Answer, Body, Query
@@ -50,6 +52,11 @@ PATH_IDS = {
     "projectId": "pr",
 }
 PATH_TEXT_LIMIT = 256
+
+# What writes nothing: a token's making would cost a sync of the disk for each viewer.
+UNAUDITED = frozenset(
+    {"/auth/api-key", "/auth/refresh", "/videos/{videoId}/tokens", "/live-streams/{liveStreamId}/tokens"}
+)
 
 JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 NO_STORE = {"Cache-Control": "no-store"}
@@ -95,6 +102,7 @@ class Operation:
     kind: rates.Kind | None  # which rate it counts for; None: as often as wanted
     example: Mapping[str, Any] | None
     repeatable: bool  # whether it takes an Idempotency-Key
+    audited: bool  # whether who called it is written down
     query: type[Query] | None = None
     body: type[Body] | None = None
     answer: type[Answer] | None = None
@@ -173,6 +181,7 @@ class Operations:
                     kind=None if kind == "free" else kind or ("read" if method == "GET" else "write"),
                     example=example,
                     repeatable=repeatable,
+                    audited=method != "GET" and kind != "free" and path not in UNAUDITED,
                     query=hints.get("query"),
                     body=hints.get("body"),
                     answer=_model(hints.get("return")),
@@ -202,22 +211,42 @@ def _endpoint(operation: Operation) -> Callable[[web.Request], Awaitable[web.Str
         services = request.app[SERVICES]
         caller = await _admit(request, services, operation)
         call = Call(request, services, caller)
-        key = request.headers.get(HEADER) if operation.repeatable else None
-        if key is None or caller is None:
-            return await _run(operation, call)
-        asked = b"\n".join((operation.name.encode(), request.raw_path.encode(), await request.read()))
-        return await services.idempotency.answer(caller.project_id, key, asked, lambda: _run(operation, call))
+        if not operation.audited:
+            return await _answered(operation, call)
+        async with audit.audited(_actor(operation, call)) as log:
+            return await _answered(operation, call, log)
 
     return endpoint
 
 
-async def _run(operation: Operation, call: Call) -> web.StreamResponse:
+def _actor(operation: Operation, call: Call) -> Actor:
+    request, caller = call.request, call.caller
+    kind = "api-key" if caller else "upload-token"
+    project_id, key_id = (caller.project_id, caller.key_id) if caller else (None, None)
+    return Actor(kind, operation.name, project_id, key_id, request.get(REQUEST_ID), client_ip(request))
+
+
+async def _answered(operation: Operation, call: Call, log: Log | None = None) -> web.StreamResponse:
+    key = call.request.headers.get(HEADER) if operation.repeatable else None
+    if key is None or call.caller is None:
+        return await _run(operation, call, log)
+    asked = b"\n".join((operation.name.encode(), call.request.raw_path.encode(), await call.request.read()))
+    return await call.services.idempotency.answer(
+        call.caller.project_id, key, asked, lambda: _run(operation, call, log)
+    )
+
+
+async def _run(operation: Operation, call: Call, log: Log | None) -> web.StreamResponse:
     given = _path_values(operation, call.request)
     if operation.query:
         given["query"] = _parse_query(operation.query, call.request)
     if operation.body:
         given["body"] = await _parse_body(operation.body, call.request)
-    return _answer(operation, await operation.handler(call, **given))
+    answer = _answer(operation, await operation.handler(call, **given))
+    if log is not None and not log.written and call.caller is not None:
+        async with call.services.database.write() as transaction:
+            await log.called(transaction, next((given[own] for own in operation.path_names.values()), None))
+    return answer
 
 
 async def _admit(request: web.Request, services: Services, operation: Operation) -> Caller | None:

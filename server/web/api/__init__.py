@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from server.web.api import (
     analytics,
     api_keys,
+    audit,
     auth,
     events,
     former,
@@ -29,6 +30,7 @@ from server.web.typed import Operations
 OPERATIONS: Sequence[Operations] = (
     auth.operations,
     api_keys.operations,
+    audit.operations,
     projects.operations,
     videos.operations,
     live_streams.operations,

@@ -22,6 +22,7 @@ def upgrade() -> None:
     _stored_answers()
     _webhooks()
     _api_keys()
+    _audit_entries()
 
 
 def _players() -> None:
@@ -202,7 +203,34 @@ def _api_keys() -> None:
         batch.create_unique_constraint(op.f("uq_api_keys_previous_hash"), ["previous_hash"])
 
 
+def _audit_entries() -> None:
+    op.create_table(
+        "audit_entries",
+        sa.Column("position", types.Counter, autoincrement=True, nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("actor", sa.String(length=16), nullable=False),
+        sa.Column("actor_id", sa.String(length=40), nullable=True),
+        sa.Column("operation", sa.String(length=128), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=True),
+        sa.Column("ip", sa.String(length=64), nullable=True),
+        sa.Column("action", sa.String(length=8), nullable=False),
+        sa.Column("object_type", sa.String(length=40), nullable=True),
+        sa.Column("object_id", sa.String(length=64), nullable=True),
+        sa.Column("before", types.Json(), nullable=True),
+        sa.Column("after", types.Json(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_audit_entries")),
+        sa.UniqueConstraint("id", name=op.f("uq_audit_entries_id")),
+    )
+    for columns in (
+        ["project_id", "position"], ["project_id", "object_id", "position"], ["actor_id"], ["created_at"],
+    ):  # fmt: skip
+        op.create_index(f"ix_audit_entries_{'_'.join(columns)}", "audit_entries", columns)
+
+
 def downgrade() -> None:
+    op.drop_table("audit_entries")
     with op.batch_alter_table("api_keys") as batch:
         batch.drop_constraint(op.f("uq_api_keys_previous_hash"), type_="unique")
         for column in ("rotated_at", "previous_hash", "previous_until", "limits"):
