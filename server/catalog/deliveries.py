@@ -29,6 +29,8 @@ CURSOR = "webhooks_position"  # the setting: the last event that was made into d
 SORT_COLUMNS = {"createdAt": Delivery.created_at}
 OBJECTS_AT_ONCE = 500  # bound parameters of a statement
 
+_OTHER, _FIRST = aliased(Delivery), aliased(Delivery)  # of the same line; making them anew costs 2 ms
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -97,14 +99,13 @@ async def move_up(
         for at in range(0, len(some), OBJECTS_AT_ONCE):
             await move_up(transaction, webhook_id, now, some[at : at + OBJECTS_AT_ONCE])
         return
-    other, first = aliased(Delivery), aliased(Delivery)
     mine = [Delivery.webhook_id == webhook_id, Delivery.in_line]
     if objects is not None:
         mine.append(Delivery.object_id.in_(objects))
-    same = and_(other.webhook_id == webhook_id, other.in_line, other.object_id == Delivery.object_id)
+    same = and_(_OTHER.webhook_id == webhook_id, _OTHER.in_line, _OTHER.object_id == Delivery.object_id)
     least = (
-        select(func.min(first.sequence))
-        .where(first.webhook_id == webhook_id, first.in_line, first.object_id == Delivery.object_id)
+        select(func.min(_FIRST.sequence))
+        .where(_FIRST.webhook_id == webhook_id, _FIRST.in_line, _FIRST.object_id == Delivery.object_id)
         .scalar_subquery()
     )
     await transaction.execute(
@@ -112,7 +113,7 @@ async def move_up(
         .where(
             *mine,
             Delivery.sequence == least,
-            ~exists().where(same, or_(other.due_at.is_not(None), other.worker.is_not(None))),
+            ~exists().where(same, or_(_OTHER.due_at.is_not(None), _OTHER.worker.is_not(None))),
         )
         .values(due_at=now)
         .execution_options(synchronize_session=False)
