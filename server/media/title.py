@@ -33,7 +33,7 @@ HEADROOM = 2
 WHOLE = Fraction(1)
 LEAST = 0.5  # of a rendition's usual ceiling, for what came after a quiet beginning
 SPENT = 0.4  # of it, up to which a title may be made finer
-MORE = 6  # steps at most, as bits are doubled
+MORE = 9  # steps at most, with which bits are not quite tripled
 
 
 @dataclass(frozen=True, slots=True)
