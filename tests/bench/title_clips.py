@@ -15,9 +15,9 @@ from tests.harness.media import ffmpeg
 
 SIZE, RATE = "1920x1080", 30
 TEXT = Path(__file__).parents[2] / "README.md"
-# As good as a camera's file, and not endless for grain
+# As good as a camera's file, and not endless for grain; quick to make and to read
 SOURCE = (
-    "-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-maxrate", "40M", "-bufsize", "40M", "-g", str(2 * RATE),
+    "-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-maxrate", "40M", "-bufsize", "40M", "-g", str(2 * RATE),
     "-pix_fmt", "yuv420p", "-an", "-movflags", "+faststart",
 )  # fmt: skip
 
@@ -42,8 +42,13 @@ def _still(name: str, graph: str) -> Path:
     return made(name, lambda path: ffmpeg("-i", _texture(), "-vf", graph, "-frames:v", "1", path))
 
 
+def _held(pixels: str) -> str:
+    """What is read once, and shown on and on."""
+    return f"format={pixels},loop=-1:1,setpts=N/({RATE}*TB),fps={RATE}"
+
+
 def _encode(path: Path, seconds: int, stills: Sequence[Path], graph: str) -> None:
-    inputs = [part for still in stills for part in ("-loop", "1", "-framerate", str(RATE), "-i", still)]
+    inputs = [part for still in stills for part in ("-i", still)]
     ffmpeg(*inputs, "-filter_complex", graph, "-t", str(seconds), *SOURCE, path, timeout_s=MAKING_S)
 
 
@@ -66,13 +71,17 @@ def _talk(path: Path, seconds: int) -> None:
     wall = _still("wall.png", "crop=1920:1080:0:0,gblur=sigma=12,eq=brightness=-0.1")
     skin = "geq=lum='lum(X,Y)':cb='120':cr='146':a='if(lt(hypot((X-W/2)/(W/2),(Y-H/2)/(H/2)),1),255,0)'"
     head = _still("head.png", f"crop=520:700:900:400,gblur=sigma=1.2,format=yuva420p,{skin}")
-    graph = "[0:v][1:v]overlay=x='700+26*sin(t*1.1)':y='260+10*sin(t*2.3)',noise=alls=3:allf=t"
+    graph = (
+        f"[0:v]{_held('yuv420p')}[wall];[1:v]{_held('yuva420p')}[head];"
+        "[wall][head]overlay=x='700+26*sin(t*1.1)':y='260+10*sin(t*2.3)',noise=alls=3:allf=t"
+    )
     _encode(path, seconds, [wall, head], graph)
 
 
 def _sport(path: Path, seconds: int) -> None:
     crop = "crop=1920:1080:x='480+440*sin(2*PI*t/5)':y='270+240*sin(2*PI*t/3.3)'"
-    graph = f"[0:v]{crop},eq=saturation=1.4[lawn0];testsrc2=size=64x128:rate={RATE},split=4[p0][p1][p2][p3]"
+    graph = f"[0:v]eq=saturation=1.4,{_held('yuv420p')},{crop}[lawn0];"
+    graph += f"testsrc2=size=64x128:rate={RATE},split=4[p0][p1][p2][p3]"
     for number in range(4):
         across = f"mod(t*{310 + 130 * number}+{480 * number},2000)-64"
         down = f"{180 + 210 * number}+60*sin(t*{2 + number})"
@@ -83,7 +92,7 @@ def _sport(path: Path, seconds: int) -> None:
 
 def _grain(path: Path, seconds: int) -> None:
     soft = _still("soft.png", "gblur=sigma=1.5")
-    _encode(path, seconds, [soft], "[0:v]crop=1920:1080:x='8*t':y='100+3*t',noise=alls=14:allf=t")
+    _encode(path, seconds, [soft], f"[0:v]{_held('yuv444p')},crop=1920:1080:x='8*t':y='100+3*t',noise=alls=14:allf=t")
 
 
 TITLES: Mapping[str, Callable[[Path, int], None]] = {
