@@ -11,12 +11,11 @@ freed by the next one.
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Set
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import structlog
-from sqlalchemy.exc import InvalidRequestError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from server import clock, log
 from server.catalog import jobs as rows
@@ -26,14 +25,13 @@ from server.jobs.context import JobContext
 from server.jobs.endings import Endings, Kind, OnFailed, OnRedrive, Run
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, StepsChanged
 from server.jobs.priorities import LANES, Lane, Places, Priority
-from server.jobs.progress import Progress
-from server.jobs.turns import Turn, Turns
+from server.jobs.takeover import TakeOver
+from server.jobs.turns import Turns
+from server.jobs.watch import Begun, Watch
 
 MAX_ATTEMPTS = 5  # after so many crashes of the server in the middle of one job, it is the job; a bad night is fewer
 MAX_BEGUN = 1000  # of a lane, with those that sleep; the others wait in their table
 RECONCILE_S = 60.0
-TAKE_OVER_S = 1.5  # between looks for workers that died; two in a row have to find one so
-WATCH_S = 1.0  # how often progress is written, and what became of the rows of running jobs looked at
 DRAIN_S = 5.0  # for what is cut off to clean up, such as killing its child processes
 RETRY_S = 5.0  # after a fault in beginning jobs
 GIVE_BACK_S = 30.0  # until a job that the database stopped is begun again
@@ -43,20 +41,6 @@ KEEP = timedelta(days=30)  # rows of jobs that ended
 WAITING = "jobs waiting"  # announced with a commit: there is something to claim
 
 _log = log.get("jobs")
-
-
-@dataclass(slots=True)
-class Begun:
-    """A job of ours, until it has ended here."""
-
-    job: Job
-    turn: Turn
-    suspect: bool  # a process died while it ran
-    task: asyncio.Task[Any] | None = None  # None: on its way through the engine
-    cut: Literal["cancelled", "lost"] | None = None  # from outside; lost: its row is another's, or says an end
-    ending: bool = False
-    over: bool = False  # its row says how it ended
-    progress: Progress = field(default_factory=Progress)
 
 
 class Jobs:
@@ -81,7 +65,8 @@ class Jobs:
         self._helping = helping
         self.failed = 0
         self.retried = 0  # begun again after a crash
-        self.taken_over = 0  # jobs of processes that died
+        self._take_over = TakeOver(database, self.worker, WAITING)
+        self._watch = Watch(database, self.worker, self._begun, self._busy)
         database.on_commit(self._heard)
 
     def register(
@@ -104,9 +89,9 @@ class Jobs:
     async def running(self) -> AsyncIterator[None]:
         """Takes orders, and goes on with what was left; at the end of the block what runs is cut off, and waits."""
         if not self._database.shared:
-            await self._free_all_of(await self._dead())
+            await self._take_over.all_dead()
         async with self._engine.launched():
-            loops = [self._dispatch(), self._watch(), *([self._take_over()] if self._database.shared else [])]
+            loops = [self._dispatch(), self._watch.run(), *([self._take_over.run()] if self._database.shared else [])]
             tasks = [asyncio.create_task(loop) for loop in loops]
             try:
                 yield
@@ -187,6 +172,11 @@ class Jobs:
     def active(self) -> int:
         """Jobs of this process that run or sleep."""
         return len(self._begun)
+
+    @property
+    def taken_over(self) -> int:
+        """Jobs of processes that died."""
+        return self._take_over.count
 
     # --- beginning
 
@@ -331,66 +321,6 @@ class Jobs:
         return JobContext(
             job.id, job.project_id, job.object_id, job.arguments, job.attempts, self._engine, begun.turn, report
         )
-
-    # --- watching others, and what runs
-
-    async def _take_over(self) -> None:
-        """Frees what workers left behind when they died, for whoever has a place."""
-        suspected: set[str] = set()
-        while True:
-            await asyncio.sleep(TAKE_OVER_S)
-            try:
-                dead = await self._dead()
-                await self._free_all_of(dead & suspected)
-                suspected = dead
-            except (OperationalError, InvalidRequestError) as fault:
-                _log.warning("can't look for workers that died", reason=str(fault))
-
-    async def _dead(self) -> set[str]:
-        async with self._database.read() as transaction:
-            workers = await rows.workers(transaction)
-        return await self._database.dead(workers - {self.worker})
-
-    async def _free_all_of(self, workers: Collection[str]) -> None:
-        for worker in workers:
-            async with self._database.write() as transaction:
-                freed = await rows.free(transaction, worker)
-                transaction.announce(WAITING)
-            self.taken_over += len(freed)
-            _log.info("took over from a worker that died", worker=worker, jobs=len(freed))
-
-
-    async def _watch(self) -> None:
-        """Writes how far jobs are, and cuts off those whose rows are not ours any more."""
-        while True:
-            await self._busy.wait()
-            await asyncio.sleep(WATCH_S)
-            try:
-                await self._write_progress()
-                await self._cut_off_lost()
-            except OperationalError as fault:
-                _log.warning("can't look after jobs now", reason=str(fault.orig))
-
-    async def _write_progress(self) -> None:
-        news = [begun for begun in self._begun.values() if begun.progress.unwritten]
-        if not news:
-            return
-        async with self._database.write() as transaction:
-            for begun in news:
-                progress = begun.progress
-                ends_at = clock.now() + progress.left if progress.left is not None else None
-                progress.unwritten = False
-                await rows.report(transaction, begun.job.id, progress.fraction, progress.message, ends_at)
-
-    async def _cut_off_lost(self) -> None:
-        looked_at = list(self._begun.values())
-        async with self._database.read() as transaction:
-            held = await rows.held(transaction, self.worker)
-        for begun in looked_at:
-            if begun.job.id not in held and begun.task and not (begun.ending or begun.cut or begun.task.done()):
-                _log.info("a job was taken away", job=begun.job.id)
-                begun.cut = "lost"
-                begun.task.cancel()
 
     # --- ending
 

@@ -13,6 +13,7 @@ from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Job
 from server.jobs import jobs as module
+from server.jobs import watch
 from server.jobs.context import JobContext
 from server.jobs.endings import Endings
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, NotAgain
@@ -259,7 +260,7 @@ async def test_a_job_orders_others(database: Database, work: Work) -> None:
 async def test_progress_is_in_the_row_while_the_job_runs(
     database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WATCH_S", 0.02)
+    monkeypatch.setattr(watch, "EVERY_S", 0.02)
 
     async def run(job: JobContext) -> None:
         for part in range(50):
@@ -408,7 +409,7 @@ async def test_all_jobs_about_an_object_are_cancelled(database: Database, work: 
 async def test_a_job_that_was_cancelled_elsewhere_is_cut_off(
     database: Database, jobs: Jobs, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WATCH_S", 0.02)
+    monkeypatch.setattr(watch, "EVERY_S", 0.02)
     work.gate.clear()
     job_id = await order(database, jobs)
     await until(lambda: work.now == 1)
@@ -423,7 +424,7 @@ async def test_a_job_that_was_cancelled_elsewhere_is_cut_off(
 async def test_a_job_that_was_taken_over_is_cut_off_and_left_to_the_other(
     database: Database, jobs: Jobs, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WATCH_S", 0.02)
+    monkeypatch.setattr(watch, "EVERY_S", 0.02)
     work.gate.clear()
     job_id = await order(database, jobs)
     await until(lambda: work.now == 1)
