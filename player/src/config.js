@@ -13,6 +13,17 @@
  * @property {string | null} storyboard   path of a video's small pictures, as WebVTT
  * @property {Chapters[]} chapters   of a video, one for each language
  * @property {number | null} targetLatency   seconds behind the live edge; null: the playlist's hold-back
+ * @property {Theme | null} theme   of the player that the asset names
+ */
+
+/**
+ * @typedef {object} Theme
+ * @property {Record<string, string>} colours   as CSS has them, by the names of the REST API
+ * @property {{ src: string, link: string | null } | null} logo
+ * @property {boolean} controls
+ * @property {boolean} autoplay
+ * @property {boolean} loop
+ * @property {boolean} title   whether it is shown
  */
 
 /**
@@ -68,7 +79,43 @@ export function readConfig(text) {
       storyboard: string(value.storyboard),
       chapters: readChapters(value.chapters),
       targetLatency: positive(value.targetLatency),
+      theme: readTheme(value.theme),
     },
+  };
+}
+
+/**
+ * @param {any} value
+ * @returns {Theme | null}
+ */
+function readTheme(value) {
+  if (typeof value !== 'object' || value === null) return null;
+  const logo = string(value.logo?.src);
+  return {
+    colours: Object.fromEntries(
+      Object.entries(value).filter(([, each]) => typeof each === 'string' && each !== ''),
+    ),
+    logo: logo === null ? null : { src: logo, link: webAddress(value.logo.link) },
+    controls: value.enableControls !== false,
+    autoplay: value.forceAutoplay === true,
+    loop: value.forceLoop === true,
+    title: value.hideTitle !== true,
+  };
+}
+
+/**
+ * The address's wishes, and over them what the theme has settled.
+ * @param {Options} options
+ * @param {Theme | null} theme
+ * @returns {Options}
+ */
+export function themed(options, theme) {
+  if (theme === null) return options;
+  return {
+    ...options,
+    autoplay: options.autoplay || theme.autoplay,
+    loop: options.loop || theme.loop,
+    controls: options.controls && theme.controls,
   };
 }
 
@@ -163,6 +210,11 @@ function parseObject(text) {
 /** @param {unknown} value */
 function string(value) {
   return typeof value === 'string' ? value : null;
+}
+
+/** @param {unknown} value */
+function webAddress(value) {
+  return typeof value === 'string' && /^https?:\/\/[^/]/.test(value) && URL.canParse(value) ? value : null;
 }
 
 /** @param {unknown} value */

@@ -1,5 +1,5 @@
 /** The composition root: reads the configuration, builds each part once, connects them. */
-import { readConfig, readOptions } from './config.js';
+import { readConfig, readOptions, themed } from './config.js';
 import { HlsEngine } from './engine/hls.js';
 import { askManifest } from './engine/manifest.js';
 import { NativeEngine } from './engine/native.js';
@@ -109,4 +109,4 @@ function connect(video, view, player, captions) {
 const view = new View(document);
 const config = readConfig(document.getElementById('sluice-config')?.textContent);
 if ('problem' in config) view.showProblem(config.problem);
-else openPlayer(config.asset, readOptions(location.search, location.hash), view);
+else openPlayer(config.asset, themed(readOptions(location.search, location.hash), config.asset.theme), view);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig, readOptions, readProblem, readTime } from '../src/config.js';
+import { readConfig, readOptions, readProblem, readTime, themed } from '../src/config.js';
 
 const ASSET = {
   id: 'vi1', kind: 'vod', title: 'A title', manifest: '/vod/vi1/hls/manifest.m3u8',
   poster: '/vod/vi1/thumbnail.jpg', storyboard: '/vod/vi1/storyboard.vtt', targetLatency: null,
-  chapters: [{ language: 'en', src: '/vod/vi1/chapters/en.vtt' }],
+  chapters: [{ language: 'en', src: '/vod/vi1/chapters/en.vtt' }], theme: null,
 };
 
 test('a whole configuration is read as it is', () => {
@@ -20,9 +20,34 @@ test('fields of the wrong type fall back, and do not break the page', () => {
   assert.deepEqual(readConfig(JSON.stringify(odd)), {
     asset: {
       id: '', kind: 'live', title: '', manifest: '/m', poster: null, storyboard: null, targetLatency: null,
-      chapters: [],
+      chapters: [], theme: null,
     },
   });
+});
+
+test('the looks of a player are read, and what is no web address is no link', () => {
+  const given = { text: 'red', link: '', enableControls: false, hideTitle: true, forceLoop: true };
+  const read = (/** @type {unknown} */ theme) => {
+    const config = /** @type {any} */ (readConfig(JSON.stringify({ ...ASSET, theme })));
+    return config.asset.theme;
+  };
+
+  assert.deepEqual(read({ ...given, logo: { src: '/logo.png', link: 'https://example.com/' } }), {
+    colours: { text: 'red' }, logo: { src: '/logo.png', link: 'https://example.com/' },
+    controls: false, autoplay: false, loop: true, title: false,
+  });
+  for (const link of ['javascript:alert(1)', 'https://', 7, null]) {
+    assert.equal(read({ logo: { src: '/logo.png', link } }).logo.link, null);
+  }
+  assert.equal(read('red'), null);
+});
+
+test('a player settles what the address may not undo', () => {
+  const asked = readOptions('?autoplay=0&loop=0&controls=1', '');
+  const theme = { colours: {}, logo: null, controls: false, autoplay: true, loop: true, title: true };
+
+  assert.deepEqual(themed(asked, theme), { ...asked, controls: false, autoplay: true, loop: true });
+  assert.deepEqual(themed(asked, null), asked);
 });
 
 for (const text of [null, undefined, '', '__SLUICE_CONFIG__', '{', '[]', '7', 'null', '{"kind":"vod"}',

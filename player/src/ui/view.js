@@ -1,5 +1,6 @@
 /** In charge of what the page shows besides media-chrome's elements: notices, title, poster, live badge. */
 import { CHAPTERS, NOTICES, RETRY, UNMUTE, behindWords, delayWords, problemWords } from '../words.js';
+import { colour, showLogo } from './theme.js';
 
 /** @typedef {import('../state/phases.js').Phase} Phase */
 /** @typedef {import('../state/player.js').Failure} Failure */
@@ -20,6 +21,7 @@ export class View {
     this.video = /** @type {HTMLVideoElement} */ (find('video'));
     this.poster = find('poster');
     this.title = find('title');
+    this.logo = find('logo');
     this.unmute = find('unmute');
     this.delay = find('delay');
     this.previewBehind = find('preview-behind');
@@ -46,11 +48,15 @@ export class View {
     const { mediaSession } = navigator;
     if (mediaSession) mediaSession.metadata = new MediaMetadata({ title: asset.title });
     this.title.textContent = asset.title;
-    this.title.hidden = asset.title === '';
+    this.title.hidden = asset.title === '' || asset.theme?.title === false;
     this.root.dataset.kind = asset.kind;
     this.root.classList.toggle('bare', !options.controls);
     this.video.muted = this.video.defaultMuted = options.muted;
     this.video.loop = options.loop && asset.kind === 'vod';
+    if (asset.theme) {
+      colour(this.root.style, asset.theme, (property, value) => CSS.supports(property, value));
+      showLogo(this.logo, asset.theme.logo);
+    }
     this.controller.hidden = false;
     this.#posterUrl = asset.poster;
     if (!options.autoplay) this.#showPoster();
