@@ -16,7 +16,7 @@ from typing import Any
 from server import log
 from server.catalog import renditions, videos
 from server.catalog.database import Database, Transaction
-from server.catalog.models import Job, Rendition, Video
+from server.catalog.models import Job, Video
 from server.formats.fmp4.index import MovieIndex
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
@@ -29,14 +29,14 @@ from server.media.facts import SourceFacts
 from server.media.orders import TIMESCALE
 from server.media.packaging import copies_of
 from server.media.problems import MediaProblem, Unreadable
-from server.packager.presentation import AUDIO, VIDEO
+from server.packager.presentation import VIDEO
 from server.packager.vod import IndexedVideo
 from server.storage import early
 from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.storage.room import Room
 from server.storage.watermarks import WatermarkStore
-from server.vod import copying, embedded, encoding, making, measuring, plan, plans, waiting
+from server.vod import copying, embedded, encoding, making, measuring, passthrough, plan, plans, waiting
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
@@ -45,9 +45,7 @@ from server.vod.posters import Posters
 
 JOB = "vod"
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
-FIRST = 1  # tracks of sound count from here
 JOINED_S = 2.0  # that more comes of a file than it tells
-EVERYWHERE = ("avc1.", "mp4a.40.")  # codecs that every browser plays
 
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
@@ -228,12 +226,12 @@ class Pipeline:
         if indexed:
             passed = await asyncio.to_thread(self._indexed, video_id)
             copied = await self._copy_beside(video_id, revision, facts, passed)
-            shown = _shown_by_index(passed, begun.altered, copied)
+            shown = passthrough.shown_by_index(passed, begun.altered, copied)
             rows = (*(name for name in passed.renditions if name in shown.kinds), *copied)
             times = passed.picture_times(TIMESCALE)
         else:
             copied = await self._copy(video_id, revision, facts, begun.altered)
-            shown, rows = _shown_by_copies(facts, copied), tuple(copied)
+            shown, rows = passthrough.shown_by_copies(facts, copied), tuple(copied)
             facts = _joined(facts, copying.length_s(copied))
         codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
@@ -248,7 +246,7 @@ class Pipeline:
                 return  # deleted meanwhile
             video.duration_s = facts.duration_s
             await asyncio.to_thread(plans.keep, self._layout, video_id, revision, made)
-            await making.list_planned(transaction, video, made, _rows(video, facts, rows))
+            await making.list_planned(transaction, video, made, passthrough.rows(video, facts, rows))
             await self._order(transaction, video, made)
             if (texts := embedded.order(video.source_revision, facts)) is not None:
                 await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, texts)
@@ -279,7 +277,7 @@ class Pipeline:
     async def _copied(self, video_id: str, facts: SourceFacts) -> None:
         """All that is copied can be watched from now on; what has to be encoded before is waited for."""
         whole = (facts.picture is None or facts.picture.unpassable is None) and (
-            not facts.sounds or any((sound.rfc6381 or "").startswith(EVERYWHERE) for sound in facts.sounds)
+            not facts.sounds or any((sound.rfc6381 or "").startswith(passthrough.EVERYWHERE) for sound in facts.sounds)
         )
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
@@ -341,57 +339,6 @@ class Pipeline:
 
 async def _nobody_waits() -> None:
     return None
-
-
-def _shown_by_index(passed: IndexedVideo, altered: bool, beside: Mapping[str, Made]) -> Shown:
-    kinds = frozenset(passed.renditions)
-    heard = _everywhere(beside) | ({FIRST} if AUDIO in kinds else set())
-    if VIDEO not in kinds:
-        return Shown(kinds, (), True, sounds=heard)
-    if altered:
-        kinds -= {VIDEO}
-    scale = passed.timescale(VIDEO)
-    cuts = tuple(cut * TIMESCALE // scale for cut in passed.cuts)
-    return Shown(kinds, cuts, True, passed.offset(VIDEO), heard)
-
-
-def _shown_by_copies(facts: SourceFacts, copied: Mapping[str, Made]) -> Shown:
-    """What not every browser decodes has to have an encoded one beside it."""
-    kinds = {made.track.kind for made in copied.values() if made.track.codec.startswith(EVERYWHERE)}
-    found = copying.cuts(copied)
-    times = tuple(cut * TIMESCALE // found[0] for cut in found[1]) if found else ()
-    return Shown(frozenset(kinds), times, sounds=_everywhere(copied))
-
-
-def _everywhere(copied: Mapping[str, Made]) -> frozenset[int]:
-    """Numbers of the tracks of sound that every browser plays."""
-    return frozenset(
-        _number(name)
-        for name, made in copied.items()
-        if name.startswith(AUDIO) and made.track.codec.startswith(EVERYWHERE)
-    )
-
-
-def _number(sound: str) -> int:
-    """Of a track of sound among those of its file, by its rendition's name."""
-    return int(sound.removeprefix(AUDIO) or FIRST)
-
-
-def _rows(video: Video, facts: SourceFacts, names: Sequence[str]) -> list[Rendition]:
-    """What the source itself is shown as."""
-    rows = []
-    for name in names:
-        if name == VIDEO and facts.picture:
-            width, height = facts.picture.shown_size
-            size = {"width": width, "height": height, "bitrate": facts.picture.bit_rate}
-            rows.append(making.copied(video, name, "video", size))
-        elif name.startswith(AUDIO):
-            sound = facts.sounds[_number(name) - FIRST] if facts.sounds else None
-            told: dict[str, object] = {"language": sound.language, "title": sound.title} if sound else {}
-            if sound and not (sound.rfc6381 or EVERYWHERE[0]).startswith(EVERYWHERE):
-                told["somewhere"] = True  # not every browser plays it
-            rows.append(making.copied(video, name, "audio", told))
-    return rows
 
 
 def _joined(facts: SourceFacts, length_s: float) -> SourceFacts:
