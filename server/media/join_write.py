@@ -39,6 +39,7 @@ MAX_SEGMENT_BYTES = 256 << 20  # of two seconds: more than any encoder here make
 MAX_INIT_BYTES = 1 << 20
 FRAME = 1024  # samples of AAC
 SECOND = 48_000  # samples, where a file does not say
+USUAL_RATE = 25  # pictures a second, where there is but one
 STEP = 0.01  # between two words of progress
 
 
@@ -167,10 +168,11 @@ def _copied(opened: InputContainer, stream: Stream, part: dict[str, Any]) -> Ite
 
 def _coded(fd: int, start: Fraction) -> Iterator[Timed]:
     """Pictures of closed groups, each decoded as late as those that are shown before it allow."""
+    lasts = TIMESCALE // USUAL_RATE
     for samples in _segments(fd):
         late = max(sample.dts - sample.pts for sample in samples)
         for sample, following in zip(samples, [*samples[1:], None], strict=True):
-            lasts = following.dts - sample.dts if following else 0
+            lasts = following.dts - sample.dts if following else lasts  # the last one as the one before
             packet = _packet(sample, sample.dts - max(0, late), lasts, Fraction(1, TIMESCALE))
             yield Timed((packet.dts or 0) * packet.time_base + start, packet, -start)
 

@@ -1,8 +1,8 @@
 """Joins of real files by real children: what comes of every kind of part, and of steps that a crash repeats."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import av
@@ -21,6 +21,7 @@ from tests.unit.vod.conftest import Archive
 pytestmark = pytest.mark.timeout(120)
 
 FIRST = media.clip(3, size="320x180", b_frames=2)
+WHITE = ("-f", "lavfi", "-i", "color=white:size=32x32", "-frames:v", "1", "-pix_fmt", "rgba", "-f", "apng")
 HEVC = ("-c:v", "libx265", "-x265-params", "log-level=none", "-preset", "ultrafast", "-tag:v", "hvc1")
 FIELDS = ("-vf", "tinterlace=interleave_top", "-flags", "+ildct+ilme", "-x264-params", "tff=1")
 SURROUND = ("-ac", "6", "-ar", "44100", "-c:a", "ac3")
@@ -67,18 +68,25 @@ class Room:
         self.editing = Editing(archive.database, archive.layout, children, archive.enqueue, "ultrafast")
         self.joining = Joining(archive.database, archive.layout, children, archive.enqueue)
 
-    async def ordered(self, *paths: Path) -> str:
+    async def ordered(self, *paths: Path, looks: Mapping[int, Mapping[str, Any]] = MappingProxyType({})) -> str:
+        """`looks`: columns of some of the parts."""
         ids = [await self.archive.video(path.read_bytes(), state="done") for path in paths]
         async with self.archive.database.write() as transaction:
             parts = [part for id in ids if (part := await videos.find(transaction, id))]
-            for part in parts:
+            for number, part in enumerate(parts):
                 part.source = "upload"
+                for name, value in looks.get(number, {}).items():
+                    setattr(part, name, value)
+                if part.watermark:
+                    media.ffmpeg(*WHITE, self.archive.layout.video_watermark(part.id))
             joined = await self.edits.concat(transaction, parts, None)
         return joined.id
 
-    async def joined(self, *paths: Path, dies: Sequence[str] = ()) -> tuple[Path, list[float]]:
+    async def joined(
+        self, *paths: Path, dies: Sequence[str] = (), looks: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
+    ) -> tuple[Path, list[float]]:
         """The file that is handed over, and the progress that was told."""
-        id = await self.ordered(*paths)
+        id = await self.ordered(*paths, looks=looks)
         kind, arguments = self.archive.ordered[-1]
         assert kind == JOB
         await self.editing.run(Job(id, arguments).context)
@@ -134,6 +142,24 @@ async def test_parts_of_every_kind_follow_the_first_one(room: Room, tmp_path: Pa
     assert (rate, channels, lasts_s) == (48_000, 2, pytest.approx(11, abs=0.2))
     assert len(told) > 5
     assert (max(told), told[-1]) == (pytest.approx(1), pytest.approx(1))
+
+
+def luma(path: Path, picture: int, x: int, y: int) -> int:
+    with av.open(str(path)) as opened:
+        frame = next(frame for number, frame in enumerate(opened.decode(video=0)) if number == picture)
+        return bytes(frame.planes[0])[y * frame.planes[0].line_size + x]
+
+
+async def test_what_is_shown_otherwise_is_joined_as_it_is_shown(room: Room) -> None:
+    """An upright part of the second, with bars beside it; a white square over the third."""
+    upright = {"crop": {"width": "90px", "height": "180px", "left": "0px", "top": "0px"}}
+    marked = {"watermark": {"id": "watermark_1", "left": "10px", "top": "10px"}}
+    path, _ = await room.joined(FIRST, FIRST, FIRST, looks={1: upright, 2: marked})
+    assert media.frame_hashes(path)[:90] == media.frame_hashes(FIRST)
+    assert len(times(path)) == 270
+    assert (luma(path, 120, 20, 90), luma(path, 120, 300, 90)) == (pytest.approx(16, abs=4), pytest.approx(16, abs=4))
+    assert luma(path, 120, 160, 90) > 24
+    assert luma(path, 210, 20, 20) == pytest.approx(235, abs=12)
 
 
 async def test_where_the_first_is_no_h264_all_is_encoded(room: Room) -> None:
