@@ -4,6 +4,7 @@
     make soak ARGS="live --minutes 5"           publishers come and go, players poll, and nothing may grow
     make soak ARGS="crashes --rounds 50"        servers are killed while they make videos, and nobody may notice
     make soak ARGS="crashes --rounds 1 --seed 7"
+    make soak ARGS="contract --examples 200"    every operation of the dialect is called with what schemathesis makes up
 
 `live` prints every ten seconds the server's memory, open files, threads and how late parts came out. At the end it
 judges the run without its first part, in which caches fill: flat means no more than the limits below. `crashes` prints
@@ -15,6 +16,7 @@ import os
 import random
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -199,16 +201,26 @@ def crash(rounds: int, seed: int, folder: Path) -> list[str]:
     return found
 
 
+def keep_to_the_contract(examples: int) -> list[str]:
+    """What is wrong; pytest has printed why."""
+    environment = {**os.environ, "SLUICE_CONTRACT_EXAMPLES": str(examples)}
+    command = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", "tests/contract/test_dialect.py"]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], check=False)
+    return ["an answer was not as the dialect's document says"] if done.returncode else []
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs for long what has to hold for long.")
-    parser.add_argument("soaks", nargs="*", metavar="live|crashes", help="all by default")
+    parser.add_argument("soaks", nargs="*", metavar="live|crashes|contract", help="all by default")
     parser.add_argument("--minutes", type=float, default=30.0, help="of `live`")
     parser.add_argument("--rounds", type=int, default=50, help="of `crashes`")
     parser.add_argument("--seed", type=int, default=0, help="of the first round of `crashes`")
+    parser.add_argument("--examples", type=int, default=100, help="of `contract`, for each operation")
     told = parser.parse_args()
     soaks: dict[str, Callable[[Path], list[str]]] = {
         "live": lambda folder: faults(run(told.minutes, folder)),
         "crashes": lambda folder: crash(told.rounds, told.seed, folder),
+        "contract": lambda _: keep_to_the_contract(told.examples),
     }
     if unknown := [name for name in told.soaks if name not in soaks]:
         parser.error(f"no such soak: {', '.join(unknown)}; there are {', '.join(soaks)}")
