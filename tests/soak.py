@@ -203,7 +203,7 @@ def crash(rounds: int, seed: int, folder: Path) -> list[str]:
 
 def keep_to_the_contract(examples: int) -> list[str]:
     """What is wrong; pytest has printed why."""
-    environment = {**os.environ, "SLUICE_CONTRACT_EXAMPLES": str(examples)}
+    environment = {**os.environ, "CONTRACT_EXAMPLES": str(examples)}
     command = [sys.executable, "-m", "pytest", "-q", "--timeout", "0", "tests/contract/test_dialect.py"]
     done = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], check=False)
     return ["an answer was not as the dialect's document says"] if done.returncode else []

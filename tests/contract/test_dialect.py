@@ -23,9 +23,9 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 from tests.harness.server import OWNER_KEY, Server
 
 DOCUMENT = Path(__file__).parent / "dialect.json"
-EXAMPLES = int(os.environ.get("SLUICE_CONTRACT_EXAMPLES", "5"))  # of good calls, and half as many bad ones
+EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "5"))  # of good calls, and half as many bad ones
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600 if "SLUICE_CONTRACT_EXAMPLES" not in os.environ else 0)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600 if "CONTRACT_EXAMPLES" not in os.environ else 0)]
 
 # where the document contradicts itself, or what its makers' service does: (where, what it says, what is meant, why)
 AMENDMENTS: Sequence[tuple[str, str, str, str]] = (
@@ -120,7 +120,7 @@ def _try(
     @given(case=operation.as_strategy(generation_mode=mode), exists=st.booleans())
     @settings(
         max_examples=max(examples, 1), phases=[Phase.generate], database=None,
-        suppress_health_check=list(HealthCheck), derandomize="SLUICE_CONTRACT_EXAMPLES" not in os.environ,
+        suppress_health_check=list(HealthCheck), derandomize="CONTRACT_EXAMPLES" not in os.environ,
     )  # fmt: skip
     def called(case: Case, exists: bool) -> None:
         if exists and operation.method != "delete":
