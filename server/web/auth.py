@@ -151,7 +151,7 @@ class Credentials:
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Whether the credential is an API key that was found good before, and is remembered."""
         scheme, _, credential = headers.get("Authorization", "").partition(" ")
-        if len(credential) > CREDENTIAL_LIMIT:
+        if len(credential) > CREDENTIAL_LIMIT or not _is_text(credential):
             return False
         try:
             key = _basic_user(credential.strip()) if scheme.lower() == "basic" else credential.strip()

@@ -230,7 +230,8 @@ async def _answered(operation: Operation, call: Call, log: Log | None = None) ->
     key = call.request.headers.get(HEADER) if operation.repeatable else None
     if key is None or call.caller is None:
         return await _run(operation, call, log)
-    asked = b"\n".join((operation.name.encode(), call.request.raw_path.encode(), await call.request.read()))
+    path = call.request.raw_path.encode(errors="surrogateescape")
+    asked = b"\n".join((operation.name.encode(), path, await call.request.read()))
     return await call.services.idempotency.answer(
         call.caller.project_id, key, asked, lambda: _run(operation, call, log)
     )
@@ -269,17 +270,22 @@ async def _admit(request: web.Request, services: Services, operation: Operation)
 async def identify(request: web.Request, services: Services) -> Caller:
     """Who calls. An address from which too many tried keys that are none is not listened to for a while, except with
     a key that is known to be good. Raises Problem: 401, 429."""
-    address = client_ip(request)
-    throttled = services.failures.exhausted(address, "failure")
-    if throttled is not None and not services.credentials.knows(request.headers):
-        request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **throttled}
-        raise rates.refusal(throttled)
+    if not services.credentials.knows(request.headers):
+        refuse_guessing(request, services)
     try:
         return await services.credentials.caller(request.headers)
     except Problem:
         if "Authorization" in request.headers:  # without it nothing was guessed
-            services.failures.take(address, "failure")
+            services.failures.take(client_ip(request), "failure")
         raise
+
+
+def refuse_guessing(request: web.Request, services: Services) -> None:
+    """Raises Problem, 429, to an address that has given too many wrong credentials."""
+    throttled = services.failures.exhausted(client_ip(request), "failure")
+    if throttled is not None:
+        request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **throttled}
+        raise rates.refusal(throttled)
 
 
 def count(request: web.Request, services: Services, who: Caller | str, kind: rates.Kind) -> None:

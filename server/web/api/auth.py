@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from server.errors import Problem
+from server.web.addresses import client_ip
 from server.web.auth import CREDENTIAL_LIMIT, Pair
 from server.web.shapes import Answer, Body
-from server.web.typed import Call, Operations
+from server.web.typed import Call, Operations, refuse_guessing
 
 operations = Operations("Authentication")
 
@@ -35,7 +37,12 @@ class AccessToken(Answer):
     errors=["authentication-invalid-user-credentials"],
 )
 async def exchange(call: Call, body: ApiKeyBody) -> AccessToken:
-    return _answer(await call.services.credentials.exchange(body.api_key))
+    refuse_guessing(call.request, call.services)
+    try:
+        return _answer(await call.services.credentials.exchange(body.api_key))
+    except Problem:
+        call.services.failures.take(client_ip(call.request), "failure")
+        raise
 
 
 @operations.post(

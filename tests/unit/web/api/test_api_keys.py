@@ -159,7 +159,14 @@ async def test_wrong_keys_from_one_address_are_no_longer_looked_up(connect: Call
     await client.get("/videos")  # the owner's key is known
     assert [await status(client, f"wrong-{number}") for number in range(4)] == [401, 401, 401, 429]
     assert await status(client, OWNER_KEY) == 200
-    assert (await client.get("/videos", headers={"Authorization": ""})).status == 429
+    assert (await client.get("/videos", headers={"Authorization": "Bearer caf\xe9"})).status == 429
+    assert (await client.post("/auth/api-key", json={"apiKey": OWNER_KEY})).status == 429
+
+
+async def test_keys_that_are_tried_for_tokens_count_too(connect: Callable[..., Any]) -> None:
+    client: Client = await connect({"failures": Rates({"failure": 2}, monotonic=lambda: 0.0)})
+    tried = [(await client.post("/auth/api-key", json={"apiKey": f"wrong-{number}"})).status for number in range(3)]
+    assert tried == [400, 400, 429]
 
 
 # --- several projects
