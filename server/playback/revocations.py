@@ -28,8 +28,8 @@ class Revocations:
             await revoked_tokens.sweep(transaction, clock.now())
             self._ids = await revoked_tokens.all_ids(transaction)
 
-    async def add(self, project_id: str, token_id: str) -> None:
-        """Takes a token back; in force when this returns."""
+    async def add(self, project_id: str, token_id: str, kept: timedelta = KEPT) -> None:
+        """Takes a token back, which would end by itself within `kept`; in force when this returns."""
         async with self._database.write() as transaction:
-            await revoked_tokens.add(transaction, project_id, token_id, clock.now() + KEPT)
+            await revoked_tokens.add(transaction, project_id, token_id, clock.now() + kept)
         self._ids.add(token_id)

@@ -9,9 +9,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from server.errors import Problem
 from server.web.scopes import allow
 
 ACCESS_TTL_S = 3600
+GRANT_TTL_S = 900  # of OAuth's tokens, which programs fetch anew by themselves
 REFRESH_TTL_S = 30 * 86400  # SDKs refresh when they start or stop, which may be weeks apart
 LEEWAY_S = 5
 ALGORITHM = "HS256"
@@ -44,9 +46,10 @@ class Caller:
     key_id: str
     scopes: frozenset[str]
     limits: tuple[tuple[str, int], ...] = ()  # (kind of call, how many a minute) where they are the key's own
+    narrowed: frozenset[str] | None = None  # the scopes of the token, where it has some of its own
 
     def may(self, scope: str) -> bool:
-        return allow(self.scopes, scope)
+        return allow(self.scopes, scope) and (self.narrowed is None or allow(self.narrowed, scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class Pair:
     access_token: str
     refresh_token: str
     expires_in: int = ACCESS_TTL_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Of a token of ours that has not expired."""
+
+    key_id: str
+    generation: str  # of the key's secret
+    token_id: str
+    scopes: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +99,14 @@ class Credentials:
         secret: str | bytes,
         wall_ms: Callable[[], int] = clock.wall_ms,
         monotonic: Callable[[], float] = clock.monotonic,
+        revoked: Container[str] = frozenset(),
     ) -> None:
-        """`secret` is the server's token secret; a key of its own is derived from it."""
+        """`secret` is the server's token secret; a key of its own is derived from it. `revoked`: ids of tokens."""
         raw = secret.encode() if isinstance(secret, str) else secret
         # so that a product that signs playback tokens itself can't sign calls of the API
         self._secret = hmac.digest(raw, b"sluice api access", hashlib.sha256)
         self._database = database
+        self._revoked = revoked
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -128,8 +143,23 @@ class Credentials:
         caller = await self._find_bearer(refresh_token, "refresh")
         if caller is None:
             raise Problem("authentication-invalid-refresh-token", name="refreshToken")
-        _, generation = self._read(refresh_token, "refresh") or ("", "")
-        return self._pair(caller.key_id, generation)
+        found = self._read(refresh_token, "refresh")
+        return self._pair(caller.key_id, found.generation if found else "")
+
+    async def of_key(self, api_key: str) -> Caller | None:
+        """Whose key it is."""
+        return await self._find_key(api_key) if _is_text(api_key) else None
+
+    def grant(self, caller: Caller, api_key: str, scopes: Sequence[str]) -> Pair:
+        """A short-lived access token with some of the key's scopes, and no other to refresh it with."""
+        generation = self._generation(keys.hashed(api_key))
+        claims = {"sub": caller.key_id, "gen": generation, "scope": " ".join(scopes)}
+        return Pair(self._sign(claims, "api", GRANT_TTL_S), "", GRANT_TTL_S)
+
+    def token_of(self, caller: Caller, token: str) -> str | None:
+        """The id of a token that was had for the caller's key, and has not expired."""
+        found = self._read(token, "api") or self._read(token, "refresh")
+        return found.token_id if found is not None and found.key_id == caller.key_id else None
 
     def forget(self, changed: Set[str]) -> None:
         """Called with the ids of rows that a commit changed; keys among them are read again."""
@@ -176,18 +206,18 @@ class Credentials:
     async def _find_bearer(self, token: str, audience: str) -> Caller | None:
         """Of a token that was had for a key."""
         found = self._read(token, audience)
-        if found is None:
+        if found is None or found.token_id in self._revoked:
             return None
-        key_id, generation = found
 
         async def read(transaction: Transaction) -> tuple[ApiKey | None, datetime | None]:
-            key = await keys.get(transaction, key_id)
+            key = await keys.get(transaction, found.key_id)
             return key, key.expires_at if key else None
 
-        known = await self._find(key_id, read)
-        if generation != known.generation and known.previous_until <= self._wall_ms() / 1000:
+        known = await self._find(found.key_id, read)
+        if found.generation != known.generation and known.previous_until <= self._wall_ms() / 1000:
             return None
-        return self._usable(known)
+        caller = self._usable(known)
+        return replace(caller, narrowed=found.scopes) if caller and found.scopes is not None else caller
 
     async def _find(
         self, name: str, read: Callable[[Transaction], Awaitable[tuple[ApiKey | None, datetime | None]]]
@@ -225,25 +255,30 @@ class Credentials:
 
     def _sign(self, claims: Mapping[str, Any], audience: str, ttl_s: int) -> str:
         now_s = self._wall_ms() // 1000
-        return jwt.encode({**claims, "aud": audience, "iat": now_s, "exp": now_s + ttl_s}, self._secret, ALGORITHM)
+        times = {"iat": now_s, "exp": now_s + ttl_s}
+        made = {**claims, **times, "aud": audience, "jti": secrets.token_hex(16)}
+        return jwt.encode(made, self._secret, ALGORITHM)
 
     def _generation(self, hash: str) -> str:
         """Tells secrets of a key apart, and nothing about them."""
         return hmac.digest(self._secret, hash.encode(), hashlib.sha256).hex()[:16]
 
-    def _read(self, token: str, audience: str) -> tuple[str, str] | None:
-        """The key's id in a token of ours that has not expired, and the generation of its secret."""
+    def _read(self, token: str, audience: str) -> _Claims | None:
+        """What a token of ours says; None when it is none, or has expired."""
         if len(token) > CREDENTIAL_LIMIT:
             return None
-        options: Any = {"require": ["sub", "aud", "exp", "gen"], "verify_exp": False, "verify_iat": False}
+        options: Any = {"require": ["sub", "aud", "exp", "gen", "jti"], "verify_exp": False, "verify_iat": False}
         try:
             claims = jwt.decode(token, self._secret, [ALGORITHM], options, audience=audience)
         except (jwt.PyJWTError, ValueError):
             return None
-        subject, generation, expires_at = claims["sub"], claims["gen"], claims["exp"]
-        if not isinstance(subject, str) or type(expires_at) is not int or not isinstance(generation, str):
+        texts = [claims["sub"], claims["gen"], claims["jti"], claims.get("scope", "")]
+        if not all(isinstance(text, str) for text in texts) or type(claims["exp"]) is not int:
             return None
-        return (subject, generation) if expires_at + LEEWAY_S > self._wall_ms() / 1000 else None
+        if claims["exp"] + LEEWAY_S <= self._wall_ms() / 1000:
+            return None
+        scopes = frozenset(claims["scope"].split()) if "scope" in claims else None
+        return _Claims(claims["sub"], claims["gen"], claims["jti"], scopes)
 
 
 def _unix(moment: datetime | None) -> float:

@@ -15,6 +15,7 @@ from server.web.api import (
     former,
     jobs,
     live_streams,
+    oauth,
     players,
     projects,
     retention,
@@ -29,6 +30,7 @@ from server.web.typed import Operations
 
 OPERATIONS: Sequence[Operations] = (
     auth.operations,
+    oauth.operations,
     api_keys.operations,
     audit.operations,
     projects.operations,

@@ -57,7 +57,8 @@ def fake() -> Fake:
 
 @pytest.fixture
 def services(database: Database, fake: Fake) -> Services:
-    assets, credentials = Assets(database), Credentials(database, SECRET)
+    assets, revocations = Assets(database), Revocations(database)
+    credentials = Credentials(database, SECRET, revoked=revocations)
     database.on_commit(assets.forget)
     database.on_commit(credentials.forget)
     return Services(
@@ -67,7 +68,7 @@ def services(database: Database, fake: Fake) -> Services:
         credentials=credentials,
         tokens=Tokens(SECRET),
         assets=assets,
-        revocations=Revocations(database),
+        revocations=revocations,
         idempotency=Idempotency(database, SECRET),
         ingest=IngestPorts(rtmp=1935),
         remove_video=fake.remove_video,
