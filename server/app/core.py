@@ -97,6 +97,8 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     encoders = WarmEncoders(layout, children, config.vod.on_demand_concurrency)
     requests = Requests(layout, encoders, cache, config.vod.on_demand_fill)
     await stack.enter_async_context(requests.running())
+    if config.vod.renditions == "on-demand":
+        encoders.prepare()  # the first viewer waits as long as the next
     loaders = {
         making.SOURCE: presentations.uploaded(layout, RenditionStore(layout), config.vod.segment_s),
         to_vod.SOURCE: recorder.presentation,

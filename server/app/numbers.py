@@ -10,6 +10,7 @@ from server.ingest import rtmp, srt
 from server.ingest.broadcasts import Broadcasts
 from server.jobs.jobs import Jobs
 from server.ladder.ladders import Ladders
+from server.media.child import Children
 from server.restream.restreams import Restreams
 from server.storage.segments import SegmentStore
 from server.uploads.fetching import Fetching
@@ -137,6 +138,15 @@ def watch_movies(metrics: Metrics, movies: Movies) -> None:
     watch("counter", "sluice_movies_made", "Heads of progressive files made or read again.", lambda: movies.made)
     watch("counter", "sluice_movies_refused", "Files refused for the heads that waited.", lambda: movies.refused)
     watch("gauge", "sluice_movies_waiting", "Heads of progressive files that are made or wait.", lambda: movies.waiting)
+
+
+def watch_children(metrics: Metrics, children: Children) -> None:
+    watch = metrics.watch
+    watch("gauge", "sluice_children_waiting", "Work that waits for a child to be allowed.", lambda: children.waiting)
+    watch("gauge", "sluice_children_spare", "Children started in advance that have nothing to do yet.",
+          lambda: children.spares)  # fmt: skip
+    watch("counter", "sluice_children_in_advance", "Children started in advance that were given work.",
+          lambda: children.in_advance)  # fmt: skip
 
 
 def watch_images(metrics: Metrics, images: Images) -> None:

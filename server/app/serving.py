@@ -17,6 +17,7 @@ from server.app.hooks import open_sender
 from server.app.live import Live
 from server.app.numbers import (
     watch_all,
+    watch_children,
     watch_early,
     watch_feed,
     watch_fetching,
@@ -141,6 +142,7 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
     watch_all(metrics, on_air.broadcasts, on_air.rtmp, on_air.srt, core.store, core.jobs, uploads, core.database)
     watch_ladders(metrics, on_air.ladders)
     watch_restreams(metrics, on_air.restreams)
+    watch_children(metrics, core.children)
     watch_images(metrics, core.images)
     watch_requests(metrics, core.requests)
     metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", on_air.pulls.states, "state")

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from server.media.child import ChildFailed, Children, Limits
+from server.media.child import SPARES, ChildFailed, Children, Limits
 from server.media.facts import SourceFacts
 from server.media.growing import Growth
 from server.media.problems import MediaProblem
@@ -162,7 +162,7 @@ async def images(
             {"where": where, "make": make, "outputs": opened},
             [*fds, *opened.values()],
             limits=IMAGE_LIMITS,
-            spare=True,
+            spare=SPARES,
             timeout_s=IMAGE_TIMEOUT_S,
             on_line=lambda event: events.update({event["event"]: event}),
         )

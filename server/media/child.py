@@ -95,6 +95,12 @@ class Children:
         self._spares: dict[str, list[_Spare]] = {}
         self._closing = False
         self.waiting = 0
+        self.in_advance = 0  # that did something
+
+    @property
+    def spares(self) -> int:
+        """That were started in advance and wait."""
+        return sum(not spare.future.done() for ready in self._spares.values() for spare in ready)
 
     async def __aenter__(self) -> Self:
         self._compiling = asyncio.get_running_loop().run_in_executor(None, _compile)
@@ -121,15 +127,15 @@ class Children:
         timeout_s: float = 60.0,
         on_line: OnLine | None = None,
         max_lines: int = MAX_LINES,
-        spare: bool = False,
+        spare: int | None = None,
         idle_s: float | None = None,
     ) -> Result:
         """Run `python -m module` with JSON `arguments`; it inherits `fds` under the same numbers.
 
         `on_line` is called on the loop with each event as it comes. Cancelling kills the child and all it started.
-        With `spare`, from the first one on others of the module are started in advance; each does one piece of work.
-        One that takes no CPU time for `idle_s` waits for something that won't come, and is ended as out of time.
-        Raises ChildFailed.
+        `spare`: one that was started in advance may do it, and from then on so many of the module are; each does one
+        piece of work. One that takes no CPU time for `idle_s` waits for something that won't come, and is ended as out
+        of time. Raises ChildFailed.
         """
         self.waiting += 1
         try:
@@ -138,7 +144,7 @@ class Children:
             self.waiting -= 1
         try:
             child = _Child(module, arguments, fds, limits or Limits(), timeout_s, max_lines, idle_s)
-            ready = self._taken(child) if spare else None
+            ready = self._taken(child) if spare is not None else None
             if ready is None:
                 future = asyncio.get_running_loop().run_in_executor(self._threads, child.run)
             else:
@@ -146,7 +152,7 @@ class Children:
             return await self._run(child, future, on_line)
         finally:
             if spare:
-                self.prepare(module)
+                self.prepare(module, spare)
             self._free.release()
 
     def _taken(self, wanted: "_Child") -> "_Spare | None":
@@ -155,17 +161,18 @@ class Children:
         while ready:
             spare = ready.pop(0)
             if not spare.future.done() and spare.child.takes(wanted):
+                self.in_advance += 1
                 return spare
             spare.child.kill()
         return None
 
-    def prepare(self, module: str) -> None:
-        """Start children of a module in advance, as many as are missing."""
-        if self._closing:
+    def prepare(self, module: str, count: int = SPARES) -> None:
+        """Start children of a module in advance, as many as are missing to `count`, which is SPARES at most."""
+        if self._closing or (module not in self._spares and len(self._spares) >= MODULES):
             return
         ready = self._spares.setdefault(module, [])
         ready[:] = [spare for spare in ready if not spare.future.done()]
-        while len(ready) < SPARES:
+        while len(ready) < min(count, SPARES):
             child = _Child(module, {}, (), Limits(), 0.0, order=threading.Event())
             future = asyncio.get_running_loop().run_in_executor(self._waiters, child.run)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -290,7 +297,9 @@ class _Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(request, *fds),
-                start_new_session=True,
+                # Killed as a whole. No session of its own: where the kernel shares the processor out by sessions
+                # (sched(7), autogroup) `nice` means nothing between two of them, and the server is one as well.
+                process_group=0,
                 env=_environment(),
                 cwd="/",
             )

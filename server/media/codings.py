@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+SOFTWARE = "libx264"
+HARDWARE = ("h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox")
+
 # Of libx264 and libx265, from the quickest on
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 
@@ -34,7 +37,7 @@ class Coding:
 
 
 CODINGS: Mapping[str, Coding] = {
-    "h264": Coding("libx264", Fraction(1)),
+    "h264": Coding(SOFTWARE, Fraction(1)),
     "hevc": Coding("libx265", Fraction(7, 10), shift=3),
     # 0 to 63 in place of 0 to 51; its presets are numbers, and 10 takes about the time of veryfast twice
     "av1": Coding("libsvtav1", Fraction(3, 5), Fraction(3, 2), presets=("12", "11", "10", "9", "8", "6", "5", "4")),

@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 
 from server.formats.fmp4.box import BoxError, find
 from server.formats.fmp4.movie import MAX_PIXELS
+from server.media import units
 
 # A sample entry's fixed fields for pictures, and its box header.
 VISUAL_ENTRY_BYTES = 86
@@ -48,7 +49,7 @@ class Decoder:
 
     def decode(self, pts: int, dts: int, data: bytes | memoryview) -> list[VideoFrame]:
         """What comes out when this goes in; a damaged picture is left out."""
-        packet = Packet(bytes(data))
+        packet = units.packet(data)
         packet.pts, packet.dts, packet.time_base = pts, dts, self._time_base
         return self._decode(packet)
 
@@ -58,7 +59,7 @@ class Decoder:
 
     def alone(self, data: bytes | memoryview) -> VideoFrame | None:
         """The picture of one key frame, without those around it; None when it is damaged."""
-        frames = [*self._decode(Packet(bytes(data))), *self._decode(None)]
+        frames = [*self._decode(units.packet(data)), *self._decode(None)]
         self._context.flush_buffers()
         return frames[0] if frames else None
 

@@ -21,10 +21,10 @@ from server.formats.fmp4.part import video_part
 from server.formats.fmp4.read import read_samples
 from server.formats.sample import Sample
 from server.media import guard
+from server.media.codings import SOFTWARE
 from server.media.decoding import VISUAL_ENTRY_BYTES, Decoder, DecoderError
 from server.media.encoders import Coded, Encoder, EncoderError, Look, Settings
 from server.media.ladder import Rung
-from server.media.transcoding import SOFTWARE
 
 MAX_MEDIA_BYTES = 128 << 20
 STSD = b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"

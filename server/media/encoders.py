@@ -24,8 +24,8 @@ from av.video.stream import VideoStream
 from server.formats import annexb, av1, avc, hevc
 from server.formats.avc import NAL_PPS, NAL_SPS, VIDEO_TIMESCALE
 from server.formats.sample import VideoConfig
+from server.media.codings import SOFTWARE
 from server.media.ladder import FAST_FROM, Rung
-from server.media.transcoding import SOFTWARE
 
 QUALITY = "25"  # of libx264: easy pictures take less than the ceiling
 HARD_QUALITY = "26"  # what the others call about the same

@@ -9,6 +9,7 @@ from server.media.child import Children, Limits
 from server.media.orders import TIMESCALE, Described, PictureOrder, Segment, SoundOrder
 from server.media.problems import MediaProblem
 
+PICTURES = "server.media.encode"  # the child
 GIB = 1 << 30
 NICE = 10  # live streams and requests come first
 URGENT_NICE = 2  # of what a viewer waits for
@@ -73,12 +74,12 @@ async def encode_pictures(
 ) -> Encoded:
     """Appends the segments of each rendition to its output. The callbacks come on the loop, in the children's order;
     those of one rendition in the order of its segments. `watermark` is the image of the order's; somebody
-    waits for what is `urgent`. Raises ChildFailed."""
+    waits for what is `urgent`, which a child of `soon` may do. Raises ChildFailed."""
     length_s = (order.cuts[-1] - order.cuts[0]) / TIMESCALE
     listener = Listener(on_described, on_segment)
     fds = [source, *(each for each in (index, watermark) if each is not None), *outputs.values()]
     result = await children.run(
-        "server.media.encode",
+        PICTURES,
         {
             "source": source,
             "index": index,
@@ -92,10 +93,16 @@ async def encode_pictures(
         on_line=listener.line,
         idle_s=IDLE_S,
         max_lines=LINES_BESIDE + len(order.cuts) * (len(order.rungs) + 1),
+        spare=0 if urgent else None,
     )
     said = listener.result
     pictures, damaged, skipped = (said.get(name, 0) for name in ("pictures", "damaged", "skipped"))
     return Encoded(pictures, damaged, skipped, result.cpu_s, listener.problem)
+
+
+def soon(children: Children) -> None:
+    """Something urgent is to be encoded in a moment: a child for it is started now."""
+    children.prepare(PICTURES, 1)
 
 
 async def encode_sound(

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
+from server.media.codings import SOFTWARE
 from server.media.encoders import SOFTWARE_ENCODERS, Coded, Encoder, EncoderError, Look, Settings
 from server.media.ladder import Rung
-from server.media.transcoding import SOFTWARE
 
 DEPTH = 4  # pictures that wait for their encoder; each is up to three megabytes
 WAIT_S = 0.2  # how often who waits looks whether the rendition was given up

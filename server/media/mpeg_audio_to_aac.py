@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from server.formats import aac
 from server.formats.mpegts import CLOCK, WRAP
 from server.formats.sample import AudioConfig
+from server.media import units
 from server.media.mpegts_sounds import Sound
 
 BITS_A_CHANNEL = 80_000  # a second: AAC-LC is transparent enough from here on for what MP2 leaves of sound
@@ -47,7 +48,7 @@ class ToAac:
 
     def _read(self, sound: Sound) -> list[Sound]:
         found: list[Sound] = []
-        for frame in self._decoder.decode(av.Packet(sound.data)):
+        for frame in self._decoder.decode(units.packet(sound.data)):
             opened, shape = self._opened, (frame.sample_rate, frame.layout.nb_channels)
             if opened is None or shape != (self._rate, self._channels):
                 opened = self._open(*shape, sound.timestamp)

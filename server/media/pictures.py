@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from server.formats.aac import asc_of
 from server.formats.fmp4.box import find
 from server.formats.sample import TrackConfig, VideoConfig
+from server.media import units
 from server.media.fitting import Box, Filter, Size, scaled, trimmed
 
 # The longer side of a poster, pixels: it fills a player; larger ones cost more than the first segment.
@@ -48,7 +49,7 @@ def prove(config: TrackConfig, sample: bytes) -> None:
     context = AudioCodecContext.create("aac", "r")
     context.extradata = asc_of(config.sample_entry)
     try:
-        context.decode(av.Packet(sample))
+        context.decode(units.packet(sample))
     except FFmpegError as error:
         raise DecodeError(error.strerror) from error
 
@@ -67,7 +68,7 @@ def decoder(config: VideoConfig) -> VideoCodecContext:
 def decode_one(context: VideoCodecContext, unit: bytes) -> VideoFrame | None:
     """The picture of one key frame's access unit, or None. Raises DecodeError."""
     try:
-        frames = [*context.decode(av.Packet(unit)), *context.decode(None)]
+        frames = [*context.decode(units.packet(unit)), *context.decode(None)]
     except FFmpegError as error:
         raise DecodeError(error.strerror) from error
     finally:

@@ -30,6 +30,7 @@ NUMBER_AT, MACHINE_AT, ARGUMENTS_AT = 0, 4, 16  # struct seccomp_data
 X32_CALLS = 0x40000000  # another numbering of the same calls, on x86-64
 CLONE_THREAD = 0x10000
 SET_OWNER, SET_OWNER_EX = 8, 15  # commands of fcntl: who gets signals for a descriptor
+TYPE_IN, TYPE_IN_LINUX = 0x5412, 0x541C  # TIOCSTI, TIOCLINUX: what is "typed" at the server's terminal
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -135,6 +136,8 @@ def _conditions(box: Box, pid: int) -> Iterator[tuple[tuple[int, int | None], in
     yield (203, 122), 0, [(EQUAL, 2, 0, 0), (EQUAL, 1, 0, pid), *refuse]  # sched_setaffinity
     owner = [(EQUAL, 2, 0, SET_OWNER), (EQUAL, 1, 0, SET_OWNER_EX), (RETURN, 0, 0, ALLOW), _refuse(errno.EPERM)]
     yield (72, 25), 1, owner  # fcntl
+    typed = [(EQUAL, 2, 0, TYPE_IN), (EQUAL, 1, 0, TYPE_IN_LINUX), (RETURN, 0, 0, ALLOW), _refuse(errno.EPERM)]
+    yield (16, 29), 1, typed  # ioctl
     if box != "drivers":
         reading = [(ANY_BIT, 0, 1, WRITING), _refuse(errno.EACCES), (RETURN, 0, 0, ALLOW)]
         yield (257, 56), 2, reading  # openat

@@ -12,12 +12,11 @@ from typing import cast
 
 from server import clock
 from server.media.child import ChildFailed, Children, Limits
+from server.media.codings import HARDWARE, SOFTWARE
 from server.media.wire import Incoming, Message, WireError, encode
 
 MODULE = "server.media.transcoder"
 PROBE_MODULE = "server.media.encoder_probe"
-SOFTWARE = "libx264"
-HARDWARE = ("h264_nvenc", "h264_qsv", "h264_vaapi", "h264_videotoolbox")
 
 MAX_UNSENT_BYTES = 2 << 20  # about three seconds at 5 Mbit/s, beside what the socket and the child hold
 RESUME_BYTES = MAX_UNSENT_BYTES // 4

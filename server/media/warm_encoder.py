@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from server.media.child import ChildFailed, Children, Limits
+from server.media.child import SPARES, ChildFailed, Children, Limits
 from server.media.encoding import MAX_BYTES_PER_S, MEMORY_BYTES, URGENT_NICE
 from server.media.orders import Described, PictureOrder, Reading, Segment
 from server.media.problems import MediaProblem
@@ -109,7 +109,7 @@ class WarmEncoder:
         fds = [*self._fds, self._theirs.fileno()]
         lines = MOST_ORDERS * LINES_OF_ORDER
         try:
-            await children.run(MODULE, arguments, fds, LIMITS, LIFE_S, self._line, lines, spare=True)
+            await children.run(MODULE, arguments, fds, LIMITS, LIFE_S, self._line, lines, SPARES)
         except ChildFailed as failure:
             self._failure = failure
         finally:

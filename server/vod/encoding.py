@@ -232,7 +232,9 @@ class Encoding:
 
         with ExitStack() as stack:
             outputs = {rung.name: stack.enter_context(memory_file(rung.name)) for rung in order.rungs}
-            result = await encode_pictures(self._children, *source, order, outputs, told, lambda segment: None, mark)
+            result = await encode_pictures(
+                self._children, *source, order, outputs, told, lambda segment: None, mark, urgent=True
+            )
         _judge(result)
         return result, described
 

@@ -25,6 +25,7 @@ from server.media.calls import Examination
 from server.media.child import ChildFailed, Children
 from server.media.containers import BY_NAME
 from server.media.continuity import is_broken
+from server.media.encoding import soon
 from server.media.facts import SourceFacts
 from server.media.orders import TIMESCALE
 from server.media.packaging import copies_of
@@ -108,6 +109,8 @@ class Pipeline:
         state = await self._state(video_id)
         if state not in UNFINISHED:
             return state == "done"  # ended before a crash; or deleted meanwhile
+        if self._wanted.lines:
+            soon(self._children)  # what is found will have a smallest rendition
         try:
             found = await self._found_early(video_id) or await self._tried(video_id)
             if found.problem is None and found.facts is not None:

@@ -21,6 +21,11 @@ def count(arguments: dict[str, Any], say: guard.Say) -> None:
         say({"event": "counted", "numbers": len(arguments["numbers"]), "told": len(file.read())})
 
 
+def place(arguments: dict[str, Any], say: guard.Say) -> None:
+    place = {"group": os.getpgrp(), "session": os.getsid(0), "niceness": os.nice(0)}
+    say({"event": "placed", "pid": os.getpid(), **place})
+
+
 def print_nonsense(arguments: dict[str, Any], say: guard.Say) -> None:
     print("this goes to standard error", flush=True)  # noqa: T201
     os.system("echo and so does this")

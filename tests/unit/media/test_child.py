@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from server.media.child import MAX_STDERR_BYTES, ChildFailed, Children, Limits
+from server.media.child import MAX_STDERR_BYTES, MODULES, SPARES, ChildFailed, Children, Limits
 
 ACTS = "tests.unit.media.acts"
 
@@ -60,6 +60,32 @@ async def test_what_it_is_told_is_as_long_as_it_needs_to_be_and_nobody_elses(chi
     await children.run(ACTS, {"act": "count", "numbers": [10**9] * 50_000}, on_line=events.append)
     assert events[0]["numbers"] == 50_000
     assert events[0]["told"] < 1000
+
+
+async def test_it_gives_way_to_the_server(children: Children) -> None:
+    """In a session of its own it would not: kernels with autogroups compare `nice` within one."""
+    events: list[dict[str, Any]] = []
+    await children.run(ACTS, {"act": "place"}, limits=Limits(nice=3), on_line=events.append)
+    assert events[0]["group"] == events[0]["pid"]
+    assert events[0]["session"] == os.getsid(0)
+    assert events[0]["niceness"] == os.nice(0) + 3
+
+
+async def test_one_that_was_started_in_advance_does_one_piece_of_work(children: Children) -> None:
+    children.prepare(ACTS, 1)
+    assert children.spares == 1
+    events: list[dict[str, Any]] = []
+    for spare in (None, 0, 0):
+        await children.run(ACTS, {"act": "place"}, limits=Limits(nice=3), on_line=events.append, spare=spare)
+    assert (children.spares, children.in_advance) == (0, 1)
+    assert len({event["pid"] for event in events}) == 3
+    assert {event["niceness"] for event in events} == {os.nice(0) + 3}
+
+
+async def test_no_more_are_started_in_advance_than_are_counted_on(children: Children) -> None:
+    for number in range(20):
+        children.prepare(f"tests.unit.media.no_such_{number}", 100)
+    assert children.spares == SPARES * MODULES
 
 
 async def test_prints_of_libraries_are_no_events(children: Children) -> None:

@@ -1,5 +1,7 @@
 """Decoders for every codec that publishers send pictures in, set up by a track's sample entry."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -93,3 +95,23 @@ def test_entries_without_a_decoder(entry: bytes, fault: str) -> None:
     with pytest.raises(DecoderError) as caught:
         Decoder(entry, 90_000)
     assert str(caught.value) == fault
+
+
+LET_GO = """
+import av.logging
+from tests.unit.media.test_decoding import h264
+from server.media.decoding import Decoder
+
+av.logging.set_level(None)
+entry, packets = h264()
+for count in range(200):
+    decoder = Decoder(entry, 90_000, in_frames=True)
+    for packet in packets[: count % 5 + 1]:
+        decoder.decode(*packet)
+    del decoder
+"""
+
+
+def test_it_can_be_let_go_in_the_middle_of_a_stream() -> None:
+    """Its threads may be at work: they are waited for by who holds the interpreter's lock."""
+    subprocess.run([sys.executable, "-c", LET_GO], check=True, timeout=60)

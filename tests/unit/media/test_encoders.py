@@ -10,9 +10,9 @@ from av.video.frame import VideoFrame
 from server.formats import annexb
 from server.formats.avc import AvcDecoderConfiguration, has_idr, nal_units, video_config
 from server.media import encoders
+from server.media.codings import HARDWARE, SOFTWARE
 from server.media.encoders import Coded, Encoder, EncoderError, Look, Settings, pixel_format, works
 from server.media.ladder import Rung
-from server.media.transcoding import HARDWARE, SOFTWARE
 
 RUNG = Rung("144p", 256, 144, (1, 1), 300_000, 1, 30.0)
 

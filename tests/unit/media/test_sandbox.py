@@ -109,6 +109,12 @@ CASES: list[tuple[str, dict[str, int], tuple[int, ...], dict[Box, int]]] = [
     ("and by another command", {"x86_64": 72, "aarch64": 25}, (3, 15, 0),
      {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
     ("duplicate", {"x86_64": 72, "aarch64": 25}, (3, 1030, 8), {"sealed": ALLOW, "drivers": ALLOW, "network": ALLOW}),
+    ("type at a terminal", {"x86_64": 16, "aarch64": 29}, (0, 0x5412),
+     {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("and on a console", {"x86_64": 16, "aarch64": 29}, (0, 0x541C),
+     {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("size of a terminal", {"x86_64": 16, "aarch64": 29}, (0, 0x5413),
+     {"sealed": ALLOW, "drivers": ALLOW, "network": ALLOW}),
     ("io_uring_setup", {"x86_64": 425, "aarch64": 425}, (), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
 ]
 
