@@ -17,6 +17,17 @@ def is_broken(container: Container) -> bool:
     return container in (MPEG_TS, MPEG_PS)
 
 
+class _Track:
+    """One track's base, as numbers, since to ask a fraction is dear; and where it is."""
+
+    __slots__ = ("down", "half", "last", "shift", "step", "up")
+
+    def __init__(self, base: Fraction) -> None:
+        self.up, self.half, self.down = base.numerator * TIMESCALE, base.denominator // 2, base.denominator
+        self.shift = self.step = 0
+        self.last: int | None = None  # the latest time; None: none yet
+
+
 class Clock:
     """libav's times as the presentation's; where a file's clock begins anew, it goes on for all tracks alike."""
 
@@ -25,25 +36,27 @@ class Clock:
         self._mended = mended
         self.jumps = 0
         self._shift = 0
-        self._of_track: dict[int, tuple[int, int, int]] = {}  # shift, latest time, the step to it
-        self._scales: dict[int, tuple[int, int, int]] = {}  # a track's base is one; to ask a fraction is dear
+        self._tracks: dict[int, _Track] = {}
 
     def at(self, track: int, ticks: int, base: Fraction) -> int:
         """Ticks of TIMESCALE from the presentation's begin, of libav's `ticks` of `base` seconds."""
-        up, half, down = self._scales.get(track) or self._scale(track, base)
-        time = (ticks * up + half) // down - self._start
-        if not self._mended:
-            return time
-        shift, last, step = self._of_track.get(track, (self._shift, time + self._shift, 0))
-        if not BACK < time + shift - last < FORWARD:
-            if not BACK < time + self._shift - last < FORWARD:
-                self._shift = last + step - time
-                self.jumps += 1
-            shift = self._shift
-        time += shift
-        self._of_track[track] = (shift, time, time - last) if time > last else (shift, last, step)
-        return time
+        known = self._tracks.get(track)
+        if known is None:
+            known = self._tracks[track] = _Track(base)
+        time = (ticks * known.up + known.half) // known.down - self._start
+        return self._mend(known, time) if self._mended else time
 
-    def _scale(self, track: int, base: Fraction) -> tuple[int, int, int]:
-        scale = self._scales[track] = base.numerator * TIMESCALE, base.denominator // 2, base.denominator
-        return scale
+    def _mend(self, track: _Track, time: int) -> int:
+        last = track.last
+        if last is None:
+            track.shift = self._shift
+            track.last = last = time + track.shift
+        elif not BACK < time + track.shift - last < FORWARD:
+            if not BACK < time + self._shift - last < FORWARD:
+                self._shift = last + track.step - time
+                self.jumps += 1
+            track.shift = self._shift
+        time += track.shift
+        if time > last:
+            track.last, track.step = time, time - last
+        return time

@@ -61,11 +61,11 @@ def _copy(opened: InputContainer, arguments: dict[str, Any], say: guard.Say) -> 
     clock = Clock(arguments["start_s"], is_broken(BY_NAME[arguments["container"]]))
     streams = {stream.index: stream for stream in opened.streams}
     tracks = [_track(streams, each, clock, arguments, say) for each in arguments["tracks"]]
-    by_index = {track.stream.index: track for track in tracks}
+    take = {track.stream.index: track.take for track in tracks}
     sounds = [track for track in tracks if isinstance(track, SoundTrack)]
     for packet in opened.demux([track.stream for track in tracks]):
-        if packet.size and not packet.is_discard:
-            _cut(sounds, by_index[packet.stream_index].take(packet))
+        if packet.size and not packet.is_discard and (times := take[packet.stream_index](packet)):
+            _cut(sounds, times)
     ends = [end for track in tracks if isinstance(track, PictureTrack) for end in track.finish()]
     _cut(sounds, ends[:-1])
     for sound in sounds:
@@ -147,8 +147,10 @@ class _Track:
 
     def _time(self, packet: "Packet[Stream]") -> int | None:
         """When the packet is shown, ticks of TIMESCALE from the presentation's begin."""
-        ticks = packet.pts if packet.pts is not None else packet.dts
-        return None if ticks is None else self._clock.at(self.stream.index, ticks, self._base)
+        ticks = packet.pts
+        if ticks is None and (ticks := packet.dts) is None:
+            return None
+        return self._clock.at(packet.stream_index, ticks, self._base)
 
     def _coded(self, packet: "Packet[Stream]") -> Coded:
         return Coded(self._codec, self._extradata, bytes(packet))
@@ -280,9 +282,10 @@ class SoundTrack(_Track):
             self._begin(packet)
         assert self._config is not None
         assert self._segments is not None
-        frame = self._frame(bytes(packet))
-        pts = time * self._config.timescale // TIMESCALE
-        self._written(self._segments.add(pts, self._length(frame), frame))
+        frame = bytes(packet) if self._adts is None else self._raw(bytes(packet), self._adts)
+        length = self._length(frame) if self._varies else self._config.frame_length
+        if whole := self._segments.add(time * self._config.timescale // TIMESCALE, length, frame):
+            self._written(whole)
         return ()
 
     def cut(self, time: int) -> None:
@@ -302,19 +305,14 @@ class SoundTrack(_Track):
         self._segments = SoundSegments(config, self._target_s, self._with_pictures)
         self._writer.describe(config)
 
-    def _frame(self, data: bytes) -> Piece:
-        """The raw frame: libav's parser gives one with its ADTS header a packet."""
-        if self._adts is None:
-            return data
-        if _adts_shape(data) != self._adts:
+    def _raw(self, data: bytes, shape: tuple[int, int]) -> bytes:
+        """Of a frame with its ADTS header, which libav's parser gives one a packet."""
+        if _adts_shape(data) != shape:
             raise Unpassable("its sound changes its format")
         return data[HEADER if data[1] & 1 else HEADER + 2 :]
 
-    def _length(self, frame: Piece) -> int:
-        """Of the frame, in samples."""
-        assert self._config is not None
-        if not self._varies:
-            return self._config.frame_length
+    def _length(self, frame: bytes) -> int:
+        """Of a frame in a codec whose frames have several lengths, in samples."""
         return opus.packet_samples(frame) if self._codec == "opus" else flac.frame_samples(frame)
 
     def _written(self, segments: Iterable[SoundSegment]) -> None:
