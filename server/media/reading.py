@@ -60,7 +60,8 @@ class Source:
 
     def _indexed(self, track: Track, since: int) -> Iterator[Picture]:
         samples, timescale, offset = track.samples, track.config.timescale, self._reading.offset
-        wanted = since * timescale // TIMESCALE - offset
+        # The last of its ticks that is `since` at most in ours: one less, and a key frame at the very cut is missed
+        wanted = ((since + 1) * timescale - 1) // TIMESCALE - offset
         first = track.keys[max(0, bisect_right(self._keys, wanted) - 1)]
         # Pictures before it that no other is made of are left out. HEVC's may be needed by those of higher layers.
         on_show = _on_show(samples, first, wanted) if track.config.sample_entry[4:8] in AVC else samples.pts(first)
@@ -142,7 +143,7 @@ def _sought(source: int, reading: Reading, since: int, damage: Damage) -> Iterat
 def _seek(opened: InputContainer, reading: Reading, moment_s: float) -> bool:
     stream = opened.streams[reading.stream]
     try:
-        opened.seek(int((moment_s + reading.start_s) / (stream.time_base or 1)), stream=stream)
+        opened.seek(round((moment_s + reading.start_s) / (stream.time_base or 1)), stream=stream)
     except FFmpegError:
         return False
     return True
