@@ -31,7 +31,7 @@ def test_from_a_key_frame_on_nothing_is_decoded_before_it(b_frames: int) -> None
 
 
 def test_from_a_key_frame_on_where_times_are_rounded() -> None:
-    path = media.clip(6, gop_s=1.5, fps=24, audio=False, extension="mkv")
+    path = media.clip(6, gop_s=1.4, audio=False, extension="mkv")
     cuts = _keys(path)
     with path.open("rb") as file:
         source = Source(file.fileno(), None, Reading("matroska"), Damage())
