@@ -15,7 +15,6 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from server.formats.fmp4.index import MAX_REORDER, MovieIndex, Track
-from server.formats.fmp4.samples import SampleTable
 from server.media import joined
 from server.media.containers import Container
 from server.media.decoding import BOUNDED, Decoder
@@ -26,7 +25,6 @@ from server.media.orders import TIMESCALE, Reading
 # is no index a seek lands somewhere near.
 MARGINS_S = (0.0, 2.0, 10.0, 60.0)
 TIME_BASE = Fraction(1, TIMESCALE)
-AVC = (b"avc1", b"avc3")  # sample entries
 
 
 class Picture(NamedTuple):
@@ -63,8 +61,6 @@ class Source:
         # The last of its ticks that is `since` at most in ours: one less, and a key frame at the very cut is missed
         wanted = ((since + 1) * timescale - 1) // TIMESCALE - offset
         first = track.keys[max(0, bisect_right(self._keys, wanted) - 1)]
-        # Pictures before it that no other is made of are left out. HEVC's may be needed by those of higher layers.
-        on_show = _on_show(samples, first, wanted) if track.config.sample_entry[4:8] in AVC else samples.pts(first)
         decoder = Decoder(track.config.sample_entry, timescale, in_frames=True)
 
         def placed(frames: list[VideoFrame]) -> Iterator[Picture]:
@@ -77,25 +73,10 @@ class Source:
                 if track.end is not None and samples.dts[sample] + track.shift > track.end + MAX_REORDER * timescale:
                     break  # the rest is not shown
                 data = b"".join(os.pread(self._source, size, at) for at, size in samples.ranges(sample, sample + 1))
-                decoder.skip_unreferenced(samples.pts(sample) < on_show)
                 yield from placed(decoder.decode(samples.pts(sample), samples.dts[sample], data))
             yield from placed(decoder.finish())
         finally:
             self._damage.pictures += decoder.damaged
-
-
-def _on_show(samples: SampleTable, first: int, moment: int) -> int:
-    """When the picture begins that is shown at a moment, of those from a key frame on; in the track's ticks."""
-    shown, later = samples.pts(first), 0
-    for sample in range(first + 1, len(samples)):
-        pts = samples.pts(sample)
-        if pts <= moment:
-            shown, later = max(shown, pts), 0
-        elif later < MAX_REORDER:
-            later += 1
-        else:
-            break
-    return shown
 
 
 def pictures(source: int, index: int | None, reading: Reading, since: int, damage: Damage) -> Iterator[Picture]:
