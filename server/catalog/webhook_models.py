@@ -14,7 +14,9 @@ _ID = String(40)
 
 def _partial(name: str, columns: list[str], where: str) -> Index:
     """Of the few rows that are on their way, among the many that have ended."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    # SQLite takes the index only where a query has the very same words, and it has no booleans
+    on_sqlite = where if " " in where else f"{where} = 1"
+    return Index(name, *columns, sqlite_where=text(on_sqlite), postgresql_where=text(where))
 
 
 class Webhook(Base):

@@ -190,8 +190,10 @@ def _webhooks() -> None:
         ("ix_deliveries_held", ["worker"], "worker IS NOT NULL"),
         ("ix_deliveries_line", ["webhook_id", "object_id", "sequence"], "in_line"),
     ):
-        where = dict.fromkeys(("sqlite_where", "postgresql_where"), sa.text(condition))
-        op.create_index(name, "deliveries", columns, **where)  # type: ignore[arg-type]
+        on_sqlite = condition if " " in condition else f"{condition} = 1"
+        op.create_index(
+            name, "deliveries", columns, sqlite_where=sa.text(on_sqlite), postgresql_where=sa.text(condition)
+        )
 
 
 def _api_keys() -> None:
