@@ -41,7 +41,7 @@ def test_one_job_that_is_run_again_mends_a_video(tmp_path: Path) -> None:
 
         del server.environment["SLUICE_STORAGE__RESERVE_BYTES"]
         server.start()
-        until(lambda: server.api("GET", f"/videos/{id}")["state"] == "done", 150)
+        assert ended(server, id, 150)["state"] == "done"
         assert len(media.frame_hashes(f"{server.http}/vod/{id}/hls/r1/240p/media.m3u8")) == 450
         refused = server.call("POST", f"/jobs/{shares[1]['jobId']}/redrive")
         assert (refused.status, refused.json()["detail"]) == (409, "All that it is to make is there.")
