@@ -187,7 +187,7 @@ class Server:
         return f"{self.rtmp}/{live['streamKey']}"
 
 
-def until(what: Any, timeout_s: float = 15, step_s: float = 0.05) -> Any:
+def until(what: Any, timeout_s: float = 40, step_s: float = 0.05) -> Any:
     """Calls `what` until it gives something true; that."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -25,8 +25,8 @@ def send_source(server: Server, video_id: str, path: Path) -> None:
     assert sent.returncode == 0, sent.stdout + sent.stderr
 
 
-def ended(server: Server, video_id: str, timeout_s: float = 30) -> dict[str, Any]:
-    """The video once it is done or has failed."""
+def ended(server: Server, video_id: str, timeout_s: float = 150) -> dict[str, Any]:
+    """The video once it is done or has failed. Encoders give way to all that runs beside them: tests, too."""
 
     def look() -> dict[str, Any] | None:
         video: dict[str, Any] = server.api("GET", f"/videos/{video_id}")

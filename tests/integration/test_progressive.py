@@ -14,7 +14,7 @@ from tests.harness import media
 from tests.harness.server import Server
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def video_id(server: Server) -> str:
     """Pictures with B-frames out of a Matroska, copied, and one rendition encoded."""
     source = media.clip(7, size="640x360", b_frames=2, extension="mkv")
-    video = ended(server, post_source(server, source)["videoId"], 90)
+    video = ended(server, post_source(server, source)["videoId"])
     assert video["state"] == "done", video["error"]
     return str(video["videoId"])
 

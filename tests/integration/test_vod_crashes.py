@@ -11,7 +11,7 @@ from tests.harness.crashes import END_S, SETTINGS, Crashes, differences, edits, 
 from tests.harness.server import Server, until
 from tests.harness.uploads import ended
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["indexed", "copied"])

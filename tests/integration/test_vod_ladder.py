@@ -16,7 +16,7 @@ from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
 from tests.player.pages import chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 
@@ -43,7 +43,7 @@ def numbers(server: Server, playlist: str) -> list[int]:
 
 def test_a_source_that_plays_gets_smaller_renditions_beside_it(server: Server) -> None:
     made = post_source(server, media.clip(10, size="640x360", b_frames=2))
-    video = ended(server, made["videoId"], 120)
+    video = ended(server, made["videoId"])
     assert video["state"] == "done", video["error"]
 
     found = variants(server, video["videoId"])
@@ -73,7 +73,7 @@ def test_what_does_not_play_is_encoded_and_watched_meanwhile(server: Server) -> 
     if growing.headers.get("Sluice-Growing"):
         assert growing.headers["Cache-Control"] == "no-cache"
 
-    video = ended(server, id, 120)
+    video = ended(server, id)
     assert video["state"] == "done", video["error"]
     path = variants(server, id)["240p"]
     assert numbers(server, path) == list(range(6))  # key frames of the source that are further apart, halved
@@ -86,7 +86,7 @@ def test_what_does_not_play_is_encoded_and_watched_meanwhile(server: Server) -> 
 @pytest.mark.parametrize("extension", ["mkv", "ts", "flv"])
 def test_what_plays_is_copied_out_of_any_container(server: Server, extension: str) -> None:
     source = media.clip(6, size="640x360", b_frames=2, extension=extension)
-    video = ended(server, post_source(server, source)["videoId"], 60)
+    video = ended(server, post_source(server, source)["videoId"])
     assert video["state"] == "done", video["error"]
     found = variants(server, video["videoId"])
     assert list(found) == ["video", "240p"]
@@ -106,7 +106,7 @@ def test_what_plays_is_copied_out_of_any_container(server: Server, extension: st
 )
 def test_sound_alone_is_heard(server: Server, extension: str, codec: str, renditions: list[str]) -> None:
     made = post_source(server, media.clip(5, video=False, extension=extension, extra=("-c:a", codec)))
-    video = ended(server, made["videoId"], 60)
+    video = ended(server, made["videoId"])
     assert video["state"] == "done", video["error"]
     assert list(variants(server, video["videoId"])) == renditions
     heard = media.duration_s(f"{server.http}/vod/{video['videoId']}/hls/manifest.m3u8")
@@ -144,7 +144,7 @@ def test_many_channels_are_kept_beside_stereo(
         "-i", pictures, *SIX, "-map", "0:v", "-map", "1:a", "-map", "1:a", "-c:v", "copy", *codecs,
         "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=fre", source,
     )  # fmt: skip
-    video = ended(server, post_source(server, source)["videoId"], 90)
+    video = ended(server, post_source(server, source)["videoId"])
     assert video["state"] == "done", video["error"]
     assert sounds(server, video["videoId"]) == expected
 
@@ -167,13 +167,13 @@ def test_a_server_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     environment = {"SLUICE_VOD__RENDITIONS": "ladder", "SLUICE_VOD__CHUNK_S": "4"}
     server = Server(tmp_path / "data", environment).start()
     try:
-        undisturbed = ended(server, post_source(server, source)["videoId"], 120)["videoId"]
+        undisturbed = ended(server, post_source(server, source)["videoId"])["videoId"]
         id = post_source(server, source)["videoId"]
         for wanted in (1, 3):
             until(lambda: _segments(server, id) >= wanted, 60)  # noqa: B023
             server.kill()
             server.start()
-        video = ended(server, id, 120)
+        video = ended(server, id)
         assert video["state"] == "done", video["error"]
         ours, theirs = variants(server, id)["240p"], variants(server, undisturbed)["240p"]
         assert numbers(server, ours) == numbers(server, theirs)
@@ -201,7 +201,7 @@ def test_a_ladder_of_av1_whose_title_is_looked_at_first(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", environment).start()
     try:
         made = post_source(server, media.clip(13, size="640x360", b_frames=2))
-        video = ended(server, made["videoId"], 120)
+        video = ended(server, made["videoId"])
         assert video["state"] == "done", video["error"]
         id = video["videoId"]
         found = variants(server, id)
@@ -237,7 +237,7 @@ async def test_a_browser_takes_the_sound_that_it_plays(server: Server, tmp_path:
     source = tmp_path / "film.mkv"
     pictures = media.clip(6, size="426x240", audio=False)
     media.ffmpeg("-i", pictures, *SIX, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "ac3", source)
-    id = ended(server, post_source(server, source)["videoId"], 90)["videoId"]
+    id = ended(server, post_source(server, source)["videoId"])["videoId"]
     async with chromium() as browser:
         page = await browser.new_page()
         asked: list[str] = []

@@ -14,7 +14,7 @@ from tests.harness import media
 from tests.harness.server import Answer, Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 ENVIRONMENT = {"SLUICE_VOD__RENDITIONS": "on-demand", "SLUICE_VOD__LADDER": "[120]"}
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "60", "-c:a", "libopus")
@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def video(server: Server) -> Mapping[str, Any]:
     """320x180, 10 s, of which 120p is made on request."""
     made = post_source(server, media.clip(10, b_frames=2))
-    found = ended(server, made["videoId"], 60)
+    found = ended(server, made["videoId"])
     assert found["state"] == "done", found["error"]
     return found
 
@@ -100,7 +100,7 @@ def test_any_segment_is_made_when_it_is_asked_for_and_only_once(server: Server, 
 
 def test_a_private_videos_segments_are_for_those_who_may(server: Server) -> None:
     made = post_source(server, media.clip(4), public=False)
-    found = ended(server, made["videoId"], 60)
+    found = ended(server, made["videoId"])
     path = f"/vod/{found['videoId']}/hls/r1/120p/1.m4s"
     before = counter(server, "sluice_segments_made")
     assert server.get(path).status == 403
@@ -112,7 +112,7 @@ def test_a_private_videos_segments_are_for_those_who_may(server: Server) -> None
 @pytest.mark.parametrize(("extension", "extra"), [("mkv", ()), ("ts", ()), ("webm", VP9)])
 def test_other_containers_too(server: Server, extension: str, extra: tuple[str, ...]) -> None:
     source = media.clip(7, extension=extension, extra=extra)
-    found = ended(server, post_source(server, source)["videoId"], 90)
+    found = ended(server, post_source(server, source)["videoId"])
     assert found["state"] == "done", found["error"]
     master = server.get(root(found) + "manifest.m3u8").text
     assert re.findall(r"^r1/(\w+)/", master, re.MULTILINE)[-1] == "120p"
@@ -125,7 +125,7 @@ def test_other_containers_too(server: Server, extension: str, extra: tuple[str, 
 
 def test_what_a_title_needs_is_told_before_anything_is_made(server: Server) -> None:
     """Twelve seconds are enough to look at."""
-    found = ended(server, post_source(server, media.clip(12, b_frames=2))["videoId"], 60)
+    found = ended(server, post_source(server, media.clip(12, b_frames=2))["videoId"])
     assert found["state"] == "done", found["error"]
     plan = json.loads((server.data / "videos" / str(found["videoId"]) / "r1" / "plan").read_bytes())
     assert len(plan["title"]["rates"]) == 2
@@ -136,7 +136,7 @@ def test_where_key_frames_are_far_apart_it_is_made_ahead(server: Server) -> None
     """Whether it has an index of its own, or has to be sought in."""
     for extension in ("mp4", "mkv"):
         source = media.clip(16, fps=15, gop_s=16, extension=extension)
-        found = ended(server, post_source(server, source)["videoId"], 120)
+        found = ended(server, post_source(server, source)["videoId"])
         assert found["state"] == "done", found["error"]
         stored = server.data / "videos" / str(found["videoId"]) / "r1" / "120p"
         assert (stored / "complete").exists(), extension
@@ -147,7 +147,7 @@ def test_a_server_that_is_killed_gives_out_no_torn_segment(tmp_path: Path) -> No
     source = media.clip(10, b_frames=2)
     server = Server(tmp_path / "data", ENVIRONMENT).start()
     try:
-        video = ended(server, post_source(server, source)["videoId"], 60)
+        video = ended(server, post_source(server, source)["videoId"])
         path = root(video) + "r1/120p/"
         whole: dict[int, bytes] = {}
         for number, delay_s in ((4, 0.05), (1, 0.3)):
@@ -180,7 +180,7 @@ def test_a_small_cache_holds_what_it_may(tmp_path: Path) -> None:
     limit = 150_000  # three or so of five
     server = Server(tmp_path / "data", {**ENVIRONMENT, "SLUICE_VOD__ON_DEMAND_CACHE_BYTES": str(limit)}).start()
     try:
-        video = ended(server, post_source(server, media.clip(10, b_frames=2))["videoId"], 60)
+        video = ended(server, post_source(server, media.clip(10, b_frames=2))["videoId"])
         path = root(video) + "r1/120p/"
         first = fetched(server, path + "0.m4s").body
         assert len(media.frame_hashes(server.http + path + "media.m3u8")) == 300

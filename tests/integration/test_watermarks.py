@@ -12,7 +12,7 @@ from tests.harness import media
 from tests.harness.server import OWNER_KEY, Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
 GREY = ("-vf", "geq=lum=80:cb=128:cr=128")
 WHITE = 200  # at least, of the mark; the film is 80, or 74 where it is decoded as of full range
@@ -83,7 +83,7 @@ def test_a_mark_is_on_all_that_can_be_loaded(server: Server, mark: str, tmp_path
     made = post_source(server, source, watermark=wanted)
     assert server.call("DELETE", f"/watermarks/{mark}", key=OWNER_KEY).status == 204  # takes it from nobody
     id = made["videoId"]
-    video = ended(server, id, 120)
+    video = ended(server, id)
     assert video["state"] == "done", video["error"]
 
     found = variants(server, id)
@@ -112,7 +112,7 @@ def test_a_mark_is_on_all_that_can_be_loaded(server: Server, mark: str, tmp_path
 
 def test_the_file_of_what_is_marked_is_not_given_out(server: Server, mark_again: str, tmp_path: Path) -> None:
     id = post_source(server, media.clip(3, size="640x360", extra=GREY), watermark={"id": mark_again})["videoId"]
-    assert ended(server, id, 120)["state"] == "done"
+    assert ended(server, id)["state"] == "done"
     hidden = [f"/vod/{id}/hls/r1/video/media.m3u8", f"/vod/{id}/hls/r1/video/init.mp4",
               f"/vod/{id}/hls/r1/video/0.m4s", f"/vod/{id}/mp4/video.mp4"]  # fmt: skip
     assert [server.get(path).status for path in hidden] == [404] * len(hidden)
@@ -138,7 +138,7 @@ def test_upright_pictures_and_other_containers(server: Server, mark_again: str) 
     wanted = {"id": mark_again, "left": "36px", "top": "64px", "width": "90px", "height": "32px", "opacity": "50%"}
     source = media.clip(2, size="360x640", extension="mkv", extra=GREY)
     id = post_source(server, source, watermark=wanted)["videoId"]
-    video = ended(server, id, 120)
+    video = ended(server, id)
     assert video["state"] == "done", video["error"]
     found = variants(server, id)
     assert list(found) == ["360p", "240p"]
@@ -155,7 +155,7 @@ def test_a_crop_is_what_is_seen(server: Server, tmp_path: Path) -> None:
     halves = ("-vf", "geq=lum='if(lt(X,320),40,160)':cb=128:cr=128")
     source = media.clip(3, size="640x480", extra=halves)
     id = post_source(server, source, crop={"left": "50%", "width": "50%", "height": "240px"})["videoId"]
-    video = ended(server, id, 120)
+    video = ended(server, id)
     assert video["state"] == "done", video["error"]
     found = variants(server, id)
     assert list(found) == ["240p"]
@@ -179,7 +179,7 @@ def test_a_crop_that_does_not_fit_is_said(server: Server) -> None:
 
 def test_sound_alone_is_heard_whatever_is_wanted_of_its_pictures(server: Server, mark_again: str) -> None:
     source = media.clip(2, video=False, extension="m4a")
-    video = ended(server, post_source(server, source, watermark={"id": mark_again})["videoId"], 60)
+    video = ended(server, post_source(server, source, watermark={"id": mark_again})["videoId"])
     assert video["state"] == "done", video["error"]
     assert list(variants(server, video["videoId"])) == ["audio"]
 
@@ -193,7 +193,7 @@ def test_a_video_is_made_anew_with_other_looks(server: Server, tmp_path: Path) -
         "crop": {"left": "0px", "top": "0px", "width": "320px", "height": "100%"},
     }
     id = post_source(server, media.clip(3, size="640x360", extra=GREY))["videoId"]
-    assert ended(server, id, 120)["state"] == "done"
+    assert ended(server, id)["state"] == "done"
 
     ordered = server.api("POST", f"/videos/{id}/remake", looks)
     assert (ordered["crop"], ordered["watermark"]) == (None, None)
