@@ -136,8 +136,8 @@ def make_jobs(
     room = Room(layout.root, config.storage.reserve_bytes)
     orders = Edits(database, layout, jobs.enqueue)
     editing = Editing(
-        database, layout, children, jobs.enqueue, vod.preset, vod.encoder_threads, config.storage.reserve_bytes,
-        Recordings(films) if films else None,
+        database, layout, children, jobs.enqueue, vod.preset, vod.encoder_threads, room,
+        Recordings(films, room) if films else None,
     )  # fmt: skip
     joiner = Joining(database, layout, children, jobs.enqueue)
     processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s, room)

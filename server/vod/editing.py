@@ -8,8 +8,7 @@ keeps a minute, whatever becomes of the film. Several that can't be copied one a
 
 import asyncio
 import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
@@ -27,9 +26,10 @@ from server.media import joins as media
 from server.media.child import ChildFailed, Children
 from server.media.facts import SourceFacts
 from server.media.problems import MediaProblem
-from server.media.splicing import Refused, Stretch, splice
+from server.media.splicing import Refused, Spliced, Stretch, splice
 from server.storage.layout import Layout
-from server.vod import embedded, joining, joins, making
+from server.storage.room import Room
+from server.vod import embedded, joining, joins, making, waiting
 from server.vod.alterations import Alteration
 from server.vod.carrying import Carrying
 from server.vod.edits import JOB, Enqueue
@@ -50,9 +50,9 @@ class Editing:
 
     def __init__(
         self, database: Database, layout: Layout, children: Children, enqueue: Enqueue, preset: str = "veryfast",
-        threads: int = 0, reserve_bytes: int = 0, recordings: Recordings | None = None,
+        threads: int = 0, room: Room | None = None, recordings: Recordings | None = None,
     ) -> None:  # fmt: skip
-        """`preset` and `threads` of what is encoded; `reserve_bytes` of the disk are left free. Where there are no
+        """`preset` and `threads` of what is encoded; `room` is kept to by all that is written. Where there are no
         `recordings`, no edits are run either."""
         self._database = database
         self._recordings = recordings
@@ -60,21 +60,21 @@ class Editing:
         self._children = children
         self._preset = preset
         self._threads = threads
-        self._reserve = reserve_bytes
+        self._room = room or Room(layout.root, 0)
         self._enqueue = enqueue
         self._handing = Handing(database, layout, enqueue)
         self._carrying = Carrying(database, layout)
 
     async def run(self, job: JobContext) -> None:
         for number, video_id in sorted(job.arguments.get("recordings", {}).items()):
-            await job.step(f"recording {number}", partial(self._recorded, job, number, video_id), attempts=ATTEMPTS)
+            await waiting.step(job, f"recording {number}", partial(self._recorded, job, number, video_id), ATTEMPTS)
         if job.arguments["inputs"] > 1:
             found = await job.step("look", lambda: self._look(job), attempts=ATTEMPTS)
             if found != "copied":
                 return
         if job.arguments.get("whole"):
             await job.step("texts of the whole", lambda: self._embedded(job), attempts=ATTEMPTS)
-        made = await job.step("file", lambda: self._make(job), attempts=ATTEMPTS)
+        made = await waiting.step(job, "file", lambda: self._make(job), ATTEMPTS)
         if made is None:
             return
         if texts := job.arguments.get("texts"):
@@ -112,7 +112,7 @@ class Editing:
         return "encoded"
 
     async def _recorded(self, job: JobContext, number: str, video_id: str) -> None:
-        """What a live stream left, as a file like the others."""
+        """What a live stream left, as a file like the others. Raises NoRoomError."""
         path = self._layout.video_input(job.object_id, int(number))
         async with self._database.read() as transaction:
             video = await videos.find(transaction, video_id)
@@ -134,7 +134,7 @@ class Editing:
     def _check_room(self, plan: joins.Join, inputs: Sequence[Path]) -> None:
         """For what is encoded, and for the whole. Raises CantJoin."""
         needed = 2 * plan.most_bytes + sum(path.stat().st_size for path in inputs)
-        free = shutil.disk_usage(self._layout.root).free - self._reserve
+        free = self._room.bytes
         if needed > free:
             raise joins.CantJoin(0, f"joining may take {needed >> 20} MiB of disk, and {max(0, free) >> 20} are free")
 
@@ -161,7 +161,7 @@ class Editing:
                 await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, arguments)
 
     async def _make(self, job: JobContext) -> dict[str, Any] | None:
-        """When each of the inputs begins, and what comes before; None where nothing is made."""
+        """When each of the inputs begins, and what comes before; None where nothing is made. Raises NoRoomError."""
         id, inputs = job.object_id, self._inputs(job)
         source = self._layout.video_source(id)
         if not inputs[0].exists():
@@ -171,12 +171,11 @@ class Editing:
             return AS_IT_IS
         span = job.arguments["start"] or 0.0, job.arguments["end"]
         made = source.with_suffix(".new")
-        with ExitStack() as stack:
-            stretches = [_stretch(stack, path, *span) for path in inputs]
-            output = os.open(made, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-            stack.callback(os.close, output)
-            result = await splice(self._children, stretches, output, job.progress)
-            await asyncio.to_thread(os.fsync, output)
+        try:
+            result = await self._splice(inputs, span, made, job.progress)
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise
         if isinstance(result, Refused):
             await asyncio.to_thread(made.unlink)
             where = f"videos[{result.stretch}]: " if len(inputs) > 1 else ""
@@ -184,6 +183,26 @@ class Editing:
             return None
         await asyncio.to_thread(put_in_place, made, source)
         return {"starts": list(result.starts_s), "lead": result.lead_s}
+
+    async def _splice(
+        self, inputs: Sequence[Path], span: tuple[float, float | None], made: Path, on_progress: Callable[[float], None]
+    ) -> Spliced | Refused:
+        """How much a part of one file takes is not known before. Raises ChildFailed, NoRoomError."""
+        with ExitStack() as stack:
+            stretches = [_stretch(stack, path, *span) for path in inputs]
+            await asyncio.to_thread(self._room.check, sum(each.size for each in stretches) if len(inputs) > 1 else 0)
+            output = os.open(made, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+            stack.callback(os.close, output)
+            try:
+                result = await splice(self._children, stretches, output, on_progress)
+            except ChildFailed:
+                await asyncio.to_thread(self._room.check)  # a full disk looks like that too
+                raise
+            if isinstance(result, Refused):
+                await asyncio.to_thread(self._room.check)
+            else:
+                await asyncio.to_thread(os.fsync, output)
+        return result
 
     async def _hand_over(self, video_id: str, lead_s: float) -> None:
         """From here on it is as any upload."""

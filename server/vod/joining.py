@@ -141,12 +141,15 @@ class Joining:
             if plan.sound is not None:
                 sound = self._coded(stack, job.object_id, SOUND)
             output = _opened(stack, made, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            unfinished = stack.enter_context(ExitStack())
+            unfinished.callback(made.unlink, missing_ok=True)
             problem = await media.write(
                 self._children, parts, sound, output, lambda share: work.at(share * whole_s, "file")
             )
             if problem is not None:
                 raise JobFailed(problem.code if problem.code in TITLES else "unsupported", problem.detail)
             await asyncio.to_thread(os.fsync, output)
+            unfinished.pop_all()
         await asyncio.to_thread(put_in_place, made, source)
 
     def _written(self, stack: ExitStack, id: str, number: int, part: Part) -> WrittenPart:
