@@ -68,8 +68,8 @@ async def show_recording(transaction: Transaction, video: Video) -> None:
     duration_s = trim.get("duration")
     _put_aside(video, None)
     video.revision += 1
-    video.material_id = video.trim = video.source_bytes = None
-    video.duration_s, video.media = duration_s, trim.get("media")
+    video.material_id = video.trim = None
+    video.duration_s, video.media, video.source_bytes = duration_s, trim.get("media"), trim.get("bytes")
     told = {**videos.links(video), "changed": ["source"], "reason": UNTRIM, "duration": duration_s}
     await videos.tell(transaction, video, "updated", told)
 

@@ -82,6 +82,7 @@ class Edits:
         trim = {"start": span.start_s, "end": span.end_s, "of": known.get("of", video.material), "duration": duration_s}
         if video.broadcast_id is not None:
             trim["media"] = known["media"] if known else video.media  # of the whole, to be told again
+            trim["bytes"] = known.get("bytes") if known else video.source_bytes
         return await self._version(transaction, video, versions.TRIM, trim["of"], span, trim)
 
     async def untrim(self, transaction: Transaction, video: Video) -> Video:

@@ -121,6 +121,22 @@ async def test_what_is_left_out_stays_as_it_is(archive: Archive) -> None:
         assert (version.crop, version.watermark) == (None, MARK)
 
 
+async def test_a_recording_that_is_shown_whole_again_is_as_large_as_before(archive: Archive) -> None:
+    recorded = {"broadcast_id": "br1", "source_bytes": 1000, "media": {"picture": 1}}
+    id = await archive.video(state="done", playable=True, duration_s=10.0, **recorded)
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        for _ in range(2):
+            version = await edits.trim(transaction, video, 2, 5)
+            version.state, version.playable, version.source_bytes = "done", True, 300
+            await versions.came_on(transaction, version)
+            assert video.source_bytes == 300
+        await edits.untrim(transaction, video)
+        assert (video.trim, video.source_bytes, video.media) == (None, 1000, {"picture": 1})
+
+
 async def test_a_newer_version_goes_before_one_on_its_way(archive: Archive) -> None:
     id = await done(archive)
     async with archive.database.write() as transaction:
