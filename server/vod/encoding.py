@@ -187,9 +187,10 @@ class Encoding:
     async def _begin(self, job: JobContext, plan: Plan) -> None:
         """The init segments of all renditions; or jobs for the whole, where seeking in the source takes too long."""
         request = plan.on_request
-        if request is None:
-            return  # that was found before a crash
         video_id, revision = job.object_id, job.arguments["revision"]
+        if request is None:
+            await self._ahead(video_id, revision, plan, "that was found before a crash")
+            return
         with ExitStack() as stack:
             source = opened(stack, self._layout, video_id, plan.pictures)
             mark = self._watermark(stack, video_id, plan.treatment)
@@ -239,15 +240,20 @@ class Encoding:
         return result, described
 
     async def _ahead(self, video_id: str, revision: int, plan: Plan, reason: str) -> None:
-        _log.info("made ahead", video=video_id, reason=reason)
+        """Once, also where a crash comes between the plan and the orders."""
         ahead = replace(plan, on_request=None)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is not None and video.source_revision == revision and video.state in making.UNFINISHED:
+                rows = await renditions.of_video(transaction, video_id, revision)
+                awaited = [row for row in rows if row.origin == making.MADE_ON_REQUEST]
+                if not awaited:
+                    return  # it was ordered before a crash
+                _log.info("made ahead", video=video_id, reason=reason)
                 await asyncio.to_thread(plans.keep, self._layout, video_id, revision, ahead)
                 making.tell_of_file(video, ahead)
-                for row in await renditions.of_video(transaction, video_id, revision):
-                    row.origin = "encoded" if row.origin == making.MADE_ON_REQUEST else row.origin
+                for row in awaited:
+                    row.origin = "encoded"
                 await self._order_ahead(transaction, video, ahead)
 
     def _watermark(self, stack: ExitStack, video_id: str, treatment: Treatment) -> int | None:
