@@ -108,10 +108,13 @@ def order(
     parts: Sequence[PartFacts], facts: Sequence[SourceFacts], altered: Sequence[Alteration], preset: str, threads: int
 ) -> Join:
     """Raises CantJoin."""
+    for number, each in enumerate(facts):
+        if each.mended:  # its length is that of its longest run: what comes before or behind would be lost
+            raise CantJoin(number, "its clock begins anew in the middle")
     if sum(part.length for part in parts) > MOST_S * TIMESCALE:
         raise CantJoin(len(parts) - 1, f"the whole would be longer than {MOST_S // 3600} hours")
     pictures = _pictures(parts, facts, altered, preset, threads)
-    heard = any(part.sounds for part in parts)
+    heard = any(each.sounds for each in facts)  # what can be decoded
     copied = heard and _same_sound(parts)
     starts = accumulate((part.length for part in parts), initial=0)
     return Join(
@@ -216,7 +219,7 @@ def _coded(
     inside = scaled(alterations.size(picture, treatment), Box(rung.width, rung.height, "pad"))
     inside = min(inside[0], rung.width), min(inside[1], rung.height)
     return PictureOrder(
-        reading=Reading(BY_NAME[facts.container].demuxer, picture.stream, part.start_s, mended=facts.mended),
+        reading=Reading(BY_NAME[facts.container].demuxer, picture.stream, part.start_s),
         rungs=(rung,),
         cuts=plan.grid(part.length),
         first=0,

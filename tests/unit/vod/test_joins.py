@@ -110,3 +110,16 @@ def test_steps_are_whole_segments() -> None:
     found = chunks(pictures, 60)
     assert [(each.first, each.last) for each in found] == [(0, 29), (30, 59), (60, 64)]
     assert [each.cuts[0] for each in found[1:]] == [each.cuts[-1] for each in found[:-1]]
+
+
+def test_a_clock_that_begins_anew_is_said_in_place_of_losing_what_is_behind() -> None:
+    with pytest.raises(CantJoin, match="begins anew") as caught:
+        ordered(PART, OTHER, facts=(FACTS, replace(FACTS, mended=True)))
+    assert caught.value.part == 1
+
+
+def test_sound_that_nobody_can_decode_is_no_sound() -> None:
+    mute = replace(FACTS, sounds=())
+    other = replace(OTHER, sounds=(StreamFacts("opus", "x"),))
+    join = ordered(PART, other, facts=(mute, mute))
+    assert (join.heard, join.sound, [part.sound for part in join.parts]) == (False, None, [None, None])
