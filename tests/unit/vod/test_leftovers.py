@@ -1,5 +1,7 @@
 """What a kill between a file and its row leaves goes at the next start; what is still wanted stays."""
 
+import os
+
 from server.vod import leftovers
 from tests.unit.vod.conftest import Archive
 
@@ -17,7 +19,12 @@ async def test_what_has_no_row_goes_and_what_waits_stays(archive: Archive) -> No
             layout.video_input(id, 0).write_bytes(b"linked")
     layout.video_watermark(done).write_bytes(b"its own")
 
-    assert await leftovers.sweep(archive.database, layout) == 3
+    assert await leftovers.sweep(archive.database, layout) == 1
+    assert layout.video_input("viunknown", 0).exists()  # its row may be on its way
+
+    for id in ("viunknown", "vimarked"):
+        os.utime(layout.video(id), (0, 0))
+    assert await leftovers.sweep(archive.database, layout) == 2
 
     assert sorted(path.name for path in layout.videos.iterdir()) == sorted([waiting, failed, done])
     assert layout.video_input(waiting, 0).exists()
