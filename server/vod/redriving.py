@@ -22,6 +22,7 @@ from server.storage.renditions import RenditionStore
 from server.vod import encoding, making, measuring, plans
 from server.vod.plan import Chunk, Plan, chunks
 
+PICTURES = (encoding.FIRST, encoding.SHARE, measuring.JOB)  # kinds of jobs that see to them
 REMAKE = "POST /videos/{}/remake makes it anew."
 
 Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
@@ -47,6 +48,8 @@ class Redriving:
         failed = [row for row in rows if row.name in names and row.state == "failed"]
         if not failed and video.state not in making.UNFINISHED:
             raise NotAgain("All that it is to make is there.")
+        if not failed and job.kind in (encoding.FIRST, encoding.SHARE):
+            await self._check_idle(transaction, job)
         await self._open(transaction, video, failed)
         if job.kind in (encoding.FIRST, encoding.SHARE):
             own = range(arguments["first"], arguments["last"] + 1)
@@ -58,6 +61,8 @@ class Redriving:
         failed = [row for row in rows if row.kind == "video" and row.state == "failed"]
         if not failed and video.state not in making.UNFINISHED:
             raise NotAgain("All that it is to order is there.")
+        if not failed:
+            await self._check_idle(transaction, job)
         await self._open(transaction, video, failed)
         shares = chunks(plan.cuts, [rung.name for rung in plan.rungs], self._chunk_s)
         if shares and any(row.name in shares[0].renditions for row in failed):
@@ -75,6 +80,12 @@ class Redriving:
         if not any([await asyncio.to_thread(path.exists) for path in files]):
             raise NotAgain("The video's file is not there any more: upload it again.")
         await self._open(transaction, video, [])
+
+    async def _check_idle(self, transaction: Transaction, job: Job) -> None:
+        """Where nothing has failed any more, what the job is to make was ordered with another one's."""
+        at_it = await jobs.unfinished_about(transaction, job.object_id, PICTURES)
+        if any(each.id != job.id for each in at_it):
+            raise NotAgain("Other jobs are at it already.")
 
     async def _look(self, transaction: Transaction, job: Job) -> tuple[Video, Plan, list[Rendition]]:
         """What there is to go on with."""
@@ -124,7 +135,7 @@ class Redriving:
         self, transaction: Transaction, video: Video, plan: Plan, names: Sequence[str], own: range
     ) -> None:
         """What nobody is at: neither the job itself nor others that have not ended."""
-        under_way = await jobs.unfinished_about(transaction, video.id, (encoding.FIRST, encoding.SHARE, measuring.JOB))
+        under_way = await jobs.unfinished_about(transaction, video.id, PICTURES)
         if any(job.kind == measuring.JOB for job in under_way):
             own = range(min(own.start, self._quick(plan)), len(plan.cuts))  # it orders the rest
         cared_for = {name: set(own) for name in names}

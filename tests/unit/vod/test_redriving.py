@@ -132,6 +132,16 @@ async def test_others_that_have_not_ended_are_left_to_theirs(house: House) -> No
     assert (await house.archive.row(id)).state == "processing"
 
 
+@pytest.mark.parametrize("kind", [encoding.SHARE, measuring.JOB])
+async def test_what_another_job_was_ordered_to_make_is_left_to_it(house: House, kind: str) -> None:
+    id = await house.video("processing", [])
+    await house.job(encoding.SHARE, id, ended=False, **share(4, 29))
+    job = await house.job(kind, id, **share(14, 23))
+
+    with pytest.raises(NotAgain, match="Other jobs are at it already"):
+        await house.redrive(house.again.measure if kind == measuring.JOB else house.again.renditions, job)
+
+
 async def test_a_title_that_is_looked_at_orders_the_bulk_by_itself(house: House) -> None:
     id = await house.video("processing", ["240p"])
     await house.job(measuring.JOB, id, ended=False)
