@@ -87,9 +87,13 @@ class Run:
         for number, entry in enumerate(entries, self.next):
             if entry.msn != number:
                 raise ValueError(f"segment {entry.msn} comes after {number - 1}")
+        lines = b"".join(map(journal.line, entries))
         with _full_disk():
             os.fdatasync(self.descriptor)
-            os.write(self._journal, b"".join(map(journal.line, entries)))
+            size = os.fstat(self._journal).st_size
+            if os.write(self._journal, lines) < len(lines):
+                os.ftruncate(self._journal, size)
+                raise NoRoomError("the disk took a part of a journal's lines")
             os.fdatasync(self._journal)
         self.next += len(entries)
 

@@ -49,7 +49,7 @@ class Copying:
 
     async def copy(self, order: Order, on_begun: Callable[[], Awaitable[None]]) -> Mapping[str, Made]:
         """What could be copied, whole; `on_begun` comes once each of them has a segment. What a crash left is gone on
-        with. Raises OSError."""
+        with. Raises OSError, NoRoomError."""
         copies = order.copies
         known = await asyncio.to_thread(self._read, order, copies)
         if copies and all(name in known and known[name].segments for name in _names(copies)):
@@ -74,6 +74,7 @@ class Copying:
             try:
                 return await self._package(order, copies, known, on_begun)
             except ChildFailed as error:
+                await asyncio.to_thread(self._renditions.check_room)  # a full disk looks like that too
                 _log.warning("copying failed", of=order.owner_id, reason=error.reason, detail=error.detail)
                 attempts -= 1
                 if error.reason != "crashed" or not attempts:

@@ -8,6 +8,7 @@ import pytest
 from server.storage.journal import TrackEntry
 from server.storage.layout import Layout
 from server.storage.renditions import DifferentError, RenditionStore, Run, RunBusyError, entry
+from server.storage.room import NoRoomError
 
 TRACK = TrackEntry(0, "video", "avc1.64001f", 90_000, 0, 0, 1280, 720, 30.0)
 VIDEO = ("vi1", 1, "720p")
@@ -110,3 +111,15 @@ def test_nothing_is_read_before_it_is_described_and_after_it_is_removed(store: R
     assert store.missing("vi1", 2, "720p", 0, 1) == 0
     store.remove("vi1", 1)
     assert store.read(*VIDEO) is None
+
+
+def test_a_line_of_which_the_disk_takes_a_part_is_none(store: RenditionStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    with store.begin(*VIDEO, 0) as run:
+        write(run, 3)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", lambda descriptor, data: real(descriptor, data[: len(data) // 2]))
+            with pytest.raises(NoRoomError):
+                run.add(entry(1, 180_000, 180_000, 90_000, 3))
+        write(run, 3)
+    assert [number for number, *_ in listed(store)] == [0, 1]
