@@ -21,6 +21,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
+from server.jobs.orders import Enqueue
 from server.media import calls
 from server.media import joins as media
 from server.media.child import ChildFailed, Children
@@ -32,7 +33,7 @@ from server.storage.room import Room
 from server.vod import embedded, joining, joins, making, waiting
 from server.vod.alterations import Alteration
 from server.vod.carrying import Carrying
-from server.vod.edits import JOB, Enqueue
+from server.vod.edits import JOB
 from server.vod.handing import Handing, put_in_place
 from server.vod.recordings import NotKept, Recordings
 

@@ -10,7 +10,7 @@ The links are made before the commit, so that nothing that happens to the origin
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +20,7 @@ from server.catalog import versions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.catalog.versions import NotNow
+from server.jobs.orders import Enqueue
 from server.storage import early
 from server.storage.layout import Layout
 from server.storage.watermarks import WatermarkStore
@@ -33,7 +34,6 @@ LIKE = ("project_id", "title", "description", "public", "panoramic", "mp4_suppor
 GONE = "The video's file is not there."
 
 Looks = Mapping[str, Mapping[str, Any] | None]  # "crop", "watermark" as a video's row has them
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
 
 class SpanError(ValueError):

@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from server import log
 from server.catalog import renditions, videos
@@ -25,6 +24,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import CANCELLED, JobFailed
+from server.jobs.orders import Enqueue
 from server.media import title
 from server.media.calls import memory_file
 from server.media.child import ChildFailed, Children
@@ -42,7 +42,6 @@ FIRST, SHARE, SOUND, BEGIN = "encode-first", "encode", "encode-sound", "encode-b
 SAMPLE_S = 0.25  # of pictures, for an init segment
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 OrderAhead = Callable[[Transaction, Video, Plan], Awaitable[None]]
 
 _log = log.get("vod")

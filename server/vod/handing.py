@@ -3,17 +3,17 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from server.catalog import videos
-from server.catalog.database import Database, Transaction
+from server.catalog.database import Database
+from server.jobs.orders import Enqueue
 from server.media.problems import MediaProblem
 from server.storage.layout import Layout
 from server.vod import making, pipeline
 
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 HANDED = "handed"  # of a row's `edit`: its file is another job's by now
 
 

@@ -18,6 +18,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
+from server.jobs.orders import Enqueue
 from server.media import joins as media
 from server.media.child import Children
 from server.media.encoding import encode_pictures
@@ -27,7 +28,7 @@ from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.vod import joins, making
 from server.vod.carrying import Carrying
-from server.vod.handing import Enqueue, Handing, put_in_place
+from server.vod.handing import Handing, put_in_place
 from server.vod.joins import Join, Part
 
 JOB = "join"

@@ -9,7 +9,7 @@ The row of a deleted video goes in the transaction that orders the job; `video.e
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from server.catalog import events, uploads, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.jobs.context import JobContext
+from server.jobs.orders import Enqueue
 from server.storage.layout import Layout
 
 JOB = "erase"
@@ -27,9 +28,6 @@ EVERY_S = 60.0  # how late a video may go
 AT_ONCE = 100  # videos of a round: a thousand that are due together don't hold up writers
 
 _log = log.get("vod")
-
-
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
 
 class Life:

@@ -8,10 +8,8 @@ What was found is kept in the plan: neither a restart nor another worker looks a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 
 from server import log
 from server.catalog import renditions, videos
@@ -19,6 +17,7 @@ from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Video
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
+from server.jobs.orders import Enqueue
 from server.media import title
 from server.media.child import Children
 from server.media.orders import PictureOrder
@@ -29,8 +28,6 @@ from server.vod.plan import Chunk, Plan, chunks
 JOB = "measure"
 ATTEMPTS = 2
 MEASURED = "measured"  # of a rendition's facts: its ceiling is the title's, and its jobs are ordered
-
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
 _log = log.get("vod")
 

@@ -6,7 +6,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -20,6 +20,7 @@ from server.catalog.models import Job, Video
 from server.formats.fmp4.index import MovieIndex
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
+from server.jobs.orders import Enqueue
 from server.media import calls
 from server.media.calls import Examination
 from server.media.child import ChildFailed, Children
@@ -47,8 +48,6 @@ from server.vod.posters import Posters
 JOB = "vod"
 ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 JOINED_S = 2.0  # that more comes of a file than it tells
-
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
 _log = log.get("vod")
 

@@ -9,14 +9,14 @@ with it: one call mends a video, and nothing that is there is encoded a second t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from server import log
 from server.catalog import jobs, renditions, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Job, Rendition, Video
 from server.jobs.errors import NotAgain
+from server.jobs.orders import Enqueue
 from server.storage.layout import Layout
 from server.storage.renditions import RenditionStore
 from server.vod import encoding, making, measuring, plans
@@ -24,8 +24,6 @@ from server.vod.plan import Chunk, Plan, chunks
 
 PICTURES = (encoding.FIRST, encoding.SHARE, measuring.JOB)  # kinds of jobs that see to them
 REMAKE = "POST /videos/{}/remake makes it anew."
-
-Enqueue = Callable[[Transaction, str, str, str, Mapping[str, Any]], Awaitable[object]]  # jobs.Jobs.enqueue
 
 _log = log.get("vod")
 
