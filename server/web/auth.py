@@ -79,7 +79,12 @@ class _Known:
     expires_at: float | None
     fresh_until: float
     generation: str = ""  # of the key's secret
-    previous_until: float = 0.0  # tokens that were had for the secret before end then
+    previous: str = ""  # the generation of the secret before, whose tokens end at `previous_until`
+    previous_until: float = 0.0
+
+    def takes(self, generation: str, now_s: float) -> bool:
+        """Whether tokens that were had for this secret are good."""
+        return generation == self.generation or (generation == self.previous and now_s < self.previous_until)
 
 
 def _is_text(value: str) -> bool:
@@ -214,7 +219,7 @@ class Credentials:
             return key, key.expires_at if key else None
 
         known = await self._find(found.key_id, read)
-        if found.generation != known.generation and known.previous_until <= self._wall_ms() / 1000:
+        if not known.takes(found.generation, self._wall_ms() / 1000):
             return None
         caller = self._usable(known)
         return replace(caller, narrowed=found.scopes) if caller and found.scopes is not None else caller
@@ -241,8 +246,10 @@ class Credentials:
         if key is not None and keys.usable(key):
             scopes = frozenset(str(scope) for scope in key.scopes)
             caller = Caller(key.project_id, key.id, scopes, tuple(sorted(key.limits.items())))
-            generation, previous_until = self._generation(key.hash), _unix(key.previous_until)
-            known = _Known(caller, _unix(ends_at) or None, fresh_until, generation, previous_until)
+            generation = self._generation(key.hash)
+            previous = self._generation(key.previous_hash) if key.previous_hash else ""
+            until = _unix(key.previous_until)
+            known = _Known(caller, _unix(ends_at) or None, fresh_until, generation, previous, until)
         self._known[name] = known
         self._known.move_to_end(name)
         if len(self._known) > KEYS_CACHED:
