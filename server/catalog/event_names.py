@@ -89,6 +89,7 @@ NAMES: Mapping[str, str] = {
     "key.revoked": "An API key opens nothing any more.",
     "project.created": "A project was made.",
     "project.updated": "A project was renamed.",
+    "project.deleted": "A project was deleted; the default project is told.",
     "playback-token.revoked": "A playback token opens nothing any more.",
     "webhook.created": "A webhook was made.",
     "webhook.updated": "A webhook was changed; `changed` names what.",

@@ -8,12 +8,13 @@ from server.catalog import events, listing
 from server.catalog.access_models import AuditEntry, StoredAnswer
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
-from server.catalog.models import ApiKey, Base, Event, Job, Project, RevokedToken
+from server.catalog.models import DEFAULT_PROJECT, ApiKey, Base, Event, Import, Job, Project, RevokedToken
 
 SORT_COLUMNS = {"name": Project.name, "createdAt": Project.created_at}
 
 # rows that tell of what a project had, or open it, and don't keep it from going
-TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Job, ApiKey)
+TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Import, Job, ApiKey)
+UNDER_WAY = "jobs_under_way"  # among the contents: files of what was deleted may have to go yet
 
 
 async def add(transaction: Transaction, project: Project) -> Project:
@@ -41,7 +42,8 @@ async def rename(transaction: Transaction, project: Project, name: str) -> None:
 
 
 async def contents(transaction: Transaction, project: Project) -> list[str]:
-    """Names of the tables that have something of the project; traces, and the audit log, which stays, left out."""
+    """Names of the tables that have something of the project; traces, and the audit log, which stays, left out. Jobs
+    that have not ended are UNDER_WAY."""
     traces = {AuditEntry.__tablename__, *(model.__tablename__ for model in TRACES)}
     found = []
     for table in Base.metadata.sorted_tables:
@@ -49,11 +51,18 @@ async def contents(transaction: Transaction, project: Project) -> list[str]:
             continue
         if await transaction.scalar(select(exists().where(table.c.project_id == project.id))):
             found.append(table.name)
+    if await transaction.scalar(select(exists().where(Job.project_id == project.id, Job.finished_at.is_(None)))):
+        found.append(UNDER_WAY)
     return found
 
 
 async def remove(transaction: Transaction, project: Project) -> None:
-    """One that `contents` found nothing of; its traces go with it."""
+    """One that `contents` found nothing of; its traces go with it.
+
+    The default project is told: positions of events go on from the newest one, which must not be among those that go.
+    """
+    payload = {"projectId": project.id, "name": project.name}
+    await events.record(transaction, DEFAULT_PROJECT, project.id, "project.deleted", payload)
     keys = list(await transaction.scalars(select(ApiKey.id).where(ApiKey.project_id == project.id)))
     for model in TRACES:
         table = Base.metadata.tables[model.__tablename__]

@@ -8,7 +8,7 @@ import pytest
 
 from server import clock
 from server.app.sweeping import sweep
-from server.catalog import events, keys
+from server.catalog import events, imports, jobs, keys
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, ApiKey, Project
 from server.web.rates import Rates
@@ -132,6 +132,19 @@ async def test_the_overlap_ends_also_for_tokens(client: Client, database: Databa
     assert await status(client, pair["access_token"]) == 401
 
 
+async def test_tokens_of_a_secret_before_the_last_stay_dead(client: Client, database: Database) -> None:
+    made = await make(client)
+    path = f"/api-keys/{made['apiKeyId']}/rotate"
+    pair = await (await client.post("/auth/api-key", json={"apiKey": made["secret"]})).json()
+    await client.post(path, json={"overlap": 0})
+    assert await status(client, pair["access_token"]) == 401
+
+    await client.post(path, json={"overlap": 3600})
+    assert await status(client, pair["access_token"]) == 401
+    refreshed = await client.post("/auth/refresh", json={"refreshToken": pair["refresh_token"]})
+    assert refreshed.status == 400
+
+
 async def test_a_keys_own_rate(client: Client) -> None:
     made = await make(client, rateLimits={"read": 2})
     answers = [await client.get("/videos", headers=bearer(made["secret"])) for _ in range(3)]
@@ -220,7 +233,20 @@ async def test_projects(client: Client, theirs: str) -> None:
     await problem(await client.post("/projects", json={"name": "x"}, headers=bearer(theirs)), 403, "forbidden")
 
 
-async def test_only_an_empty_project_is_deleted(client: Client) -> None:
+async def test_positions_of_events_go_on_after_a_projects_end(client: Client, database: Database) -> None:
+    project = await (await client.post("/projects", json={"name": "Customer 7"})).json()
+    async with database.read() as transaction:
+        newest = await events.newest(transaction)
+
+    assert (await client.delete(f"/projects/{project['projectId']}")).status == 204
+
+    async with database.read() as transaction:
+        (told,) = await events.after(transaction, newest, 10)
+    assert (told.type, told.project_id) == ("project.deleted", DEFAULT_PROJECT)
+    assert told.payload == {"projectId": project["projectId"], "name": "Customer 7"}
+
+
+async def test_only_an_empty_project_is_deleted(client: Client, database: Database) -> None:
     project = await (await client.post("/projects", json={"name": "Customer 7"})).json()
     path = f"/projects/{project['projectId']}"
     secret = (await make(client, projectId=project["projectId"], scopes=["*"]))["secret"]
@@ -229,6 +255,17 @@ async def test_only_an_empty_project_is_deleted(client: Client) -> None:
     assert refused["detail"] == "The project still has videos."
 
     await client.delete(f"/videos/{video['videoId']}", headers=bearer(secret))
+    async with database.write() as transaction:
+        job = await jobs.add(transaction, project["projectId"], "erase", video["videoId"])
+        await imports.add(transaction, project["projectId"], "digest", [{"url": "http://a.example/"}])
+    refused = await problem(await client.delete(path), 409, "conflict")
+    assert refused["detail"] == "The project still has jobs under way."
+    async with database.write() as transaction:
+        for id in await jobs.unfinished_of(transaction, job.object_id):
+            row = await jobs.locked(transaction, id)
+            assert row
+            row.finished_at = clock.now()
+
     assert (await client.delete(path)).status == 204
     assert await status(client, secret) == 401
     await problem(await client.get(path), 404, "resource-not-found", "projectId")
