@@ -16,7 +16,7 @@ MASK = "***"
 SECRET = frozenset(
     {
         "backupkey", "fetch", "hash", "login", "oldsecret", "passphrase", "password", "previoushash", "secret",
-        "secrethash", "sourceurl", "srtpassphrase", "streamkey", "token",
+        "secrethash", "serverurl", "sourceurl", "srtpassphrase", "streamkey", "token", "wishes",
     }
 )  # fmt: skip
 SECRET_IDS = frozenset({"upload_tokens"})  # tables whose ids open something

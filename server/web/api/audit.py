@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from server import ids
 from server.catalog import audit
@@ -10,7 +10,7 @@ from server.catalog.access_models import AuditEntry
 from server.catalog.audit import Filter
 from server.catalog.models import DEFAULT_PROJECT
 from server.web.pagination import PageQuery, Pagination, pagination
-from server.web.shapes import Answer, Moment
+from server.web.shapes import Answer, DateTime, Moment
 from server.web.typed import Call, Operations
 
 operations = Operations("Audit log")
@@ -45,8 +45,8 @@ class AuditQuery(PageQuery):
     api_key_id: Annotated[str | None, Field(description="Who did it.")] = None
     operation: str | None = None
     action: Literal["created", "changed", "deleted", "called"] | None = None
-    since: Annotated[AwareDatetime | None, Field(alias="from", description="Not before this moment.")] = None
-    until: Annotated[AwareDatetime | None, Field(alias="to", description="Before this moment.")] = None
+    since: Annotated[DateTime | None, Field(alias="from", description="Not before this moment.")] = None
+    until: Annotated[DateTime | None, Field(alias="to", description="Before this moment.")] = None
     sort_by: Literal["createdAt"] | None = None
     project_id: Annotated[str | None, Field(description="Another project's, with a key of the default project.")] = None
 

@@ -8,7 +8,7 @@ import pytest
 from server import clock
 from server.catalog import audit
 from server.catalog.database import Database
-from tests.unit.web.kit import Client, Make, bearer
+from tests.unit.web.kit import Client, Make, bearer, problem
 
 Entry = dict[str, Any]
 
@@ -74,10 +74,10 @@ async def test_a_repeated_call_is_told_of_once(client: Client) -> None:
 
 async def test_no_secret_is_in_it(client: Client) -> None:
     secrets = []
-    target = {"name": "x", "serverUrl": "rtmp://example.com/x", "streamKey": "restream-secret"}
+    target = {"name": "x", "serverUrl": "rtmp://example.com/app?auth=url-secret", "streamKey": "restream-secret"}
     wish = {"name": "A", "restreams": [target]}
     live = await (await client.post("/live-streams", json=wish)).json()
-    secrets += [live["streamKey"], "restream-secret"]
+    secrets += [live["streamKey"], "restream-secret", "url-secret"]
     secrets.append((await (await client.post("/upload-tokens", json={})).json())["token"])
     hook = {"url": "https://hooks.example.com/", "events": ["video.created"]}
     secrets.append((await (await client.post("/webhooks", json=hook)).json())["signatureSecret"])
@@ -108,6 +108,12 @@ async def test_filters(client: Client, query: str, found: list[str]) -> None:
     for title in ("A", "B"):
         await client.post("/videos", json={"title": title})
     assert [each["after"]["title"] for each in await entries(client, query)] == found
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+async def test_a_moment_before_all_time_is_refused(client: Client, name: str) -> None:
+    answer = await client.get("/audit", params={name: "0001-01-01T00:00:00+14:00"})
+    await problem(answer, 400, "request-invalid-query-parameter", name)
 
 
 async def test_each_project_has_its_own_and_the_organisation_sees_all(client: Client) -> None:
