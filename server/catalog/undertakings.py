@@ -8,14 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from server.catalog.database import Transaction
 
 HELD_S = 10.0  # from the first write on, while nobody else can write
 
+Result = TypeVar("Result")
 Begin = Callable[[], AbstractAsyncContextManager["Transaction"]]
 Look = Callable[["Transaction"], Awaitable[None]]
 
@@ -88,6 +89,19 @@ def _both(first: Look, second: Look) -> Look:
         await second(transaction)
 
     return look
+
+
+async def carried_on(work: Awaitable[Result]) -> Result:
+    """The work's result. Awaited by a task that its starter only waits for, it writes for the starter's undertaking;
+    it has transactions of its own where that one holds its only one."""
+    current = _CURRENT.get()
+    if current is None or current.stack is not None:
+        return await work
+    token = _CURRENT.set(replace(current, task=asyncio.current_task()))
+    try:
+        return await work
+    finally:
+        _CURRENT.reset(token)
 
 
 def under_way() -> Undertaking | None:

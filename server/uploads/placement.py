@@ -21,6 +21,7 @@ class Sender:
 
     project_id: str
     token_id: str | None = None
+    replaces: bool = True  # whether files that videos have, too
 
 
 async def sender_of_token(database: Database, token: str) -> Sender:
@@ -81,6 +82,8 @@ def check_replaceable(sender: Sender, video: Video) -> None:
     """Raises Problem where the video's file can't be replaced now: 403, 409."""
     if sender.token_id is not None:
         raise Problem("forbidden", detail="An upload token opens no video that has a file.", name="videoId")
+    if not sender.replaces:
+        raise Problem("forbidden", detail="To replace a video's file takes the scope videos:write.", name="videoId")
     try:
         versions.check(video)
     except versions.NotNow as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from server.catalog import uploads, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Upload, Video
+from server.catalog.undertakings import carried_on
 from server.errors import Problem
 from server.protocols.content_range import Piece, Pieces
 from server.protocols.tus.metadata import Description
@@ -81,7 +82,7 @@ class SourceUploads:
         403, 404, 409, 413, 423.
         """
         try:
-            return await uncancelled(self._bind(sender, staged, video_id, piece, replace))
+            return await uncancelled(carried_on(self._bind(sender, staged, video_id, piece, replace)))
         except BaseException:
             await uncancelled(self._drop_unless_owned(staged))
             raise

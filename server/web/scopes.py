@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 READ, WRITE, DELETE = "read", "write", "delete"
+REPLACING = "videos:write"  # what another file for a video that has one takes, beside the scope of uploads
 
 SCOPES: Mapping[str, Sequence[str]] = {
     "account": (READ,),

@@ -19,6 +19,7 @@ from server.web import application, bodies
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
 from server.web.middleware import EXTRA_HEADERS, REQUEST_ID
+from server.web.scopes import REPLACING
 from server.web.services import SERVICES
 from server.web.typed import count, identify
 
@@ -123,7 +124,7 @@ async def _known_sender(request: web.Request) -> tuple[Sender, Caller | str]:
     caller = await identify(request, services)
     if not caller.may(SCOPE):
         raise Problem("forbidden", f"The API key lacks the scope {SCOPE}.")
-    return Sender(caller.project_id), caller
+    return Sender(caller.project_id, replaces=caller.may(REPLACING)), caller
 
 
 def _base(request: web.Request) -> str:

@@ -15,6 +15,7 @@ from server.web.api import fetches
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.forms import receive
+from server.web.scopes import REPLACING
 from server.web.shapes import Body, Query, SourceUrl
 from server.web.typed import Call, Operations
 
@@ -60,7 +61,8 @@ class UploadQuery(Query):
 
 class SourceQuery(Query):
     replace: Annotated[
-        bool, Field(description="The file takes the place of one that the video has, once it can be watched.")
+        bool, Field(description="The file takes the place of one that the video has, once it can be watched; for "
+              "that the key needs `videos:write`, too.")
     ] = False
 
 
@@ -81,7 +83,7 @@ async def upload(call: Call, video_id: str, query: SourceQuery) -> VideoAnswer:
     processed when all are there.
     """
     sources, piece = call.request.app[SOURCES], _piece(call)
-    sender = Sender(call.project_id)
+    sender = Sender(call.project_id, replaces=call.caller is not None and call.caller.may(REPLACING))
     await sources.check(sender, video_id, piece, query.replace)
     form = await receive(call.request, sources, sender)
     return answer(call, await sources.bind(sender, form.staged, video_id, piece, query.replace))

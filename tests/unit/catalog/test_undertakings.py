@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from server.catalog import undertakings, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Video
-from server.catalog.undertakings import undertaking
+from server.catalog.undertakings import carried_on, undertaking
 
 
 async def add(database: Database, title: str) -> str:
@@ -126,3 +126,21 @@ async def test_it_holds_the_catalogue_for_a_limited_time(
     with pytest.raises(TimeoutError):
         await wait_for_another()
     assert await titles(database) == []
+
+
+@pytest.mark.parametrize(("together", "seen"), [(False, ["begun", "ending"]), (True, [])])
+async def test_work_in_a_task_that_is_waited_for_is_carried_on(
+    database: Database, together: bool, seen: list[str]
+) -> None:
+    looks: list[str] = []
+
+    async def begun(_: Transaction) -> None:
+        looks.append("begun")
+
+    async def ending(_: Transaction) -> None:
+        looks.append("ending")
+
+    async with undertaking(begun, ending, together=together):
+        await asyncio.create_task(carried_on(add(database, "a")))
+        assert looks == seen
+        assert await seen_by_others(database) == ["a"]

@@ -15,6 +15,7 @@ from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
 from server.uploads.service import Uploads
 from server.web import tus
+from tests.unit.web.kit import bearer
 
 MAX_BYTES = 1000
 TOKEN = "to1111111111111111111112"
@@ -310,3 +311,17 @@ async def test_a_sender_that_goes_away_leaves_what_came(start, url, client):
 
     assert answer.headers["Upload-Offset"] in ("0", "3")
     assert await reader.read() == b""
+
+
+async def test_a_key_that_only_uploads_replaces_no_file(client, database, make_video):
+    video_id = await make_video(source="upload", state="done")
+    async with database.write() as transaction:
+        await keys.create(transaction, DEFAULT_PROJECT, "x", ["uploads:create"], "uploader")
+    said = ",".join(
+        f"{name} {base64.b64encode(value.encode()).decode()}"
+        for name, value in (("videoId", video_id), ("replace", "true"))
+    )
+    wish = {**V, "Upload-Length": "10", "Upload-Metadata": said}
+
+    assert (await client.post("/tus", headers=wish)).status == 201
+    assert (await client.post("/tus", headers={**wish, **bearer("uploader")})).status == 403

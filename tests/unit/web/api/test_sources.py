@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from server.catalog import jobs, uploads
+from server.catalog import audit, jobs, keys, uploads
+from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, UploadToken
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
 from server.web.api import sources
+from tests.unit.web.kit import bearer
 
 MAX_BYTES = 1000
 TOKEN = "to1111111111111111111112"
@@ -208,3 +210,24 @@ async def test_one_who_asks_first_is_told_to_go_on(client, layout, video_id):
 
     assert answer.status == 201
     assert layout.video_source(video_id).read_bytes() == b"abc"
+
+
+async def test_a_key_that_only_uploads_replaces_no_file(client, database, make_video):
+    done = await make_video(source="upload", state="done")
+    waiting = await make_video()
+    async with database.write() as transaction:
+        await keys.create(transaction, DEFAULT_PROJECT, "x", ["uploads:create"], "uploader")
+
+    refused = await client.post(f"/videos/{done}/source?replace=true", data=form(), headers=bearer("uploader"))
+    assert refused.status == 403
+    assert (await refused.json())["detail"] == "To replace a video's file takes the scope videos:write."
+    filled = await client.post(f"/videos/{waiting}/source?replace=true", data=form(), headers=bearer("uploader"))
+    assert filled.status == 201
+
+
+async def test_an_upload_is_in_the_audit_log(client, video_id, database):
+    assert (await client.post(f"/videos/{video_id}/source", data=form())).status == 201
+
+    async with database.read() as transaction:
+        page = await audit.page(transaction, DEFAULT_PROJECT, audit.Filter(object_id=video_id), Paging())
+    assert ("POST_videos-videoId-source", "changed") in [(row.operation, row.action) for row in page.rows]
