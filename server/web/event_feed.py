@@ -24,6 +24,7 @@ HEARTBEAT_S = 15.0  # proxies close what is silent for a minute; a connection th
 LONGEST_S = 3600.0  # then the listener comes again, with its credentials
 WRITE_S = 10.0
 GATHER_S = 0.05  # what is committed shortly after each other is read together
+AT_ONCE = 10  # listeners; where there are more, they wait longer for more to read
 READ_AT_ONCE = 100
 LISTENERS = 200  # in all
 LISTENERS_OF_PROJECT = 20
@@ -82,25 +83,28 @@ class Feed:
             rows = await self._next(listener)
             if rows:
                 yield b"".join(map(_told, rows))
-            if len(rows) == READ_AT_ONCE:
-                continue
             if clock.monotonic() - asked >= HEARTBEAT_S:
                 asked = clock.monotonic()
                 if not await still_may():
                     return
+            if len(rows) == READ_AT_ONCE:
+                continue
             try:
                 await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(GATHER_S * max(1.0, self.listeners / AT_ONCE))
             except TimeoutError:
                 yield b":\n\n"
 
     async def _next(self, listener: Listener) -> Sequence[Event]:
         async with self._database.read() as transaction:
+            newest = await events.newest(transaction)
             rows = await events.page(
                 transaction, listener.project_id, listener.wanted, listener.position, READ_AT_ONCE
             )
         if rows:
             listener.position = rows[-1].position
+        if len(rows) < READ_AT_ONCE:  # there was nothing else up to there: it need not be looked through again
+            listener.position = max(listener.position, newest)
         return rows
 
     @contextmanager

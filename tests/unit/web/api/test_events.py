@@ -9,6 +9,7 @@ from aiohttp import ClientResponse
 from server import clock
 from server.catalog import events, keys
 from server.catalog.database import Database
+from server.catalog.events import Wanted
 from server.catalog.models import DEFAULT_PROJECT, Project
 from server.web import event_feed
 from tests.unit.web.kit import Client, Connect, problem
@@ -136,6 +137,36 @@ async def test_events_come_as_they_happen(client: Client, database: Database) ->
         (second,) = await happen(database, "vi1")
         (got,) = await some(response, 1)
         assert got["id"] == second
+
+
+async def test_a_rare_filter_does_not_look_through_the_same_again(client: Client, database: Database) -> None:
+    assert client.app
+    feed = client.app[event_feed.FEED]
+    listener = event_feed.Listener(DEFAULT_PROJECT, 0, Wanted(types=["live-stream.*"]))
+    await happen(database, "vi1", "vi2")
+    assert await feed._next(listener) == []
+    async with database.read() as transaction:
+        assert listener.position == await events.newest(transaction)
+
+    (wanted,) = await happen(database, "li1", type="live-stream.ended")
+    await happen(database, "vi1")
+    assert [row.id for row in await feed._next(listener)] == [wanted]
+
+
+async def test_a_busy_stream_asks_whether_it_may(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_feed, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(event_feed, "HEARTBEAT_S", 0.0)
+    await happen(database, *["vi1"] * 5)
+    assert client.app
+
+    async def may_not() -> bool:
+        return False
+
+    listener = event_feed.Listener(DEFAULT_PROJECT, 0, Wanted())
+    chunks = [chunk async for chunk in client.app[event_feed.FEED]._chunks(listener, may_not)]
+    assert len(chunks) == 1
 
 
 async def test_who_comes_back_misses_nothing(
