@@ -16,12 +16,12 @@ class Places:
         self._slow: dict[str, int] = {}  # how many an endpoint has, where fewer than others
         self.in_flight = 0
 
-    def free(self, endpoint: str, landed: int = 0) -> int:
-        """`landed`: how many of those taken are about to be given back."""
+    def free(self, endpoint: str, landed: int = 0, coming: int = 0) -> int:
+        """`landed`: how many of those taken are about to be given back; `coming`: how many others are about to take
+        one."""
         taken = self._taken.get(endpoint, 0) - landed
-        if self.in_flight - landed >= self._limit:
-            return 0 if taken else 1
-        return max(0, self._slow.get(endpoint, self._concurrency) - taken)
+        own = max(0, self._slow.get(endpoint, self._concurrency) - taken)
+        return min(own, max(self._limit - (self.in_flight - landed + coming), 0 if taken else 1))
 
     def take(self, endpoint: str) -> None:
         self.in_flight += 1

@@ -191,13 +191,14 @@ class Sender:
 
     async def _claim(self, transaction: Transaction, ready: Sequence[str], landed: Mapping[str, int]) -> list[Parcel]:
         """`landed` are the attempts that end with this transaction, by endpoint."""
-        now, parcels = clock.now(), []
+        now = clock.now()
+        parcels: list[Parcel] = []
         for webhook_id in ready:
             webhook = await webhooks.find(transaction, webhook_id)
             if webhook is None:
                 continue
             self._places.adapt(webhook_id, Health(webhook.failures, webhook.failing_since))
-            places = self._places.free(webhook_id, landed.get(webhook_id, 0))
+            places = self._places.free(webhook_id, landed.get(webhook_id, 0), len(parcels))
             until = now + timedelta(seconds=LEASE_S)
             rows = await deliveries.claim(transaction, webhook_id, self._database.process, now, until, places)
             endpoint = endpoint_of(webhook, now)

@@ -24,7 +24,8 @@ def test_beyond_all_places_who_has_none_gets_one() -> None:
     assert (places.free("a"), places.free("b")) == (0, 1)
     places.take("b")
     assert (places.free("b"), places.in_flight) == (0, 4)
-    assert places.free("a", landed=2) == 3
+    assert places.free("a", landed=2) == 1
+    assert (places.free("a", landed=2, coming=1), places.free("c", coming=5)) == (0, 1)
 
 
 def test_an_endpoint_that_is_away_has_one_until_it_answers() -> None:
@@ -39,3 +40,9 @@ def test_an_endpoint_that_is_away_has_one_until_it_answers() -> None:
     places.adapt("a", Health(5, SINCE))
     places.forget("a")
     assert places.free("a") == 6
+
+
+def test_those_that_come_in_one_round_share_what_is_left() -> None:
+    places = Places(4, limit=6)
+
+    assert [places.free("a"), places.free("b", coming=4), places.free("c", coming=6)] == [4, 2, 1]
