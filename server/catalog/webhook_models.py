@@ -73,6 +73,7 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("webhook_id", "position"),
         Index(None, "webhook_id", "state", "position"),
+        Index(None, "state", "created_at"),
         _partial("ix_deliveries_due", ["webhook_id", "due_at"], "due_at IS NOT NULL"),
         _partial("ix_deliveries_held", ["worker"], "worker IS NOT NULL"),
         _partial("ix_deliveries_line", ["webhook_id", "object_id", "sequence"], "in_line"),

@@ -185,6 +185,7 @@ def _webhooks() -> None:
     )
     op.create_index("ix_deliveries_ended_at", "deliveries", ["ended_at"])
     op.create_index("ix_deliveries_webhook_id_state_position", "deliveries", ["webhook_id", "state", "position"])
+    op.create_index("ix_deliveries_state_created_at", "deliveries", ["state", "created_at"])
     for name, columns, condition in (
         ("ix_deliveries_due", ["webhook_id", "due_at"], "due_at IS NOT NULL"),
         ("ix_deliveries_held", ["worker"], "worker IS NOT NULL"),
