@@ -39,7 +39,8 @@ class Upkeep:
     async def release(self, broadcast_id: str) -> None:
         """A broadcast is over, or a video of it is gone. One that is on air is left to its window."""
         async with self.lock:
-            async with self._database.read() as transaction:
+            # not only read: this comes after a clip that is made, but whose transaction is not committed yet
+            async with self._database.write() as transaction:
                 row = await broadcasts.get(transaction, broadcast_id)
                 if row is not None and row.state in broadcasts.ON_AIR:
                     return

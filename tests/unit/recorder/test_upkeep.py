@@ -1,5 +1,6 @@
 """Segments that a video shows stay; others go."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,20 @@ async def test_a_clip_keeps_its_part_in_every_rendition(house: House) -> None:
 
     assert house.left("video") == house.left("audio") == [1, 2]
     assert house.store.layout.rendition("br1", "video").journal.exists()
+
+
+async def test_a_clip_that_is_not_committed_yet_keeps_its_part(house: House) -> None:
+    await house.broadcast("recorded")
+    async with house.database.write() as transaction:
+        segments = {"first": 1, "last": 2}
+        row = Video(project_id=DEFAULT_PROJECT, title="", source="live", broadcast_id="br1", segments=segments)
+        await videos.add(transaction, row)
+        releasing = asyncio.create_task(house.upkeep.release("br1"))
+        await asyncio.wait([releasing], timeout=0.2)
+        assert house.left() == [0, 1, 2, 3, 4]
+    await releasing
+
+    assert house.left() == [1, 2]
 
 
 async def test_what_is_on_air_is_left_alone(house: House) -> None:
