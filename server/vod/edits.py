@@ -34,6 +34,8 @@ LIKE = ("project_id", "title", "description", "public", "panoramic", "mp4_suppor
 GONE = "The video's file is not there."
 
 Looks = Mapping[str, Mapping[str, Any] | None]  # "crop", "watermark" as a video's row has them
+Given = Mapping[str, Any]  # columns of a new video that go before those of what it is made of
+NOTHING: Given = MappingProxyType({})
 
 
 class SpanError(ValueError):
@@ -115,10 +117,12 @@ class Edits:
             await self._order(transaction, version, [video.id], Span(trim["start"], trim["end"]), whole=video.id)
         return True
 
-    async def clip(self, transaction: Transaction, video: Video, span: Span, title: str | None) -> Video:
+    async def clip(
+        self, transaction: Transaction, video: Video, span: Span, title: str | None, given: Given = NOTHING
+    ) -> Video:
         """A part of what the video shows as a video of its own. Raises NotNow."""
         _check(video)
-        clip = _like(video, title or f"{video.title} (clip)")
+        clip = _like(video, title or f"{video.title} (clip)", given)
         await videos.add(transaction, clip)
         await self._order(transaction, clip, [video.material], span, texts_of=[video])
         if clip.watermark is not None:
@@ -126,7 +130,9 @@ class Edits:
         await videos.tell(transaction, clip, "clipped", {**videos.links(clip), "of": video.id})
         return clip
 
-    async def concat(self, transaction: Transaction, parts: Sequence[Video], title: str | None) -> Video:
+    async def concat(
+        self, transaction: Transaction, parts: Sequence[Video], title: str | None, given: Given = NOTHING
+    ) -> Video:
         """All of them, one after the other, as a new video. Raises NotNow; one of a part names its number."""
         for number, part in enumerate(parts):
             try:
@@ -134,7 +140,7 @@ class Edits:
                     _check(part)
             except NotNow as error:
                 raise NotNow(f"videos[{number}]: {error}") from None
-        joined = _like(parts[0], title or f"{parts[0].title} (joined)")
+        joined = _like(parts[0], title or f"{parts[0].title} (joined)", given)
         joined.crop = joined.watermark = None  # they are in the pictures by then
         await videos.add(transaction, joined)
         recorded = [part for part in parts if is_recording(part)]
@@ -219,6 +225,7 @@ def _check(video: Video) -> None:
         raise NotNow("The video's file is not known yet.")
 
 
-def _like(video: Video, title: str) -> Video:
+def _like(video: Video, title: str, given: Given) -> Video:
     values = {name: getattr(video, name) for name in LIKE}
-    return Video(**{**values, "id": ids.new("vi"), "title": title}, tags=list(video.tags), meta=list(video.meta))
+    values |= {"id": ids.new("vi"), "title": title, "tags": list(video.tags), "meta": list(video.meta)}
+    return Video(**{**values, **given})

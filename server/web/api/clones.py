@@ -1,7 +1,8 @@
 """A video as the source of another: what `POST /videos` makes where its `source` is the id of one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -27,16 +28,18 @@ def is_id(source: str | None) -> bool:
 
 
 async def clone(
-    transaction: Transaction, call: Call, origin: Video, title: str, start_s: float = 0.0, end_s: float | None = None
-) -> Video:
-    """A video of its own that shows what the origin does, or this part of it. Raises Problem, 400 and 409."""
+    transaction: Transaction, call: Call, origin: Video, given: Mapping[str, Any], start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Video:  # fmt: skip
+    """A video of its own that shows what the origin does, or this part of it, with these columns, the title among them,
+    in place of the origin's. Raises Problem, 400 and 409."""
     edits = call.request.app[EDITS]
     with conflicts("source"):
         whole = start_s == 0 and end_s is None
         if whole and is_recording(origin):
-            return await edits.concat(transaction, [origin], title)
+            return await edits.concat(transaction, [origin], given["title"], given)
         span = Span() if whole else span_of(start_s, end_s, origin.duration_s)
-        return await edits.clip(transaction, origin, span, title)
+        return await edits.clip(transaction, origin, span, given["title"], given)
 
 
 @contextmanager

@@ -133,11 +133,10 @@ async def _clone(call: Call, body: VideoCreation) -> VideoAnswer:
         if getattr(body, name) is not None:
             raise validation.of_attribute(name, "A copy has the pictures of its origin.")
     clip = body.clip.column() if body.clip else {}
+    given = _columns(body, body.model_fields_set - {"source", "clip", "watermark", "crop"})
     async with call.services.database.write() as transaction:
         origin = await named(transaction, call, body.source or "", "source")
-        row = await clones.clone(transaction, call, origin, body.title, clip.get("start", 0.0), clip.get("end"))
-        for name, value in _columns(body, body.model_fields_set - {"source", "clip"}).items():
-            setattr(row, name, value)
+        row = await clones.clone(transaction, call, origin, given, clip.get("start", 0.0), clip.get("end"))
     return answer(call, row)
 
 

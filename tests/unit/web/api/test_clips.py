@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from server.catalog import events
 from server.catalog.database import Database
-from server.catalog.models import Video
+from server.catalog.models import DEFAULT_PROJECT, Video
 from server.recorder.clips import Wish
 from server.recorder.moments import MomentError, NotYetError, Seconds, Wall
 from server.storage.layout import Layout
@@ -126,18 +127,25 @@ async def test_a_clip_of_an_upload_is_a_new_video(api: Client, make_video: Make,
         await problem(response, 400, "invalid-attribute", name)
 
 
-async def test_a_video_as_the_source_of_another(api: Client, make_video: Make, tmp_path: Path) -> None:
+async def test_a_video_as_the_source_of_another(
+    api: Client, make_video: Make, database: Database, tmp_path: Path
+) -> None:
     id = await make_video(source="upload", state="done", duration_s=10.0, description="Old", tags=["a"])
     source = Layout(tmp_path).video_source(id)
     source.parent.mkdir(parents=True)
     source.write_bytes(b"a film")
 
+    noted = [{"key": "shop", "value": "7"}]
     for more in ({}, {"clip": {"startTimecode": "00:00:02", "endTimecode": "00:00:05"}}):
-        answer = await api.post("/videos", json={"title": "Copy", "source": id, "description": "New", **more})
+        wish = {"title": "Copy", "source": id, "description": "New", "metadata": noted, **more}
+        answer = await api.post("/videos", json=wish)
         made = await answer.json()
         assert (answer.status, made["title"], made["description"]) == (201, "Copy", "New")
         assert made["videoId"] != id
         assert Layout(tmp_path).video_input(made["videoId"], 0).read_bytes() == b"a film"
+        async with database.read() as transaction:
+            told = await events.of_object(transaction, DEFAULT_PROJECT, made["videoId"])
+        assert [event.payload.get("metadata") for event in told] == [noted] * len(told)
 
 
 @pytest.mark.parametrize(
