@@ -1,6 +1,8 @@
 """The tags that a project's videos have."""
 
+import asyncio
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +22,22 @@ class Tag:
 
 async def page(transaction: Transaction, project_id: str, value: str | None, paging: Paging) -> Page[Tag]:
     """By their words unless sorted by `videoCount`; `value` is contained in them, whatever case and accents."""
-    needle = _folded(value or "")
     rows = await transaction.execute(_counts(transaction, project_id))
-    found = [Tag(row[0], row[1]) for row in rows if needle in _folded(row[0])]
+    counted = [Tag(row[0], row[1]) for row in rows]
+    found = await asyncio.to_thread(_found, counted, _folded(value or ""), paging)  # they may be very many
+    start = (paging.page - 1) * paging.size
+    return Page(found[start : start + paging.size], len(found), paging)
+
+
+def _found(counted: Sequence[Tag], needle: str, paging: Paging) -> list[Tag]:
+    """Those that the needle, folded, is contained in, sorted."""
+    found = [tag for tag in counted if needle in _folded(tag.value)]
     found.sort(key=lambda tag: (_folded(tag.value), tag.value))
     if paging.sort_by == "videoCount":
         found.sort(key=lambda tag: tag.videos, reverse=paging.descending)
     elif paging.descending:
         found.reverse()
-    start = (paging.page - 1) * paging.size
-    return Page(found[start : start + paging.size], len(found), paging)
+    return found
 
 
 def _counts(transaction: Transaction, project_id: str) -> Select[Any]:
