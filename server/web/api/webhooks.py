@@ -82,13 +82,15 @@ async def show(call: Call, webhook_id: str) -> WebhookAnswer:
     "/webhooks/{webhookId}", "Change a webhook", scope="webhooks:write", example={"events": ["video.*"]}
 )
 async def change(call: Call, webhook_id: str, body: WebhookChanges) -> WebhookAnswer:
-    """It counts for what is on its way, too."""
+    """It counts for what is on its way, too. A login and a password that are not given anew are forgotten where the URL
+    leads to another scheme, host or port."""
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, webhook_id)
         values = {name: getattr(body, name) for name in body.model_fields_set}
         _check_events(values.get("format", row.format), values.get("events", row.events))
         if "url" in values:
-            login, password = values.get("login", row.login), values.get("password", row.password)
+            known = (row.login, row.password) if _same_origin(row.url, values["url"]) else (None, None)
+            login, password = values.get("login", known[0]), values.get("password", known[1])
             values |= _address(values["url"], login, password)
         for name, value in values.items():
             setattr(row, name, value)
@@ -191,6 +193,11 @@ def _check_events(format: str, names: list[str]) -> None:
 def _check_enabled(row: Webhook) -> None:
     if row.disabled_at is not None:
         raise Problem("conflict", "The webhook is disabled; enable it first.")
+
+
+def _same_origin(known: str, given: str) -> bool:
+    """Credentials for the one are for the other, too."""
+    return Target.parse(known).origin == Target.parse(given).origin
 
 
 def _address(url: str, login: str | None, password: str | None) -> Mapping[str, Any]:

@@ -99,6 +99,30 @@ async def test_credentials_are_kept_and_never_shown(client: Client, database: Da
         assert made["signatureSecret"] not in text
 
 
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"url": "https://example.com/other"}, ("user", "secret")),
+        ({"url": "https://EXAMPLE.com:443/"}, ("user", "secret")),
+        ({"url": "https://example.org/hook"}, (None, None)),
+        ({"url": "http://example.com/hook"}, (None, None)),
+        ({"url": "https://example.org/hook", "login": "me", "password": "new"}, ("me", "new")),
+        ({"url": "https://you:mine@example.org/hook"}, ("you", "mine")),
+        ({"events": ["video.*"]}, ("user", "secret")),
+    ],
+)
+async def test_credentials_stay_with_their_host(
+    client: Client, database: Database, changes: dict[str, Any], kept: tuple[str | None, str | None]
+) -> None:
+    made = await make(client, url="https://user:secret@example.com/hook")
+    assert (await client.patch(f"/webhooks/{made['webhookId']}", json=changes)).status == 200
+
+    async with database.read() as transaction:
+        row = await webhooks.find(transaction, made["webhookId"])
+    assert row
+    assert (row.login, row.password) == kept
+
+
 async def test_changes(client: Client) -> None:
     made = await make(client)
     path = f"/webhooks/{made['webhookId']}"
