@@ -61,8 +61,11 @@ class UploadQuery(Query):
 
 class SourceQuery(Query):
     replace: Annotated[
-        bool, Field(description="The file takes the place of one that the video has, once it can be watched; for "
-              "that the key needs `videos:write`, too.")
+        bool,
+        Field(
+            description="The file takes the place of one that the video has, once it can be watched. The key needs "
+            "`videos:write`, too."
+        ),
     ] = False
 
 
