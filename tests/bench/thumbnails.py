@@ -15,6 +15,7 @@ from tests.harness.uploads import ended, post_source
 KEY_TARGET_MS, EXACT_TARGET_MS, KEPT_TARGET_MS = 300.0, 900.0, 5.0
 STORYBOARD_TARGET_S = 2.0
 PICTURES = 20
+KEPT_ROUNDS = 10  # a picture that is there takes a millisecond: one of twenty would be chance
 PAUSE_S = 1.0  # between requests: a server that makes one each second has its children ready
 STEP_S = 13.7  # between pictures: each in another place of its GOP
 SETTLE_S = 2.0
@@ -33,7 +34,7 @@ async def run(bench: Bench) -> None:
         await _pictures(bench, "nearest key frame, p95", nearest, KEY_TARGET_MS, PAUSE_S)
         await _pictures(bench, "exact, p95", exact, EXACT_TARGET_MS, PAUSE_S)
         await _pictures(bench, "nearest key frame, in a row, p95", row, None, 0)
-        await _pictures(bench, "kept, p95", nearest, KEPT_TARGET_MS, 0)
+        await _pictures(bench, "kept, p95", nearest * KEPT_ROUNDS, KEPT_TARGET_MS, 0)
         await _storyboard(bench, server, root)
         await _once(bench, "animated preview, GIF of 5 s", f"{root}/animated.gif?start=30&width=320")
         await _once(bench, "animated preview, WebP of 5 s", f"{root}/animated.webp?start=30&width=320")
