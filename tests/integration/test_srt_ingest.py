@@ -59,6 +59,10 @@ CASES = {
 }  # fmt: skip
 
 
+# ffmpeg gives up after three seconds, which seven that begin together on a busy machine may take.
+CONNECT_MS = 20_000
+
+
 def source() -> Path:
     return media.clip(SECONDS, b_frames=2, extension="ts")
 
@@ -114,7 +118,7 @@ def published(server: Server) -> dict[str, dict[str, Any]]:
             if case.program == "srt-live-transmit":
                 continue
             program = ffmpeg9() if case.program == "ffmpeg9" else case.program
-            url = url_of(server, case, lives[name], port)
+            url = f"{url_of(server, case, lives[name], port)}&connect_timeout={CONNECT_MS}"
             running.append(Publisher(source(), url, loop=False, program=program))
         live = lives["srt-live-transmit"]
         transmit(server, live, source(), url_of(server, CASES["srt-live-transmit"], live))

@@ -24,6 +24,7 @@ def test_one_job_that_is_run_again_mends_a_video(tmp_path: Path) -> None:
         id = post_source(server, media.clip(15, size="426x240", gop_s=1))["videoId"]
         shares = until(lambda: [job for job in jobs(server, id) if job["kind"] == "encode"], 120)
         assert len(shares) == 2
+        until(lambda: any(job["kind"] == "encode-first" and job["state"] == "done" for job in jobs(server, id)), 120)
         for job in shares:
             server.api("POST", f"/jobs/{job['jobId']}/cancel")
         assert ended(server, id)["state"] == "done"
