@@ -9,8 +9,8 @@ The row of a deleted video goes in the transaction that orders the job; `video.e
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from server.catalog.models import Video
 from server.jobs.context import JobContext
 from server.jobs.orders import Enqueue
 from server.storage.layout import Layout
+from server.vod.rounds import rounds
 
 JOB = "erase"
 EVERY_S = 60.0  # how late a video may go
@@ -50,15 +51,9 @@ class Life:
         self._release = release
         self._on_gone = on_gone
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Deletes what is due, while the block lasts."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+        return rounds(self.round, EVERY_S, _log, "a round of deletions failed", AT_ONCE)
 
     @property
     def restorable(self) -> bool:
@@ -122,15 +117,6 @@ class Life:
         if due:
             _log.info("videos are deleted whose time had come", count=len(due))
         return len(due)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                while await self.round() == AT_ONCE:
-                    pass
-            except Exception:
-                _log.exception("a round of deletions failed")  # the next may do better
-            await asyncio.sleep(EVERY_S)
 
 
 def _erase(folder: Path) -> None:

@@ -5,8 +5,8 @@ A restart forgets nothing: what is kept, and since when, is in the video's row u
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from server.catalog import renditions, versions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.storage.layout import Layout
+from server.vod.rounds import rounds
 
 EVERY_S = 60.0  # how late it may go
 AT_ONCE = 20  # videos of a round
@@ -40,15 +41,9 @@ class Outliving:
         self._delete = delete
         self._on_gone = on_gone
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    def running(self) -> AbstractAsyncContextManager[None]:
         """Deletes what is due, while the block lasts."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+        return rounds(self.round, EVERY_S, _log, "a round of deletions failed", AT_ONCE)
 
     async def round(self) -> int:
         """Deletes what has been kept long enough; of how many videos."""
@@ -100,11 +95,3 @@ class Outliving:
         for path in paths:
             path.unlink(missing_ok=True)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                while await self.round() == AT_ONCE:
-                    pass
-            except Exception:
-                _log.exception("a round of deletions failed")  # the next may do better
-            await asyncio.sleep(EVERY_S)

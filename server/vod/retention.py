@@ -6,14 +6,15 @@ once. Uploaded videos don't: uploads are refused first.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from server import clock, log
 from server.catalog import retention, videos
 from server.catalog.database import Database
 from server.catalog.retention import RECORDINGS, Due, Old, Rule
 from server.vod.life import Life
+from server.vod.rounds import rounds
 
 EVERY_S = 60.0
 AT_ONCE = 20  # of a transaction: others write too
@@ -54,22 +55,8 @@ class Retention:
         self._free_bytes = free_bytes
         self.expired = 0
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.round()
-            except Exception:
-                _log.exception("a round of retention failed")  # the next may do better
-            await asyncio.sleep(EVERY_S)
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return rounds(self.round, EVERY_S, _log, "a round of retention failed")
 
     async def round(self) -> int:
         """Lets go what is due; how many videos."""
