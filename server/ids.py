@@ -23,6 +23,7 @@ PREFIXES = {
     "playback id": "pb",
     "session": "ps",
     "player": "pl",
+    "folder": "fo",
     "summary": "summary_",
     "webhook": "webhook_",
     "watermark": "watermark_",

@@ -70,7 +70,10 @@ class Video(Base):
     """A video asset. `state` walks catalog/videos.TRANSITIONS; `playable` is a fact beside it."""
 
     __tablename__ = "videos"
-    __table_args__ = (Index(None, "project_id", "created_at"), Index(None, "project_id", "live_stream_id"))
+    __table_args__ = (
+        Index(None, "project_id", "created_at"), Index(None, "project_id", "live_stream_id"),
+        Index(None, "project_id", "folder_id", "created_at"),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("vi"))
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
@@ -83,6 +86,7 @@ class Video(Base):
     mp4_support: Mapped[bool] = mapped_column(default=True)
     player_id: Mapped[str | None] = mapped_column(String(64))
     language: Mapped[str | None] = mapped_column(String(16))
+    folder_id: Mapped[str | None] = mapped_column(_ID)  # None: it is at the top
     tags: Mapped[list[Any]] = mapped_column(default=list)
     meta: Mapped[list[Any]] = mapped_column("metadata", default=list)  # [{"key","value"}]
     revision: Mapped[int] = mapped_column(Integer, default=1)  # of what is served: part of immutable URLs

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from server import clock
-from server.catalog import events, listing
+from server.catalog import events, folders, listing
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import LiveStream, Video
@@ -47,6 +47,7 @@ class Filter:
     tags: Sequence[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     live_stream_id: str | None = None
+    folder_id: str | None = None  # folders.TOP: those that are in none
     discarded: bool = False  # those that can be taken back, instead of the others
 
 
@@ -173,6 +174,8 @@ def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[
             query = query.where(func.lower(column).contains(text.lower(), autoescape=True))
     if wanted.live_stream_id:
         query = query.where(Video.live_stream_id == wanted.live_stream_id)
+    if wanted.folder_id:
+        query = query.where(folders.within(Video.folder_id, wanted.folder_id))
     sqlite = transaction.get_bind().dialect.name == "sqlite"
     for tag in wanted.tags:
         query = query.where(has_tag(transaction, tag))

@@ -29,8 +29,8 @@ from server.vod.recordings import is_recording
 
 JOB = "edit"
 LEAST_S = 0.1  # of what is left: a few pictures
-LIKE = ("project_id", "title", "description", "public", "panoramic", "mp4_support", "player_id", "language", "crop",
-        "watermark")  # fmt: skip
+LIKE = ("project_id", "title", "description", "public", "panoramic", "mp4_support", "player_id", "language",
+        "folder_id", "crop", "watermark")  # fmt: skip
 GONE = "The video's file is not there."
 
 Looks = Mapping[str, Mapping[str, Any] | None]  # "crop", "watermark" as a video's row has them

@@ -15,6 +15,7 @@ SCOPES: Mapping[str, Sequence[str]] = {
     "analytics": (READ,),
     "audit": (READ,),
     "events": (READ,),
+    "folders": (READ, WRITE, DELETE),
     "jobs": (READ, WRITE),
     "keys": (READ, WRITE, DELETE),
     "live-streams": (READ, WRITE, DELETE),

@@ -44,6 +44,7 @@ PATH_IDS = {
     "importId": "im",
     "watermarkId": "watermark_",
     "playerId": "pl",
+    "folderId": "fo",
     "summaryId": "summary_",
     "sessionId": "ps",
     "webhookId": "webhook_",

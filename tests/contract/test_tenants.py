@@ -20,7 +20,7 @@ UNMADE = {"sessionId": "ps", "importId": "im"}
 PREFIXES = {
     "videoId": "vi", "liveStreamId": "li", "restreamId": "rs", "uploadToken": "to", "playerId": "pl", "jobId": "jo",
     "webhookId": "webhook_", "deliveryId": "de", "summaryId": "summary_", "watermarkId": "watermark_",
-    "apiKeyId": "key_", "projectId": "pr", **UNMADE,
+    "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", **UNMADE,
 }  # fmt: skip
 # of requests that name an object elsewhere than in the path: {} stands for its id
 ELSEWHERE: list[tuple[str, str, str, Any]] = [
@@ -31,6 +31,10 @@ ELSEWHERE: list[tuple[str, str, str, Any]] = [
     ("liveStreamId", "GET", "/videos?liveStreamId={}", None),
     ("liveStreamId", "GET", "/events?objectId={}", None),
     ("watermarkId", "POST", "/videos", {"title": "x", "watermark": {"id": "{}"}}),
+    ("folderId", "POST", "/folders", {"name": "x", "parentId": "{}"}),
+    ("folderId", "GET", "/folders?parentId={}", None),
+    ("folderId", "POST", "/videos", {"title": "x", "folderId": "{}"}),
+    ("folderId", "GET", "/videos?folderId={}", None),
     ("projectId", "POST", "/api-keys", {"name": "x", "scopes": ["*"], "projectId": "{}"}),
     ("projectId", "GET", "/api-keys?projectId={}", None),
 ]
@@ -96,6 +100,7 @@ def theirs(server: Server) -> dict[str, str]:
         "restreamId": other.make(f"/live-streams/{live}/restreams", "restreamId", target),
         "uploadToken": other.make("/upload-tokens", "token", {}),
         "playerId": other.make("/players", "playerId", {}),
+        "folderId": other.make("/folders", "folderId", {"name": "theirs"}),
         "webhookId": webhook,
         "deliveryId": other.make(f"/webhooks/{webhook}/ping", "deliveryId", {}),
         "summaryId": summary,

@@ -5,10 +5,11 @@ from typing import Any
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from server.catalog import access_models, control_models, webhook_models
+from server.catalog import access_models, control_models, organisation_models, webhook_models
 from server.catalog.models import Base
 
-TABLES = (access_models, control_models, webhook_models)  # imported for the tables that they add to the metadata
+# imported for the tables that they add to the metadata
+TABLES = (access_models, control_models, organisation_models, webhook_models)
 
 
 def own_table(thing: Any, name: str | None, kind: str, _reflected: bool, _compared: Any) -> bool:

@@ -68,6 +68,7 @@ class VideoAnswer(Answer):
     mp4_support: bool
     player_id: Annotated[str | None, LEFT_OUT]
     language: Annotated[str | None, LEFT_OUT]
+    folder_id: str | None
     language_origin: Literal["api", "auto"] | None
     tags: list[str]
     metadata: list[Metadata]
@@ -106,6 +107,7 @@ def video(call: Call, row: Video) -> VideoAnswer:
         mp4_support=row.mp4_support,
         player_id=row.player_id,
         language=row.language,
+        folder_id=row.folder_id,
         language_origin="api" if row.language else None,
         tags=row.tags,
         metadata=[Metadata(**pair) for pair in row.meta],

@@ -11,9 +11,10 @@ from server.catalog.models import Video
 from server.catalog.videos import Filter
 from server.errors import Problem
 from server.web import asset_urls, validation
-from server.web.api import clones, fetches, playback_tokens, video_status, watermarks
+from server.web.api import clones, fetches, folders, playback_tokens, video_status, watermarks
 from server.web.api.alterations import CropBody, WatermarkBody
 from server.web.api.clip_times import ClipTimes
+from server.web.api.folders import FolderId
 from server.web.api.playback_tokens import PlaybackToken, TokenBody
 from server.web.api.schemas import TAGS_LIMIT, MetadataList, pairs
 from server.web.api.video_answers import VideoAnswer, VideoList
@@ -57,6 +58,7 @@ class VideoCreation(Body):
     mp4_support: bool = True
     player_id: PlayerId | None = None
     language: LanguageTag | None = None
+    folder_id: FolderId | None = None
     tags: Tags = Field(default_factory=list)
     metadata: MetadataList = Field(default_factory=list)
     watermark: Annotated[WatermarkBody | None, Field(description="An image over all its pictures.")] = None
@@ -77,6 +79,7 @@ class VideoChanges(Changes):
     mp4_support: bool = ABSENT
     player_id: PlayerId | None = ABSENT
     language: LanguageTag | None = ABSENT
+    folder_id: Annotated[FolderId | None, Field(description="Where to move it; null: to the top.")] = ABSENT
     tags: Tags = ABSENT
     metadata: MetadataList = ABSENT
     transcript: Transcript = ABSENT
@@ -100,6 +103,9 @@ class VideoQuery(PageQuery):
     tags: QueryList[str] = Field(default_factory=list, description="The video has all of them.")
     metadata: dict[str, str] = Field(default_factory=dict, description="The video has all of these pairs.")
     live_stream_id: Annotated[str | None, Field(description="Recordings of this live stream.")] = None
+    folder_id: Annotated[
+        FolderId | None, Field(description="Those directly in this folder; `root`: those in none.")
+    ] = None
     sort_by: Literal["title", "createdAt", "publishedAt", "updatedAt"] | None = None
 
 
@@ -121,6 +127,7 @@ async def create(call: Call, body: VideoCreation) -> VideoAnswer | Accepted:
     target = fetches.target(call, body.source) if body.source else None
     row = Video(id=ids.new("vi"), project_id=call.project_id, **columns_of(body))
     async with watermarks.given(call, row), call.services.database.write() as transaction:
+        row.folder_id = await folders.chosen(transaction, call, row.folder_id, "folderId")
         await watermarks.give(transaction, call, row)
         await videos.add(transaction, row)
         if target is not None:
@@ -136,6 +143,7 @@ async def _clone(call: Call, body: VideoCreation) -> VideoAnswer:
     given = _columns(body, body.model_fields_set - {"source", "clip", "watermark", "crop"})
     async with call.services.database.write() as transaction:
         origin = await named(transaction, call, body.source or "", "source")
+        await _place(transaction, call, given)
         row = await clones.clone(transaction, call, origin, given, clip.get("start", 0.0), clip.get("end"))
     return answer(call, row)
 
@@ -143,10 +151,7 @@ async def _clone(call: Call, body: VideoCreation) -> VideoAnswer:
 @operations.get("/videos", "List videos", scope="videos:read")
 async def list_all(call: Call, query: VideoQuery) -> VideoList:
     """Newest first unless sorted. A filter that is given must hold."""
-    wanted = Filter(
-        query.title, query.description, query.tags, query.metadata, _live_stream_id(query.live_stream_id)
-    )
-    return await _page(call, query, wanted)
+    return await _page(call, query)
 
 
 @operations.get("/videos/{videoId}", "Show a video", scope="videos:read")
@@ -168,6 +173,7 @@ async def change(call: Call, video_id: str, body: VideoChanges) -> VideoAnswer:
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id)
         columns = _columns(body, body.model_fields_set)
+        await _place(transaction, call, columns)
         if row.public and columns.get("public") is False:
             row.revision += 1  # what caches hold under the old URLs is not what we would give out now
         for name, value in columns.items():
@@ -207,10 +213,7 @@ async def revoke_token(call: Call, video_id: str, token_id: str) -> None:
 @operations.get("/discarded/videos", "List discarded videos", scope="videos:read")
 async def list_discarded(call: Call, query: VideoQuery) -> VideoList:
     """Those that were deleted and can be taken back."""
-    wanted = Filter(
-        query.title, query.description, query.tags, query.metadata, _live_stream_id(query.live_stream_id), True
-    )
-    return await _page(call, query, wanted)
+    return await _page(call, query, discarded=True)
 
 
 @operations.get("/discarded/videos/{videoId}", "Show a discarded video", scope="videos:read")
@@ -230,10 +233,30 @@ async def take_back(call: Call, video_id: str, body: Discarding) -> VideoAnswer:
     return answer(call, row)
 
 
-async def _page(call: Call, query: VideoQuery, wanted: Filter) -> VideoList:
+async def _page(call: Call, query: VideoQuery, discarded: bool = False) -> VideoList:
     async with call.services.database.read() as transaction:
+        wanted = await _wanted(transaction, call, query, discarded)
         page = await videos.page(transaction, call.project_id, wanted, query.paging(query.sort_by))
     return VideoList(data=[answer(call, row) for row in page.rows], pagination=pagination(call.request, page))
+
+
+async def _wanted(transaction: Transaction, call: Call, query: VideoQuery, discarded: bool) -> Filter:
+    """Raises Problem."""
+    return Filter(
+        title=query.title,
+        description=query.description,
+        tags=query.tags,
+        metadata=query.metadata,
+        live_stream_id=_live_stream_id(query.live_stream_id),
+        folder_id=await folders.listed(transaction, call, query.folder_id, "folderId"),
+        discarded=discarded,
+    )
+
+
+async def _place(transaction: Transaction, call: Call, columns: dict[str, Any]) -> None:
+    """The folder that the columns name, in its canonical spelling. Raises Problem."""
+    if "folder_id" in columns:
+        columns["folder_id"] = await folders.chosen(transaction, call, columns["folder_id"], "folderId")
 
 
 async def find(transaction: Transaction, call: Call, video_id: str, discarded: bool = False) -> Video:

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _webhooks()
     _api_keys()
     _audit_entries()
+    _folders()
 
 
 def _players() -> None:
@@ -232,7 +233,30 @@ def _audit_entries() -> None:
         op.create_index(f"ix_audit_entries_{'_'.join(columns)}", "audit_entries", columns)
 
 
+def _folders() -> None:
+    op.create_table(
+        "folders",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("parent_id", sa.String(length=40), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_folders_project_id_projects")),
+        sa.ForeignKeyConstraint(["parent_id"], ["folders.id"], name=op.f("fk_folders_parent_id_folders")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_folders")),
+    )
+    op.create_index("ix_folders_project_id_parent_id_name", "folders", ["project_id", "parent_id", "name"])
+    op.create_index("ix_folders_project_id_created_at", "folders", ["project_id", "created_at"])
+    op.add_column("videos", sa.Column("folder_id", sa.String(length=40), nullable=True))
+    columns = ["project_id", "folder_id", "created_at"]
+    op.create_index("ix_videos_project_id_folder_id_created_at", "videos", columns)
+
+
 def downgrade() -> None:
+    op.drop_index("ix_videos_project_id_folder_id_created_at", "videos")
+    op.drop_column("videos", "folder_id")
+    op.drop_table("folders")
     op.drop_table("audit_entries")
     with op.batch_alter_table("api_keys") as batch:
         batch.drop_constraint(op.f("uq_api_keys_previous_hash"), type_="unique")

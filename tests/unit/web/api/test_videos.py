@@ -40,6 +40,7 @@ async def test_a_new_video(client: Client) -> None:
         "public": True,
         "panoramic": False,
         "mp4Support": True,
+        "folderId": None,
         "languageOrigin": None,
         "tags": [],
         "metadata": [],
