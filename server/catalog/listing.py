@@ -14,12 +14,14 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which slice: `page` counts from 1; `sort_by` is a key of the repository's table of columns."""
+    """Which slice: `page` counts from 1; `sort_by` is a key of the repository's table of columns, as are those of
+    `then`, which order rows that are alike, each ascending or, with True, descending."""
 
     page: int = 1
     size: int = 25
     sort_by: str | None = None
     descending: bool = False
+    then: Sequence[tuple[str, bool]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ async def fetch(
     """The page of a query; rows that sort alike come in the order of `tie`, so that pages never overlap."""
     total = await transaction.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
     column = columns[paging.sort_by] if paging.sort_by else default
-    order = [column.desc(), tie.desc()] if paging.descending else [column.asc(), tie.asc()]
+    by = [(column, paging.descending), *((columns[name], falling) for name, falling in paging.then)]
+    order = [each.desc() if falling else each.asc() for each, falling in [*by, (tie, paging.descending)]]
     rows = await transaction.scalars(
         query.order_by(*order).limit(paging.size).offset((paging.page - 1) * paging.size)
     )

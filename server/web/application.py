@@ -21,6 +21,7 @@ from server.web import access_log, api, docs, event_feed, health, middleware, ty
 from server.web.addresses import ADDRESSES, Addresses
 from server.web.cors import CORS, Cors
 from server.web.event_feed import FEED, Feed
+from server.web.kinescope import resources as kinescope
 from server.web.protocol import Runner
 from server.web.services import SERVICES, Services
 from server.web.typed import Operations
@@ -59,6 +60,7 @@ def build(
     declared = [one for group in (*api.OPERATIONS, *operations, health.operations) for one in group.all]
     typed.mount(app, declared)
     typed.mount(app, docs.operations(declared, TITLE, version(DISTRIBUTION)).all)
+    kinescope.mount(app)
     app.router.add_get("/", _show_docs)
     for mount in mounts:
         mount(app)

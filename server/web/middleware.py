@@ -16,6 +16,7 @@ from server.catalog.database import out_of_space
 from server.errors import Problem
 from server.web import problems
 from server.web.cors import CORS
+from server.web.kinescope import errors
 
 REQUEST_ID = web.RequestKey("request_id", str)
 EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])  # to go out with the answer, also with a problem
@@ -70,7 +71,8 @@ def _refuse(request: web.Request, problem: Problem) -> web.StreamResponse:
     if request.writer.output_size > 0:
         # the answer has begun; a broken connection is the only way left to say that it is not whole
         raise ConnectionResetError(str(problem))
-    return problems.answer(problem, request[REQUEST_ID])
+    answer = errors.answer if errors.spoken(request.path) else problems.answer
+    return answer(problem, request[REQUEST_ID])
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

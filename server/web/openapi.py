@@ -11,7 +11,7 @@ from server.errors import ERRORS
 from server.web.idempotency import HEADER
 from server.web.problems import type_of
 from server.web.shapes import Query
-from server.web.typed import PATH_IDS, Operation
+from server.web.typed import Operation
 
 REF = "#/components/schemas/{model}"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -136,8 +136,9 @@ def _operation(operation: Operation, references: References) -> dict[str, Any]:
 def _path_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", operation.path):
         parameter = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        if name in PATH_IDS:
-            parameter["description"] = f"An id: {PATH_IDS[name]}…, its bare base58, or a UUID."
+        prefix = operation.naming.prefixes.get(name)
+        if prefix:
+            parameter["description"] = f"An id: {prefix}…, its bare base58, or a UUID."
         yield parameter
 
 
@@ -210,6 +211,7 @@ def _failures(operation: Operation) -> dict[str, Any]:
     codes += _WITH_QUERY if operation.query else ()
     codes += _WITH_KEY if operation.repeatable else ()
     codes += ["resource-not-found"] if operation.path_names else []
+    codes += [operation.naming.refusal] if operation.path_names else []
     codes += ["too-many-requests"] if operation.kind else []
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):

@@ -54,6 +54,17 @@ PATH_IDS = {
 }
 PATH_TEXT_LIMIT = 256
 
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How paths name objects: what `prefixes` has are ids, and text that is none is refused by the problem."""
+
+    prefixes: Mapping[str, str]
+    refusal: str = "resource-not-found"
+
+
+NAMING = Naming(PATH_IDS)
+
 # What writes nothing: a token's making would cost a sync of the disk for each viewer.
 UNAUDITED = frozenset(
     {
@@ -112,6 +123,7 @@ class Operation:
     answer: type[Answer] | None = None
     accepts: bool = False  # it may answer 202 as well
     path_names: Mapping[str, str] = field(default_factory=dict)  # {"videoId": "video_id"}
+    naming: Naming = NAMING
 
     @property
     def name(self) -> str:
@@ -121,8 +133,9 @@ class Operation:
 class Operations:
     """The operations of one resource."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, naming: Naming = NAMING) -> None:
         self.tag = tag
+        self.naming = naming
         self.all: list[Operation] = []
 
     def get(self, path: str, summary: str, **more: Any) -> Callable[[H], H]:
@@ -191,6 +204,7 @@ class Operations:
                     answer=_model(hints.get("return")),
                     accepts=Accepted in get_args(hints.get("return")),
                     path_names=names,
+                    naming=self.naming,
                 )
             )
             return handler
@@ -303,17 +317,18 @@ def count(request: web.Request, services: Services, who: Caller | str, kind: rat
 
 
 def _path_values(operation: Operation, request: web.Request) -> dict[str, Any]:
-    return {own: path_value(name, request.match_info[name]) for name, own in operation.path_names.items()}
+    values = request.match_info
+    return {own: path_value(name, values[name], operation.naming) for name, own in operation.path_names.items()}
 
 
-def path_value(name: str, text: str) -> str:
-    """A path parameter as handlers see it: an id in its canonical spelling. Raises Problem, 404."""
-    prefix = PATH_IDS.get(name)
+def path_value(name: str, text: str, naming: Naming = NAMING) -> str:
+    """A path parameter as handlers see it: an id in its canonical spelling. Raises Problem, 404 or the naming's."""
+    prefix = naming.prefixes.get(name)
     try:
-        if prefix:
+        if prefix is not None:
             return ids.canonical(prefix, text)
     except ids.InvalidId:
-        raise Problem("resource-not-found", name=name) from None
+        raise Problem(naming.refusal, name=name) from None
     if len(text) > PATH_TEXT_LIMIT or "\x00" in text:
         raise Problem("resource-not-found", name=name)
     return text

@@ -1,0 +1,46 @@
+"""All operations of the dialect, and the OpenAPI document of them at /v1/openapi.json."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+
+import orjson
+from aiohttp import web
+
+from server.web import typed
+from server.web.docs import JSON_HEADERS
+from server.web.kinescope import errors
+from server.web.openapi import document
+from server.web.typed import Call, Operation, Operations
+
+TITLE = "Sluice, in the Kinescope dialect"
+
+OPERATIONS: Sequence[Operations] = ()
+
+_about = Operations("About")
+
+
+def declared() -> list[Operation]:
+    return [one for group in OPERATIONS for one in group.all]
+
+
+def mount(app: web.Application) -> None:
+    typed.mount(app, [*declared(), *_about.all])
+
+
+@_about.get(
+    "/v1/openapi.json",
+    "The OpenAPI document of the dialect",
+    answers={"application/json": {"type": "object"}},
+    scope=None,
+    kind="free",
+)
+async def show_document(call: Call) -> web.Response:
+    return web.Response(body=await asyncio.to_thread(_document), headers=JSON_HEADERS)
+
+
+@cache
+def _document() -> bytes:
+    whole = document([*declared(), *_about.all], TITLE, version("sluice"))
+    return orjson.dumps(errors.in_document(whole))
