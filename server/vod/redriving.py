@@ -46,6 +46,7 @@ class Redriving:
         failed = [row for row in rows if row.name in names and row.state == "failed"]
         if not failed and video.state not in making.UNFINISHED:
             raise NotAgain("All that it is to make is there.")
+        await self._check_over(transaction, job, video)
         if not failed and job.kind in (encoding.FIRST, encoding.SHARE):
             await self._check_idle(transaction, job)
         await self._open(transaction, video, failed)
@@ -59,6 +60,7 @@ class Redriving:
         failed = [row for row in rows if row.kind == "video" and row.state == "failed"]
         if not failed and video.state not in making.UNFINISHED:
             raise NotAgain("All that it is to order is there.")
+        await self._check_over(transaction, job, video)
         if not failed:
             await self._check_idle(transaction, job)
         await self._open(transaction, video, failed)
@@ -78,6 +80,15 @@ class Redriving:
         if not any([await asyncio.to_thread(path.exists) for path in files]):
             raise NotAgain("The video's file is not there any more: upload it again.")
         await self._open(transaction, video, [])
+
+    async def _check_over(self, transaction: Transaction, job: Job, video: Video) -> None:
+        """A job that runs while its video has ended may have seen that, and makes nothing any more: it can't be
+        counted on, and it can't be told from one that still writes."""
+        if video.state in making.UNFINISHED:
+            return
+        at_it = await jobs.unfinished_about(transaction, job.object_id, PICTURES)
+        if any(each.worker is not None and each.id != job.id for each in at_it):
+            raise NotAgain("Another job of the video is ending: try again when it has.")
 
     async def _check_idle(self, transaction: Transaction, job: Job) -> None:
         """Where nothing has failed any more, what the job is to make was ordered with another one's."""

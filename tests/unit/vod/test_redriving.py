@@ -120,6 +120,26 @@ async def test_what_found_the_video_ended_is_ordered_with_it(house: House) -> No
     assert house.ordered == [(["360p", "240p"], 14, 23), (["360p", "240p"], 24, 29)]
 
 
+async def test_what_runs_while_the_video_has_ended_is_waited_for(house: House) -> None:
+    """It may have found nothing to do already."""
+    id = await house.video()
+    other = await house.job(encoding.FIRST, id, ended=False, **share(0, QUICK - 1, "240p"))
+    async with house.archive.database.write() as transaction:
+        assert (await rows.claim(transaction, "worker", "encode", suspects=True)) is not None
+    job = await house.job(encoding.SHARE, id, **share(4, 13))
+
+    with pytest.raises(NotAgain, match="is ending: try again when it has"):
+        await house.redrive(house.again.renditions, job)
+    assert (await house.archive.row(id)).state == "done"
+
+    async with house.archive.database.write() as transaction:
+        found = await rows.locked(transaction, other.id)
+        assert found is not None
+        await rows.finish(transaction, found)
+    await house.redrive(house.again.renditions, job)
+    assert (await house.archive.row(id)).state == "processing"
+
+
 async def test_others_that_have_not_ended_are_left_to_theirs(house: House) -> None:
     id = await house.video("processing")
     await house.job(encoding.SHARE, id, ended=False, **share(14, 23))
