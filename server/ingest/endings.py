@@ -1,4 +1,4 @@
-"""The end of a broadcast: playlists and files closed, then stated, until the catalogue has it."""
+"""The end of a broadcast: files closed, then stated until the catalogue has it, then told to viewers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -87,9 +87,10 @@ class Endings:
                 on_air.rearm(loop.call_later(RETRY_S, lambda: self.soon(on_air, on_air.due or reason)))
 
     async def _finish(self, on_air: OnAir) -> None:
-        """Closes playlists and files, then states the end and, in the same transaction, the recording.
+        """Closes files, then states the end and, in the same transaction, the recording.
 
-        May be called again until it succeeds.
+        May be called again until it succeeds. Viewers are told only what is stated: a broadcast that is cut off before
+        goes on after the restart.
         """
         if on_air.stated:
             return
@@ -100,6 +101,7 @@ class Endings:
         await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._store.flush())), FLUSH_TIMEOUT_S)
         await self._states.ended(on_air, reason)
         on_air.stated = True
+        on_air.stream.end()
         on_air.rearm(asyncio.get_running_loop().call_later(LINGER_S, lambda: self.forget(on_air)))
         _log.info("ended", live_stream=on_air.live_stream_id, broadcast=on_air.broadcast_id, reason=reason)
 
@@ -110,8 +112,11 @@ class Endings:
             publisher.connection.close(reason)
         try:
             await self._on_over(on_air)
+        except Exception:
+            _log.exception("the end is stated without what was still to come", broadcast=on_air.broadcast_id)
         finally:
-            on_air.stream.end()
+            on_air.stream.interrupt()
+            on_air.packager.close()
 
     def forget(self, on_air: OnAir) -> None:
         """It is not shown any more."""

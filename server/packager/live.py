@@ -119,13 +119,17 @@ class LivePackager:
         self._tracks = {name: track for name, track in self._tracks.items() if name not in TRACKS}
         self._assembly.align(self._tracks.values())
 
-    def end(self) -> None:
-        """Ends the playlists, after what is open is closed."""
+    def close(self) -> None:
+        """Nothing will be written: what is open is closed, and the playlists stay as if more might come."""
         self.flush()
         for track in self._tracks.values():
             self._assembly.finish(track)
         self._tracks.clear()
         self.renditions.align(self.renditions.next_msn, self.renditions)
+
+    def end(self) -> None:
+        """Ends the playlists, after what is open is closed."""
+        self.close()
         self.ended = True
         for rendition in self.renditions.values():
             rendition.window.end()

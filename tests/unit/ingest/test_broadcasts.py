@@ -662,3 +662,23 @@ async def test_the_end_waits_for_who_has_some_of_it_still_to_come(studio: Studio
     await until(lambda: seen and on_air.packager.ended)
 
     assert seen == [(on_air, False)]
+    assert on_air.stated
+
+
+async def test_viewers_are_told_of_the_end_once_it_is_stated(studio: Studio) -> None:
+    """A restart takes a broadcast up again whose end was not."""
+    live, publisher = await studio.on_air()
+    on_air, told = studio.showing(live), []
+    state = studio.broadcasts._endings._states.ended
+
+    async def stating(ending: OnAir, reason: str) -> None:
+        assert ending.packager.renditions["video"].window.open is None  # all is closed, and nobody has heard
+        told.append(ending.packager.ended)
+        await state(ending, reason)
+
+    studio.broadcasts._endings._states.ended = stating  # type: ignore[method-assign]
+    publisher.closed("FCUnpublish", ended=True)
+    await until(lambda: on_air.packager.ended)
+
+    assert told == [False]
+    assert on_air.stated
