@@ -28,7 +28,7 @@ def test_the_backup_takes_over_and_health_says_so(server: Server) -> None:
             until(lambda: health()["standby"])
             before = until(lambda: _measured(health()))
             primary.kill()
-            until(lambda: health()["encoder"] and health()["encoder"]["ingest"] == "backup")
+            until(lambda: (health()["encoder"] or {}).get("ingest") == "backup")
             after = health()
             until(lambda: "#EXT-X-DISCONTINUITY\n" in server.get(_playlist(live, after)).text)
     finally:
