@@ -33,6 +33,12 @@ PREFIXES = {
     "audit entry": "au",
     "delivery": "de",
     "job": "jo",
+    "playlist": "py",
+    "tag": "ta",
+    "privacy domain": "pd",
+    "file request": "fr",
+    "DRM callback": "dc",
+    "delivery zone": "zo",
 }
 
 

@@ -15,8 +15,8 @@ MASK = "***"
 # columns, and names within JSON columns, without underscores and in small letters
 SECRET = frozenset(
     {
-        "backupkey", "fetch", "hash", "login", "oldsecret", "passphrase", "password", "previoushash", "secret",
-        "secrethash", "serverurl", "sourceurl", "srtpassphrase", "streamkey", "token", "wishes",
+        "backupkey", "fetch", "hash", "jwtsecret", "login", "oldsecret", "passphrase", "password", "previoushash",
+        "secret", "secrethash", "securelink", "serverurl", "sourceurl", "srtpassphrase", "streamkey", "token", "wishes",
     }
 )  # fmt: skip
 SECRET_IDS = frozenset({"upload_tokens"})  # tables whose ids open something

@@ -25,6 +25,8 @@ class Player(Base):
     theme: Mapped[dict[str, Any]] = mapped_column(default=dict)  # colours and switches, as catalog.players names them
     logo_at: Mapped[datetime | None]  # when its picture was uploaded: part of its URL
     logo_link: Mapped[str | None] = mapped_column(Text)  # where a click on it leads
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)  # that another dialect gave, kept for its owner
+    ads: Mapped[list[Any]] = mapped_column(default=list)  # as that dialect has them
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 

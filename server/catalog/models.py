@@ -64,6 +64,7 @@ class ApiKey(Base):
     previous_hash: Mapped[str | None] = mapped_column(String(64), unique=True)  # of the secret before, good for a while
     previous_until: Mapped[datetime | None]
     limits: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"read","write","upload"}: calls a minute
+    dialect_scope: Mapped[dict[str, Any] | None]  # of one that another dialect made: its scope in the words of that
 
 
 class Video(Base):

@@ -4,6 +4,8 @@ Revision: 0004
 Follows: 0003
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -24,6 +26,13 @@ def upgrade() -> None:
     _api_keys()
     _audit_entries()
     _folders()
+    _playlists()
+    _tag_names()
+    _privacy_domains()
+    _file_requests()
+    _drm_callbacks()
+    _delivery_zones()
+    _live_events()
 
 
 def _players() -> None:
@@ -35,6 +44,8 @@ def _players() -> None:
         sa.Column("theme", types.Json(), nullable=False),
         sa.Column("logo_at", types.Utc(), nullable=True),
         sa.Column("logo_link", sa.Text(), nullable=True),
+        sa.Column("settings", types.Json(), nullable=False),
+        sa.Column("ads", types.Json(), nullable=False),
         sa.Column("created_at", types.Utc(), nullable=False),
         sa.Column("updated_at", types.Utc(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_players_project_id")),
@@ -204,6 +215,7 @@ def _api_keys() -> None:
         batch.add_column(sa.Column("previous_hash", sa.String(length=64), nullable=True))
         batch.add_column(sa.Column("previous_until", types.Utc(), nullable=True))
         batch.add_column(sa.Column("limits", types.Json(), nullable=False, server_default="{}"))
+        batch.add_column(sa.Column("dialect_scope", types.Json(), nullable=True))
         batch.create_unique_constraint(op.f("uq_api_keys_previous_hash"), ["previous_hash"])
 
 
@@ -253,14 +265,167 @@ def _folders() -> None:
     op.create_index("ix_videos_project_id_folder_id_created_at", "videos", columns)
 
 
+def _playlists() -> None:
+    op.create_table(
+        "playlists",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("parent_id", sa.String(length=40), nullable=True),
+        sa.Column("player_id", sa.String(length=40), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("privacy_type", sa.String(length=16), nullable=False),
+        sa.Column("privacy_domains", types.Json(), nullable=False),
+        sa.Column("tags", types.Json(), nullable=False),
+        sa.Column("settings", types.Json(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_playlists_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_playlists")),
+    )
+    op.create_index("ix_playlists_project_id_created_at", "playlists", ["project_id", "created_at"])
+    op.create_table(
+        "playlist_entries",
+        sa.Column("playlist_id", sa.String(length=40), nullable=False),
+        sa.Column("video_id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["playlist_id"], ["playlists.id"], name="fk_entries_playlist", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["video_id"], ["videos.id"], name="fk_entries_video", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_entries_project"),
+        sa.PrimaryKeyConstraint("playlist_id", "video_id", name=op.f("pk_playlist_entries")),
+    )
+    op.create_index("ix_playlist_entries_video_id", "playlist_entries", ["video_id"])
+
+
+def _tag_names() -> None:
+    op.create_table(
+        "tag_names",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("value", sa.String(length=255), nullable=False),
+        *_archived(),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_tag_names_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_names")),
+        sa.UniqueConstraint("project_id", "value", name=op.f("uq_tag_names_project_id_value")),
+    )
+
+
+def _privacy_domains() -> None:
+    op.create_table(
+        "privacy_domains",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("domain", sa.String(length=255), nullable=False),
+        *_archived(),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_privacy_domains_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_domains")),
+        sa.UniqueConstraint("project_id", "domain", name=op.f("uq_privacy_domains_project_id_domain")),
+    )
+
+
+def _archived() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("archived_at", types.Utc(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+    ]
+
+
+def _file_requests() -> None:
+    op.create_table(
+        "file_requests",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.String(length=40), nullable=True),
+        sa.Column("token", sa.String(length=40), nullable=False),
+        sa.Column("expires_at", types.Utc(), nullable=True),
+        sa.Column("archived_at", types.Utc(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=True),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_file_requests_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_file_requests")),
+    )
+    op.create_index("ix_file_requests_project_id_created_at", "file_requests", ["project_id", "created_at"])
+    op.create_index("ix_file_requests_token", "file_requests", ["token"])
+
+
+def _drm_callbacks() -> None:
+    op.create_table(
+        "drm_callbacks",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("parent_id", sa.String(length=40), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("login", sa.Text(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=False),
+        sa.Column("strict", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=True),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_drm_callbacks_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_drm_callbacks")),
+        sa.UniqueConstraint("project_id", "parent_id", name=op.f("uq_drm_callbacks_project_id_parent_id")),
+    )
+
+
+def _delivery_zones() -> None:
+    op.create_table(
+        "delivery_zones",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("origins", types.Json(), nullable=False),
+        sa.Column("access_control", types.Json(), nullable=False),
+        sa.Column("settings", types.Json(), nullable=False),
+        sa.Column("playlist_ttl_s", sa.Integer(), nullable=True),
+        sa.Column("segment_ttl_s", sa.Integer(), nullable=True),
+        sa.Column("max_lines", sa.Integer(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_delivery_zones_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_zones")),
+    )
+    op.create_index("ix_delivery_zones_project_id_created_at", "delivery_zones", ["project_id", "created_at"])
+
+
+def _live_events() -> None:
+    op.create_table(
+        "live_events",
+        sa.Column("live_stream_id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("subtitle", sa.Text(), nullable=False),
+        sa.Column("parent_id", sa.String(length=40), nullable=True),
+        sa.Column("record_parent_id", sa.String(length=40), nullable=True),
+        sa.Column("scheduled_id", sa.String(length=40), nullable=True),
+        sa.Column("facts", types.Json(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["live_stream_id"], ["live_streams.id"], name="fk_live_events_live_stream", ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_live_events_project_id_projects")),
+        sa.PrimaryKeyConstraint("live_stream_id", name=op.f("pk_live_events")),
+    )
+    for column in ("project_id", "parent_id"):
+        op.create_index(f"ix_live_events_{column}", "live_events", [column])
+
+
 def downgrade() -> None:
+    for table in (
+        "live_events", "delivery_zones", "drm_callbacks", "file_requests", "privacy_domains", "tag_names",
+        "playlist_entries", "playlists",
+    ):  # fmt: skip
+        op.drop_table(table)
     op.drop_index("ix_videos_project_id_folder_id_created_at", "videos")
     op.drop_column("videos", "folder_id")
     op.drop_table("folders")
     op.drop_table("audit_entries")
     with op.batch_alter_table("api_keys") as batch:
         batch.drop_constraint(op.f("uq_api_keys_previous_hash"), type_="unique")
-        for column in ("rotated_at", "previous_hash", "previous_until", "limits"):
+        for column in ("rotated_at", "previous_hash", "previous_until", "limits", "dialect_scope"):
             batch.drop_column(column)
     for table in (
         "deliveries", "webhooks", "stored_answers", "playback_events", "playback_sessions", "summaries", "players",
