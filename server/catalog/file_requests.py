@@ -103,7 +103,8 @@ async def files(transaction: Transaction, rows: Sequence[FileRequest]) -> dict[s
     wanted = select(Upload.upload_token_id, func.count()).where(
         Upload.upload_token_id.in_([row.token for row in rows]), Upload.state == "uploaded"
     )
-    found = {token: count for token, count in await transaction.execute(wanted.group_by(Upload.upload_token_id))}
+    rows_of = await transaction.execute(wanted.group_by(Upload.upload_token_id))
+    found = {each[0]: each[1] for each in rows_of}
     return {row.id: found.get(row.token, 0) for row in rows}
 
 

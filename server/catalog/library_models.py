@@ -1,5 +1,5 @@
-"""Tables of a library that is shared with others: playlists and tags, where videos may be shown, who may send files, what
-guards keys, how caches deliver, and what live events are beside live streams."""
+"""Tables of a library that is shared with others: playlists and tags, where videos may be shown, who may send files,
+what guards keys, how caches deliver, and what live events are beside live streams."""
 
 from datetime import datetime
 from typing import Any
