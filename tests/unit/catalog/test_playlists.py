@@ -40,7 +40,10 @@ async def test_videos_are_placed_moved_and_taken_out(database: Database) -> None
 
 @pytest.mark.parametrize(
     ("field", "order", "found"),
-    [("custom", "asc", "bb a ccc"), ("title", "desc", "ccc bb a"), ("duration", "asc", "a bb ccc"), ("x", "", "bb a ccc")],
+    [
+        ("custom", "asc", "bb a ccc"), ("title", "desc", "ccc bb a"), ("duration", "asc", "a bb ccc"),
+        ("x", "", "bb a ccc"),
+    ],
 )
 async def test_settings_sort_them(database: Database, field: str, order: str, found: str) -> None:
     async with database.write() as transaction:
