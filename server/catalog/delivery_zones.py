@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 
 from server.catalog import events
 from server.catalog.database import Transaction
-from server.catalog.library_models import DeliveryZone
+from server.catalog.sharing_models import DeliveryZone
 
 MOST = 100  # of a project
 PREFIX = "zo"

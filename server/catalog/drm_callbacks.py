@@ -7,7 +7,7 @@ from sqlalchemy import select
 from server import clock
 from server.catalog import events
 from server.catalog.database import Transaction
-from server.catalog.library_models import DrmCallback
+from server.catalog.sharing_models import DrmCallback
 
 
 async def get(transaction: Transaction, project_id: str, parent_id: str = "") -> DrmCallback | None:

@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from server import clock
 from server.catalog import events, listing, uploads
 from server.catalog.database import Transaction
-from server.catalog.library_models import FileRequest
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Upload, UploadToken
+from server.catalog.sharing_models import FileRequest
 
 MOST = 1000  # of a project
 SORT_COLUMNS = {

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from server.catalog import listing
 from server.catalog.database import Transaction
-from server.catalog.library_models import LiveEvent
 from server.catalog.listing import Page, Paging
 from server.catalog.models import LiveStream
+from server.catalog.sharing_models import LiveEvent
 
 ONE_TIME = "one-time"
 SORT_COLUMNS = {

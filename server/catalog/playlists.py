@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 
 from server.catalog import events, listing
 from server.catalog.database import Transaction
-from server.catalog.library_models import Playlist, PlaylistEntry
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Video
+from server.catalog.sharing_models import Playlist, PlaylistEntry
 
 MOST = 1000  # playlists of a project: what a list shows on ten pages
 ENTRIES_LIMIT = 1000  # videos of a playlist: an answer and a page show them all

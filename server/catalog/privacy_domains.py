@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from server import clock
 from server.catalog import events
 from server.catalog.database import Transaction
-from server.catalog.library_models import PrivacyDomain
+from server.catalog.sharing_models import PrivacyDomain
 
 MOST = 1000  # of a project
 

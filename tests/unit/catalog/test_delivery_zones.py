@@ -4,8 +4,8 @@ import pytest
 
 from server.catalog import delivery_zones, events
 from server.catalog.database import Database
-from server.catalog.library_models import DeliveryZone
 from server.catalog.models import DEFAULT_PROJECT
+from server.catalog.sharing_models import DeliveryZone
 
 
 def _zone(host: str) -> DeliveryZone:

@@ -7,9 +7,9 @@ import pytest
 from server import clock
 from server.catalog import events, file_requests, uploads
 from server.catalog.database import Database, Transaction
-from server.catalog.library_models import FileRequest
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Upload, UploadToken, Video
+from server.catalog.sharing_models import FileRequest
 
 
 async def _change(transaction: Transaction, row: FileRequest, **changes: object) -> None:

@@ -2,9 +2,9 @@
 
 from server.catalog import live_events, live_streams
 from server.catalog.database import Database, Transaction
-from server.catalog.library_models import LiveEvent
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, LiveStream
+from server.catalog.sharing_models import LiveEvent
 
 
 async def _stream(transaction: Transaction, name: str) -> LiveStream:

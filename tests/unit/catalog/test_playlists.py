@@ -5,9 +5,9 @@ import pytest
 from server import clock
 from server.catalog import events, playlists
 from server.catalog.database import Database, Transaction
-from server.catalog.library_models import Playlist
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Project, Video
+from server.catalog.sharing_models import Playlist
 
 
 async def _made(transaction: Transaction, *titles: str) -> tuple[Playlist, list[str]]:
