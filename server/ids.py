@@ -24,6 +24,7 @@ PREFIXES = {
     "session": "ps",
     "player": "pl",
     "folder": "fo",
+    "collection": "co",
     "summary": "summary_",
     "webhook": "webhook_",
     "watermark": "watermark_",

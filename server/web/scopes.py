@@ -14,6 +14,7 @@ SCOPES: Mapping[str, Sequence[str]] = {
     "account": (READ,),
     "analytics": (READ,),
     "audit": (READ,),
+    "collections": (READ, WRITE, DELETE),
     "events": (READ,),
     "folders": (READ, WRITE, DELETE),
     "jobs": (READ, WRITE),

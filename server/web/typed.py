@@ -45,6 +45,7 @@ PATH_IDS = {
     "watermarkId": "watermark_",
     "playerId": "pl",
     "folderId": "fo",
+    "collectionId": "co",
     "summaryId": "summary_",
     "sessionId": "ps",
     "webhookId": "webhook_",

@@ -20,7 +20,7 @@ UNMADE = {"sessionId": "ps", "importId": "im"}
 PREFIXES = {
     "videoId": "vi", "liveStreamId": "li", "restreamId": "rs", "uploadToken": "to", "playerId": "pl", "jobId": "jo",
     "webhookId": "webhook_", "deliveryId": "de", "summaryId": "summary_", "watermarkId": "watermark_",
-    "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", **UNMADE,
+    "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", "collectionId": "co", **UNMADE,
 }  # fmt: skip
 # of requests that name an object elsewhere than in the path: {} stands for its id
 ELSEWHERE: list[tuple[str, str, str, Any]] = [
@@ -35,6 +35,8 @@ ELSEWHERE: list[tuple[str, str, str, Any]] = [
     ("folderId", "GET", "/folders?parentId={}", None),
     ("folderId", "POST", "/videos", {"title": "x", "folderId": "{}"}),
     ("folderId", "GET", "/videos?folderId={}", None),
+    ("videoId", "POST", "/collections", {"name": "x", "videos": ["{}"]}),
+    ("videoId", "GET", "/collections?videoId={}", None),
     ("projectId", "POST", "/api-keys", {"name": "x", "scopes": ["*"], "projectId": "{}"}),
     ("projectId", "GET", "/api-keys?projectId={}", None),
 ]
@@ -101,6 +103,7 @@ def theirs(server: Server) -> dict[str, str]:
         "uploadToken": other.make("/upload-tokens", "token", {}),
         "playerId": other.make("/players", "playerId", {}),
         "folderId": other.make("/folders", "folderId", {"name": "theirs"}),
+        "collectionId": other.make("/collections", "collectionId", {"name": "theirs"}),
         "webhookId": webhook,
         "deliveryId": other.make(f"/webhooks/{webhook}/ping", "deliveryId", {}),
         "summaryId": summary,

@@ -26,6 +26,7 @@ def upgrade() -> None:
     _api_keys()
     _audit_entries()
     _folders()
+    _collections()
     _playlists()
     _tag_names()
     _privacy_domains()
@@ -265,6 +266,34 @@ def _folders() -> None:
     op.create_index("ix_videos_project_id_folder_id_created_at", "videos", columns)
 
 
+def _collections() -> None:
+    op.create_table(
+        "collections",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_collections_project_id_projects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collections")),
+    )
+    op.create_index("ix_collections_project_id_created_at", "collections", ["project_id", "created_at"])
+    op.create_table(
+        "collection_videos",
+        sa.Column("collection_id", sa.String(length=40), nullable=False),
+        sa.Column("video_id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("rank", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"]),
+        sa.ForeignKeyConstraint(["collection_id"], ["collections.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["video_id"], ["videos.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("collection_id", "video_id", name=op.f("pk_collection_videos")),
+    )
+    op.create_index("ix_collection_videos_collection_id_rank", "collection_videos", ["collection_id", "rank"])
+    op.create_index("ix_collection_videos_video_id", "collection_videos", ["video_id"])
+
+
 def _playlists() -> None:
     op.create_table(
         "playlists",
@@ -419,6 +448,8 @@ def downgrade() -> None:
         "playlist_entries", "playlists",
     ):  # fmt: skip
         op.drop_table(table)
+    op.drop_table("collection_videos")
+    op.drop_table("collections")
     op.drop_index("ix_videos_project_id_folder_id_created_at", "videos")
     op.drop_column("videos", "folder_id")
     op.drop_table("folders")
