@@ -5,11 +5,18 @@ from typing import Any
 from alembic import context
 from sqlalchemy import create_engine, pool
 
-from server.catalog import access_models, control_models, organisation_models, sharing_models, webhook_models
+from server.catalog import (
+    access_models,
+    control_models,
+    library_models,
+    organisation_models,
+    sharing_models,
+    webhook_models,
+)
 from server.catalog.models import Base
 
 # imported for the tables that they add to the metadata
-TABLES = (access_models, control_models, sharing_models, organisation_models, webhook_models)
+TABLES = (access_models, control_models, library_models, organisation_models, sharing_models, webhook_models)
 
 
 def own_table(thing: Any, name: str | None, kind: str, _reflected: bool, _compared: Any) -> bool:

@@ -19,7 +19,7 @@ PATH_IDS: Mapping[str, str] = {
     "project_id": "fo",
     "folder_id": "fo",
     "video_id": "vi",
-    "poster_id": "",
+    "poster_id": "po",
     "subtitle_id": "",
     "annotation_id": "an",
     "material_id": "ma",
@@ -48,6 +48,14 @@ def kinescope_operations(tag: str) -> Operations:
 def uuid_of(id: str) -> str:
     """The UUID of an id of ours, whatever its prefix. Raises ids.InvalidId."""
     return str(ids.to_uuid("", id[-_BASE58:]))
+
+
+def uuid_or_text(id: str | None) -> str | None:
+    """Of something that may have been named in another way than by an id."""
+    try:
+        return id and uuid_of(id)
+    except ids.InvalidId:
+        return id
 
 
 def made(*names: str) -> str:

@@ -46,10 +46,13 @@ class PageQuery(Query):
             raise validation.of_parameter("order", f"There are more than {ORDERS_LIMIT} columns.")
         return tuple(found.items())
 
+    def ordering(self) -> Sequence[tuple[str, bool]]:
+        """The repository's names of columns, and whether they fall. Raises Problem."""
+        return tuple((self.SORTABLE[column], direction == "desc") for column, direction in self.orders())
+
     def paging(self) -> Paging:
         """Raises Problem."""
-        orders = tuple((self.SORTABLE[column], direction == "desc") for column, direction in self.orders())
-        (sort_by, descending), *then = orders
+        (sort_by, descending), *then = self.ordering()
         return Paging(self.page, self.per_page, sort_by, descending, tuple(then))
 
 

@@ -10,13 +10,13 @@ from aiohttp import web
 
 from server.web import typed
 from server.web.docs import JSON_HEADERS
-from server.web.kinescope import errors
+from server.web.kinescope import errors, folders, projects
 from server.web.openapi import document
 from server.web.typed import Call, Operation, Operations
 
 TITLE = "Sluice, in the Kinescope dialect"
 
-OPERATIONS: Sequence[Operations] = ()
+OPERATIONS: Sequence[Operations] = (projects.operations, folders.operations)
 
 _about = Operations("About")
 

@@ -34,6 +34,7 @@ def upgrade() -> None:
     _drm_callbacks()
     _delivery_zones()
     _live_events()
+    _libraries()
 
 
 def _players() -> None:
@@ -442,8 +443,86 @@ def _live_events() -> None:
         op.create_index(f"ix_live_events_{column}", "live_events", [column])
 
 
+def _libraries() -> None:
+    op.create_table(
+        "library_settings",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("privacy", sa.String(length=16), nullable=False),
+        sa.Column("domains", types.Json(), nullable=False),
+        sa.Column("player_id", sa.String(length=64), nullable=True),
+        sa.Column("encrypted", sa.Boolean(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["folders.id"], name=op.f("fk_library_settings_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_library_settings_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_library_settings")),
+    )
+    op.create_index("ix_library_settings_project_id", "library_settings", ["project_id"])
+    _of_videos(
+        "video_details",
+        sa.Column("subtitle", sa.Text(), nullable=False),
+        sa.Column("privacy", sa.String(length=16), nullable=True),
+        sa.Column("domains", types.Json(), nullable=False),
+        sa.Column("chapters", types.Json(), nullable=False),
+        sa.Column("chapters_shown", sa.Boolean(), nullable=False),
+        sa.Column("materials_shown", sa.Boolean(), nullable=False),
+        sa.Column("preview", types.Json(), nullable=True),
+        sa.PrimaryKeyConstraint("video_id", name=op.f("pk_video_details")),
+    )
+    _of_videos(
+        "posters",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("at_s", sa.Float(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_posters")),
+    )
+    op.create_index("ix_posters_video_id_created_at", "posters", ["video_id", "created_at"])
+    _of_videos(
+        "annotations",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("poster_id", sa.String(length=40), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("start_ms", sa.Integer(), nullable=False),
+        sa.Column("end_ms", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_annotations")),
+    )
+    op.create_index("ix_annotations_video_id_start_ms", "annotations", ["video_id", "start_ms"])
+    _of_videos(
+        "materials",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("filename", sa.Text(), nullable=False),
+        sa.Column("filetype", sa.String(length=255), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_materials")),
+    )
+    op.create_index("ix_materials_video_id_position", "materials", ["video_id", "position"])
+
+
+def _of_videos(table: str, *more: "sa.Column[Any] | sa.Constraint") -> None:
+    """A table of what belongs to a video and goes with it."""
+    op.create_table(
+        table,
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("video_id", sa.String(length=40), nullable=False),
+        *more,
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f(f"fk_{table}_project_id")),
+        sa.ForeignKeyConstraint(["video_id"], ["videos.id"], name=op.f(f"fk_{table}_video_id"), ondelete="CASCADE"),
+    )
+    op.create_index(f"ix_{table}_project_id", table, ["project_id"])
+
+
 def downgrade() -> None:
     for table in (
+        "materials", "annotations", "posters", "video_details", "library_settings",
         "live_events", "delivery_zones", "drm_callbacks", "file_requests", "privacy_domains", "tag_names",
         "playlist_entries", "playlists",
     ):  # fmt: skip

@@ -1,0 +1,78 @@
+"""What is kept of a video beside its row: who may see it where, a second title, its chapters as a list."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from server.catalog import libraries, videos
+from server.catalog.database import Transaction
+from server.catalog.libraries import Library
+from server.catalog.library_models import LibrarySettings, VideoDetails
+from server.catalog.models import Video
+
+ANYWHERE, NOWHERE, CUSTOM = "anywhere", "nowhere", "custom"
+APPLIED = 500  # videos that get a library's settings at once: each has an event of its own
+
+
+class TooMany(Exception):
+    """There are more videos than can be changed at once."""
+
+
+async def of_videos(transaction: Transaction, video_ids: Sequence[str]) -> Mapping[str, VideoDetails]:
+    """Of those that have any."""
+    rows = await transaction.scalars(select(VideoDetails).where(VideoDetails.video_id.in_(video_ids)))
+    return {row.video_id: row for row in rows}
+
+
+async def own(transaction: Transaction, video: Video) -> VideoDetails:
+    """To be changed; made where there are none yet."""
+    row = await transaction.get(VideoDetails, video.id)
+    if row is None:
+        row = VideoDetails(video_id=video.id, project_id=video.project_id)
+        transaction.add(row)
+        await transaction.flush()
+    return row
+
+
+def privacy(video: Video, details: VideoDetails | None) -> str:
+    """anywhere | nowhere | custom. That the video is public, or not, goes before what was once said of it."""
+    if video.public:
+        return ANYWHERE
+    return CUSTOM if details is not None and details.privacy == CUSTOM else NOWHERE
+
+
+async def set_privacy(transaction: Transaction, video: Video, word: str, domains: Sequence[str] | None) -> None:
+    """Pages of other domains have to bring a token, as all have to where it is `nowhere`."""
+    details = await own(transaction, video)
+    details.privacy = word
+    if domains is not None:
+        details.domains = list(domains)
+    if video.public and word != ANYWHERE:
+        video.revision += 1  # what caches hold under the old URLs is not what we would give out now
+    video.public = word == ANYWHERE
+
+
+async def take_over(transaction: Transaction, video: Video, settings: LibrarySettings | None) -> None:
+    """A new video's, of the library that it is put into."""
+    if settings is None:
+        return
+    if settings.player_id:
+        video.player_id = settings.player_id
+    if settings.privacy != ANYWHERE:
+        await set_privacy(transaction, video, settings.privacy, settings.domains)
+
+
+async def apply(transaction: Transaction, library: Library) -> None:
+    """All videos in the library get its settings. Raises TooMany."""
+    rows = select(Video).where(
+        Video.project_id == library.project_id, Video.version_of.is_(None), Video.discarded_at.is_(None),
+        libraries.within(library),
+    )  # fmt: skip
+    found = list(await transaction.scalars(rows.limit(APPLIED + 1)))
+    if len(found) > APPLIED:
+        raise TooMany(f"More than {APPLIED} videos can't be changed at once.")
+    settings = await libraries.settings_of(transaction, library)
+    for video in found:
+        video.player_id = settings.player_id
+        await set_privacy(transaction, video, settings.privacy, settings.domains)
+        await videos.tell(transaction, video, "updated", {**videos.links(video), "changed": ["player_id", "public"]})
