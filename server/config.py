@@ -24,7 +24,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENVIRONMENT_PREFIX = "SLUICE_"
-NO_SETTINGS = {"SLUICE_KEY"}  # what else begins so: the key of commands that call a server
+# what else begins so: for commands that call a server, and one to take over from
+NO_SETTINGS = {"SLUICE_KEY", "SLUICE_URL", "SLUICE_SOURCE_KEY"}
 GIB = 1 << 30
 
 Port = Annotated[int, Field(ge=0, le=65535)]

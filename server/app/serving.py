@@ -36,7 +36,7 @@ from server.recorder.clips import Clips
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
 from server.vod.life import Life
-from server.web import application, dash, embed, tus
+from server.web import application, dash, embed, mcp, tus
 from server.web.api import (
     clips,
     clones,
@@ -187,7 +187,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
     )  # fmt: skip
     beside = (source_uploads, video_imports, restream_targets, clips, edits, text_tracks, thumbnails, *live_parts)
     operations = [one.operations for one in beside]
-    return application.build(_services(core, on_air, on_demand.life), operations, [mount, tus.mount])
+    return application.build(_services(core, on_air, on_demand.life), operations, [mount, tus.mount, mcp.mount])
 
 
 def _services(core: Core, on_air: Live, life: Life) -> Services:

@@ -11,10 +11,10 @@ SERVER = Path(__file__).parents[2] / "server"
 LAYERS: list[set[str]] = [
     {"__main__", "cli", "app"},
     {"web"},
-    {"ingest", "recorder", "vod", "uploads", "playback", "webhooks", "analytics", "restream", "ladder"},
+    {"ingest", "recorder", "vod", "uploads", "playback", "webhooks", "analytics", "restream", "ladder", "mcp"},
     {"packager"},
     {"stream"},
-    {"media", "storage", "catalog", "jobs", "outbound"},
+    {"media", "storage", "catalog", "jobs", "outbound", "client"},
     {"protocols"},
     {"formats"},
     {"errors", "ids", "clock", "log", "config"},
@@ -29,11 +29,13 @@ SIBLINGS_ALLOWED = {("jobs", "catalog"), ("cli", "app"), ("__main__", "cli")}
 LIBRARIES = {
     "aiohttp": {"web", "outbound"},  # its server and its client: one door in, one door out
     "av": {"media"},
+    "mcp": {"mcp", "web"},  # web: its transport, in an application of ours
+    "mcp_types": {"mcp"},
     "sqlalchemy": {"catalog", "jobs"},
     "alembic": {"catalog"},
     "dbos": {"jobs"},
     "asyncio": {"web", "ingest", "recorder", "vod", "uploads", "playback", "webhooks", "analytics", "restream",
-                "ladder", "packager", "stream", "media", "storage", "catalog", "jobs", "outbound", "cli", "app",
+                "ladder", "mcp", "packager", "stream", "media", "storage", "catalog", "jobs", "outbound", "cli", "app",
                 "__main__"},
 }  # fmt: skip
 

@@ -9,13 +9,9 @@ from typing import Any
 
 import click
 
-from server import config as settings
-from server import log
-from server.config import Config, ConfigError
-
-CONFIG_OPTION = click.option(
-    "--config", "config_path", type=click.Path(dir_okay=False, path_type=Path), help="TOML file of settings."
-)
+from server.cli.assistant import mcp
+from server.cli.options import CONFIG_OPTION, JSON_OPTION, Failed, calls_api, load, show_json
+from server.client.api import Api
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +24,7 @@ def main() -> None:
 @CONFIG_OPTION
 def serve(config_path: Path | None) -> None:
     """Serve until SIGTERM or SIGINT."""
-    config = _load(config_path)
+    config = load(config_path)
     from server.app.serving import serve as run
 
     sys.exit(_run(run(config)))
@@ -38,7 +34,7 @@ def serve(config_path: Path | None) -> None:
 @CONFIG_OPTION
 def worker(config_path: Path | None) -> None:
     """Work on jobs only (needs PostgreSQL)."""
-    config = _load(config_path)
+    config = load(config_path)
     url = config.database.url or "sqlite:"
     if url.startswith("sqlite"):
         raise click.ClickException(
@@ -53,7 +49,7 @@ def worker(config_path: Path | None) -> None:
 @CONFIG_OPTION
 def check(config_path: Path | None) -> None:
     """Check settings, database, storage and codecs; exits non-zero with a sentence for each fault."""
-    config = _load(config_path)
+    config = load(config_path)
     from server.app.commands import check as find_faults
     from server.app.commands import isolation
 
@@ -126,7 +122,7 @@ def revoke_key(config_path: Path | None, id: str) -> None:
 
 def _keys(command: Callable[..., Coroutine[Any, Any, Any]], config_path: Path | None, *arguments: Any) -> Any:
     try:
-        return _run(command(_load(config_path), *arguments))
+        return _run(command(load(config_path), *arguments))
     except (ValueError, LookupError) as error:  # ConfigError is one
         raise click.ClickException(": ".join(map(str, error.args))) from None
 
@@ -142,7 +138,7 @@ def token(
     config_path: Path | None, id: str, ttl: int, viewer: str | None, origins: tuple[str, ...], ip: str | None
 ) -> None:
     """Mint a playback token for a private video or live stream ID and print it."""
-    config = _load(config_path)
+    config = load(config_path)
     from server.app.commands import mint
 
     claims: dict[str, Any] = {"viewer": viewer, "origins": list(origins) or None, "ip": ip}
@@ -153,16 +149,13 @@ def token(
 
 
 @main.command("import")
-@CONFIG_OPTION
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--url", help="Of the server; by default the one of the settings, on this machine.")
-@click.option("--key", envvar="SLUICE_KEY", help="API key; by default the owner's, from the data folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print what became of each video as JSON.")
-def import_videos(config_path: Path | None, file: Path, url: str | None, key: str | None, as_json: bool) -> None:
+@JSON_OPTION
+@calls_api
+def import_videos(api: Api, file: Path, as_json: bool) -> None:
     """Import videos from FILE, a CSV table whose first row names its columns: url, title, description, tags, public,
     metadata.…; waits until all are done. A file that was imported before is only looked at."""
-    config = _load(config_path)
-    from server.app.importing import ImportFailed, import_file, server, unfinished
+    from server.client.importing import import_file, unfinished
 
     left = 0
     with click.progressbar(length=1, label="Importing", file=sys.stderr) as bar:
@@ -178,11 +171,11 @@ def import_videos(config_path: Path | None, file: Path, url: str | None, key: st
             left = unfinished(found)
 
         try:
-            found = import_file(server(config, url, key), file, began, moved)
-        except ImportFailed as failure:
-            raise click.ClickException(str(failure)) from None
+            found = import_file(api, file, began, moved)
+        except OSError as error:
+            raise Failed(str(error)) from None
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        show_json(found)
     else:
         for video in found["videos"]:
             reason = f": {video['error']['title']} {video['error']['detail'] or ''}" if video["error"] else ""
@@ -190,16 +183,11 @@ def import_videos(config_path: Path | None, file: Path, url: str | None, key: st
     sys.exit(any(video["state"] != "done" for video in found["videos"]))
 
 
-def _load(path: Path | None) -> Config:
-    try:
-        config = settings.load(path)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
-    log.configure(config.log.level, config.log.format)
-    return config
-
-
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
     import uvloop
 
     return uvloop.run(work) if sys.platform != "win32" else asyncio.run(work)
+
+
+for command in (mcp,):
+    main.add_command(command)

@@ -1,0 +1,130 @@
+"""Calls of the API: one connection for each, JSON in and out, an API key with every one."""
+
+import base64
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from server.client.refusals import Refused, parsed
+
+CALL_TIMEOUT_S = 60.0
+PAGE_SIZE = 100  # the most that a list gives at once
+ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of one answer that are read
+
+
+class Unreachable(ConnectionError):
+    """There was no answer. str() of it is a sentence."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """A key goes to no other place than the one that it was given for."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of 2xx."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        """None where there is none."""
+        return parsed(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where a server is, and the key that it is called with."""
+
+    url: str
+    key: str
+
+    def call(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None, **headers: str
+    ) -> Any:
+        """The JSON of the answer. Raises Refused, Unreachable."""
+        return self.send(method, path, body, query, headers).json
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """`body` is JSON unless it is bytes; `path` may be a whole URL of this server. Raises Refused, Unreachable."""
+        sent = {"Authorization": self.authorization, **(headers or {})}
+        data = body
+        if body is not None and not isinstance(body, bytes):
+            data = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        return exchange(method, self.address(path, query), data, sent)
+
+    def address(self, path: str, query: Mapping[str, Any] | None = None) -> str:
+        base = "" if path.startswith(("http://", "https://")) else self.url.rstrip("/")
+        return base + path + query_string(query)
+
+    @property
+    def authorization(self) -> str:
+        return "Basic " + base64.b64encode(f"{self.key}:".encode()).decode()
+
+    def every(self, path: str, query: Mapping[str, Any] | None = None, most: int | None = None) -> Iterator[Any]:
+        """The objects of a list, page after page, `most` of them at most. Raises Refused, Unreachable."""
+        page, given = 1, 0
+        while True:
+            size = PAGE_SIZE if most is None else max(1, min(PAGE_SIZE, most))
+            found = self.call("GET", path, query={**(query or {}), "currentPage": page, "pageSize": size})
+            for one in found["data"]:
+                if most is not None and given >= most:
+                    return
+                given += 1
+                yield one
+            if page >= found["pagination"]["pagesTotal"]:
+                return
+            page += 1
+
+
+def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+    """Raises Refused, Unreachable."""
+    try:
+        request = urllib.request.Request(url, data, dict(headers), method=method)
+        with _OPENER.open(request, timeout=CALL_TIMEOUT_S) as answer:
+            return Answer(answer.status, answer.headers, answer.read(ANSWER_LIMIT))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Refused(error.code, parsed(error.read(ANSWER_LIMIT))) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        said = getattr(error, "reason", None) or error
+        raise Unreachable(f"{url.split('?')[0]} can't be reached: {said}") from None
+
+
+def query_string(query: Mapping[str, Any] | None) -> str:
+    """`?a=1&tags[]=x&metadata[k]=v`; what is None is left out."""
+    pairs = [pair for name, value in (query or {}).items() for pair in _pairs(name, value)]
+    return "?" + urlencode(pairs, quote_via=quote, safe="[]") if pairs else ""
+
+
+def _pairs(name: str, value: Any) -> Sequence[tuple[str, str]]:
+    match value:
+        case None:
+            return []
+        case bool():
+            return [(name, "true" if value else "false")]
+        case Mapping():
+            return [(f"{name}[{key}]", str(one)) for key, one in value.items()]
+        case list() | tuple():
+            return [(f"{name}[]", str(one)) for one in value]
+        case _:
+            return [(name, str(value))]
