@@ -32,7 +32,8 @@ async def to_watch(transaction: Transaction, video_id: str) -> list[TextTrack]:
 
 async def page(transaction: Transaction, video_id: str, kind: Kind, paging: Paging) -> Page[TextTrack]:
     query = select(TextTrack).where(TextTrack.video_id == video_id, TextTrack.kind == kind)
-    return await listing.fetch(transaction, query, paging, {}, TextTrack.language, TextTrack.language)
+    columns = {"createdAt": TextTrack.created_at}
+    return await listing.fetch(transaction, query, paging, columns, TextTrack.language, TextTrack.language)
 
 
 async def put(

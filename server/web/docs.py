@@ -25,6 +25,8 @@ PAGE_HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
 }
+_DOCUMENT = {"type": "object", "examples": [{"openapi": "3.1.0"}]}
+_PAGE = {"type": "string", "examples": ["<!doctype html>"]}
 JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
 
 
@@ -34,12 +36,14 @@ def operations(all_others: Sequence[Operation], title: str, version: str) -> Ope
 
     free: dict[str, Any] = {"scope": None, "kind": "free"}
 
-    @own.get("/openapi.json", "The OpenAPI document", answers={"application/json": {"type": "object"}}, **free)
+    @own.get("/openapi.json", "The OpenAPI document", answers={"application/json": _DOCUMENT}, **free)
     async def show_document(call: Call) -> web.Response:
+        """OpenAPI 3.1: what clients and tests are generated from."""
         return web.Response(body=(await made())[0], headers=JSON_HEADERS)
 
-    @own.get("/docs", "The document as a page", answers={"text/html": {"type": "string"}}, **free)
+    @own.get("/docs", "The document as a page", answers={"text/html": _PAGE}, **free)
     async def show_page(call: Call) -> web.Response:
+        """For people. It asks no other host for anything."""
         return web.Response(body=(await made())[1], headers=PAGE_HEADERS)
 
     @cache

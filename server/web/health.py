@@ -30,6 +30,7 @@ class Readiness(Answer):
 
 @operations.get("/healthz", "Whether the process answers", scope=None, kind="free")
 async def health(call: Call) -> Health:
+    """It says nothing about storage or the database: that is /readyz."""
     return Health()
 
 
@@ -47,9 +48,14 @@ async def readiness(call: Call) -> Readiness | web.Response:
 
 
 @operations.get(
-    "/metrics", "Numbers for Prometheus", scope=None, kind="free", answers={"text/plain": {"type": "string"}}
+    "/metrics",
+    "Numbers for Prometheus",
+    scope=None,
+    kind="free",
+    answers={"text/plain": {"type": "string", "examples": ["sluice_live_streams 3\n"]}},
 )
 async def numbers(call: Call) -> web.Response:
+    """Prometheus' text format; names begin with `sluice_`."""
     body = await call.services.metrics.render()
     return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE, **NO_STORE})
 

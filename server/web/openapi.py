@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from server.errors import ERRORS
+from server.web.examples import Schema, Schemas, example
 from server.web.idempotency import HEADER
 from server.web.problems import type_of
 from server.web.shapes import Query
@@ -67,9 +68,10 @@ _PROBLEM_ENTRY = {
 def document(operations: Sequence[Operation], title: str, version: str) -> dict[str, Any]:
     """The whole document, as a JSON object."""
     references, schemas = _schemas(operations)
+    names = Names(references, schemas)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, references)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, names)
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DIALECT,
@@ -102,7 +104,18 @@ Reference = tuple[type[BaseModel], JsonSchemaMode]
 References = Mapping[Any, Any]  # Reference -> {"$ref": …}
 
 
-def _schemas(operations: Sequence[Operation]) -> tuple[References, Mapping[str, Any]]:
+class Names(NamedTuple):
+    """What the schemas are called, and what they are."""
+
+    references: References
+    schemas: Schemas
+
+    def content(self, schema: Schema, given: Any = None) -> dict[str, Any]:
+        """A media type's: the schema with an example, the given one or one that is made up."""
+        return {"schema": schema, "example": given or example(schema, self.schemas)}
+
+
+def _schemas(operations: Sequence[Operation]) -> tuple[References, Schemas]:
     inputs: list[Reference] = []
     for operation in operations:
         if operation.body:
@@ -110,24 +123,37 @@ def _schemas(operations: Sequence[Operation]) -> tuple[References, Mapping[str, 
         if operation.answer:
             inputs.append((operation.answer, "serialization"))
     found, definitions = models_json_schema(list(dict.fromkeys(inputs)), by_alias=True, ref_template=REF)
-    schemas: Mapping[str, Any] = definitions.get("$defs", {})
-    return found, schemas
+    return found, {name: _untitled(schema) for name, schema in definitions.get("$defs", {}).items()}
 
 
-def _operation(operation: Operation, references: References) -> dict[str, Any]:
+_VALUES = frozenset({"examples", "default", "const", "enum"})  # keys of a schema behind which no schema is
+
+
+def _untitled(schema: Any) -> Any:
+    """Without the titles that pydantic makes of names: "Videoid"."""
+    if isinstance(schema, list):
+        return [_untitled(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: of if name in _VALUES else _untitled(of) for name, of in schema.items() if name != "title"}
+    if "properties" in schema:
+        found["properties"] = {name: _untitled(of) for name, of in schema["properties"].items()}
+    return found
+
+
+def _operation(operation: Operation, names: Names) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
+        "description": operation.description,
         "parameters": [*_path_parameters(operation), *_query_parameters(operation.query), *_headers(operation)],
-        "responses": {**_successes(operation, references), **_failures(operation)},
+        "responses": {**_successes(operation, names), **_failures(operation)},
         "security": [{"apiKey": []}, {"bearerAuth": []}] if operation.scope else [],
     }
-    if operation.description:
-        found["description"] = operation.description
     if operation.scope:
         found["x-scope"] = operation.scope
-    body = _body(operation, references)
+    body = _body(operation, names)
     if body:
         found["requestBody"] = body
     return found
@@ -135,7 +161,8 @@ def _operation(operation: Operation, references: References) -> dict[str, Any]:
 
 def _path_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     for name in re.findall(r"{(\w+)}", operation.path):
-        parameter = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        text = {"type": "string"}
+        parameter = {"name": name, "in": "path", "required": True, "schema": text, "example": example(text, {}, name)}
         prefix = operation.naming.prefixes.get(name)
         if prefix:
             parameter["description"] = f"An id: {prefix}…, its bare base58, or a UUID."
@@ -174,31 +201,29 @@ def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _body(operation: Operation, references: References) -> dict[str, Any] | None:
+def _body(operation: Operation, names: Names) -> dict[str, Any] | None:
     if operation.raw:
-        return {"required": True, "content": {kind: {"schema": schema} for kind, schema in operation.raw.items()}}
+        return {"required": True, "content": {kind: names.content(schema) for kind, schema in operation.raw.items()}}
     if operation.body is None:
         return None
-    content: dict[str, Any] = {"schema": references[operation.body, "validation"]}
-    if operation.example:
-        content["example"] = operation.example
+    content = names.content(names.references[operation.body, "validation"], operation.example)
     required = any(field.is_required() for field in operation.body.model_fields.values())
     return {"required": required, "content": {"application/json": content}}
 
 
-def _successes(operation: Operation, references: References) -> dict[str, Any]:
-    done = _success(operation, references)
+def _successes(operation: Operation, names: Names) -> dict[str, Any]:
+    done = _success(operation, names)
     found = {str(operation.status): done}
     return {**found, "202": {**done, "description": "It is under way."}} if operation.accepts else found
 
 
-def _success(operation: Operation, references: References) -> dict[str, Any]:
+def _success(operation: Operation, names: Names) -> dict[str, Any]:
     found: dict[str, Any] = {"description": "Done."}
     if operation.kind:
         found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE_HEADERS}
-    content = {kind: {"schema": schema} for kind, schema in (operation.answers or {}).items()}
+    content = {kind: names.content(schema) for kind, schema in (operation.answers or {}).items()}
     if operation.answer:
-        content["application/json"] = {"schema": references[operation.answer, "serialization"]}
+        content["application/json"] = names.content(names.references[operation.answer, "serialization"])
     if content:
         found["content"] = content
     return found

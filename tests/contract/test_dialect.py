@@ -7,25 +7,21 @@ that exist.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode
+from requests import Response
 from schemathesis.schemas import APIOperation
-from schemathesis.specs.openapi.checks import response_schema_conformance
 
-from tests.harness.server import OWNER_KEY, Server
+from tests.contract.calls import LONG_RUN, UNCOUNTED, try_out
+from tests.harness.server import Server
 
 DOCUMENT = Path(__file__).parent / "dialect.json"
-EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "5"))  # of good calls, and half as many bad ones
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600 if "CONTRACT_EXAMPLES" not in os.environ else 0)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(0 if LONG_RUN else 600)]
 
 # where the document contradicts itself, or what its makers' service does: (where, what it says, what is meant, why)
 AMENDMENTS: Sequence[tuple[str, str, str, str]] = (
@@ -57,7 +53,6 @@ ANYWHERE: Mapping[int, str] = {
     404: "whatever is named by an id can be missing",
     431: "an address can be too long",
 }
-UNCOUNTED = (404, 405, 431)  # may be said before it is clear which operation was meant
 EXCLUDED: Mapping[str, Mapping[int, str]] = {
     "POST /upload": {401: "the upload token is a credential, and missing or wrong: its makers' guide says 401"},
 }
@@ -101,42 +96,15 @@ def _put_text(server: Server, path: str) -> None:
 
 @pytest.mark.parametrize("label", sorted(OPERATIONS))
 def test_what_is_promised(own_server: Server, known: Mapping[str, str], label: str) -> None:
-    operation = OPERATIONS[label]
-    _try(own_server, known, operation, GenerationMode.POSITIVE, EXAMPLES)
-    if _can_be_bad(operation):
-        _try(own_server, known, operation, GenerationMode.NEGATIVE, EXAMPLES // 2)
+    try_out(own_server, known, OPERATIONS[label], _allowed(OPERATIONS[label]), _look)
 
 
-def _can_be_bad(operation: APIOperation) -> bool:
-    """Whether there is anything that a call can get wrong: any text may stand in a path."""
-    raw = operation.definition.raw
-    beside_path = [each for each in raw.get("parameters", ()) if each.get("in") != "path"]
-    return bool(raw.get("requestBody") or beside_path)
-
-
-def _try(
-    server: Server, known: Mapping[str, str], operation: APIOperation, mode: GenerationMode, examples: int
-) -> None:
-    @given(case=operation.as_strategy(generation_mode=mode), exists=st.booleans())
-    @settings(
-        max_examples=max(examples, 1), phases=[Phase.generate], database=None,
-        suppress_health_check=list(HealthCheck), derandomize="CONTRACT_EXAMPLES" not in os.environ,
-    )  # fmt: skip
-    def called(case: Case, exists: bool) -> None:
-        if exists and operation.method != "delete":
-            case.path_parameters = {name: known.get(name, value) for name, value in case.path_parameters.items()}
-        response = case.call(base_url=server.http, auth=(OWNER_KEY, ""), timeout=20)
-        told = f"{response.status_code} {response.text[:600]}\n{case.as_curl_command()[:1500]}"
-        assert response.status_code in _allowed(operation), told
-        assert "x-ratelimit-remaining" in response.headers or response.status_code in UNCOUNTED, told
-        if response.content:
-            assert response.headers["content-type"] == ["application/json"], told
-        else:
-            assert "content-type" not in response.headers, told
-        if str(response.status_code) in operation.definition.raw["responses"]:
-            case.validate_response(response, checks=[response_schema_conformance])
-
-    called()
+def _look(response: Response, told: str) -> None:
+    assert "x-ratelimit-remaining" in response.headers or response.status_code in UNCOUNTED, told
+    if response.content:
+        assert response.headers["content-type"] == ["application/json"], told
+    else:
+        assert "content-type" not in response.headers, told
 
 
 def _allowed(operation: APIOperation) -> set[int]:

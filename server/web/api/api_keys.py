@@ -110,6 +110,8 @@ class ApiKeyQuery(PageQuery):
     example={"name": "uploads of the app", "scopes": ["uploads:create"]},
 )  # fmt: skip
 async def create(call: Call, body: ApiKeyCreation) -> ApiKeySecret:
+    """Its secret is in this answer alone, and kept as a hash. A key gives at most the scopes of the one that makes
+    it."""
     _may_give(call, body.scopes)
     async with call.services.database.write() as transaction:
         project_id = await _project(transaction, call, body.project_id)
@@ -133,6 +135,7 @@ async def list_all(call: Call, query: ApiKeyQuery) -> ApiKeyList:
 
 @operations.get("/api-keys/{apiKeyId}", "Show an API key", scope="keys:read")
 async def show(call: Call, api_key_id: str) -> ApiKeyAnswer:
+    """Without its secret, which nobody can read again."""
     async with call.services.database.read() as transaction:
         return _answer(await _find(transaction, call, api_key_id))
 

@@ -37,6 +37,7 @@ class AccessToken(Answer):
     errors=["authentication-invalid-user-credentials"],
 )
 async def exchange(call: Call, body: ApiKeyBody) -> AccessToken:
+    """The access token is sent as `Bearer`, and lives for an hour; the refresh token makes the next one."""
     refuse_guessing(call.request, call.services)
     try:
         return _answer(await call.services.credentials.exchange(body.api_key))
@@ -52,6 +53,7 @@ async def exchange(call: Call, body: ApiKeyBody) -> AccessToken:
     errors=["authentication-invalid-refresh-token"],
 )
 async def refresh(call: Call, body: RefreshBody) -> AccessToken:
+    """The API key is not needed again. It has to be there still: without it its tokens end."""
     return _answer(await call.services.credentials.refresh(body.refresh_token))
 
 

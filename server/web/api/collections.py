@@ -103,6 +103,7 @@ async def list_all(call: Call, query: CollectionQuery) -> CollectionList:
 
 @operations.get("/collections/{collectionId}", "Show a collection", scope="collections:read")
 async def show(call: Call, collection_id: str) -> CollectionAnswer:
+    """Its videos are a list of their own, in its order."""
     async with call.services.database.read() as transaction:
         return (await _answers(transaction, [await _find(transaction, call, collection_id)]))[0]
 
@@ -111,6 +112,7 @@ async def show(call: Call, collection_id: str) -> CollectionAnswer:
     "/collections/{collectionId}", "Change a collection", scope="collections:write", example={"name": "Best of all"}
 )
 async def change(call: Call, collection_id: str, body: CollectionChanges) -> CollectionAnswer:
+    """What is left out stays as it is."""
     given: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, collection_id)
@@ -159,6 +161,7 @@ async def add_videos(call: Call, collection_id: str, body: CollectionVideos) -> 
     status=204, example={"position": 0},
 )  # fmt: skip
 async def move_video(call: Call, collection_id: str, video_id: str, body: CollectionPlace) -> None:
+    """The others keep their order."""
     async with call.services.database.write() as transaction:
         row = await _with_video(transaction, call, collection_id, video_id)
         await collections.put(transaction, row, [video_id], body.position)

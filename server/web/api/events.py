@@ -21,6 +21,12 @@ TYPES_LIMIT = 50
 EVENT_STREAM = "text/event-stream"
 LAST_EVENT_ID = "Last-Event-ID"
 
+_STREAM = {
+    "type": "string",
+    "description": "`id`, `event` and `data`, an event in JSON.",
+    "examples": ["id: ev3qvJ5d7YxG2cZQk9TnW8sH\nevent: video.created\ndata: {…}\n\n"],
+}
+
 operations = Operations("Events")
 
 
@@ -60,7 +66,7 @@ class EventQuery(Query):
     "/events",
     "List events",
     scope="events:read",
-    answers={EVENT_STREAM: {"type": "string", "description": "`id`, `event` and `data`, an event in JSON."}},
+    answers={EVENT_STREAM: _STREAM},
     errors=["unavailable"],
 )
 async def list_all(call: Call, query: EventQuery) -> EventList | web.StreamResponse:

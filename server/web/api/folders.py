@@ -97,6 +97,7 @@ async def list_all(call: Call, query: FolderQuery) -> FolderList:
 
 @operations.get("/folders/{folderId}", "Show a folder", scope="folders:read")
 async def show(call: Call, folder_id: str) -> FolderAnswer:
+    """Where it is in the tree, and what it is called."""
     async with call.services.database.read() as transaction:
         return (await _answers(transaction, [await _find(transaction, call, folder_id)]))[0]
 

@@ -49,7 +49,11 @@ WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 WAITING, DELETED = "waiting", "deleted"  # beside the states of videos
 
 _BODY: Mapping[str, Any] = {
-    "text/csv": {"type": "string", "description": "Columns: url, title, description, tags, public, metadata.…"},
+    "text/csv": {
+        "type": "string",
+        "description": "Columns: url, title, description, tags, public, metadata.…",
+        "examples": ["url,title\nhttps://files.example.com/bridges.mp4,Bridges\n"],
+    },
     "multipart/form-data": {
         "type": "object",
         "required": ["file"],
@@ -103,6 +107,7 @@ async def create(call: Call) -> ImportAnswer:
 
 @operations.get("/videos/import/{importId}", "Show how far an import is", scope="videos:read")
 async def show(call: Call, import_id: str) -> ImportAnswer:
+    """How far the videos of a file have come, in the order of its rows."""
     return await _answer(call, import_id, repeated=False)
 
 

@@ -62,6 +62,7 @@ class JobQuery(PageQuery):
 
 @operations.get("/jobs", "List jobs", scope="jobs:read")
 async def list_all(call: Call, query: JobQuery) -> JobList:
+    """Newest first unless sorted, those that ended in the last 30 days among them."""
     wanted = rows.Filter(query.object_id, query.state)
     async with call.services.database.read() as transaction:
         page = await rows.page(transaction, call.project_id, wanted, query.paging(query.sort_by))
@@ -70,6 +71,7 @@ async def list_all(call: Call, query: JobQuery) -> JobList:
 
 @operations.get("/jobs/{jobId}", "Show a job", scope="jobs:read")
 async def show(call: Call, job_id: str) -> JobAnswer:
+    """How far it is, and why it failed if it did."""
     async with call.services.database.read() as transaction:
         return answer(await _find(transaction, call, job_id))
 

@@ -96,6 +96,7 @@ async def _reset(call: Call, live_stream_id: str, role: Role) -> LiveStreamAnswe
     errors=["conflict"],
 )  # fmt: skip
 async def recording(call: Call, live_stream_id: str) -> RecordingAnswer:
+    """The intervals of the broadcast on air that were or are recorded; 409 while nobody is on air."""
     row = await _row(call, live_stream_id)
     on_air = _broadcasts(call).get(row.id)
     if on_air is None:

@@ -149,6 +149,7 @@ async def health(call: Call, live_stream_id: str) -> HealthAnswer:
     "/live-streams/{liveStreamId}/health/series", "Show the last hour of a live stream", scope="live-streams:read"
 )
 async def series(call: Call, live_stream_id: str) -> HealthSeries:
+    """How the broadcast on air went in the last minutes, one point for each `interval` seconds."""
     row, stage = await _stage(call, live_stream_id)
     points = [
         HealthPoint(

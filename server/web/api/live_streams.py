@@ -26,6 +26,8 @@ operations = Operations("Live streams")
 
 @operations.post("/live-streams", "Create a live stream", scope="live-streams:write", example={"name": "My stream"})
 async def create(call: Call, body: LiveStreamCreation) -> LiveStreamAnswer:
+    """Its stream key is made here. Where `sourceUrl` is given, the stream is fetched from there instead of
+    published."""
     defaults = call.services.live
     values = columns(body, set(LiveStreamCreation.model_fields))
     values["latency_mode"] = body.latency_mode or defaults.latency_mode
@@ -41,6 +43,7 @@ async def create(call: Call, body: LiveStreamCreation) -> LiveStreamAnswer:
 
 @operations.get("/live-streams", "List live streams", scope="live-streams:read")
 async def list_all(call: Call, query: LiveStreamQuery) -> LiveStreamList:
+    """Newest first unless sorted."""
     async with call.services.database.read() as transaction:
         page = await live_streams.page(
             transaction, call.project_id, query.paging(query.sort_by), query.name, query.stream_key
@@ -50,6 +53,7 @@ async def list_all(call: Call, query: LiveStreamQuery) -> LiveStreamList:
 
 @operations.get("/live-streams/{liveStreamId}", "Show a live stream", scope="live-streams:read")
 async def show(call: Call, live_stream_id: str) -> LiveStreamAnswer:
+    """`state` and `broadcasting` tell whether it is on air; `rtmp` and `srt` are what an encoder is given."""
     async with call.services.database.read() as transaction:
         return answer(call, await find(transaction, call, live_stream_id))
 
@@ -58,6 +62,7 @@ async def show(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     "/live-streams/{liveStreamId}", "Change a live stream", scope="live-streams:write", example={"public": False}
 )
 async def change(call: Call, live_stream_id: str, body: LiveStreamChanges) -> LiveStreamAnswer:
+    """What is left out stays as it is. Restreams that are given replace all that there are."""
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, live_stream_id)
         values = columns(body, body.model_fields_set)
@@ -100,6 +105,7 @@ async def complete(call: Call, live_stream_id: str) -> None:
     example={"ttl": 600},
 )
 async def make_token(call: Call, live_stream_id: str, body: TokenBody) -> PlaybackToken:
+    """For viewers of a private stream. It opens playback until `expiresAt`; who watches by then may go on."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, live_stream_id)
     minted = playback_tokens.mint(call, body, row.id)

@@ -43,7 +43,7 @@ class Token(_Plain):
     scope: str = Field(description="Separated by spaces.")
 
 
-class Metadata(_Plain):
+class ServerMetadata(_Plain):
     issuer: str
     token_endpoint: str
     revocation_endpoint: str
@@ -126,9 +126,10 @@ async def revoke(call: Call) -> web.Response | None:
 
 
 @operations.get("/.well-known/oauth-authorization-server", "Show what OAuth offers", scope=None, kind="free")
-async def metadata(call: Call) -> Metadata:
+async def metadata(call: Call) -> ServerMetadata:
+    """What clients of OAuth 2.0 look for (RFC 8414)."""
     ways = ["client_secret_basic", "client_secret_post"]
-    return Metadata(
+    return ServerMetadata(
         issuer=call.base_url,
         token_endpoint=call.base_url + "/oauth/token",
         revocation_endpoint=call.base_url + "/oauth/revoke",

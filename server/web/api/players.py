@@ -155,12 +155,14 @@ async def list_all(call: Call, query: PlayerQuery) -> PlayerList:
 
 @operations.get("/players/{playerId}", "Show a player", scope="players:read")
 async def show(call: Call, player_id: str) -> PlayerAnswer:
+    """Its colours and switches, and where its logo is."""
     async with call.services.database.read() as transaction:
         return _answer(call, await _find(transaction, call, player_id))
 
 
 @operations.patch("/players/{playerId}", "Change a player", scope="players:write", example={"hideTitle": False})
 async def change(call: Call, player_id: str, body: PlayerChanges) -> PlayerAnswer:
+    """What is left out stays as it is; a colour of null is again the page's own."""
     given = body.model_fields_set
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, player_id)
@@ -201,6 +203,7 @@ async def upload_logo(call: Call, player_id: str) -> PlayerAnswer:
 
 @operations.delete("/players/{playerId}/logo", "Delete a logo", scope="players:write", status=204)
 async def delete_logo(call: Call, player_id: str) -> None:
+    """The player is shown without one from then on."""
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, player_id)
         if row.logo_at is None:

@@ -64,12 +64,14 @@ async def list_all(call: Call, query: ProjectQuery) -> ProjectList:
 
 @operations.get("/projects/{projectId}", "Show a project", scope="projects:read")
 async def show(call: Call, project_id: str) -> ProjectAnswer:
+    """The one of the key; any with a key of the default project."""
     async with call.services.database.read() as transaction:
         return _answer(await _find(transaction, call, project_id))
 
 
 @operations.patch("/projects/{projectId}", "Rename a project", scope="projects:write", example={"name": "Customer 8"})
 async def change(call: Call, project_id: str, body: ProjectChanges) -> ProjectAnswer:
+    """Its id stays, and so do its keys."""
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, project_id)
         if "name" in body.model_fields_set:

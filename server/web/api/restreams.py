@@ -21,6 +21,7 @@ operations = Operations("Live streams")
 
 @operations.get("/live-streams/{liveStreamId}/restreams", "List restream targets", scope="live-streams:read")
 async def list_all(call: Call, live_stream_id: str) -> RestreamList:
+    """Where the broadcast is passed on to, and how that goes."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, live_stream_id)
     return RestreamList(data=[_answer(call, row, entry) for entry in row.restreams])
@@ -46,6 +47,7 @@ async def create(call: Call, live_stream_id: str, body: RestreamCreation) -> Res
     "/live-streams/{liveStreamId}/restreams/{restreamId}", "Show a restream target", scope="live-streams:read"
 )
 async def show(call: Call, live_stream_id: str, restream_id: str) -> RestreamAnswer:
+    """Whether it runs, what has been sent, and why it does not if it does not."""
     async with call.services.database.read() as transaction:
         row, entry = await _find(transaction, call, live_stream_id, restream_id)
     return _answer(call, row, entry)
@@ -66,6 +68,7 @@ async def change(call: Call, live_stream_id: str, restream_id: str, body: Restre
     status=204,
 )  # fmt: skip
 async def delete(call: Call, live_stream_id: str, restream_id: str) -> None:
+    """A broadcast on air is passed on there no more."""
     async with call.services.database.write() as transaction:
         row, entry = await _find(transaction, call, live_stream_id, restream_id)
         await restreams.remove(transaction, row, entry["restreamId"])

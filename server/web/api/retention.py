@@ -30,6 +30,7 @@ class ProjectRetention(Answer):
 
 @operations.get("/retention", "Show how long videos are kept", scope="retention:read")
 async def show(call: Call) -> ProjectRetention:
+    """How long the project keeps its videos and its recordings; null: as the server's settings are."""
     async with call.services.database.read() as transaction:
         return _answer(await rules.of_project(transaction, call.project_id))
 

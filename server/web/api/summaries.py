@@ -101,12 +101,14 @@ async def list_all(call: Call, query: SummaryQuery) -> SummaryList:
 
 @operations.delete("/summaries/{summaryId}", "Delete a summary", scope="videos:write", status=204)
 async def delete(call: Call, summary_id: str) -> None:
+    """The video stays as it is."""
     async with call.services.database.write() as transaction:
         await summaries.remove(transaction, await _find(transaction, call, summary_id))
 
 
 @operations.get("/summaries/{summaryId}/source", "Show the text of a summary", scope="videos:read")
 async def show_source(call: Call, summary_id: str) -> SummarySource:
+    """The abstract and the takeaways; empty until they are written."""
     async with call.services.database.read() as transaction:
         return _source(await _find(transaction, call, summary_id))
 
@@ -119,6 +121,7 @@ async def show_source(call: Call, summary_id: str) -> SummarySource:
     example={"abstract": "How to sharpen a knife.", "takeaways": ["Use a stone."]},
 )
 async def write(call: Call, summary_id: str, body: SummaryChanges) -> SummarySource:
+    """What is left out stays as it is."""
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, summary_id)
         await summaries.write(transaction, row, body.abstract, body.takeaways)

@@ -60,6 +60,7 @@ class ChapterList(Answer):
 
 @operations.get("/videos/{videoId}/captions", "List captions", scope="videos:read")
 async def list_captions(call: Call, video_id: str, query: PageQuery) -> CaptionList:
+    """One for each language."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
         page = await text_tracks.page(transaction, row.id, "captions", query.paging(None))
@@ -78,6 +79,7 @@ async def upload_captions(call: Call, video_id: str, language: str) -> CaptionAn
 
 @operations.get("/videos/{videoId}/captions/{language}", "Show captions", scope="videos:read")
 async def show_captions(call: Call, video_id: str, language: str) -> CaptionAnswer:
+    """Where its file is, and whether viewers see it unasked."""
     async with call.services.database.read() as transaction:
         return _caption(call, *await _find(transaction, call, video_id, "captions", language))
 
@@ -95,11 +97,13 @@ async def change_captions(call: Call, video_id: str, language: str, body: Captio
 
 @operations.delete("/videos/{videoId}/captions/{language}", "Delete captions", scope="videos:write", status=204)
 async def delete_captions(call: Call, video_id: str, language: str) -> None:
+    """What is being watched shows them until its next load."""
     await _delete(call, video_id, "captions", language)
 
 
 @operations.get("/videos/{videoId}/chapters", "List chapters", scope="videos:read")
 async def list_chapters(call: Call, video_id: str, query: PageQuery) -> ChapterList:
+    """One set for each language."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
         page = await text_tracks.page(transaction, row.id, "chapters", query.paging(None))
@@ -118,12 +122,14 @@ async def upload_chapters(call: Call, video_id: str, language: str) -> ChapterAn
 
 @operations.get("/videos/{videoId}/chapters/{language}", "Show chapters", scope="videos:read")
 async def show_chapters(call: Call, video_id: str, language: str) -> ChapterAnswer:
+    """Where its file is."""
     async with call.services.database.read() as transaction:
         return _chapter(call, *await _find(transaction, call, video_id, "chapters", language))
 
 
 @operations.delete("/videos/{videoId}/chapters/{language}", "Delete chapters", scope="videos:write", status=204)
 async def delete_chapters(call: Call, video_id: str, language: str) -> None:
+    """What is being watched shows them until its next load."""
     await _delete(call, video_id, "chapters", language)
 
 

@@ -41,6 +41,8 @@ class UploadTokenQuery(PageQuery):
 
 @operations.post("/upload-tokens", "Make an upload token", scope="upload-tokens:write", example={"ttl": 3600})
 async def create(call: Call, body: UploadTokenBody) -> UploadTokenAnswer:
+    """With it a page may upload to `POST /upload` without any other credentials. A `ttl` of 0 lasts until it is
+    deleted."""
     now = clock.now()
     row = UploadToken(
         project_id=call.project_id,
@@ -55,6 +57,7 @@ async def create(call: Call, body: UploadTokenBody) -> UploadTokenAnswer:
 
 @operations.get("/upload-tokens", "List upload tokens", scope="upload-tokens:read")
 async def list_all(call: Call, query: UploadTokenQuery) -> UploadTokenList:
+    """Newest first unless sorted, those that have expired among them."""
     async with call.services.database.read() as transaction:
         page = await uploads.tokens(transaction, call.project_id, query.paging(query.sort_by))
     return UploadTokenList(data=[answer(row) for row in page.rows], pagination=pagination(call.request, page))
@@ -62,12 +65,14 @@ async def list_all(call: Call, query: UploadTokenQuery) -> UploadTokenList:
 
 @operations.get("/upload-tokens/{uploadToken}", "Show an upload token", scope="upload-tokens:read")
 async def show(call: Call, upload_token: str) -> UploadTokenAnswer:
+    """Until when it may be used."""
     async with call.services.database.read() as transaction:
         return answer(await _find(transaction, call, upload_token))
 
 
 @operations.delete("/upload-tokens/{uploadToken}", "Delete an upload token", scope="upload-tokens:write", status=204)
 async def delete(call: Call, upload_token: str) -> None:
+    """Nothing begins with it any more."""
     async with call.services.database.write() as transaction:
         await uploads.remove_token(transaction, await _find(transaction, call, upload_token))
 

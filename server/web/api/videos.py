@@ -156,12 +156,14 @@ async def list_all(call: Call, query: VideoQuery) -> VideoList:
 
 @operations.get("/videos/{videoId}", "Show a video", scope="videos:read")
 async def show(call: Call, video_id: str) -> VideoAnswer:
+    """URLs of a private one hold a fresh playback token each time."""
     async with call.services.database.read() as transaction:
         return answer(call, await find(transaction, call, video_id))
 
 
 @operations.get("/videos/{videoId}/status", "Show how far a video is", scope="videos:read")
 async def show_status(call: Call, video_id: str) -> VideoStatus:
+    """What has come of its source, and which renditions are made."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
         made = await renditions.of_video(transaction, row.material, row.source_revision)
@@ -170,6 +172,7 @@ async def show_status(call: Call, video_id: str) -> VideoStatus:
 
 @operations.patch("/videos/{videoId}", "Change a video", scope="videos:write", example={"title": "A better title"})
 async def change(call: Call, video_id: str, body: VideoChanges) -> VideoAnswer:
+    """What is left out stays as it is; `tags` and `metadata` are replaced whole."""
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id)
         columns = _columns(body, body.model_fields_set)
@@ -194,6 +197,7 @@ async def delete(call: Call, video_id: str) -> None:
     "/videos/{videoId}/tokens", "Make a playback token", scope="playback-tokens:mint", status=201, example={"ttl": 600}
 )
 async def make_token(call: Call, video_id: str, body: TokenBody) -> PlaybackToken:
+    """For viewers of a private video. It opens playback until `expiresAt`; who watches by then may go on."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
     minted = playback_tokens.mint(call, body, row.id)
@@ -218,6 +222,7 @@ async def list_discarded(call: Call, query: VideoQuery) -> VideoList:
 
 @operations.get("/discarded/videos/{videoId}", "Show a discarded video", scope="videos:read")
 async def show_discarded(call: Call, video_id: str) -> VideoAnswer:
+    """A deleted video that can still be taken back. It has no assets meanwhile."""
     async with call.services.database.read() as transaction:
         return answer(call, await find(transaction, call, video_id, discarded=True))
 
@@ -226,6 +231,7 @@ async def show_discarded(call: Call, video_id: str) -> VideoAnswer:
     "/discarded/videos/{videoId}", "Take back a discarded video", scope="videos:write", example={"discarded": False}
 )
 async def take_back(call: Call, video_id: str, body: Discarding) -> VideoAnswer:
+    """`discarded: false` makes it an ordinary video again, with all that it had."""
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id, discarded=True)
         if not body.discarded:

@@ -74,6 +74,7 @@ async def list_all(call: Call, query: WebhookQuery) -> WebhookList:
 
 @operations.get("/webhooks/{webhookId}", "Show a webhook", scope="webhooks:read")
 async def show(call: Call, webhook_id: str) -> WebhookAnswer:
+    """With the secret that its calls are signed with."""
     async with call.services.database.read() as transaction:
         return answer(await _find(transaction, call, webhook_id))
 
@@ -151,6 +152,7 @@ async def list_deliveries(call: Call, webhook_id: str, query: DeliveryQuery) -> 
 
 @operations.get("/webhooks/{webhookId}/deliveries/{deliveryId}", "Show a delivery", scope="webhooks:read")
 async def show_delivery(call: Call, webhook_id: str, delivery_id: str) -> DeliveryAnswer:
+    """With all that was tried: when, the status, how long it took, and the head of the answer."""
     async with call.services.database.read() as transaction:
         return await _shown(transaction, await _find_delivery(transaction, call, webhook_id, delivery_id))
 

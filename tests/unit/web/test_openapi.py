@@ -136,7 +136,9 @@ async def test_a_raw_operation_is_described_and_served(connect: Connect) -> None
     document = await fetched(client)
     OpenAPIV31SpecValidator(document).validate()
     described = document["paths"]["/videos/{videoId}/try"]["post"]
-    assert described["requestBody"]["content"] == {"multipart/form-data": {"schema": form}}
+    assert described["requestBody"]["content"] == {
+        "multipart/form-data": {"schema": form, "example": {"file": "@film.mp4"}}
+    }
     assert {"400", "401", "403", "404", "413", "429"} <= set(described["responses"])
 
     big = b"x" * 600_000  # over the limit of JSON bodies, which is not this one's
