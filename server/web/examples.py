@@ -193,6 +193,7 @@ VALUES: Mapping[str, Any] = {
     **dict.fromkeys(_ABSENT),
 }
 
+_ENDS = {"Id": "2Kx8RmPzXcVbT6sYqNwhJd", "Url": f"{_HOST}/a", "Uri": "/a"}  # of names that have no row
 _BY_FORMAT = {"date-time": MOMENT, "date": "2026-01-31", "uri": _HOST, "uri-reference": "/", "binary": "@film.mp4"}
 
 
@@ -216,9 +217,11 @@ def example(schema: Schema, schemas: Schemas, name: str = "", depth: int = 0) ->
 
 
 def _named(name: str) -> Sequence[Any]:
-    if name not in VALUES:
+    """What may be there of that name, else of its end."""
+    end = next((end for end in _ENDS if name.endswith(end)), None)
+    if name not in VALUES and end is None:
         return ()
-    found = VALUES[name]
+    found = VALUES[name] if name in VALUES or end is None else _ENDS[end]
     return found if isinstance(found, tuple) else (found,)
 
 
