@@ -1,6 +1,6 @@
 """Renditions of videos: what there is to choose from at a revision, and how far each is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -38,6 +38,12 @@ async def of_video(transaction: Transaction, video_id: str, revision: int) -> li
     """All of a revision, by name."""
     wanted = select(Rendition).where(Rendition.video_id == video_id, Rendition.revision == revision)
     return list(await transaction.scalars(wanted.order_by(Rendition.name)))
+
+
+async def of_videos(transaction: Transaction, video_ids: Sequence[str]) -> list[Rendition]:
+    """Of several videos, at all of their revisions, by name."""
+    wanted = select(Rendition).where(Rendition.video_id.in_(video_ids)).order_by(Rendition.name)
+    return list(await transaction.scalars(wanted))
 
 
 async def move(transaction: Transaction, video: Video, rendition: Rendition, state: str, **payload: Any) -> None:

@@ -1,5 +1,6 @@
 """Captions and chapters of videos, one of each kind and language."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -21,6 +22,12 @@ async def get(transaction: Transaction, video_id: str, kind: Kind, language: str
 async def of_video(transaction: Transaction, video_id: str, kind: Kind) -> list[TextTrack]:
     """All of a kind, by language."""
     wanted = select(TextTrack).where(TextTrack.video_id == video_id, TextTrack.kind == kind)
+    return list(await transaction.scalars(wanted.order_by(TextTrack.language)))
+
+
+async def of_videos(transaction: Transaction, video_ids: Sequence[str], kind: Kind) -> list[TextTrack]:
+    """All of a kind, of several videos, by language."""
+    wanted = select(TextTrack).where(TextTrack.video_id.in_(video_ids), TextTrack.kind == kind)
     return list(await transaction.scalars(wanted.order_by(TextTrack.language)))
 
 

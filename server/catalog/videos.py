@@ -117,13 +117,16 @@ async def versions(transaction: Transaction, video_id: str) -> list[Video]:
     return list(await transaction.scalars(rows))
 
 
-async def page(transaction: Transaction, project_id: str, wanted: Filter, paging: Paging) -> Page[Video]:
-    """Newest first unless told otherwise."""
+async def page(
+    transaction: Transaction, project_id: str, wanted: Filter, paging: Paging, also: Sequence[ColumnElement[bool]] = ()
+) -> Page[Video]:
+    """Newest first unless told otherwise; `also` must hold, too."""
     if paging.sort_by is None:
         paging = Paging(paging.page, paging.size, "createdAt", True)
     return await listing.fetch(
-        transaction, _query(transaction, project_id, wanted), paging, SORT_COLUMNS, Video.created_at, Video.id
-    )
+        transaction, _query(transaction, project_id, wanted).where(*also), paging, SORT_COLUMNS, Video.created_at,
+        Video.id,
+    )  # fmt: skip
 
 
 async def discard(transaction: Transaction, video: Video, deletes_at: datetime) -> None:

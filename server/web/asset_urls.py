@@ -35,6 +35,17 @@ def of_video(base_url: str, video_id: str, token: str | None = None) -> AssetUrl
     )
 
 
+def of_page(base_url: str, video_id: str, token: str | None = None) -> str:
+    """The shortest address of a page that shows it."""
+    return f"{base_url}/{video_id}" + (f"?token={token}" if token else "")
+
+
+def of_posters(base_url: str, video_id: str, token: str | None = None) -> dict[str, str]:
+    """By the names of sizes."""
+    root = f"{base_url}/vod/{video_id}" + (f"/token/{token}" if token else "")
+    return {size: f"{root}/poster/{size}.jpg" for size in ("xs", "sm", "md", "lg")}
+
+
 def of_text(base_url: str, video_id: str, kind: str, language: str, token: str | None = None) -> str:
     """Captions or chapters."""
     return f"{base_url}/vod/{video_id}" + (f"/token/{token}" if token else "") + f"/{kind}/{language}.vtt"

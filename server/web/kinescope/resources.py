@@ -10,13 +10,19 @@ from aiohttp import web
 
 from server.web import typed
 from server.web.docs import JSON_HEADERS
-from server.web.kinescope import errors, folders, projects
+from server.web.kinescope import chapters, edits, errors, folders, projects, videos
 from server.web.openapi import document
 from server.web.typed import Call, Operation, Operations
 
 TITLE = "Sluice, in the Kinescope dialect"
 
-OPERATIONS: Sequence[Operations] = (projects.operations, folders.operations)
+OPERATIONS: Sequence[Operations] = (
+    projects.operations,
+    folders.operations,
+    videos.operations,
+    chapters.operations,
+    edits.operations,
+)
 
 _about = Operations("About")
 

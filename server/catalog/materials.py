@@ -1,0 +1,60 @@
+"""Additional materials: files that go with a video, in an order."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
+from server.catalog import videos
+from server.catalog.database import Transaction
+from server.catalog.library_models import Material
+from server.catalog.models import Video
+
+MOST = 100  # of a video
+
+
+class TooMany(Exception):
+    """A video has as many as it may."""
+
+
+async def of_videos(transaction: Transaction, video_ids: Sequence[str]) -> list[Material]:
+    """In their order."""
+    rows = select(Material).where(Material.video_id.in_(video_ids)).order_by(Material.position, Material.id)
+    return list(await transaction.scalars(rows))
+
+
+async def get(transaction: Transaction, project_id: str, material_id: str) -> Material | None:
+    row = await find(transaction, material_id)
+    return row if row is not None and row.project_id == project_id else None
+
+
+async def find(transaction: Transaction, material_id: str) -> Material | None:
+    """Of whatever project: for those who have its link."""
+    return await transaction.get(Material, material_id)
+
+
+async def add(transaction: Transaction, video: Video, row: Material) -> Material:
+    """Behind those that there are. Raises TooMany."""
+    last = await transaction.scalar(select(func.max(Material.position)).where(Material.video_id == video.id))
+    count = await transaction.scalar(select(func.count()).where(Material.video_id == video.id)) or 0
+    if count >= MOST:
+        raise TooMany(f"A video has {MOST} additional materials at most.")
+    row.position = (last or 0) + 1
+    transaction.add(row)
+    await transaction.flush()
+    await tell(transaction, video)
+    return row
+
+
+async def remove(transaction: Transaction, video: Video, row: Material) -> None:
+    """The row goes; its bytes are the caller's to delete after the commit."""
+    await transaction.delete(row)
+    await tell(transaction, video)
+
+
+async def tell(transaction: Transaction, video: Video) -> None:
+    await videos.tell(transaction, video, "updated", {**videos.links(video), "changed": ["additional_materials"]})
+
+
+async def ids(transaction: Transaction) -> set[str]:
+    """Of whatever project: those whose files are somebody's."""
+    return set(await transaction.scalars(select(Material.id)))
