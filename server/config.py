@@ -61,6 +61,14 @@ class HttpConfig(Section):
     trusted_proxies: list[Network] = Field(
         [], description="Addresses or networks whose X-Forwarded-* headers are believed."
     )
+    country_header: str | None = Field(
+        None,
+        description="Request header in which trusted proxies tell the viewer's country, such as CF-IPCountry.",
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+    )
+    country_database: Path | None = Field(
+        None, description="File in MaxMind's format (.mmdb) that tells the countries of addresses."
+    )
     cors_origins: list[str] = Field(["*"], description="Origins allowed to call the API and media from pages.")
     reads_per_minute: int = Field(6000, ge=1, description="REST calls that read, for each API key.")
     writes_per_minute: int = Field(2000, ge=1, description="REST calls that change something, for each API key.")

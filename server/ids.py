@@ -33,6 +33,7 @@ PREFIXES = {
     "watermark": "watermark_",
     "API key": "key_",
     "signing key": "sk_",
+    "playback restriction": "restriction_",
     "event": "ev",
     "audit entry": "au",
     "delivery": "de",

@@ -8,6 +8,7 @@ from typing import Any
 
 from server import ids
 from server.app.catalogue import given_secret, open_database, open_known, token_secret
+from server.app.core import country_lookup
 from server.app.serving import PLAYER
 from server.catalog import live_streams, videos
 from server.config import Config, ConfigError
@@ -47,7 +48,7 @@ async def check(config: Config) -> list[str]:
             await open_database(config, layout, stack)
     except ConfigError as error:
         faults.append(str(error))
-    for look in (given_secret, _certificate):
+    for look in (given_secret, _certificate, country_lookup):
         try:
             look(config)
         except ConfigError as error:

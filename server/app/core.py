@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from server import log
 from server.app.catalogue import open_database, prepare, token_secret
 from server.catalog.database import Database
-from server.config import Config
+from server.config import Config, ConfigError
 from server.jobs.context import JobContext
 from server.jobs.jobs import Jobs
 from server.jobs.priorities import Places, Priority
 from server.media.child import Children
 from server.media.codings import CODINGS
 from server.media.transcoding import usable_encoder
+from server.playback import countries
 from server.playback.assets import Assets
+from server.playback.countries import CountryOf
+from server.playback.door import Door, Restrictions
 from server.playback.revocations import Revocations
+from server.playback.signing_keys import SigningKeys
 from server.playback.tokens import Tokens
 from server.recorder import edges, to_vod
 from server.recorder.edges import Edges
@@ -65,6 +69,8 @@ class Core:
     assets: Assets
     credentials: Credentials
     revocations: Revocations
+    door: Door
+    country_of: CountryOf | None
     children: Children
     posters: Posters
     recorder: Recorder
@@ -89,6 +95,10 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     credentials = Credentials(database, secret, revoked=revocations)
     database.on_commit(assets.forget)
     database.on_commit(credentials.forget)
+    signing, restrictions = SigningKeys(database), Restrictions(database)
+    database.on_commit(signing.forget)
+    database.on_commit(restrictions.forget)
+    tokens = Tokens(secret, keys=signing.find)
     await revocations.load()
     at_once = CHILDREN + sum(places(config).values()) + config.vod.early_uploads + config.vod.on_demand_concurrency
     children = await stack.enter_async_context(Children(at_once))
@@ -110,7 +120,8 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     kept = ImageCache(layout, config.vod.image_cache_bytes)
     await asyncio.to_thread(kept.load)
     return Core(
-        config, layout, database, Metrics(), Tokens(secret), assets, credentials, revocations, children, posters,
+        config, layout, database, Metrics(), tokens, assets, credentials, revocations,
+        Door(tokens, revocations, signing, restrictions), country_lookup(config), children, posters,
         recorder, make_jobs(config, database, layout, children, posters, codec, films=films),
         watched=watched,
         store=await stack.enter_async_context(SegmentStore(layout)),
@@ -120,6 +131,17 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         images=Images(database, layout, children, watched, kept),
         pictures=Pictures(database, PictureStore(layout), children),
     )  # fmt: skip
+
+
+def country_lookup(config: Config) -> CountryOf | None:
+    """Raises ConfigError."""
+    path = config.http.country_database
+    try:
+        return countries.from_file(path) if path else None
+    except OSError as error:
+        raise ConfigError(f"http.country_database: {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"http.country_database: {error}") from None
 
 
 def make_jobs(

@@ -17,9 +17,8 @@ from server.ingest.reading import Reading
 from server.ingest.slates import Slates
 from server.ladder.ladders import Ladders, Whose
 from server.packager.presentation import Span
-from server.playback import policy
-from server.playback.policy import Facts
-from server.playback.tokens import PLAYBACK
+from server.playback.facts import Facts
+from server.playback.tokens import NO_LIMITS
 from server.recorder.upkeep import Upkeep
 from server.restream.restreams import Restreams
 from server.restream.restreams import Whose as Restreamed
@@ -108,12 +107,15 @@ class Live:
         asset = await core.assets.find(text, "live")
         if asset is None:
             return None
+        country = core.country_of(ip) if core.country_of else None
         try:
-            grant = core.tokens.verify(token, asset.id, (PLAYBACK,))
+            await core.door.prepare(asset, token)
+            allow = core.door.check(asset, token, Facts(ip, country=country), starts=True)
         except Problem:
             return None
-        decision = policy.decide(asset, grant, Facts(ip), core.revocations)
-        return asset.id if isinstance(decision, policy.Allow) else None
+        limits = allow.grant.limits if allow.grant else NO_LIMITS
+        # the publisher's own pictures, for as long as they are taken: neither can be kept to
+        return None if limits.max_quality or limits.sessions else asset.id
 
     # --- what the API changed, after the commit
 

@@ -11,6 +11,7 @@ from server.ingest.broadcasts import Broadcasts
 from server.jobs.jobs import Jobs
 from server.ladder.ladders import Ladders
 from server.media.child import Children
+from server.playback.door import Door
 from server.restream.restreams import Restreams
 from server.storage.segments import SegmentStore
 from server.uploads.fetching import Fetching
@@ -174,3 +175,13 @@ def watch_requests(metrics: Metrics, requests: Requests) -> None:
     watch("gauge", "sluice_segment_cache_bytes", "Bytes of made segments kept.", lambda: requests.cache.used)
     watch("counter", "sluice_segment_cache_removed", "Made segments that went to make room.",
           lambda: requests.cache.removed)  # fmt: skip
+
+
+def watch_door(metrics: Metrics, door: Door) -> None:
+    watch = metrics.watch
+    watch("counter", "sluice_playback_refusals", "Requests to watch that were refused.",
+          lambda: door.refusals, "reason")  # fmt: skip
+    watch("gauge", "sluice_playback_counted", "Viewers and tokens whose sessions are counted.",
+          lambda: len(door.viewers))  # fmt: skip
+    watch("counter", "sluice_playback_uncounted", "Viewers that were forgotten for others while they may have watched.",
+          lambda: door.viewers.forgotten)  # fmt: skip

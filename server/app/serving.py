@@ -18,6 +18,7 @@ from server.app.live import Live
 from server.app.numbers import (
     watch_all,
     watch_children,
+    watch_door,
     watch_early,
     watch_feed,
     watch_fetching,
@@ -152,8 +153,9 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
 
 def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
     watch_movies(core.metrics, core.films)
+    watch_door(core.metrics, core.door)
     watching = Watching(
-        core.assets, core.tokens, core.revocations, on_air.broadcasts, core.watched, core.posters, core.layout, PLAYER
+        core.assets, core.door, on_air.broadcasts, core.watched, core.posters, core.layout, PLAYER
     )
 
     def mount(app: Application) -> None:
@@ -212,6 +214,7 @@ def _services(core: Core, on_air: Live, life: Life) -> Services:
         tokens=core.tokens,
         assets=core.assets,
         revocations=core.revocations,
+        country_of=core.country_of,
         idempotency=core.idempotency,
         metrics=core.metrics,
         rates=Rates(per_minute(core.config.http)),

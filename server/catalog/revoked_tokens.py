@@ -10,8 +10,13 @@ from server.catalog.database import Transaction
 from server.catalog.models import RevokedToken
 
 
-async def add(transaction: Transaction, project_id: str, token_id: str, expires_at: datetime) -> None:
-    """Revokes a token by its `jti`; again is no error. The row may go after `expires_at`."""
+async def add(
+    transaction: Transaction, project_id: str, token_id: str, expires_at: datetime, alias: str | None = None
+) -> None:
+    """Revokes a token by its `jti`, and the one that is called `alias`; again is no error. The rows may go after
+    `expires_at`."""
+    if alias is not None and await transaction.get(RevokedToken, alias) is None:
+        transaction.add(RevokedToken(jti=alias, project_id=project_id, expires_at=expires_at))
     if await transaction.get(RevokedToken, token_id) is None:
         transaction.add(RevokedToken(jti=token_id, project_id=project_id, expires_at=expires_at))
         await transaction.flush()

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from server.formats.mpd import AdaptationSet, Live, Mpd, Period, Representation, TextSet, Timed
 from server.packager.latency import LiveSettings
-from server.packager.presentation import VIDEO, init_name
+from server.packager.presentation import VIDEO, NoQualityError, init_name
 from server.packager.rendition import Rendition
 from server.packager.texts import RATE, TextFacts, stretch_name
 from server.storage.journal import SegmentEntry, TrackEntry
@@ -34,19 +34,44 @@ class Listed:
         index = msn - self.segments[0].msn if self.segments else -1
         return self.segments[index] if 0 <= index < len(self.segments) else None
 
+    @property
+    def lines(self) -> int:
+        """The shorter side of the largest of its pictures; 0 of sound."""
+        return max((lines(track) for track in self.tracks.values()), default=0)
+
     def lacks(self, msn: int) -> bool:
         """Whether there is nothing of the segment, and won't be."""
         entry = self.at(msn)
         return entry.gap if entry else not self.segments or msn < self.segments[0].msn
 
 
+def lines(track: TrackEntry) -> int:
+    """The shorter side of a track's pictures; 0 of sound."""
+    return min(track.width, track.height) if track.kind == VIDEO else 0
+
+
+def within(listed: Sequence[Listed], most: int | None) -> Sequence[Listed]:
+    """Those of no more than `most` lines. Raises NoQualityError where there are pictures, and only better ones."""
+    found = [each for each in listed if most is None or each.lines <= most]
+    if len(found) < len(listed) and not any(each.lines for each in found):
+        raise NoQualityError(f"there are no pictures of {most} lines or less")
+    return found
+
+
 InitName = Callable[[int], str]  # of a generation
 
 
-def live_mpd(renditions: Sequence[Rendition], settings: LiveSettings, base: str, now_ms: int) -> str:
-    """The manifest of a broadcast on air, with URLs below `base`. Raises ValueError while there is nothing to list."""
+def live_mpd(
+    renditions: Sequence[Rendition], settings: LiveSettings, base: str, now_ms: int, most: int | None = None
+) -> str:
+    """The manifest of a broadcast on air, with URLs below `base`; pictures of more than `most` lines are left out.
+
+    Raises ValueError while there is nothing to list, NoQualityError where nothing is left.
+    """
     hold_back_s = settings.mode.part_hold_back_s
-    listed = [_listed(rendition, settings, in_parts=hold_back_s is not None) for rendition in renditions]
+    listed = within(
+        [_listed(rendition, settings, in_parts=hold_back_s is not None) for rendition in renditions], most
+    )
     periods = list(_periods(listed, live_init_name, ends=False))
     tracks = [track for each in listed for track in each.tracks.values()]
     if not periods:

@@ -283,19 +283,26 @@ class LivePackager:
         parts = low_latency and self.low_latency
         return bool(rendition.window.closed) or (parts and rendition.window.part_count >= READY_PARTS)
 
-    def master(self, *, low_latency: bool = True) -> str | None:
-        """The multivariant playlist, relative to the folder above the live stream's; None until a player can start."""
+    def master(
+        self, *, low_latency: bool = True, name: str | None = None, most: int | None = None
+    ) -> str | None:
+        """The multivariant playlist, relative to the folder above the live stream's; None until a player can start.
+
+        `name` is what the URL calls the live stream. Pictures of more than `most` lines are left out; raises
+        NoQualityError where that leaves none.
+        """
         if not self.is_ready(low_latency=low_latency):
             return None
         listed = [each for each in self.renditions.listed if each.name in TRACKS or self._can_start(each, low_latency)]
-        return live_master(listed, f"{self.live_stream_id}/{self.broadcast_id}")
+        return live_master(listed, f"{name or self.live_stream_id}/{self.broadcast_id}", most)
 
-    def mpd(self, now_ms: int) -> str | None:
-        """The DASH manifest, relative to the folder above the live stream's; None until a player can start."""
+    def mpd(self, now_ms: int, *, name: str | None = None, most: int | None = None) -> str | None:
+        """The DASH manifest; all else as `master`."""
         listed = [each for each in self.renditions.listed if each.window.started]
         if not self.is_ready() or not listed:
             return None
-        return live_mpd(listed, self.settings, f"{self.live_stream_id}/{self.broadcast_id}/", now_ms)
+        base = f"{name or self.live_stream_id}/{self.broadcast_id}/"
+        return live_mpd(listed, self.settings, base, now_ms, most)
 
     @property
     def incomplete(self) -> bool:

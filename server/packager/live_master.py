@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 
-from server.packager.master import AudioFacts, VideoFacts, master, order
+from server.packager.master import AudioFacts, VideoFacts, master, order, within
 from server.packager.presentation import VIDEO
 from server.packager.rendition import Rendition
 from server.storage.journal import TrackEntry
 
 
-def live_master(renditions: Sequence[Rendition], folder: str) -> str | None:
-    """The text, with URIs below `folder`; None while no rendition has a segment of its own."""
+def live_master(renditions: Sequence[Rendition], folder: str, most: int | None = None) -> str | None:
+    """The text, with URIs below `folder`; None while no rendition has a segment of its own.
+
+    Pictures of more than `most` lines are left out. Raises NoQualityError where that leaves none.
+    """
     ordered = sorted(renditions, key=lambda rendition: order(rendition.name))
     shown = [(rendition, rendition.track) for rendition in ordered if rendition.track is not None]
     if not shown:
         return None
     videos = [_video_facts(each, track, folder) for each, track in shown if track.kind == VIDEO]
     audios = [_audio_facts(each, track, folder) for each, track in shown if track.kind != VIDEO]
-    return master(videos, audios, all(rendition.window.independent for rendition in renditions))
+    return master(within(videos, most), audios, all(rendition.window.independent for rendition in renditions))
 
 
 def _video_facts(video: Rendition, track: TrackEntry, folder: str) -> VideoFacts:

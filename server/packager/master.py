@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from server.formats.m3u8.multivariant import MultivariantPlaylist, Rendition, Variant
-from server.packager.presentation import AUDIO, MEDIA_PLAYLIST, VIDEO
+from server.packager.presentation import AUDIO, MEDIA_PLAYLIST, VIDEO, NoQualityError
 from server.packager.texts import TextFacts
 
 TEXT = "text"  # the group of all captions
@@ -26,6 +26,12 @@ class VideoFacts:
     average: int | None
     resolution: tuple[int, int] | None  # square pixels, upright
     frame_rate: float | None
+
+
+    @property
+    def lines(self) -> int:
+        """The shorter side of the picture."""
+        return min(self.resolution or (0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,14 @@ def master(
         variants = [replace(variant, subtitles=TEXT) for variant in variants]
         shared += _texts(texts, prefix)
     return MultivariantPlaylist(tuple(variants), tuple(shared), independent).render()
+
+
+def within(videos: Sequence[VideoFacts], most: int | None) -> Sequence[VideoFacts]:
+    """Those of no more than `most` lines. Raises NoQualityError where there are only better ones."""
+    found = [video for video in videos if most is None or video.lines <= most]
+    if videos and not found:
+        raise NoQualityError(f"there are no pictures of {most} lines or less")
+    return found
 
 
 def order(name: str) -> tuple[bool, int, int, str]:

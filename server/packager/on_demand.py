@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import pairwise
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
-from server.packager.dash import Listed, whole_mpd
-from server.packager.master import AudioFacts, VideoFacts, master, order
+from server.packager.dash import Listed, lines, whole_mpd
+from server.packager.dash import within as listed_within
+from server.packager.master import AudioFacts, VideoFacts, master, order, within
 from server.packager.presentation import (
     MEDIA_PLAYLIST,
     VIDEO,
@@ -71,7 +72,7 @@ class OnDemandVideo:
     def clock_start_s(self) -> float:
         return 0.0
 
-    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
         pictures = self._passed.pictures(prefix) if self._passed else []
         sounds = self._passed.sounds(prefix) if self._passed else []
         for name, made in self._made.items():
@@ -79,15 +80,20 @@ class OnDemandVideo:
                 pictures.append(_picture(name, made, prefix, self._ceilings.get(name, 0)))
             else:
                 sounds.append(_sound(name, made, prefix))
-        return master(pictures, sounds, self._passed.independent if self._passed else True, texts, prefix)
+        independent = self._passed.independent if self._passed else True
+        return master(within(pictures, most), sounds, independent, texts, prefix)
 
-    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
+    def mpd(self, base: str, texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
         """While renditions grow, those that are whole; the longest where none is."""
         listed = self._passed.listed() if self._passed else []
         made = [_listed(name, each) for name, each in self._made.items() if each.complete]
         if not listed and not any(each.tracks[0].kind == VIDEO for each in made):
             made = [_listed(name, each) for name, each in self._made.items()]
-        return whole_mpd([*listed, *made], base, self._duration_s, texts)
+        return whole_mpd(listed_within([*listed, *made], most), base, self._duration_s, texts)
+
+    def lines(self, rendition: str) -> int:
+        made = self._made.get(rendition)
+        return self._passthrough(rendition).lines(rendition) if made is None else lines(made.track)
 
     def media(self, rendition: str) -> str:
         made = self._made.get(rendition)

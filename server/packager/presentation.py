@@ -33,6 +33,10 @@ class NoSuchMediaError(LookupError):
     """The presentation has no such rendition, generation or segment."""
 
 
+class NoQualityError(LookupError):
+    """All pictures are better than the most that is asked for."""
+
+
 class ShortReadError(ValueError):
     """The stored file no longer holds what its index or journal says."""
 
@@ -173,12 +177,19 @@ class Presentation(Protocol):
         """Names, `video` before `audio`."""
         ...
 
-    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
-        """The multivariant playlist; `prefix` goes before every rendition's folder, such as `r3/`."""
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
+        """The multivariant playlist; `prefix` goes before every rendition's folder, such as `r3/`.
+
+        Pictures of more than `most` lines are left out. Raises NoQualityError where that leaves none.
+        """
         ...
 
-    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
-        """The DASH manifest; URLs of renditions' folders are relative to `base`."""
+    def mpd(self, base: str, texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
+        """The DASH manifest; URLs of renditions' folders are relative to `base`. The rest as `master`."""
+        ...
+
+    def lines(self, rendition: str) -> int:
+        """The shorter side of a rendition's pictures, in square pixels; 0 of sound. Raises NoSuchMediaError."""
         ...
 
     def media(self, rendition: str) -> str:

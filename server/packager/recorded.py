@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
-from server.packager.dash import Listed, recorded_mpd
-from server.packager.master import AudioFacts, VideoFacts, master, order
+from server.packager.dash import Listed, lines, recorded_mpd
+from server.packager.dash import within as listed_within
+from server.packager.master import AudioFacts, VideoFacts, master, order, within
 from server.packager.presentation import (
     AUDIO,
     MEDIA_PLAYLIST,
@@ -94,25 +95,29 @@ class RecordedVideo:
         first = next(iter(self._renditions.values())).segments[0]
         return first.start / first.timescale
 
-    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
         tracks = [(name, self.track(name)) for name in self._renditions]
+        pictures = [self._video_facts(name, track, prefix) for name, track in tracks if track and track.kind == VIDEO]
         return master(
-            [self._video_facts(name, track, prefix) for name, track in tracks if track and track.kind == VIDEO],
+            within(pictures, most),
             [self._audio_facts(name, track, prefix) for name, track in tracks if track and track.kind != VIDEO],
             self._independent,
             texts,
             prefix,
         )
 
-    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
-        return recorded_mpd(
-            [
-                Listed(name, dict(each.tracks), each.segments, _rates(each.segments)[0])
-                for name, each in self._renditions.items()
-            ],
-            base,
-            texts,
-        )
+    def mpd(self, base: str, texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
+        listed = [
+            Listed(name, dict(each.tracks), each.segments, _rates(each.segments)[0])
+            for name, each in self._renditions.items()
+        ]
+        return recorded_mpd(listed_within(listed, most), base, texts)
+
+    def lines(self, rendition: str) -> int:
+        """Of its newest configuration, by which its playlist is listed."""
+        self._rendition(rendition)
+        track = self.track(rendition)
+        return lines(track) if track else 0
 
     def media(self, rendition: str) -> str:
         self._rendition(rendition)

@@ -76,6 +76,12 @@ class Rendition:
         return self._writer.faults > 0
 
     @property
+    def lines(self) -> int:
+        """The shorter side of its pictures, as they are now; 0 of sound, and before there is a segment."""
+        track = self.track
+        return min(track.width, track.height) if track is not None else 0
+
+    @property
     def listed(self) -> bool:
         """Whether players may choose it: there is something, and lately there was."""
         return self.track is not None and not self.dropped and self._gaps < ABSENT_GAPS

@@ -10,7 +10,8 @@ from server.formats.fmp4.samples import NOWHERE
 from server.formats.m3u8.media import Map, MediaPlaylist, Segment
 from server.formats.sample import AudioConfig, VideoConfig
 from server.packager.dash import Listed, recorded_mpd
-from server.packager.master import AudioFacts, VideoFacts, master
+from server.packager.dash import within as listed_within
+from server.packager.master import AudioFacts, VideoFacts, master, within
 from server.packager.presentation import (
     AUDIO,
     MEDIA_PLAYLIST,
@@ -114,11 +115,15 @@ class IndexedVideo:
     def clock_start_s(self) -> float:
         return 0.0
 
-    def master(self, prefix: str = "", texts: Sequence[TextFacts] = ()) -> str:
-        return master(self.pictures(prefix), self.sounds(prefix), self._independent, texts, prefix)
+    def master(self, prefix: str = "", texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
+        return master(within(self.pictures(prefix), most), self.sounds(prefix), self._independent, texts, prefix)
 
-    def mpd(self, base: str, texts: Sequence[TextFacts] = ()) -> str:
-        return recorded_mpd(self.listed(), base, texts)
+    def mpd(self, base: str, texts: Sequence[TextFacts] = (), most: int | None = None) -> str:
+        return recorded_mpd(listed_within(self.listed(), most), base, texts)
+
+    def lines(self, rendition: str) -> int:
+        self._rendition(rendition)
+        return self._video.lines if rendition == VIDEO and self._video else 0
 
     def media(self, rendition: str) -> str:
         self._rendition(rendition)

@@ -1,29 +1,28 @@
-"""What watching has to know of a video or live stream, kept in memory: no database on the way of a segment.
+"""What watching has to know of a video or live stream, kept in memory, by its own id and by its playback ids.
 
-Loaded from the catalogue on a miss, dropped when a committed transaction changed the row (`Database.on_commit`).
+The own id has the policy of the object (`public`), a playback id one of its own.
 """
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from server import clock, ids
-from server.catalog import live_streams, text_tracks, videos
-from server.catalog.database import Database
+from server.catalog import live_streams, playback_ids, text_tracks, videos
+from server.catalog.database import Database, Transaction
 from server.catalog.models import LiveStream, TextTrack, Video
+from server.playback.kept import Kept
 
 Kind = Literal["video", "live"]
 
 FILE, BROADCAST = "upload", "live"  # sources of material
 CACHE_SIZE = 10_000  # assets, about 1 KiB each
 ID_LIMIT = 40  # characters; no spelling of an id is longer
-TTL_S = 60.0  # a row changed by another process on the same database is noticed within this
-ABSENT_TTL_S = 2.0  # an id that names nothing is looked up again after this; long enough to blunt a scan
 
 PREFIXES: dict[Kind, str] = {"video": "vi", "live": "li"}
+PLAYBACK_ID = "pb"
 
 
 class Text(NamedTuple):
@@ -88,6 +87,18 @@ class Asset:
     archived: bool = False
     recording: Recording | None = None  # of a recording that shows a part of itself, which is a file
     texts: tuple[Text, ...] = ()
+    name: str | None = None  # the playback id that it is watched by
+    restriction_id: str | None = None  # of that
+
+    @property
+    def known_as(self) -> str:
+        """The id in its URLs."""
+        return self.name or self.id
+
+    @property
+    def shared(self) -> bool:
+        """Whether caches may give it to everybody."""
+        return self.public and self.restriction_id is None
 
     @property
     def captions(self) -> tuple[Text, ...]:
@@ -112,85 +123,103 @@ class Asset:
         return self.id if self.poster_given else self.material
 
 
-@dataclass(slots=True)
-class _Entry:
-    asset: Asset | None
-    fresh_until: float
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A playback id."""
+
+    id: str
+    project_id: str
+    object_id: str
+    public: bool
+    restriction_id: str | None
+    ends_at: float | None  # seconds since the epoch
+
+
+class _Named(NamedTuple):
+    """An asset as it is watched by a playback id, and what it was made of."""
+
+    name: Name
+    asset: Asset
+    made: Asset
 
 
 class Assets:
     """The cache. One for each process; `database.on_commit(assets.forget)` keeps it true."""
 
     def __init__(self, database: Database, monotonic: Callable[[], float] = clock.monotonic) -> None:
-        self._database = database
-        self._monotonic = monotonic
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._loading: dict[str, asyncio.Task[Asset | None]] = {}
-        self.misses = 0
+        self._rows = Kept(database, _asset, CACHE_SIZE, monotonic)
+        self._names = Kept(database, _name, CACHE_SIZE, monotonic)
+        self._named: OrderedDict[str, _Named] = OrderedDict()
+
+    @property
+    def misses(self) -> int:
+        return self._rows.misses
 
     async def find(self, text: str, kind: Kind | None = None) -> Asset | None:
         """The asset that `text` names, in any spelling of an id; a bare one means the `kind`, or either (None)."""
-        if len(text) > ID_LIMIT:
-            return None
-        for id in spellings(text, kind):
+        for id in spellings(text, kind) if len(text) <= ID_LIMIT else ():
             asset = await self.get(id)
-            if asset is not None:
+            if asset is not None and kind in (None, asset.kind):
                 return asset
         return None
 
     def peek(self, text: str, kind: Kind) -> Asset | None:
         """As `find`, of what is in memory and fresh; None says nothing about the rest."""
         for id in spellings(text, kind) if len(text) <= ID_LIMIT else ():
-            entry = self._entries.get(id)
-            if entry is not None and entry.asset is not None and entry.fresh_until > self._monotonic():
-                return entry.asset
+            if id.startswith(PLAYBACK_ID):
+                name = self._names.peek(id)
+                asset = _as_named(self._named, name, self._rows.peek(name.object_id)) if name else None
+            else:
+                asset = self._rows.peek(id)
+            if asset is not None and asset.kind == kind:
+                return asset
         return None
 
     async def get(self, id: str) -> Asset | None:
-        """The asset of a canonical id."""
-        entry = self._entries.get(id)
-        if entry is not None and entry.fresh_until > self._monotonic():
-            return entry.asset
-        loading = self._loading.get(id)
-        if loading is None:  # a thousand viewers at once make one query
-            loading = asyncio.create_task(self._load(id))
-            self._loading[id] = loading
-            loading.add_done_callback(lambda done: self._loaded(id, done))
-        return await asyncio.shield(loading)
+        """The asset of a canonical id; of a playback id, as it is watched by that."""
+        if not id.startswith(PLAYBACK_ID):
+            return await self._rows.get(id)
+        name = await self._names.get(id)
+        return _as_named(self._named, name, await self._rows.get(name.object_id)) if name else None
 
-    def forget(self, changed: Iterable[str]) -> None:
+    def forget(self, changed: Collection[str]) -> None:
         """Drops the entries of changed rows; other ids mean nothing here."""
-        for id in changed:
-            self._entries.pop(id, None)
-            self._loading.pop(id, None)  # those that wait get what they asked for; who comes now asks anew
+        self._rows.forget(changed)
+        self._names.forget(changed)
 
-    async def _load(self, id: str) -> Asset | None:
-        self.misses += 1
-        async with self._database.read() as transaction:
-            if id.startswith("vi"):
-                video = await videos.find(transaction, id)
-                shown = video and video.discarded_at is None and not video.version_of
-                texts = await text_tracks.to_watch(transaction, id) if shown else []
-                asset = of_video(video, texts) if video and shown else None
-            else:
-                stream = await live_streams.find(transaction, id)
-                asset = of_live_stream(stream) if stream else None
-        if self._loading.get(id) is asyncio.current_task():  # else the row changed while it was read
-            self._keep(id, asset)
-        return asset
 
-    def _loaded(self, id: str, loading: asyncio.Task[Asset | None]) -> None:
-        if self._loading.get(id) is loading:
-            del self._loading[id]
-        if not loading.cancelled():
-            loading.exception()  # who still waits is told; that nobody does is no fault of its own
+def _as_named(made: OrderedDict[str, _Named], name: Name, asset: Asset | None) -> Asset | None:
+    """Made once, and again when one of both was read again."""
+    if asset is None or asset.project_id != name.project_id:
+        return None
+    if name.ends_at is not None and name.ends_at <= clock.wall_ms() / 1000:
+        return None
+    found = made.get(name.id)
+    if found is None or found.name is not name or found.asset is not asset:
+        shown = replace(asset, public=name.public, name=name.id, restriction_id=name.restriction_id)
+        found = made[name.id] = _Named(name, asset, shown)
+        made.move_to_end(name.id)
+        if len(made) > CACHE_SIZE:
+            made.popitem(last=False)
+    return found.made
 
-    def _keep(self, id: str, asset: Asset | None) -> None:
-        life_s = ABSENT_TTL_S if asset is None else TTL_S
-        self._entries[id] = _Entry(asset, self._monotonic() + life_s)
-        self._entries.move_to_end(id)
-        if len(self._entries) > CACHE_SIZE:
-            self._entries.popitem(last=False)
+
+async def _asset(transaction: Transaction, id: str) -> Asset | None:
+    if id.startswith(PREFIXES["video"]):
+        video = await videos.find(transaction, id)
+        if video is None or video.discarded_at is not None or video.version_of:
+            return None
+        return of_video(video, await text_tracks.to_watch(transaction, id))
+    stream = await live_streams.find(transaction, id)
+    return of_live_stream(stream) if stream else None
+
+
+async def _name(transaction: Transaction, id: str) -> Name | None:
+    row = await playback_ids.find(transaction, id)
+    if row is None:
+        return None
+    ends_at = row.ends_at.timestamp() if row.ends_at else None
+    return Name(row.id, row.project_id, row.object_id, row.policy == playback_ids.PUBLIC, row.restriction_id, ends_at)
 
 
 def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
@@ -256,11 +285,10 @@ def of_live_stream(stream: LiveStream) -> Asset:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def spellings(text: str, kind: Kind | None = None) -> tuple[str, ...]:
-    """The canonical ids that `text` may mean; none when it is no id. A bare id is a video's first."""
+    """The canonical ids that `text` may mean; none when it is no id. A bare id is a video's first, and a playback
+    id's last."""
     found = []
-    for each, prefix in PREFIXES.items():
-        if kind not in (None, each):
-            continue
+    for prefix in (*(PREFIXES[each] for each in PREFIXES if kind in (None, each)), PLAYBACK_ID):
         try:
             found.append(ids.canonical(prefix, text))
         except ids.InvalidId:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from server import clock
 from server.catalog import revoked_tokens
 from server.catalog.database import Database
-from server.playback.tokens import MAX_TTL_S
+from server.playback.tokens import MAX_TTL_S, named_by
 
 # A token revoked now ends by itself in MAX_TTL_S at most; a session it opened may live two days longer
 # (twice the longest video, 24 h).
@@ -30,6 +30,7 @@ class Revocations:
 
     async def add(self, project_id: str, token_id: str, kept: timedelta = KEPT) -> None:
         """Takes a token back, which would end by itself within `kept`; in force when this returns."""
+        product = named_by(project_id, token_id)  # the same, if it was signed with a key of the project
         async with self._database.write() as transaction:
-            await revoked_tokens.add(transaction, project_id, token_id, clock.now() + kept)
-        self._ids.add(token_id)
+            await revoked_tokens.add(transaction, project_id, token_id, clock.now() + kept, alias=product)
+        self._ids |= {token_id, product}

@@ -1,31 +1,37 @@
 """Playback tokens: JWTs (RFC 7519) that open one asset for a while, and what they grant.
 
-Two kinds, told apart by the claim `ses`:
-  opening token   minted over the API or the command line; its `exp` bounds the *start* of playback
+Signed with the server's own secret, or by a product with a signing key of its project (`kid` in the header). Two
+kinds, told apart by the claim `ses`:
+
+  opening token   minted over the API or the command line, or by the product; its `exp` bounds the *start* of playback
   session token   made by the server when an opening token is used; carries its limits on, and outlives it, so that
                   a 15-minute link does not stop a two-hour film. It keeps the opening token's `jti`, so that one
-                  revocation ends both.
+                  revocation ends both, and names the opening token's signing key, so that its deletion ends both too.
 """
 
+import hashlib
 import ipaddress
 import math
 import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jwt
 
 from server import clock, ids
 from server.errors import Problem
+from server.playback.signing_keys import VerifyingKey
 
 PLAYBACK = "playback"  # every byte of an asset
 THUMBNAIL = "thumbnail"  # its images only
 AUDIENCES = (PLAYBACK, THUMBNAIL)
 
-ALGORITHM = "HS256"  # pinned: what a token's header says of itself is compared with this, never obeyed
+# Of what we sign; a signing key has one of its own. Pinned: what a token's header says of itself is compared with
+# this, never obeyed.
+ALGORITHM = "HS256"
 MIN_SECRET_BYTES = 32  # RFC 7518 3.2: an HS256 key has at least the size of the hash
 
 DEFAULT_TTL_S = 3600
@@ -35,6 +41,7 @@ LEEWAY_S = 5  # clocks of the servers that mint and check
 
 TOKEN_LIMIT = 4096  # characters; it has to fit a request line (8 KiB) beside the path
 CACHE_SIZE = 4096  # verified tokens kept, about 1.5 KiB each
+NAMED_BY = 32  # characters of a token's hash, which names it where it doesn't name itself
 LIST_LIMIT = 50  # entries of `origins` and `countries`
 TEXT_LIMIT = 256  # characters of any one claim
 
@@ -53,6 +60,7 @@ class Limits:
     max_quality: int | None = None  # height of the best rendition, pixels
     viewer: str | None = None  # the product's own id of who watches, for analytics
     sessions: int | None = None  # how many may watch at once
+    restriction: str | None = None  # id of a playback restriction of the project
 
     def claims(self) -> dict[str, Any]:
         """Only those that are set."""
@@ -63,6 +71,7 @@ class Limits:
             "max_quality": self.max_quality,
             "viewer": self.viewer,
             "sessions": self.sessions,
+            "restriction": self.restriction,
         }
         return {name: value for name, value in found.items() if value not in (None, [])}
 
@@ -82,6 +91,7 @@ class Grant:
     token_id: str | None = None
     session: str | None = None  # id of the playback session, in a session token
     limits: Limits = NO_LIMITS
+    key_id: str | None = None  # the signing key that it, or what began the session, was signed with
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +103,22 @@ class Minted:
     token_id: str
 
 
-class Tokens:
-    """Mints and verifies with the server's own secret."""
+def _no_key(_: str) -> VerifyingKey | None:
+    return None
 
-    def __init__(self, secret: str | bytes, wall_ms: Callable[[], int] = clock.wall_ms) -> None:
-        """`secret` has at least MIN_SECRET_BYTES bytes (else ValueError); `wall_ms` is the clock."""
+
+class Tokens:
+    """Mints with the server's own secret; verifies with that and with signing keys."""
+
+    def __init__(
+        self,
+        secret: str | bytes,
+        wall_ms: Callable[[], int] = clock.wall_ms,
+        keys: Callable[[str], VerifyingKey | None] = _no_key,
+    ) -> None:
+        """`secret` has at least MIN_SECRET_BYTES bytes (else ValueError); `wall_ms` is the clock; `keys` finds the
+        signing key of a `kid` in memory."""
+        self._keys = keys
         self._secret = secret.encode() if isinstance(secret, str) else secret
         if len(self._secret) < MIN_SECRET_BYTES:
             raise ValueError(f"the token secret is shorter than {MIN_SECRET_BYTES} bytes")
@@ -115,10 +136,26 @@ class Tokens:
         ttl_s = max(SESSION_S, math.ceil(2 * (duration_s or 0)))
         token_id = grant.token_id or secrets.token_urlsafe(12)
         session = grant.session or ids.new("ps")
-        return self._sign(grant.subject, grant.audience, ttl_s, grant.limits, token_id, session)
+        return self._sign(grant.subject, grant.audience, ttl_s, grant.limits, token_id, session, grant.key_id)
 
-    def verify(self, token: str, subject: str, audiences: Collection[str] = (PLAYBACK,)) -> Grant:
-        """What the token allows on `subject`. Raises Problem: playback-token-invalid or -expired."""
+    def key_of(self, token: str) -> str | None:
+        """The `kid` that has to be found in memory when the token is verified; None for those without."""
+        grant = self._grants.get(token)
+        if grant is not None:
+            return grant.key_id
+        return _header(token)[1] if len(token) <= TOKEN_LIMIT else None
+
+    def verify(
+        self,
+        token: str,
+        subject: str,
+        audiences: Collection[str] = (PLAYBACK,),
+        *,
+        name: str | None = None,
+        project_id: str | None = None,
+    ) -> Grant:
+        """What the token allows on `subject`, a video or live stream of the project, or on the playback id `name` that
+        it is watched by. Raises Problem: playback-token-invalid or -expired."""
         grant = self._grants.get(token)
         if grant is None:
             grant = self._remember(token, self._read(token))
@@ -130,8 +167,12 @@ class Tokens:
             raise Problem("playback-token-expired")
         if grant.not_before - LEEWAY_S > now_s:
             raise Problem("playback-token-invalid", "The token is not valid yet.")
-        if grant.subject != subject or grant.audience not in audiences:
+        if grant.subject not in (subject, name) or grant.audience not in audiences:
             raise Problem("playback-token-invalid", "The token is for something else.")
+        if grant.key_id is not None:
+            key = self._keys(grant.key_id)
+            if key is None or key.project_id != project_id:
+                raise Problem("playback-token-invalid")
         return grant
 
     def forget(self) -> None:
@@ -139,7 +180,14 @@ class Tokens:
         self._grants.clear()
 
     def _sign(
-        self, subject: str, audience: str, ttl_s: int, limits: Limits, token_id: str, session: str | None = None
+        self,
+        subject: str,
+        audience: str,
+        ttl_s: int,
+        limits: Limits,
+        token_id: str,
+        session: str | None = None,
+        key_id: str | None = None,
     ) -> Minted:
         now_ms = self._wall_ms()
         expires_at = now_ms // 1000 + ttl_s
@@ -154,7 +202,8 @@ class Tokens:
         }
         if session:
             claims["ses"] = session
-        return Minted(jwt.encode(claims, self._secret, ALGORITHM), expires_at, token_id)
+        headers = {"kid": key_id} if key_id else None
+        return Minted(jwt.encode(claims, self._secret, ALGORITHM, headers), expires_at, token_id)
 
     def _remember(self, token: str, grant: Grant) -> Grant:
         self._grants[token] = grant
@@ -165,11 +214,13 @@ class Tokens:
     def _read(self, token: str) -> Grant:
         if len(token) > TOKEN_LIMIT:
             raise Problem("playback-token-invalid", f"The token is longer than {TOKEN_LIMIT} characters.")
+        algorithm, kid = _header(token)
+        signed = self._keys(kid) if kid is not None and algorithm != ALGORITHM else None
         try:
             claims = jwt.decode(
                 token,
-                self._secret,
-                algorithms=[ALGORITHM],
+                signed.key if signed else self._secret,
+                algorithms=[signed.algorithm if signed else ALGORITHM],
                 # times and audience are checked by `verify`, on our clock, also when the token comes again
                 options={
                     "require": ["sub", "aud", "exp"],
@@ -179,10 +230,33 @@ class Tokens:
                     "verify_aud": False,
                 },
             )
-            return _grant(claims)
+            grant = replace(_grant(claims, token), key_id=kid)
+            return self._of_product(grant, signed) if signed else grant
         except (jwt.PyJWTError, ValueError):
             # one answer for all: which check failed is nothing to tell a forger
             raise Problem("playback-token-invalid") from None
+
+    def _of_product(self, grant: Grant, key: VerifyingKey) -> Grant:
+        """A grant that is not ours. Sessions are begun here alone. Raises Problem when it opens for too long."""
+        now_s = self._wall_ms() / 1000
+        if grant.expires_at > min(grant.issued_at or now_s, now_s) + MAX_TTL_S + LEEWAY_S:
+            raise Problem("playback-token-invalid", f"The token lives longer than {MAX_TTL_S} seconds.")
+        return replace(grant, session=None, token_id=named_by(key.project_id, grant.token_id or ""))
+
+
+def named_by(project_id: str, token_id: str) -> str:
+    """What a product's token is called here: projects choose their `jti` without knowing of each other."""
+    return hashlib.sha256(f"{project_id}/{token_id}".encode()).hexdigest()[:NAMED_BY]
+
+
+def _header(token: str) -> tuple[str, str | None]:
+    """(`alg`, `kid`) as the token says, which may be a lie."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError):
+        return "", None
+    algorithm, kid = header.get("alg"), header.get("kid")
+    return algorithm if isinstance(algorithm, str) else "", kid if isinstance(kid, str) else None
 
 
 def check_limits(limits: Limits) -> None:
@@ -200,7 +274,7 @@ def check_limits(limits: Limits) -> None:
         raise ValueError("viewer", f"Give up to {TEXT_LIMIT} characters.")
 
 
-def _grant(claims: Mapping[str, Any]) -> Grant:
+def _grant(claims: Mapping[str, Any], token: str) -> Grant:
     """Raises ValueError where a claim is of the wrong type: a limit that can't be read must not be passed over."""
     audience = claims["aud"]
     if isinstance(audience, list) and len(audience) == 1:
@@ -212,6 +286,7 @@ def _grant(claims: Mapping[str, Any]) -> Grant:
         max_quality=_count(claims, "max_quality"),
         viewer=_text(claims, "viewer"),
         sessions=_count(claims, "sessions"),
+        restriction=_text(claims, "restriction"),
     )
     check_limits(limits)
     return Grant(
@@ -220,7 +295,7 @@ def _grant(claims: Mapping[str, Any]) -> Grant:
         expires_at=_moment(claims, "exp"),
         issued_at=_moment(claims, "iat"),
         not_before=_moment(claims, "nbf"),
-        token_id=_text(claims, "jti"),
+        token_id=_text(claims, "jti") or hashlib.sha256(token.encode()).hexdigest()[:NAMED_BY],
         session=_text(claims, "ses"),
         limits=limits,
     )

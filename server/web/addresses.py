@@ -11,15 +11,20 @@ from functools import lru_cache
 from aiohttp import web
 
 from server.config import HttpConfig
+from server.playback.countries import CountryOf
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
+_COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
+NO_COUNTRY = ("XX", "ZZ")  # as proxies call what they don't know
 PEERS_CACHED = 4096
 
 
 class Addresses:
     """The rules of one configuration. A bad `trusted_proxies` entry is a ValueError."""
 
-    def __init__(self, http: HttpConfig) -> None:
+    def __init__(self, http: HttpConfig, country_of: CountryOf | None = None) -> None:
+        self.country_header = http.country_header
+        self._country_of = country_of
         self._public_url = http.public_url.rstrip("/") if http.public_url else None
         self._networks = [ipaddress.ip_network(text, strict=False) for text in http.trusted_proxies]
         self._trusts = lru_cache(maxsize=PEERS_CACHED)(self._is_trusted)
@@ -44,6 +49,13 @@ class Addresses:
             if not self._trusts(hop):
                 break
         return peer
+
+    def country(self, peer: str, told: str | None, ip: str) -> str | None:
+        """Of the client at `ip`, ISO 3166-1 alpha-2: as the proxy at `peer` has told in its header, else by the
+        database; None where nobody knows."""
+        if told and _COUNTRY.fullmatch(told) and told not in NO_COUNTRY and self._trusts(peer):
+            return told.upper()
+        return self._country_of(ip) if self._country_of is not None else None
 
     def base_url(self, request: web.BaseRequest) -> str:
         """Scheme and authority, perhaps a path, without a slash at the end."""
@@ -71,6 +83,13 @@ ADDRESSES = web.AppKey("addresses", Addresses)
 
 def client_ip(request: web.Request) -> str:
     return request.app[ADDRESSES].client_ip(request)
+
+
+def country(request: web.Request, ip: str) -> str | None:
+    """Where the client at `ip` is, as far as anybody knows."""
+    addresses = request.app[ADDRESSES]
+    told = request.headers.getall(addresses.country_header, []) if addresses.country_header else []
+    return addresses.country(request.remote or "", told[0] if len(told) == 1 else None, ip)
 
 
 def base_url(request: web.Request) -> str:

@@ -52,7 +52,7 @@ def build(
         },
     )
     app[SERVICES] = services
-    app[ADDRESSES] = Addresses(services.http)
+    app[ADDRESSES] = Addresses(services.http, services.country_of)
     app[CORS] = Cors(services.http.cors_origins)
     app[FEED] = Feed(services.database)
     app.on_shutdown.append(event_feed.let_go)

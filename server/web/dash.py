@@ -8,7 +8,8 @@ from aiohttp import web
 
 from server import clock
 from server.errors import Problem
-from server.web.hls import files, gate, texts, vod
+from server.packager.presentation import NoQualityError
+from server.web.hls import files, gate, live, texts, vod
 from server.web.hls.gate import WATCHING
 
 CONTENT_TYPE = "application/dash+xml"
@@ -16,12 +17,16 @@ CONTENT_TYPE = "application/dash+xml"
 
 async def live_manifest(request: web.Request) -> web.StreamResponse:
     """202 while nothing is on air or too little of it; after the end the recording is to be watched."""
-    watch = await gate.enter(request, "live")
+    watch = await gate.enter(request, "live", starts=True)
     redirect = gate.redirect_to_session(request, watch, f"{request.match_info['id']}.mpd")
     if redirect is not None:
         return redirect
     on_air = request.app[WATCHING].broadcasts.get(watch.asset.id)
-    text = on_air.packager.mpd(clock.wall_ms()) if on_air else None
+    try:
+        name, most = watch.asset.known_as, watch.most
+        text = on_air.packager.mpd(clock.wall_ms(), name=name, most=most) if on_air else None
+    except NoQualityError:
+        return live.none_so_low(request, watch)
     if text is None:
         return files.not_ready()
     return files.body_answer(request, text.encode(), CONTENT_TYPE, files.REVALIDATED)
@@ -29,7 +34,7 @@ async def live_manifest(request: web.Request) -> web.StreamResponse:
 
 async def vod_manifest(request: web.Request) -> web.StreamResponse:
     """202 while there is nothing to watch yet."""
-    watch = await gate.enter(request, "video")
+    watch = await gate.enter(request, "video", starts=True)
     redirect = gate.redirect_to_session(request, watch, "dash/manifest.mpd")
     if redirect is not None:
         return redirect
@@ -38,7 +43,9 @@ async def vod_manifest(request: web.Request) -> web.StreamResponse:
     if presentation is None:
         return files.not_ready()
     try:
-        text = presentation.mpd(f"../hls/r{asset.revision}/", texts.captions(asset))
+        text = presentation.mpd(f"../hls/r{asset.revision}/", texts.captions(asset), watch.most)
+    except NoQualityError:
+        return vod.none_so_low(request, watch, presentation)
     except ValueError as error:
         raise Problem("resource-not-found", str(error)) from None
     body = text.encode()

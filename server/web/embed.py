@@ -73,17 +73,17 @@ async def _page(request: web.Request, kinds: tuple[Kind, ...]) -> web.Response:
 async def _enter(request: web.Request, kinds: tuple[Kind, ...]) -> Watch:
     for kind in kinds:
         if await request.app[WATCHING].assets.find(request.match_info["id"], kind):
-            return await gate.enter(request, kind)
+            return await gate.enter(request, kind, starts=True)
     raise Problem("resource-not-found")
 
 
 def _playing(watch: Watch) -> dict[str, Any]:
     asset = watch.asset
     base = _base(asset, watch.token)
-    tail = f"{asset.id}.m3u8" if asset.live else "hls/manifest.m3u8"
+    tail = f"{asset.known_as}.m3u8" if asset.live else "hls/manifest.m3u8"
     manifest = f"{base}.m3u8" if asset.live and not watch.token else f"{base}/{tail}"
     return {
-        "id": asset.id,
+        "id": asset.known_as,
         "kind": "live" if asset.live else "vod",
         "title": asset.title,
         "manifest": manifest,
@@ -109,7 +109,7 @@ def _themed(theme: Theme | None) -> dict[str, Any]:
 
 
 def _base(asset: Asset, token: str | None) -> str:
-    root = f"/{'live' if asset.live else 'vod'}/{asset.id}"
+    root = f"/{'live' if asset.live else 'vod'}/{asset.known_as}"
     return f"{root}/token/{token}" if token else root
 
 

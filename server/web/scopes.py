@@ -20,10 +20,13 @@ SCOPES: Mapping[str, Sequence[str]] = {
     "jobs": (READ, WRITE),
     "keys": (READ, WRITE, DELETE),
     "live-streams": (READ, WRITE, DELETE),
+    "playback-ids": (READ, WRITE, DELETE),
+    "playback-restrictions": (READ, WRITE, DELETE),
     "playback-tokens": ("mint", "revoke"),
     "players": (READ, WRITE, DELETE),
     "projects": (READ, WRITE, DELETE),
     "retention": (READ, WRITE),
+    "signing-keys": (READ, WRITE, DELETE),
     "uploads": ("create",),  # files for videos that there are, and videos that begin as a file
     "upload-tokens": (READ, WRITE, DELETE),
     "videos": (READ, WRITE, DELETE),

@@ -12,6 +12,7 @@ from server.catalog.models import LiveStream, Video
 from server.config import HttpConfig, LiveConfig
 from server.ingest.pull_state import PullStatus
 from server.playback.assets import Assets
+from server.playback.countries import CountryOf
 from server.playback.revocations import Revocations
 from server.playback.tokens import Tokens
 from server.web.auth import Credentials
@@ -51,6 +52,7 @@ class Services:
     assets: Assets
     revocations: Revocations
     idempotency: Idempotency
+    country_of: CountryOf | None = None  # by address
     metrics: Metrics = field(default_factory=Metrics)
     rates: Rates = field(default_factory=Rates)
     failures: Rates = field(default_factory=lambda: Rates({"failure": FAILURES_PER_MINUTE}))

@@ -10,13 +10,22 @@ from server.catalog import (
     control_models,
     library_models,
     organisation_models,
+    playback_models,
     sharing_models,
     webhook_models,
 )
 from server.catalog.models import Base
 
 # imported for the tables that they add to the metadata
-TABLES = (access_models, control_models, library_models, organisation_models, sharing_models, webhook_models)
+TABLES = (
+    access_models,
+    control_models,
+    library_models,
+    organisation_models,
+    playback_models,
+    sharing_models,
+    webhook_models,
+)
 
 
 def own_table(thing: Any, name: str | None, kind: str, _reflected: bool, _compared: Any) -> bool:

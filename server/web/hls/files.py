@@ -32,11 +32,11 @@ def segment_type(rendition: str) -> str:
 
 def immutable(watch: Watch) -> str:
     """A shared cache may keep a private asset's bytes only if it asks us first; it says so by its own set-up."""
-    return f"{'public' if watch.asset.public else 'private'}, max-age={YEAR_S}, immutable"
+    return f"{'public' if watch.asset.shared else 'private'}, max-age={YEAR_S}, immutable"
 
 
 def brief(watch: Watch, seconds: int) -> str:
-    return f"{'public' if watch.asset.public else 'private'}, max-age={seconds}"
+    return f"{'public' if watch.asset.shared else 'private'}, max-age={seconds}"
 
 
 def playlist(request: web.Request, text: str | bytes, cache: str, etag: str | None = None) -> web.StreamResponse:

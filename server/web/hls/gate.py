@@ -6,7 +6,8 @@ token, on the same path.
 """
 
 from asyncio import Event
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,17 +15,19 @@ from aiohttp import hdrs, web
 
 from server.errors import Problem
 from server.ingest.broadcasts import Broadcasts
-from server.playback import policy
 from server.playback.assets import Asset, Assets, Kind
-from server.playback.policy import Allow, Facts
-from server.playback.revocations import Revocations
-from server.playback.tokens import PLAYBACK, THUMBNAIL, Grant, Tokens
+from server.playback.door import Door
+from server.playback.facts import Blocked, Facts
+from server.playback.policy import Allow
+from server.playback.tokens import PLAYBACK, THUMBNAIL, Grant
 from server.storage.layout import Layout
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
-from server.web.addresses import client_ip
+from server.web.addresses import client_ip, country
 
 IMAGE_AUDIENCES = (PLAYBACK, THUMBNAIL)
+FORBIDDEN = 403
+TOO_GOOD = "There is no quality as low as the token allows."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,7 @@ class Watching:
     """What the handlers of this package use, built by the composition root."""
 
     assets: Assets
-    tokens: Tokens
-    revocations: Revocations
+    door: Door
     broadcasts: Broadcasts
     presentations: Presentations
     posters: Posters
@@ -52,34 +54,64 @@ class Watch:
     asset: Asset
     allow: Allow
     token: str | None  # as it came
+    facts: Facts
 
     @property
     def grant(self) -> Grant | None:
         return self.allow.grant
 
+    @property
+    def most(self) -> int | None:
+        """Lines of the best pictures that may be given out."""
+        return self.allow.max_quality
+
 
 async def enter(
-    request: web.Request, kind: Kind, audiences: Collection[str] = (PLAYBACK,), id: str | None = None
+    request: web.Request,
+    kind: Kind,
+    audiences: Collection[str] = (PLAYBACK,),
+    id: str | None = None,
+    *,
+    starts: bool = False,
 ) -> Watch:
-    """Lets the request in, or raises Problem: 404 for an unknown asset, 403 with the reason otherwise."""
+    """Lets the request in, or raises Problem: 404 for an unknown asset, 403 with the reason otherwise.
+
+    `starts`: with this request playback, or a page that plays, begins.
+    """
     watching = request.app[WATCHING]
     asset = await watching.assets.find(id or request.match_info["id"], kind)
     if asset is None:
         raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: "no-store"})
-    token = given_token(request)
-    allow = check(watching, asset, token, facts(request), audiences)
-    return Watch(asset, allow, token)
+    token, known, door = given_token(request), facts(request), watching.door
+    with counted(door):
+        await door.prepare(asset, token)
+        return Watch(asset, door.check(asset, token, known, audiences, starts=starts), token, known)
 
 
-def check(
-    watching: Watching, asset: Asset, token: str | None, known: Facts, audiences: Collection[str] = (PLAYBACK,)
-) -> Allow:
-    """The decision for an asset. Raises Problem."""
-    grant = watching.tokens.verify(token, asset.id, audiences) if token else None
-    decision = policy.decide(asset, grant, known, watching.revocations)
-    if isinstance(decision, Problem):
-        raise decision
-    return decision
+def play(request: web.Request, watch: Watch, lines: int = 0) -> None:
+    """For media: counts the session, and looks whether pictures of so many lines may be given out. Raises Problem."""
+    door = request.app[WATCHING].door
+    if watch.grant is not None:
+        with counted(door):
+            door.play(watch.asset, watch.allow, watch.facts)
+            keep_to(watch, lines)
+
+
+def keep_to(watch: Watch, lines: int) -> None:
+    """Raises Blocked where pictures are better than may be given out."""
+    if watch.most is not None and lines > watch.most:
+        raise Blocked("quality", TOO_GOOD)
+
+
+@contextmanager
+def counted(door: Door) -> Iterator[None]:
+    """Refusals within are counted."""
+    try:
+        yield
+    except Problem as problem:
+        if problem.row.status == FORBIDDEN:
+            door.refused(problem)
+        raise
 
 
 def given_token(request: web.Request) -> str | None:
@@ -89,27 +121,30 @@ def given_token(request: web.Request) -> str | None:
 
 def facts(request: web.Request) -> Facts:
     headers = request.headers
-    site = headers.get("Sec-Fetch-Site")
-    return said(client_ip(request), headers.get(hdrs.ORIGIN), headers.get(hdrs.REFERER), site)
+    site, agent = headers.get("Sec-Fetch-Site"), headers.get(hdrs.USER_AGENT, "")
+    ip = client_ip(request)
+    return said(ip, headers.get(hdrs.ORIGIN), headers.get(hdrs.REFERER), site, country(request, ip), agent)
 
 
-def said(ip: str, origin: str | None, referer: str | None, site: str | None) -> Facts:
-    """Facts from the values of headers: Origin, Referer, Sec-Fetch-Site."""
-    return Facts(ip, referer if origin in (None, "null") else origin, site == "same-origin")
+def said(
+    ip: str, origin: str | None, referer: str | None, site: str | None, country: str | None, agent: str
+) -> Facts:
+    """Facts from the values of headers: Origin, Referer, Sec-Fetch-Site; and User-Agent."""
+    return Facts(ip, referer if origin in (None, "null") else origin, site == "same-origin", country, agent)
 
 
 def redirect_to_session(request: web.Request, watch: Watch, tail: str) -> web.Response | None:
-    """Where a manifest is to be fetched with a session token; None when it is already.
+    """Where a manifest is to be fetched with a session token; None when it is already, or none is needed.
 
     `tail` is the manifest's path behind `…/token/{jwt}/`.
     """
     grant = watch.grant
-    if grant is None or (grant.session and "token" in request.match_info):
+    if grant is None:
         return None
-    if grant.session:
-        token = watch.token or ""
-    else:
-        token = request.app[WATCHING].tokens.mint_session(grant, watch.asset.duration_s).token
+    if grant.session and "token" in request.match_info:
+        play(request, watch)
+        return None
+    token = (watch.token or "") if grant.session else session_token(request, watch, grant)
     steps = "../" * tail.count("/")
     if "token" in request.match_info:
         location = f"{steps}../{token}/{tail}"
@@ -119,3 +154,10 @@ def redirect_to_session(request: web.Request, watch: Watch, tail: str) -> web.Re
         location = f"{steps}token/{token}/{tail}"
     return web.Response(status=302, headers={hdrs.LOCATION: location, hdrs.CACHE_CONTROL: "no-store"})
 
+
+
+def session_token(request: web.Request, watch: Watch, grant: Grant) -> str:
+    """Begins a playback session. Raises Problem."""
+    door = request.app[WATCHING].door
+    with counted(door):
+        return door.begin(watch.asset, grant, watch.facts).token

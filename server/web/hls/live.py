@@ -13,10 +13,11 @@ from aiohttp import hdrs, web
 from server import clock
 from server.errors import Problem
 from server.packager.playlist import BLOCKED
+from server.packager.presentation import NoQualityError
 from server.packager.window import Window
 from server.web.addresses import client_ip
-from server.web.hls import files, gate, live_media
-from server.web.hls.gate import WATCHING, Watching
+from server.web.hls import files, gate, live_media, vod
+from server.web.hls.gate import WATCHING, Watch, Watching
 from server.web.hls.live_media import Ask, Growing, Later, Stored
 
 _NEVER = re.compile(r"\s*q=0(\.0*)?\s*", re.IGNORECASE)
@@ -28,28 +29,39 @@ TOKEN_ROUTE = "/live/{id}/token/{token}/{again}/{broadcast}/{rendition}/{file}"
 
 async def master(request: web.Request) -> web.StreamResponse:
     """The multivariant playlist, 202 while nothing is on air or too little of it."""
-    watch = await gate.enter(request, "live")
+    watch = await gate.enter(request, "live", starts=True)
     redirect = gate.redirect_to_session(request, watch, f"{request.match_info['id']}.m3u8")
     if redirect is not None:
         return redirect
     on_air = request.app[WATCHING].broadcasts.get(watch.asset.id)
-    text = on_air.packager.master() if on_air else None
+    try:
+        text = on_air.packager.master(name=watch.asset.known_as, most=watch.most) if on_air else None
+    except NoQualityError:
+        return none_so_low(request, watch)
     if text is None:
         return files.not_ready()
     return files.playlist(request, text, files.REVALIDATED)
 
 
+def none_so_low(request: web.Request, watch: Watch) -> web.Response:
+    """The answer where all pictures are better than the token allows. Raises Problem."""
+    gate.play(request, watch, vod.BETTER)
+    return files.not_ready()
+
+
 async def media(request: web.Request) -> web.StreamResponse:
     """A playlist, init segment, segment or part of a broadcast; most are answered by `quick` before they come here."""
     watch = await gate.enter(request, "live")
+    gate.play(request, watch)
     watching, match = request.app[WATCHING], request.match_info
     gzip = takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
     who = live_media.player(client_ip(request), request.headers.get(hdrs.USER_AGENT, ""), watch.token)
     ask = Ask(match["broadcast"], match["rendition"], match["file"], request.query, gzip, who)
     deadline: float | None = None
-    while isinstance(found := live_media.find(watching.broadcasts, watch, ask), Later):
-        deadline = deadline or clock.monotonic() + found.timeout_s
-        await _next_version(watching, found.window, deadline)
+    with gate.counted(watching.door):
+        while isinstance(found := live_media.find(watching.broadcasts, watch, ask), Later):
+            deadline = deadline or clock.monotonic() + found.timeout_s
+            await _next_version(watching, found.window, deadline)
     if isinstance(found, Stored):
         where = found.path, found.offset, found.size
         return await files.segment_answer(request, where, found.content_type, found.cache, found.etag)

@@ -20,7 +20,7 @@ from server.packager.playlist import Refuse, Wait
 from server.packager.presentation import MEDIA_PLAYLIST
 from server.packager.rendition import InMemory, Media, Rendition
 from server.packager.window import OpenSegment, Window
-from server.web.hls import files
+from server.web.hls import files, gate
 from server.web.hls.files import Bytes
 from server.web.hls.gate import Watch
 
@@ -105,6 +105,8 @@ def find(broadcasts: Broadcasts, watch: Watch, ask: Ask) -> Found:
     rendition = on_air.packager.renditions.get(ask.rendition)
     if rendition is None:
         raise Problem("resource-not-found")
+    if watch.most is not None:
+        gate.keep_to(watch, rendition.lines)
     if ask.file == MEDIA_PLAYLIST:
         on_air.health.pollers.seen(ask.who, clock.monotonic())
         return _playlist(watch, rendition, ask)

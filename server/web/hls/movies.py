@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractStreamWriter
 from server import log
 from server.errors import Problem
 from server.media.containers import HEAD_BYTES, MATROSKA, MP4, container_of
-from server.packager.presentation import AUDIO, VIDEO, ShortReadError
+from server.packager.presentation import AUDIO, VIDEO, Presentation, ShortReadError
 from server.packager.qualities import extension, own_file
 from server.vod.movies import BusyError, Film, Movies, NoFilmError
 from server.web.hls import files, gate, vod
@@ -62,14 +62,14 @@ _log = log.get("vod")
 
 async def source(request: web.Request) -> web.StreamResponse:
     """The uploaded file itself."""
-    watch = await gate.enter(request, "video")
+    watch = await gate.enter(request, "video", starts=True)
     asset = watch.asset
     if not asset.playable or not asset.mp4:
         raise Problem("resource-not-found")
-    if asset.broadcast_id is not None:
-        recording = await vod.presentation_of(request, watch)
-        return await _film(request, watch, own_file(recording) if recording else VIDEO)
     presentation = await vod.presentation_of(request, watch)
+    gate.play(request, watch, _lines(presentation, own_file(presentation)) if presentation else 0)
+    if asset.broadcast_id is not None:
+        return await _film(request, watch, own_file(presentation) if presentation else VIDEO)
     if asset.altered:
         if presentation is None or presentation.growing:
             return files.not_ready()
@@ -85,7 +85,7 @@ async def source(request: web.Request) -> web.StreamResponse:
 
 async def movie(request: web.Request) -> web.StreamResponse:
     """A progressive file; 202 while the video has none yet but more is to come."""
-    watch = await gate.enter(request, "video")
+    watch = await gate.enter(request, "video", starts=True)
     quality, ending = request.match_info["quality"], request.match_info["ending"]
     if not watch.asset.mp4 or ending != extension(quality):
         raise Problem("resource-not-found")
@@ -93,7 +93,16 @@ async def movie(request: web.Request) -> web.StreamResponse:
         if watch.asset.state in vod.ENDED_BADLY:
             raise Problem("resource-not-found")
         return files.not_ready()
+    presentation = await vod.presentation_of(request, watch) if watch.grant else None
+    gate.play(request, watch, _lines(presentation, quality) if presentation else 0)
     return await _film(request, watch, quality)
+
+
+def _lines(presentation: Presentation, quality: str) -> int:
+    """Of the pictures in a file; its name may tell the size of the source's own (server/packager/qualities.py)."""
+    if quality in presentation.renditions:
+        return presentation.lines(quality)
+    return int(quality[:-1]) if quality[:-1].isdecimal() else 0
 
 
 async def _film(request: web.Request, watch: Watch, quality: str) -> web.StreamResponse:

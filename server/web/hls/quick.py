@@ -11,7 +11,7 @@ who waits for a part is a callback of the window. An answer costs a third of wha
 import re
 from asyncio import TimerHandle, get_running_loop
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from aiohttp import hdrs, web
@@ -20,7 +20,7 @@ from aiohttp.helpers import rfc822_formatted_time
 from server import clock, log
 from server.errors import Problem
 from server.log import MASK
-from server.playback.policy import Facts
+from server.playback.facts import Facts
 from server.web import problems
 from server.web.access_log import Done, note
 from server.web.addresses import ADDRESSES
@@ -50,7 +50,9 @@ _LINE = re.compile(r"([A-Za-z0-9-]+):[ \t]*([\t\x20-\x7e]*)")
 _UNUSUAL = frozenset(
     name.lower() for name in (hdrs.RANGE, hdrs.IF_NONE_MATCH, hdrs.IF_RANGE, hdrs.CONNECTION, hdrs.AUTHORIZATION)
 )
-_ONCE = frozenset({"accept-encoding", "origin", "referer", "sec-fetch-site", "x-request-id", "host"})
+_ONCE = frozenset(
+    {"accept-encoding", "origin", "referer", "sec-fetch-site", "x-request-id", "host", "user-agent"}
+)
 
 
 class Place(NamedTuple):
@@ -68,7 +70,6 @@ class Client(NamedTuple):
     """What the headers of a request say."""
 
     facts: Facts
-    agent: str
     gzip: bool
     request_id: str | None
     answer_headers: str  # that depend on it
@@ -81,6 +82,7 @@ class Desk:
         self.watching = app[WATCHING]
         self.metrics = app[SERVICES].metrics
         self.addresses = app[ADDRESSES]
+        self._once = _ONCE | {(self.addresses.country_header or "").lower()}
         self.answered = 0
         self._cors = app[CORS]
         self._common = "".join(f"{name}: {value}\r\n" for name, value in COMMON_HEADERS.items())
@@ -108,7 +110,7 @@ class Desk:
             name, value = found[1].lower(), found[2].rstrip(" \t")
             if name in _UNUSUAL and (name, value.lower()) != ("connection", "keep-alive"):
                 return None
-            if name in _ONCE and name in named:
+            if name in self._once and name in named:
                 return None
             if name == "x-forwarded-for":
                 forwarded.append(value)
@@ -116,12 +118,17 @@ class Desk:
         ip = self.addresses.behind(peer, forwarded)
         origin = named.get("origin")
         return Client(
-            gate.said(ip, origin, named.get("referer"), named.get("sec-fetch-site")),
-            named.get("user-agent", ""),
+            self._facts(peer, ip, named),
             live.takes_gzip(named.get("accept-encoding", "")),
             named.get("x-request-id"),
             self._common + self._of_origin(origin),
         )
+
+    def _facts(self, peer: str, ip: str, named: Mapping[str, str]) -> Facts:
+        told = named.get(self.addresses.country_header.lower()) if self.addresses.country_header else None
+        country = self.addresses.country(peer, told, ip)
+        page = named.get("origin"), named.get("referer"), named.get("sec-fetch-site")
+        return gate.said(ip, *page, country, named.get("user-agent", ""))
 
     def _of_origin(self, origin: str | None) -> str:
         headers = [*self._cors.headers_for(origin).items(), *([("Vary", "Origin")] if self._cors.varies else [])]
@@ -186,7 +193,7 @@ class Guest:
         given = dict(pairs)
         if len(given) < len(pairs):
             return None
-        who = live_media.player(client.facts.ip, client.agent, place.token)
+        who = live_media.player(client.facts.ip, client.facts.agent, place.token)
         ask = Ask(place.broadcast, place.rendition, name, given, client.gzip, who)
         return _Request(place, client, query, ask)
 
@@ -214,7 +221,10 @@ class Guest:
         asset = watching.assets.peek(request.place.id, "live")
         if asset is None:
             return None
-        return Watch(asset, gate.check(watching, asset, token, request.client.facts), token)
+        facts = request.client.facts
+        allow = watching.door.check(asset, token, facts)
+        watching.door.play(asset, allow, facts)
+        return Watch(asset, allow, token, facts)
 
     # --- waiting
 

@@ -13,7 +13,15 @@ from aiohttp import hdrs, web
 
 from server import log
 from server.errors import Problem
-from server.packager.presentation import MEDIA_PLAYLIST, NoSuchMediaError, Presentation, ShortReadError, Span, Stored
+from server.packager.presentation import (
+    MEDIA_PLAYLIST,
+    NoQualityError,
+    NoSuchMediaError,
+    Presentation,
+    ShortReadError,
+    Span,
+    Stored,
+)
 from server.playback.assets import BROADCAST, Asset
 from server.storage.segment_cache import SegmentKey
 from server.vod.places import place
@@ -26,6 +34,7 @@ _SEGMENT = re.compile(r"(\d{1,9})\.m4s", re.ASCII)
 
 SETTLED = ("done", "error", "aborted")
 GROWING = "Sluice-Growing"  # on a multivariant playlist that more will come to: `240p=8.50 480p=2.00`, or 1
+BETTER = 1 << 31  # lines: more than any limit
 ENDED_BADLY = ("error", "aborted")
 GONE = "The video's files are not there."
 ARCHIVED = "The video is archived: its owner has to make it anew before it can be watched."
@@ -39,18 +48,28 @@ _log = log.get("vod")
 
 async def manifest(request: web.Request) -> web.StreamResponse:
     """The multivariant playlist, 202 while there is nothing to watch yet."""
-    watch = await gate.enter(request, "video")
+    watch = await gate.enter(request, "video", starts=True)
     redirect = gate.redirect_to_session(request, watch, "hls/manifest.m3u8")
     if redirect is not None:
         return redirect
     asset, presentation = watch.asset, await presentation_of(request, watch)
     if presentation is None:
         return files.not_ready()
-    text = presentation.master(f"r{asset.revision}/", texts.captions(asset)).encode()
+    try:
+        text = presentation.master(f"r{asset.revision}/", texts.captions(asset), watch.most).encode()
+    except NoQualityError:
+        return none_so_low(request, watch, presentation)
     answer = files.playlist(request, text, files.REVALIDATED, files.etag_of(text))
     if presentation.growing:
         answer.headers[GROWING] = _growing(presentation)
     return answer
+
+
+def none_so_low(request: web.Request, watch: Watch, presentation: Presentation) -> web.Response:
+    """The answer where all pictures are better than the token allows: worse ones may be to come. Raises Problem."""
+    if not presentation.growing:
+        gate.play(request, watch, BETTER)
+    return files.not_ready()
 
 
 def _growing(presentation: Presentation) -> str:
@@ -74,6 +93,7 @@ async def media(request: web.Request) -> web.StreamResponse:
     watch, presentation = await at_revision(request, await gate.enter(request, "video"))
     rendition, name = request.match_info["rendition"], request.match_info["file"]
     try:
+        gate.play(request, watch, presentation.lines(rendition) if watch.most is not None else 0)
         return await _answer(request, watch, presentation, rendition, name)
     except NoSuchMediaError as error:
         raise Problem("resource-not-found", str(error)) from None
@@ -191,12 +211,12 @@ def stored_of(asset: Asset) -> Stored:
 
 async def session(request: web.Request) -> web.StreamResponse:
     """api.video's exchange of a token for a session, which then goes as `?avh=`."""
-    watch = await gate.enter(request, "video")
+    watch = await gate.enter(request, "video", starts=True)
     if watch.grant is None or watch.token is None:
         raise Problem("playback-token-missing")
     token = watch.token  # a session's own gives no other: none would ever end
     if watch.grant.session is None:
-        token = request.app[WATCHING].tokens.mint_session(watch.grant, watch.asset.duration_s).token
+        token = gate.session_token(request, watch, watch.grant)
     return web.Response(
         body=orjson.dumps({"session_token": token}),
         headers={hdrs.CACHE_CONTROL: files.NEVER, hdrs.CONTENT_TYPE: "application/json"},

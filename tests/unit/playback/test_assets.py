@@ -12,7 +12,8 @@ from server.catalog import live_streams, videos
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.playback import assets as module
-from server.playback.assets import ABSENT_TTL_S, TTL_S, Assets, spellings
+from server.playback.assets import Assets, spellings
+from server.playback.kept import ABSENT_TTL_S, TTL_S
 
 
 class Clock:
@@ -146,7 +147,7 @@ async def test_a_row_read_before_a_change_is_not_kept_after_it(database: Databas
 
     await loading
 
-    assert id not in assets._entries
+    assert id not in assets._rows._entries
 
 
 async def test_what_is_not_there_is_asked_for_seldom(assets: Assets, clock: Clock) -> None:
@@ -213,13 +214,14 @@ async def test_what_is_no_id_is_not_looked_up(assets: Assets, text: str) -> None
     assert assets.misses == 0
 
 
-async def test_the_cache_is_bounded(database: Database, assets: Assets, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CACHE_SIZE", 2)
+    assets = Assets(database)
     made = [await add_video(database) for _ in range(3)]
     for id in made:
         await assets.get(id)
 
-    assert list(assets._entries) == made[1:]
+    assert list(assets._rows._entries) == made[1:]
 
 
 async def test_a_failed_read_is_told_and_not_kept(
@@ -241,4 +243,4 @@ async def test_a_failed_read_is_told_and_not_kept(
 def test_a_bare_id_may_be_either() -> None:
     bare = ids.encode(uuid.uuid4())
 
-    assert spellings(bare) == ("vi" + bare, "li" + bare)
+    assert spellings(bare) == ("vi" + bare, "li" + bare, "pb" + bare)

@@ -40,7 +40,7 @@ from server.web.rates import Rates
 from server.web.services import Services
 from tests.harness.mp4 import FakeTrack, mp4
 from tests.unit.packager.publishing import Publisher
-from tests.unit.web.kit import Client, Connect, Make
+from tests.unit.web.kit import Client, Connect, Make, door
 
 PAGE = '<!doctype html><script type="application/json" id="sluice-config">__SLUICE_CONFIG__</script>'
 UPLOAD = mp4(FakeTrack(count=300, sync=range(1, 300, 60)), FakeTrack("audio", 480, 20, 48_000, delta=1024))  # 10 s
@@ -249,8 +249,7 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
     with Presentations(layout, loaders) as presentations:
         watching = Watching(
             services.assets,
-            services.tokens,
-            services.revocations,
+            door(services),
             cast(Broadcasts, cinema.broadcasts),
             presentations,
             cast(Posters, cinema.posters),

@@ -11,6 +11,10 @@ from aiohttp.test_utils import TestClient
 from server.catalog import videos
 from server.catalog.database import Transaction
 from server.catalog.models import LiveStream, Video
+from server.playback.door import Door, Restrictions
+from server.playback.signing_keys import SigningKeys
+from server.playback.tokens import Tokens
+from server.web.services import Services
 
 SECRET = "a secret of at least thirty-two bytes"
 OWNER_KEY = "the-owner's-key"
@@ -36,6 +40,14 @@ class Fake:
 
     async def complete(self, live_stream_id: str) -> None:
         self.completed.append(live_stream_id)
+
+
+def door(services: Services) -> Door:
+    """What guards watching, as the server has it."""
+    keys, restrictions = SigningKeys(services.database), Restrictions(services.database)
+    services.database.on_commit(keys.forget)
+    services.database.on_commit(restrictions.forget)
+    return Door(Tokens(SECRET, keys=keys.find), services.revocations, keys, restrictions)
 
 
 def basic(text: str) -> dict[str, str]:

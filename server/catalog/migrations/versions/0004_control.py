@@ -1,4 +1,4 @@
-"""Control plane: players, summaries, what was watched; callers and their calls; webhooks
+"""Control plane: players, summaries, what was watched; callers and their calls; webhooks; who may watch
 
 Revision: 0004
 Follows: 0003
@@ -35,6 +35,9 @@ def upgrade() -> None:
     _delivery_zones()
     _live_events()
     _libraries()
+    _playback_restrictions()
+    _playback_ids()
+    _signing_keys()
 
 
 def _players() -> None:
@@ -219,6 +222,68 @@ def _api_keys() -> None:
         batch.add_column(sa.Column("limits", types.Json(), nullable=False, server_default="{}"))
         batch.add_column(sa.Column("dialect_scope", types.Json(), nullable=True))
         batch.create_unique_constraint(op.f("uq_api_keys_previous_hash"), ["previous_hash"])
+
+
+def _playback_restrictions() -> None:
+    op.create_table(
+        "playback_restrictions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("rules", types.Json(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_playback_restrictions_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_playback_restrictions")),
+    )
+    op.create_index(
+        "ix_playback_restrictions_project_id_created_at", "playback_restrictions", ["project_id", "created_at"]
+    )
+
+
+def _playback_ids() -> None:
+    op.create_table(
+        "playback_ids",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("video_id", sa.String(length=40), nullable=True),
+        sa.Column("live_stream_id", sa.String(length=40), nullable=True),
+        sa.Column("policy", sa.String(length=8), nullable=False),
+        sa.Column("restriction_id", sa.String(length=40), nullable=True),
+        sa.Column("ends_at", types.Utc(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_playback_ids_project_id")),
+        sa.ForeignKeyConstraint(
+            ["video_id"], ["videos.id"], name=op.f("fk_playback_ids_video_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["live_stream_id"], ["live_streams.id"], name=op.f("fk_playback_ids_live_stream_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["restriction_id"], ["playback_restrictions.id"], name=op.f("fk_playback_ids_restriction_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_playback_ids")),
+    )
+    for columns in (
+        ["video_id", "created_at"], ["live_stream_id", "created_at"], ["project_id"], ["restriction_id"],
+    ):  # fmt: skip
+        op.create_index(f"ix_playback_ids_{'_'.join(columns)}", "playback_ids", columns)
+
+
+def _signing_keys() -> None:
+    op.create_table(
+        "signing_keys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("algorithm", sa.String(length=8), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_signing_keys_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_keys")),
+    )
+    op.create_index("ix_signing_keys_project_id_created_at", "signing_keys", ["project_id", "created_at"])
 
 
 def _audit_entries() -> None:
@@ -521,6 +586,8 @@ def _of_videos(table: str, *more: "sa.Column[Any] | sa.Constraint") -> None:
 
 
 def downgrade() -> None:
+    for table in ("signing_keys", "playback_ids", "playback_restrictions"):
+        op.drop_table(table)
     for table in (
         "materials", "annotations", "posters", "video_details", "library_settings",
         "live_events", "delivery_zones", "drm_callbacks", "file_requests", "privacy_domains", "tag_names",

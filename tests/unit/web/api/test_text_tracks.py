@@ -16,7 +16,7 @@ from server.vod.texts import Texts
 from server.web.api import text_tracks
 from server.web.hls import texts
 from server.web.hls.gate import WATCHING, Watching
-from tests.unit.web.kit import Client, Connect, Make, problem
+from tests.unit.web.kit import Client, Connect, Make, door, problem
 
 VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nПривет\n"
 SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello & <font color=red>good bye</font>\n"
@@ -39,7 +39,7 @@ async def api(connect: Connect, database: Database, layout: Layout, services: An
         app[text_tracks.TEXTS] = Texts(database, layout)
         none: Any = None
         app[WATCHING] = Watching(
-            services.assets, services.tokens, services.revocations, none, Presentations(layout, {}), none, layout, none
+            services.assets, door(services), none, Presentations(layout, {}), none, layout, none
         )
         texts.add_routes(app.router)
 
