@@ -221,7 +221,7 @@ def mount(app: web.Application, operations: Sequence[Operation]) -> None:
             app.router.add_get(operation.path, endpoint)
         else:
             # one that reads its body itself says when it wants it
-            expect_handler = bodies.wait_to_continue if operation.raw else None
+            expect_handler = bodies.wait_to_continue if operation.raw else bodies.continue_at_once
             app.router.add_route(operation.method, operation.path, endpoint, expect_handler=expect_handler)
 
 

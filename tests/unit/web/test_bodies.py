@@ -116,3 +116,15 @@ async def test_go_on_is_said_once_the_body_is_wanted(address, taker):
     await reader.readline()
     assert await reader.readline() == b"HTTP/1.1 204 No Content\r\n"
     await close(writer)
+
+
+@pytest.mark.timeout(20)
+async def test_no_body_at_all_more_than_once(address, taker):
+    """aiohttp has one reader for all of them."""
+    for _ in range(3):
+        reader, writer = await connect(address, "Content-Length: 0")
+        assert b" 204 " in await reader.readline()
+        await close(writer)
+
+    assert taker.taken == []
+    assert taker.error is None
