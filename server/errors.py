@@ -57,6 +57,8 @@ ERRORS: Mapping[str, Row] = {
     "upload-busy": Row(423, "Another request is writing this upload."),
     "video-content-range-mismatch": Row(400, "The Content-Range header contradicts earlier requests."),
     "upload-finished": Row(403, "The upload has finished: delete the video instead."),
+    "upload-made-of-others": Row(403, "A final upload takes no bytes of its own, and is not given up."),
+    "upload-unfinished": Row(409, "A partial upload is not whole yet."),
     "upload-taken-over": Row(400, "Another request has taken the upload over."),
     "upload-checksum-mismatch": Row(460, "The checksum does not match."),
     "invalid-id": Row(400, "This is not an id."),

@@ -18,6 +18,7 @@ PREFIXES = {
     "broadcast": "br",
     "restream": "rs",
     "upload": "up",
+    "partial upload": "pu",
     "upload token": "to",
     "import": "im",
     "playback id": "pb",

@@ -26,7 +26,7 @@ _SECRET_TEXT = re.compile(
     r"|(?<=[?&]token=)[^&#\s\"]+"
     r"|(?<=[?&]avh=)[^&#\s\"]+"
     r"|(?<=[?&]streamKey=)[^&#\s\"]+"
-    r"|(?<=/tus/)(up\w+/)[\w-]+"
+    r"|(?<=/tus/)((?:up|pu)\w+/)[\w-]+"
 )
 # without any of these in it a text is left alone: looking for them is ten times cheaper than the expression
 _HINTS = ("eyJ", "token", "avh=", "streamKey=", "/tus/")

@@ -20,6 +20,7 @@ from server.uploads import fetching as fetch_job
 from server.uploads import imports as import_job
 from server.uploads.fetching import Fetching
 from server.uploads.imports import Imports
+from server.uploads.partials import Partials
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
 from server.vod import leftovers
@@ -39,6 +40,7 @@ class OnDemand:
     early: Early
     uploads: Uploads
     sources: SourceUploads
+    partials: Partials
     fetching: Fetching
     imports: Imports
     life: Life
@@ -62,6 +64,7 @@ class OnDemand:
             core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s
         )
         self.sources = SourceUploads(self.uploads)
+        self.partials = Partials(self.uploads, self.sources)
         self.fetching = await self._fetching(stack)
         self.imports = Imports(core.database, self.fetching, core.jobs.enqueue)
         self.life = self._life(on_air)
@@ -80,11 +83,11 @@ class OnDemand:
 
     async def begin(self, stack: AsyncExitStack) -> None:
         """Takes up what a restart left."""
-        await expiry.recover(self.uploads, self.sources)
+        await expiry.recover(self.uploads, self.sources, self.partials)
         await self.marks.sweep()
         await self._core.pictures.sweep()
         await leftovers.sweep(self._core.database, self._core.layout)
-        await stack.enter_async_context(expiry.sweeping(self.uploads, self._core.layout))
+        await stack.enter_async_context(expiry.sweeping(self.uploads, self.partials, self._core.layout))
         await stack.enter_async_context(self.life.running())
         await stack.enter_async_context(self.outliving.running())
 

@@ -168,6 +168,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[LADDERS] = on_air.ladders
         app[restream_targets.RESTREAMS] = on_air.restreams
         app[tus.UPLOADS] = on_demand.uploads
+        app[tus.PARTIALS] = on_demand.partials
         app[source_uploads.SOURCES] = on_demand.sources
         app[jobs.JOBS] = core.jobs
         app[fetches.FETCHING] = on_demand.fetching

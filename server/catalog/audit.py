@@ -19,8 +19,8 @@ SORT_COLUMNS = {"createdAt": AuditEntry.position}
 # what follows from a change, and is told of elsewhere
 UNAUDITED = frozenset(
     {
-        "audit_entries", "deliveries", "events", "imports", "jobs", "playback_events", "playback_sessions",
-        "renditions", "settings", "stored_answers", "uploads",
+        "audit_entries", "deliveries", "events", "imports", "jobs", "partial_uploads", "playback_events",
+        "playback_sessions", "renditions", "settings", "stored_answers", "uploads",
     }
 )  # fmt: skip
 

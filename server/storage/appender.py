@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.errors import Problem
+from server.storage.checked import Checking
 
 BLOCK_BYTES = 1 << 20  # a thread hop for less costs more than the write
 BLOCK_CHUNKS = 512  # IOV_MAX is 1024
@@ -41,12 +42,13 @@ class Appender:
         executor: Executor,
         has_space: Callable[[], bool],
         on_synced: Callable[[int], None] = lambda size: None,
+        checking: Checking | None = None,
     ) -> None:
         """To go on at `offset`; `has_space` is asked in a thread, once for every SYNC_BYTES, and then `on_synced`
-        told on the loop how long the file is on disk."""
+        told on the loop how long the file is on disk. What `checking` refuses at the end is dropped."""
         self.position = offset  # of the next byte handed over to `write`
         self._on_synced = on_synced
-        self._file = _File(path, offset, has_space)
+        self._file = _File(path, offset, has_space, checking)
         self._executor = executor
         self._chunks: list[bytes] = []
         self._chunk_bytes = 0
@@ -118,8 +120,12 @@ async def uncancelled(work: Awaitable[Result]) -> Result:
 class _File:
     """The file's blocking half. A failure is kept, not raised: the loop hears of it at `check`."""
 
-    def __init__(self, path: Path, offset: int, has_space: Callable[[], bool]) -> None:
+    def __init__(
+        self, path: Path, offset: int, has_space: Callable[[], bool], checking: Checking | None
+    ) -> None:
         self.written = offset
+        self._begun = offset
+        self._checking = checking
         self._path = path
         self.synced = offset
         self._has_space = has_space
@@ -136,6 +142,8 @@ class _File:
                 self.written = size
             elif size > self.written:
                 os.ftruncate(self._descriptor, self.written)
+            if self._checking is not None and self._failure is None:
+                self._checking.begin(self.written)
         except OSError as error:
             self._failure = error
 
@@ -143,6 +151,9 @@ class _File:
         if self._failure is None:
             try:
                 self.written = _write_all(self._descriptor, chunks, self.written)
+                if self._checking is not None:
+                    for chunk in chunks:
+                        self._checking.update(chunk)
             except OSError as error:
                 self._failure = error
 
@@ -166,11 +177,15 @@ class _File:
         """Ends the file at its last good byte, or `back_to`, and syncs it."""
         if self._descriptor < 0:
             return
+        if self._checking is not None and back_to is None and not self._checking.right():
+            back_to = self._begun
         try:
             self._cut(back_to)
             self.sync()
             if self._suspect:
                 self._cut(self.synced)
+            elif self._checking is not None:
+                self._checking.end(self.written)
         except OSError as error:
             self._failure = error
         finally:

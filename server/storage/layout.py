@@ -2,6 +2,7 @@
 
     <root>/sluice.db  owner.key  lock
     <root>/uploads/<upload id>/data            what has come of an upload, in order
+    <root>/uploads/<upload id>/checked         how much of it is good, where its sender has it checked
     <root>/uploads/<upload id>/parts/<key>     a part that came ahead of its turn
     <root>/uploads/<upload id>/early/facts   index      what was found and made of it before it was whole
                                      <rendition>/…      as below; it goes along when the upload becomes a video's source
@@ -61,6 +62,9 @@ class Layout:
 
     def upload_data(self, upload_id: str) -> Path:
         return self.upload(upload_id) / "data"
+
+    def upload_checked(self, upload_id: str) -> Path:
+        return self.upload(upload_id) / "checked"
 
     def upload_parts(self, upload_id: str) -> Path:
         return self.upload(upload_id) / "parts"

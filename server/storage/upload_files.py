@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 from server.errors import Problem
-from server.storage import data_folder, parts
+from server.protocols.tus.checksum import Checksum
+from server.storage import checked, data_folder, parts
 from server.storage.appender import Appender, uncancelled
+from server.storage.checked import Checking
 from server.storage.folders import make_folder, sync_folder
 from server.storage.layout import Layout
 
@@ -78,25 +80,40 @@ class UploadFiles:
         await self._run(_create, self._layout.upload_data(upload_id))
 
     async def size(self, upload_id: str) -> int | None:
-        """Bytes that have come and are on disk; None without such an upload."""
-        return await self._run(_synced_size, self._layout.upload_data(upload_id))
+        """Bytes that have come, are good and on disk; None without such an upload."""
+        data, note = self._layout.upload_data(upload_id), self._layout.upload_checked(upload_id)
+        return await self._run(_good_size, data, note)
 
-    async def append(self, upload_id: str, offset: int, chunks: AsyncIterator[bytes], limit: int) -> int:
+    async def append(
+        self,
+        upload_id: str,
+        offset: int,
+        chunks: AsyncIterator[bytes],
+        limit: int,
+        checksum: Checksum | None = None,
+        *,
+        watched: bool = True,
+    ) -> int:
         """Appends at `offset`, at most `limit` bytes; the new size. All of it is on disk then.
 
-        Whatever ends the request early, an error of `chunks` or a cancellation, what has come is kept. Raises
-        Problem: 409 the file is shorter than `offset`, 413 over the limit (nothing is kept then), 503 and 507 the
-        disk refuses.
+        Whatever ends the request early, an error of `chunks` or a cancellation, what has come is kept; with a
+        checksum nothing is, as nobody knows whether it is good. Raises Problem: 409 the file is shorter than
+        `offset`, 413 over the limit (nothing is kept then), 460 the checksum is another (nor then), 503 and 507 the
+        disk refuses. The reader hears only of what is `watched`.
         """
         told = offset
+        checking = Checking(self._layout.upload_checked(upload_id), checksum)
 
         def synced(size: int) -> None:
             nonlocal told
+            if checksum is not None or not watched:
+                return
             told = max(told, size)
             self._reader.grew(upload_id, size)
 
-        appender = Appender(self._layout.upload_data(upload_id), offset, self._executor, self._has_space, synced)
-        keep_to = None
+        data = self._layout.upload_data(upload_id)
+        appender = Appender(data, offset, self._executor, self._has_space, synced, checking)
+        keep_to = None if checksum is None else offset
         try:
             await appender.open()
             async for chunk in chunks:
@@ -104,9 +121,12 @@ class UploadFiles:
                     keep_to = offset
                     raise Problem("uploaded-file-too-large", detail=f"At most {limit} more bytes are taken.")
                 await appender.write(chunk)
+            keep_to = None
         finally:
-            size = await uncancelled(self._close(upload_id, appender, keep_to, lambda: told))
+            size = await uncancelled(self._close(upload_id, appender, keep_to, lambda: told, watched))
             self.received += size - offset
+        if checking.refused:
+            raise Problem("upload-checksum-mismatch")
         return size
 
     async def cut(self, upload_id: str, size: int) -> None:
@@ -119,7 +139,7 @@ class UploadFiles:
             await uncancelled(appender.close())
 
     async def _close(
-        self, upload_id: str, appender: Appender, keep_to: int | None, told: Callable[[], int]
+        self, upload_id: str, appender: Appender, keep_to: int | None, told: Callable[[], int], watched: bool
     ) -> int:
         try:
             size = await appender.close(keep_to)
@@ -128,7 +148,7 @@ class UploadFiles:
             raise
         if size < told():
             await self._forget(upload_id)
-        else:
+        elif watched:
             self._reader.grew(upload_id, size)
         return size
 
@@ -194,6 +214,17 @@ def _synced_size(path: Path) -> int | None:
         return os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
+
+
+def _good_size(data: Path, note: Path) -> int | None:
+    """What a crash left unchecked goes."""
+    size, good = _synced_size(data), checked.read(note)
+    if size is None or good is None or size <= good:
+        return size
+    with data.open("r+b", buffering=0) as file:
+        file.truncate(good)
+        os.fsync(file.fileno())
+    return good
 
 
 def _finish(data: Path, source: Path, early: Path, beside: Path) -> None:

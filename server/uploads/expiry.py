@@ -9,7 +9,8 @@ from server.catalog import uploads
 from server.errors import Problem
 from server.storage import sweeper
 from server.storage.layout import Layout
-from server.uploads.service import Uploads
+from server.uploads.partials import Partials
+from server.uploads.service import CONCAT, Uploads
 from server.uploads.source import SourceUploads
 
 EVERY_S = 300.0
@@ -18,35 +19,40 @@ LEFTOVER_S = 3600.0  # staged bytes have no row yet; an hour without a change is
 _log = log.get("uploads")
 
 
-async def recover(service: Uploads, sources: SourceUploads) -> None:
+async def recover(service: Uploads, sources: SourceUploads, partials: Partials) -> None:
     """Finishes what a crash left complete; called once, before requests come."""
     async with service.database.read() as transaction:
         rows = await uploads.unfinished(transaction)
     for row in rows:
         try:
-            await (service.recover(row) if row.parts is None else sources.recover(row))
+            if row.parts is None:
+                await service.recover(row)
+            else:
+                await (partials.recover(row) if CONCAT in row.parts else sources.recover(row))
         except (Problem, OSError) as error:
             _log.warning("upload can't be recovered", upload=row.id, reason=str(error))
 
 
-async def sweep(service: Uploads, layout: Layout) -> int:
+async def sweep(service: Uploads, partials: Partials, layout: Layout) -> int:
     """One round; how many uploads' bytes went."""
     async with service.database.read() as transaction:
         rows = await uploads.expired(transaction, clock.now())
     for row in rows:
         await service.expire(row.id)
+    ended = await partials.sweep()
     before = clock.wall_ms() / 1000 - LEFTOVER_S
     found = await asyncio.to_thread(sweeper.leftovers, layout, before)
     async with service.database.read() as transaction:
         known = {id: await uploads.get(transaction, id) for id in found}
     dead = [id for id, row in known.items() if row is None or row.state not in uploads.OPEN]
-    return len(rows) + await asyncio.to_thread(sweeper.sweep, layout, dead)
+    dead = [id for id in dead if not await partials.alive(id)]
+    return len(rows) + ended + await asyncio.to_thread(sweeper.sweep, layout, dead)
 
 
 @asynccontextmanager
-async def sweeping(service: Uploads, layout: Layout) -> AsyncIterator[None]:
+async def sweeping(service: Uploads, partials: Partials, layout: Layout) -> AsyncIterator[None]:
     """Sweeps now and then while the context lasts."""
-    task = asyncio.create_task(_sweep_forever(service, layout))
+    task = asyncio.create_task(_sweep_forever(service, partials, layout))
     try:
         yield
     finally:
@@ -54,10 +60,10 @@ async def sweeping(service: Uploads, layout: Layout) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def _sweep_forever(service: Uploads, layout: Layout) -> None:
+async def _sweep_forever(service: Uploads, partials: Partials, layout: Layout) -> None:
     while True:
         try:
-            await sweep(service, layout)
+            await sweep(service, partials, layout)
         except Exception:
             _log.exception("sweep failed")  # the next round may do better
         await asyncio.sleep(EVERY_S)

@@ -6,19 +6,21 @@ are all there finishes it, so a crash between the last byte and the commit costs
 
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from server import clock, ids, log
-from server.catalog import uploads, videos
+from server.catalog import partial_uploads, uploads, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.keys import hashed
 from server.catalog.models import Upload, Video
 from server.errors import Problem
 from server.protocols.tus import admission
+from server.protocols.tus.checksum import Checksum
 from server.protocols.tus.commands import Append, Create, Delete, Head
+from server.protocols.tus.metadata import Description
 from server.storage.appender import uncancelled
 from server.storage.upload_files import UploadFiles
 from server.uploads import fetch_rows, placement
@@ -29,6 +31,7 @@ from server.uploads.rows import Rows
 SECRET_BYTES = 16
 HINT_S = 5.0  # how old the row's `received`, and its expiry, may get while bytes come
 JOB = "vod"
+CONCAT = "concat"  # among the parts of an upload that is made of partial ones: its Upload-Concat
 
 # (transaction, project, kind, object): orders work in the transaction of the fact that asks for it
 Enqueue = Callable[[Transaction, str, str, str], Awaitable[object]]
@@ -38,11 +41,11 @@ _log = log.get("uploads")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A new upload; the secret is told this once."""
+    """A new upload; the secret is told this once. A partial one has no video."""
 
     id: str
     secret: str
-    video_id: str
+    video_id: str | None
     upload: admission.Upload
 
 
@@ -69,7 +72,7 @@ class Uploads:
         upload.filetype, upload.meta = command.description.filetype, dict(command.pairs)
         await self.files.create(upload.id)
         try:
-            video = await self._add(sender, upload, command)
+            video = await self.add(sender, upload, command.description)
         except BaseException:
             await uncancelled(self.files.remove(upload.id))
             raise
@@ -99,7 +102,7 @@ class Uploads:
                 return upload
             await self.files.check_space(write.limit if write.length else command.body_length or 1)
             row = await self._note(row, upload.offset, write.length)
-            size = await self._receive(row, write, chunks, hold)
+            size = await self._receive(row, write, chunks, hold, command.checksum)
             if size == write.length:
                 await self.finish(upload_id, size)
                 return admission.Upload("uploaded", size, size)
@@ -134,6 +137,10 @@ class Uploads:
         """
         await uncancelled(self._finish(upload_id, size))
 
+    def view(self, row: Upload) -> admission.Upload:
+        """The upload as its row has it."""
+        return _view(row, row.received)
+
     def row(self, sender: Sender, protocol: str, filename: str | None) -> Upload:
         """A new row, not yet a video's."""
         return Upload(
@@ -149,14 +156,18 @@ class Uploads:
         """When an upload that was heard of now expires."""
         return clock.now() + timedelta(seconds=self._expiry_s)
 
-    async def _add(self, sender: Sender, upload: Upload, command: Create) -> Video:
-        wanted = command.description
+    async def add(
+        self, sender: Sender, upload: Upload, wanted: Description, partials: Sequence[str] = ()
+    ) -> Video:
+        """The upload, made of those partial ones, becomes a video's: a new one's, or that which is wanted."""
         async with self.database.write() as transaction:
             if wanted.video_id is None:
                 video = await placement.new_video(transaction, sender, wanted)
             else:
                 video = await placement.to_fill(transaction, sender, wanted.video_id, wanted.replace)
             superseded = await placement.begin(transaction, video, upload)
+            for number, partial in enumerate(await partial_uploads.named(transaction, partials), 1):
+                partial.upload_id, partial.number, partial.expires_at = upload.id, number, self.expiry()
         if superseded:
             await self.files.remove(superseded)
         return video
@@ -173,7 +184,7 @@ class Uploads:
         row = await self._rows.get(upload_id)
         if row is None:
             raise Problem("upload-gone")  # with its video
-        if row.state not in uploads.OPEN:
+        if row.state not in uploads.OPEN or row.parts is not None:
             return row, _view(row, row.received)
         size = await self.files.size(upload_id)
         if size is None:  # a crash came after the bytes moved to the video, and before the commit
@@ -186,11 +197,16 @@ class Uploads:
         return row, _view(row, size)
 
     async def _receive(
-        self, row: Upload, write: admission.Write, chunks: AsyncIterator[bytes], hold: Hold
+        self,
+        row: Upload,
+        write: admission.Write,
+        chunks: AsyncIterator[bytes],
+        hold: Hold,
+        checksum: Checksum | None,
     ) -> int:
         try:
             with hold.evictable():
-                return await self.files.append(row.id, write.offset, chunks, write.limit)
+                return await self.files.append(row.id, write.offset, chunks, write.limit, checksum)
         except Exception as error:
             size = await self.files.size(row.id) or 0
             _log.info("upload interrupted", upload=row.id, bytes=size, reason=str(error) or type(error).__name__)
@@ -257,7 +273,7 @@ def _view(row: Upload, size: int) -> admission.Upload:
     """The upload as tus sees it."""
     state = _state(row)
     expires_at = row.expires_at if state in uploads.OPEN else None
-    return admission.Upload(state, size, row.length, expires_at)
+    return admission.Upload(state, size, row.length, expires_at, (row.parts or {}).get(CONCAT))
 
 
 def _state(row: Upload) -> admission.State:

@@ -90,7 +90,10 @@ class SourceUploads:
     async def recover(self, row: Upload) -> None:
         """Joins what a crash left apart, and finishes what is complete."""
         async with self._service.locks.hold(row.video_id, JOINING_PATIENCE_S):
-            await self._join(row)
+            async with self._database.read() as transaction:
+                fresh = await uploads.get(transaction, row.id)
+            if fresh is not None:
+                await self._join(fresh)
 
     async def _bind(
         self, sender: Sender, staged: Staged, video_id: str | None, piece: Piece | None, replace: bool

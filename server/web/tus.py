@@ -4,6 +4,7 @@ The URL of an upload, /tus/{id}/{secret}, opens that upload without further cred
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -12,9 +13,10 @@ from server.catalog.audit import Actor
 from server.errors import Problem
 from server.protocols.tus import answers, commands
 from server.protocols.tus.answers import Answer
-from server.protocols.tus.commands import Append, Create, Delete, Head, Options
+from server.protocols.tus.commands import Append, Create, Delete, Head, Join, Options
+from server.uploads.partials import PREFIX, Partials
 from server.uploads.placement import Sender, sender_of_token
-from server.uploads.service import Uploads
+from server.uploads.service import Opened, Uploads
 from server.web import application, bodies
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
@@ -33,19 +35,22 @@ EXPOSED = (
     "Tus-Version",
     "Tus-Extension",
     "Tus-Max-Size",
+    "Tus-Checksum-Algorithm",
     "Upload-Offset",
     "Upload-Length",
     "Upload-Defer-Length",
     "Upload-Metadata",
     "Upload-Expires",
+    "Upload-Concat",
     VIDEO_HEADER,
 )
 
 UPLOADS = web.AppKey("uploads", Uploads)
+PARTIALS = web.AppKey("partials", Partials)
 
 
 def mount(app: web.Application) -> None:
-    """Adds the routes; `app[UPLOADS]` is set before the first request."""
+    """Adds the routes; `app[UPLOADS]` and `app[PARTIALS]` are set before the first request."""
     for path in (PATH, PATH + "/"):
         app.router.add_route("*", path, collection, expect_handler=bodies.wait_to_continue)
     app.router.add_route("*", PATH + "/{upload}/{secret}", upload, expect_handler=bodies.wait_to_continue)
@@ -60,7 +65,9 @@ async def collection(request: web.Request) -> web.StreamResponse:
         case Options():
             return _response(answers.options(service.max_bytes))
         case Create() as command:
-            return await _create(request, service, command)
+            return await _create(request, request.app[PARTIALS] if command.partial else service, command)
+        case Join() as command:
+            return await _join(request, command)
         case command:
             raise Problem("method-not-allowed", detail=type(command).__name__)
 
@@ -68,11 +75,12 @@ async def collection(request: web.Request) -> web.StreamResponse:
 async def upload(request: web.Request) -> web.StreamResponse:
     """One upload: where it stands, more of it, or its end."""
     request[EXTRA_HEADERS] = dict(answers.RESUMABLE)
-    service = request.app[UPLOADS]
     upload_id, secret = request.match_info["upload"], request.match_info["secret"]
-    match commands.parse(request.method, request.headers, "upload", service.max_bytes):
+    service = request.app[PARTIALS if upload_id.startswith(PREFIX) else UPLOADS]
+    max_bytes = request.app[UPLOADS].max_bytes
+    match commands.parse(request.method, request.headers, "upload", max_bytes):
         case Options():
-            return _response(answers.options(service.max_bytes))
+            return _response(answers.options(max_bytes))
         case Head():
             return _response(answers.head(*await service.head(upload_id, secret)))
         case Append() as command:
@@ -85,20 +93,32 @@ async def upload(request: web.Request) -> web.StreamResponse:
             raise Problem("method-not-allowed", detail=type(command).__name__)
 
 
-async def _create(request: web.Request, service: Uploads, command: Create) -> web.StreamResponse:
+async def _create(request: web.Request, service: Uploads | Partials, command: Create) -> web.StreamResponse:
     sender, actor = await _sender(request)
     async with audit.audited(actor):
         opened = await service.create(sender, command)
     now = opened.upload
     if command.body_length != 0:
         try:
-            first = Append(0, None, command.body_length)
+            first = Append(0, None, command.body_length, command.checksum)
             now = await service.append(opened.id, opened.secret, first, bodies.chunks(request))
         except Problem:
             await service.abort(opened.id, opened.secret)  # its URL will not be told
             raise
+    return _created(request, replace(opened, upload=now))
+
+
+async def _join(request: web.Request, command: Join) -> web.StreamResponse:
+    sender, actor = await _sender(request)
+    async with audit.audited(actor):
+        opened = await request.app[PARTIALS].join(sender, command)
+    return _created(request, opened)
+
+
+def _created(request: web.Request, opened: Opened) -> web.StreamResponse:
     location = f"{_base(request)}{PATH}/{opened.id}/{opened.secret}"
-    return _response(answers.created(location, now), {VIDEO_HEADER: opened.video_id})
+    video = {VIDEO_HEADER: opened.video_id} if opened.video_id else {}
+    return _response(answers.created(location, opened.upload), video)
 
 
 async def _sender(request: web.Request) -> tuple[Sender, Actor]:

@@ -69,6 +69,8 @@ def head(server: Server, url: str) -> Answer:
         {"chunkSize": 5 * MIB, "uploadDataDuringCreation": True},
         {"chunkSize": 5 * MIB, "uploadLengthDeferred": True},
         {"chunkSize": 5 * MIB, "overridePatchMethod": True},
+        {"parallelUploads": 4},
+        {"parallelUploads": 4, "chunkSize": MIB},
     ],
     ids=lambda options: "-".join(options) or "plain",
 )
@@ -90,6 +92,19 @@ def test_tus_js_client_resumes_where_it_stopped(server: Server, file: Path) -> N
 
     assert 0 < kept < file.stat().st_size
     assert second["url"] == first["url"]
+    assert stored(server, newest(server)["videoId"]) == file.read_bytes()
+
+
+def test_parallel_uploads_of_tus_js_client_resume(server: Server, file: Path) -> None:
+    """Each part goes on where it stopped, as the client kept its URL."""
+    options = {"parallelUploads": 4, "chunkSize": MIB}
+    first = js(server, file, stopAfter=4 * MIB, **options)
+    sent = [int(head(server, url).headers["Upload-Offset"]) for url in first["parallelUploadUrls"]]
+    second = js(server, file, previous=first["parallelUploadUrls"], **options)
+
+    assert len(sent) == 4
+    assert 0 < sum(sent) < file.stat().st_size
+    assert "error" not in second
     assert stored(server, newest(server)["videoId"]) == file.read_bytes()
 
 

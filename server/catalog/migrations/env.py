@@ -12,6 +12,7 @@ from server.catalog import (
     organisation_models,
     playback_models,
     sharing_models,
+    upload_models,
     webhook_models,
 )
 from server.catalog.models import Base
@@ -24,6 +25,7 @@ TABLES = (
     organisation_models,
     playback_models,
     sharing_models,
+    upload_models,
     webhook_models,
 )
 

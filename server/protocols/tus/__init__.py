@@ -3,10 +3,10 @@
 In charge of what a request means, whether it may be done to an upload in its state, and how the answer reads.
 Must not know sockets, files, rows, or who is asking. Errors are Problems, with the statuses tus gives them.
 
-    commands.parse      method and headers -> Options | Create | Head | Append | Delete
+    commands.parse      method and headers -> Options | Create | Join | Head | Append | Delete
     admission.admit     command × upload -> a Write, or a Problem
     answers             values -> status and headers
     metadata            Upload-Metadata <-> pairs, and what the pairs say about the video
-
-Checksum and concatenation are not spoken yet: their headers are refused rather than passed over.
+    checksum            Upload-Checksum -> what the bytes of a request must give
+    concatenation       Upload-Concat -> the partial uploads of a final one
 """

@@ -7,18 +7,28 @@ from typing import Literal
 
 from server.errors import Problem
 from server.protocols.tus.commands import Append, Delete, Head
+from server.protocols.tus.concatenation import PARTIAL
 
 State = Literal["created", "uploading", "uploaded", "aborted", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload as tus sees it; `length` None: not told yet; `expires_at` None: never, as when finished."""
+    """An upload as tus sees it; `length` None: not told yet; `expires_at` None: never, as when finished.
+
+    `concat` is the Upload-Concat of a partial or final one.
+    """
 
     state: State
     offset: int
     length: int | None
     expires_at: datetime | None = None
+    concat: str | None = None
+
+    @property
+    def made_of_others(self) -> bool:
+        """It is a final upload."""
+        return self.concat is not None and self.concat != PARTIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,10 @@ def _check_state(command: Head | Append | Delete, upload: Upload) -> None:
     refusal = RULES[type(command)][upload.state]
     if refusal is not None:
         raise Problem(refusal)
+    # "The Server MUST respond with the 403 Forbidden status to PATCH requests against a final upload URL". Nor is
+    # one given up while its bytes are moved.
+    if upload.made_of_others and not isinstance(command, Head):
+        raise Problem("upload-made-of-others")
 
 
 def _settled_length(command: Append, upload: Upload) -> int | None:

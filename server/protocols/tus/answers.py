@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from server.protocols.tus import metadata
+from server.protocols.tus import checksum, concatenation, metadata
 from server.protocols.tus.admission import Upload
 from server.protocols.tus.commands import EXTENSIONS, VERSION
 
@@ -22,13 +22,19 @@ class Answer:
 
 def options(max_bytes: int) -> Answer:
     return _answer(
-        204, {"Tus-Version": VERSION, "Tus-Extension": ",".join(EXTENSIONS), "Tus-Max-Size": str(max_bytes)}
+        204,
+        {
+            "Tus-Version": VERSION,
+            "Tus-Extension": ",".join(EXTENSIONS),
+            "Tus-Max-Size": str(max_bytes),
+            "Tus-Checksum-Algorithm": ",".join(checksum.DIGEST_BYTES),
+        },
     )
 
 
 def created(location: str, upload: Upload) -> Answer:
     """`location` is relative or absolute; Upload-Offset says how much of a body sent along was kept."""
-    return _answer(201, {"Location": location, "Upload-Offset": str(upload.offset), **_expires(upload)})
+    return _answer(201, {"Location": location, **_offset(upload), **_expires(upload)})
 
 
 def head(upload: Upload, pairs: metadata.Pairs) -> Answer:
@@ -36,8 +42,9 @@ def head(upload: Upload, pairs: metadata.Pairs) -> Answer:
     return _answer(
         200,
         {
-            "Upload-Offset": str(upload.offset),
+            **_offset(upload),
             **_length(upload),
+            **({concatenation.HEADER: upload.concat} if upload.concat else {}),
             **({metadata.HEADER: metadata.encode(pairs)} if pairs else {}),
             **_expires(upload),
             "Cache-Control": "no-store",
@@ -60,6 +67,13 @@ def http_date(moment: datetime) -> str:
 
 def _answer(status: int, headers: Mapping[str, str]) -> Answer:
     return Answer(status, {**RESUMABLE, **headers})
+
+
+def _offset(upload: Upload) -> Mapping[str, str]:
+    # "The response to a HEAD request for a final upload SHOULD NOT contain the Upload-Offset header unless the
+    # concatenation has been successfully finished."
+    hidden = upload.made_of_others and upload.state != "uploaded"
+    return {} if hidden else {"Upload-Offset": str(upload.offset)}
 
 
 def _length(upload: Upload) -> Mapping[str, str]:

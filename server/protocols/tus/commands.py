@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from server.errors import Problem
-from server.protocols.tus import metadata
+from server.protocols.tus import checksum, concatenation, metadata
+from server.protocols.tus.checksum import Checksum
+from server.protocols.tus.concatenation import Partial
 
 VERSION = "1.0.0"
-EXTENSIONS = ("creation", "creation-with-upload", "creation-defer-length", "expiration", "termination")
+EXTENSIONS = (
+    "creation", "creation-with-upload", "creation-defer-length", "expiration", "checksum", "termination",
+    "concatenation",
+)  # fmt: skip
 CHUNK_TYPE = "application/offset+octet-stream"
 
 Headers = Mapping[str, str]  # keys compared in lower case, or a mapping that does not mind the case
@@ -25,12 +30,27 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Asks for a new upload; `length` None: told later; `body_length` 0: no body, None: unknown."""
+    """Asks for a new upload; `length` None: told later; `body_length` 0: no body, None: unknown.
+
+    A `partial` one becomes a part of what a Join asks for.
+    """
 
     length: int | None
     pairs: metadata.Pairs
     description: metadata.Description
     body_length: int | None = 0
+    checksum: Checksum | None = None  # of the body
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Asks for a new upload that is made of partial ones; `concat` is the header that says so."""
+
+    partials: tuple[Partial, ...]
+    concat: str
+    pairs: metadata.Pairs
+    description: metadata.Description
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,7 @@ class Append:
     offset: int
     length: int | None
     body_length: int | None
+    checksum: Checksum | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +73,7 @@ class Delete:
     """Gives the upload up."""
 
 
-Command = Options | Create | Head | Append | Delete
+Command = Options | Create | Join | Head | Append | Delete
 
 
 def parse(method: str, headers: Headers, target: Target, max_bytes: int) -> Command:
@@ -94,28 +115,40 @@ def _delete(headers: Headers, max_bytes: int) -> Delete:
     return Delete()
 
 
-def _create(headers: Headers, max_bytes: int) -> Create:
-    if "upload-concat" in headers:
-        raise _refused("Upload-Concat", "Concatenation is not supported.")
+def _create(headers: Headers, max_bytes: int) -> Create | Join:
+    concat = headers.get("upload-concat")
+    partials = None if concat is None else concatenation.parse(concat)
+    if concat is not None and partials is not None:
+        return _join(headers, partials, concat)
     length = _new_length(headers, max_bytes)
     body_length = _body_length(headers)
     if body_length != 0:
         _check_type(headers)
-        _check_checksum(headers)
     if length is not None and (body_length or 0) > length:
         raise Problem("uploaded-file-too-large", detail="The body is longer than Upload-Length.")
     pairs = metadata.parse(headers.get("upload-metadata"))
-    return Create(length, pairs, metadata.describe(pairs), body_length)
+    promised = checksum.parse(headers.get("upload-checksum")) if body_length != 0 else None
+    return Create(length, pairs, metadata.describe(pairs), body_length, promised, concat is not None)
+
+
+def _join(headers: Headers, partials: tuple[Partial, ...], concat: str) -> Join:
+    # "The Client MUST NOT include the Upload-Length header in the final upload creation."
+    for name in ("Upload-Length", "Upload-Defer-Length"):
+        if name.lower() in headers:
+            raise _refused(name, "A final upload is as long as the partial ones are.")
+    if _body_length(headers) != 0:
+        raise Problem("invalid-payload", detail="A final upload takes no bytes of its own.")
+    pairs = metadata.parse(headers.get("upload-metadata"))
+    return Join(partials, concat.strip(), pairs, metadata.describe(pairs))
 
 
 def _append(headers: Headers, max_bytes: int) -> Append:
     _check_type(headers)
-    _check_checksum(headers)
     if "upload-offset" not in headers:
         raise Problem("attribute-required", detail="Upload-Offset is required.", name="Upload-Offset")
     offset = _integer(headers, "Upload-Offset")
     length = _length(headers, max_bytes) if "upload-length" in headers else None
-    return Append(offset, length, _body_length(headers))
+    return Append(offset, length, _body_length(headers), checksum.parse(headers.get("upload-checksum")))
 
 
 def _new_length(headers: Headers, max_bytes: int) -> int | None:
@@ -159,11 +192,6 @@ def _check_type(headers: Headers) -> None:
         raise Problem(  # offsets count the bytes of the file
             "unsupported-media-type", detail="The body must not be compressed.", name="Content-Encoding"
         )
-
-
-def _check_checksum(headers: Headers) -> None:
-    if "upload-checksum" in headers:
-        raise _refused("Upload-Checksum", "Checksums are not supported.")
 
 
 def _integer(headers: Headers, name: str) -> int:

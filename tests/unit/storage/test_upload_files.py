@@ -1,11 +1,13 @@
 """The store of uploads with real files; a crash is a second store on the same folder."""
 
 import asyncio
+import hashlib
 import os
 
 import pytest
 
 from server.errors import Problem
+from server.protocols.tus.checksum import Checksum
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
 
@@ -226,3 +228,47 @@ async def test_it_is_left_before_it_is_removed(read_along, reading, layout):
 
     assert reading.told == [3, ("left", None)]
     assert not layout.upload(UP).exists()
+
+
+HELLO = Checksum("sha1", hashlib.sha1(b"hello").digest())
+
+
+async def test_bytes_with_the_right_checksum_are_kept(files, layout):
+    await files.append(UP, 0, chunks(b"ab"), 10)
+
+    assert await files.append(UP, 2, chunks(b"hel", b"lo"), 8, HELLO) == 7
+    assert await files.size(UP) == 7
+    assert layout.upload_data(UP).read_bytes() == b"abhello"
+
+
+async def test_bytes_with_another_checksum_are_thrown_away(files, layout):
+    await files.append(UP, 0, chunks(b"ab"), 10)
+    with pytest.raises(Problem) as caught:
+        await files.append(UP, 2, chunks(b"hullo"), 8, HELLO)
+
+    assert (caught.value.row.status, caught.value.code) == (460, "upload-checksum-mismatch")
+    assert layout.upload_data(UP).read_bytes() == b"ab"
+    assert await files.append(UP, 2, chunks(b"hello"), 8, HELLO) == 7
+
+
+async def test_bytes_that_could_not_be_checked_are_thrown_away(files, layout):
+    with pytest.raises(ConnectionResetError):
+        await files.append(UP, 0, broken(b"hel"), 10, HELLO)
+
+    assert layout.upload_data(UP).read_bytes() == b""
+
+
+async def test_what_a_crash_left_unchecked_goes(files, layout):
+    await files.append(UP, 0, chunks(b"hello"), 10, HELLO)
+    with layout.upload_data(UP).open("ab") as file:
+        file.write(b"never checked")
+
+    assert await files.size(UP) == 5
+    assert layout.upload_data(UP).read_bytes() == b"hello"
+
+
+async def test_bytes_without_a_checksum_count_again(files):
+    await files.append(UP, 0, chunks(b"hello"), 10, HELLO)
+    await files.append(UP, 5, chunks(b"!"), 5)
+
+    assert await files.size(UP) == 6

@@ -12,6 +12,7 @@ from server.protocols.tus.commands import Append, Create
 from server.protocols.tus.metadata import describe
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
+from server.uploads.partials import Partials
 from server.uploads.placement import Sender
 from server.uploads.service import Opened, Uploads
 from server.uploads.source import SourceUploads
@@ -34,6 +35,7 @@ class House:
         self.files = files
         self.service = Uploads(database, files, jobs.add, MAX_BYTES, 86400)
         self.sources = SourceUploads(self.service)
+        self.partials = Partials(self.service, self.sources)
 
     async def create(self, length: int | None = 10, sender: Sender = OWNER, **pairs: str) -> Opened:
         return await self.service.create(sender, Create(length, pairs, describe(pairs)))

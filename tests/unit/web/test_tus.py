@@ -2,18 +2,22 @@
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server import log
 from server.catalog import jobs, keys, uploads, videos
 from server.catalog.models import DEFAULT_PROJECT, UploadToken, Video
 from server.config import HttpConfig
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
+from server.uploads.partials import Partials
 from server.uploads.service import Uploads
+from server.uploads.source import SourceUploads
 from server.web import tus
 from tests.unit.web.kit import bearer
 
@@ -36,6 +40,7 @@ def start(connect, service):
         def mount(app):
             tus.mount(app)
             app[tus.UPLOADS] = service
+            app[tus.PARTIALS] = Partials(service, SourceUploads(service))
 
         return await connect(mounts=[mount], **more)
 
@@ -325,3 +330,74 @@ async def test_a_key_that_only_uploads_replaces_no_file(client, database, make_v
 
     assert (await client.post("/tus", headers=wish)).status == 201
     assert (await client.post("/tus", headers={**wish, **bearer("uploader")})).status == 403
+
+
+def sha1(text: bytes) -> dict[str, str]:
+    return {"Upload-Checksum": f"sha1 {base64.b64encode(hashlib.sha1(text).digest()).decode()}"}
+
+
+async def test_a_wrong_checksum_is_460_and_the_bytes_are_gone(client, url):
+    patch = {**CHUNK, "Upload-Offset": "0"}
+    wrong = await client.patch(url, headers={**patch, **sha1(b"43210")}, data=b"01234")
+    offset = (await client.head(url, headers=V)).headers["Upload-Offset"]
+    right = await client.patch(url, headers={**patch, **sha1(b"01234")}, data=b"01234")
+
+    assert (wrong.status, (await wrong.json())["title"]) == (460, "The checksum does not match.")
+    assert (offset, right.status, right.headers["Upload-Offset"]) == ("0", 204, "5")
+
+
+async def test_a_wrong_checksum_makes_no_upload(client, service):
+    answer = await client.post("/tus", headers={**CHUNK, "Upload-Length": "9", **sha1(b"x")}, data=b"01234")
+
+    assert answer.status == 460
+    assert "Location" not in answer.headers
+    assert list(service.files._layout.uploads.iterdir()) == []
+
+
+async def partial(client, text: bytes) -> str:
+    """The URL of a whole one."""
+    headers = {**CHUNK, "Upload-Length": str(len(text)), "Upload-Concat": "partial"}
+    answer = await client.post("/tus", headers=headers, data=text)
+    assert (answer.status, answer.headers.get("Sluice-Video-Id")) == (201, None)
+    return answer.headers["Location"]
+
+
+async def test_partial_uploads_become_one(client, database):
+    concat = f"final;{await partial(client, b'01234')} {await partial(client, b'56789')}"
+    answer = await client.post("/tus", headers={**V, "Upload-Concat": concat, "Upload-Metadata": f"filename {NAME}"})
+    url = answer.headers["Location"]
+    head = await client.head(url, headers=V)
+    patch = await client.patch(url, headers={**CHUNK, "Upload-Offset": "10"}, data=b"")
+
+    assert (answer.status, (await video_of(database, answer)).title) == (201, "a.mp4")
+    assert (head.headers["Upload-Offset"], head.headers["Upload-Length"]) == ("10", "10")
+    assert head.headers["Upload-Concat"] == concat
+    assert patch.status == 403
+
+
+async def test_a_partial_upload_is_one_among_others(stranger, client):
+    url = await partial(client, b"01234")
+    head = await stranger.head(url, headers=V)
+
+    assert (head.headers["Upload-Concat"], head.headers["Upload-Offset"]) == ("partial", "5")
+    assert (await stranger.head(url + "x", headers=V)).status == 404
+    assert (await stranger.delete(url, headers=V)).status == 204
+    assert (await stranger.head(url, headers=V)).status == 404
+
+
+async def test_unfinished_parts_are_not_joined(client):
+    headers = {**V, "Upload-Length": "10", "Upload-Concat": "partial"}
+    url = (await client.post("/tus", headers=headers)).headers["Location"]
+    answer = await client.post("/tus", headers={**V, "Upload-Concat": f"final;{url}"})
+
+    assert (answer.status, (await answer.json())["name"]) == (409, "Upload-Concat")
+
+
+async def test_the_parts_urls_are_no_credential_for_a_video(stranger, client):
+    url = await partial(client, b"01234")
+
+    assert (await stranger.post("/tus", headers={**V, "Upload-Concat": f"final;{url}"})).status == 401
+
+
+async def test_a_secret_of_a_partial_upload_is_masked():
+    assert "hush" not in log.mask("/tus/pu1111111111111111111111/hush")

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _players()
     _summaries()
     _playback()
+    _partial_uploads()
     _stored_answers()
     _webhooks()
     _api_keys()
@@ -128,6 +129,30 @@ def _playback() -> None:
         sa.PrimaryKeyConstraint("position", name=op.f("pk_playback_events")),
     )
     op.create_index("ix_playback_events_session_id_position", "playback_events", ["session_id", "position"])
+
+
+def _partial_uploads() -> None:
+    op.create_table(
+        "partial_uploads",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("length", sa.BigInteger(), nullable=True),
+        sa.Column("metadata", types.Json(), nullable=False),
+        sa.Column("upload_token_id", sa.String(length=40), nullable=True),
+        sa.Column("upload_id", sa.String(length=40), nullable=True),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("expires_at", types.Utc(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_partial_uploads_project_id")),
+        sa.ForeignKeyConstraint(
+            ["upload_id"], ["uploads.id"], name=op.f("fk_partial_uploads_upload_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_partial_uploads")),
+    )
+    for column in ("upload_id", "expires_at"):
+        op.create_index(f"ix_partial_uploads_{column}", "partial_uploads", [column])
 
 
 def _stored_answers() -> None:
@@ -605,6 +630,7 @@ def downgrade() -> None:
         for column in ("rotated_at", "previous_hash", "previous_until", "limits", "dialect_scope"):
             batch.drop_column(column)
     for table in (
-        "deliveries", "webhooks", "stored_answers", "playback_events", "playback_sessions", "summaries", "players",
+        "deliveries", "webhooks", "stored_answers", "partial_uploads", "playback_events", "playback_sessions",
+        "summaries", "players",
     ):  # fmt: skip
         op.drop_table(table)

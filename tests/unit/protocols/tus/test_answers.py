@@ -15,8 +15,10 @@ def test_options_tells_what_is_spoken():
         {
             **V,
             "Tus-Version": "1.0.0",
-            "Tus-Extension": "creation,creation-with-upload,creation-defer-length,expiration,termination",
+            "Tus-Extension": "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination,"
+            "concatenation",
             "Tus-Max-Size": "5",
+            "Tus-Checksum-Algorithm": "sha1,sha256,md5",
         },
     )
 
@@ -53,6 +55,23 @@ def test_appended_tells_the_new_offset():
 
 def test_a_finished_upload_does_not_expire():
     assert answers.appended(Upload("uploaded", 9, 9)) == answers.Answer(204, {**V, "Upload-Offset": "9"})
+
+
+def test_a_partial_upload_says_what_it_is():
+    headers = answers.head(Upload("uploading", 3, 9, None, "partial"), {}).headers
+
+    assert (headers["Upload-Concat"], headers["Upload-Offset"]) == ("partial", "3")
+
+
+def test_a_final_upload_has_no_offset_until_it_is_whole():
+    final = "final;/tus/pu1/a /tus/pu2/b"
+    joining = answers.head(Upload("created", 9, 9, None, final), {}).headers
+    joined = answers.head(Upload("uploaded", 9, 9, None, final), {}).headers
+
+    assert "Upload-Offset" not in joining
+    assert "Upload-Offset" not in answers.created("/tus/x", Upload("created", 9, 9, None, final)).headers
+    assert (joining["Upload-Length"], joining["Upload-Concat"]) == ("9", final)
+    assert (joined["Upload-Offset"], joined["Upload-Concat"]) == ("9", final)
 
 
 def test_deleted_is_empty():

@@ -1,11 +1,15 @@
 """Requests of the tus specification, and faulty ones, by verb."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import Problem
-from server.protocols.tus.commands import METHODS, Append, Command, Create, Delete, Head, Options, parse
+from server.protocols.tus.checksum import Checksum
+from server.protocols.tus.commands import METHODS, Append, Command, Create, Delete, Head, Join, Options, parse
+from server.protocols.tus.concatenation import Partial
 from server.protocols.tus.metadata import Description
 
 MAX = 1000
@@ -13,6 +17,8 @@ V = {"tus-resumable": "1.0.0"}
 CHUNK = {"content-type": "application/offset+octet-stream"}
 PATCH = {**V, **CHUNK, "upload-offset": "70", "content-length": "30"}
 NOTHING = Description()
+HELLO = "qvTGHdzF6KLavt4PO0gs2a6pQ00="  # SHA-1 of "hello"
+SHA1 = Checksum("sha1", hashlib.sha1(b"hello").digest())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,31 @@ NOTHING = Description()
             Create(None, {}, NOTHING, None),
         ),
         ("POST", "collection", {**V, "upload-length": "9", "content-length": "0"}, Create(9, {}, NOTHING)),
+        (
+            "POST",
+            "collection",
+            {**V, **CHUNK, "upload-length": "5", "content-length": "5", "upload-checksum": f"sha1 {HELLO}"},
+            Create(5, {}, NOTHING, 5, SHA1),
+        ),
+        (
+            "POST",
+            "collection",
+            {**V, "upload-length": "9", "upload-concat": "partial"},
+            Create(9, {}, NOTHING, partial=True),
+        ),
+        (
+            "POST",
+            "collection",
+            {**V, "upload-concat": "final;/tus/pu1/a https://v/tus/pu2/b", "upload-metadata": "title ZmlsbQ=="},
+            Join(
+                (Partial("pu1", "a"), Partial("pu2", "b")),
+                "final;/tus/pu1/a https://v/tus/pu2/b",
+                {"title": "film"},
+                Description(title="film"),
+            ),
+        ),
         ("HEAD", "upload", V, Head()),
+        ("PATCH", "upload", {**PATCH, "upload-checksum": f"SHA1 {HELLO}"}, Append(70, None, 30, SHA1)),
         ("PATCH", "upload", PATCH, Append(70, None, 30)),
         ("PATCH", "upload", {**PATCH, "upload-length": "100"}, Append(70, 100, 30)),
         (
@@ -62,6 +92,7 @@ def test_requests_are_read(method, target, headers, command):
 
 
 CREATE = {**V, "upload-length": "100"}
+FINAL = "final;/tus/pu1/a /tus/pu2/b"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +110,14 @@ CREATE = {**V, "upload-length": "100"}
         ("POST", "collection", {**V, "upload-length": "9" * 30}, 400, "invalid-attribute", "Upload-Length"),
         ("POST", "collection", {**V, "upload-length": "0"}, 400, "uploaded-file-empty", "Upload-Length"),
         ("POST", "collection", {**V, "upload-length": "1001"}, 413, "uploaded-file-too-large", "Upload-Length"),
-        ("POST", "collection", {**CREATE, "upload-concat": "partial"}, 400, "invalid-attribute", "Upload-Concat"),
+        ("POST", "collection", {**CREATE, "upload-concat": "halves"}, 400, "invalid-attribute", "Upload-Concat"),
+        ("POST", "collection", {**V, "upload-concat": "final;"}, 400, "invalid-attribute", "Upload-Concat"),
+        ("POST", "collection", {**CREATE, "upload-concat": FINAL}, 400, "invalid-attribute", "Upload-Length"),
+        (
+            "POST", "collection", {**V, "upload-concat": FINAL, "upload-defer-length": "1"}, 400, "invalid-attribute",
+            "Upload-Defer-Length",
+        ),
+        ("POST", "collection", {**V, "upload-concat": FINAL, "content-length": "3"}, 400, "invalid-payload", None),
         ("POST", "collection", {**CREATE, "content-length": "5"}, 415, "unsupported-media-type", "Content-Type"),
         ("POST", "collection", {**CREATE, **CHUNK, "content-length": "101"}, 413, "uploaded-file-too-large", None),
         ("POST", "collection", {**CREATE, "upload-metadata": "a b c"}, 400, "invalid-attribute", "Upload-Metadata.a"),
@@ -89,6 +127,7 @@ CREATE = {**V, "upload-length": "100"}
         ("PATCH", "upload", {**PATCH, "upload-offset": "x"}, 400, "invalid-attribute", "Upload-Offset"),
         ("PATCH", "upload", {**PATCH, "upload-length": "1001"}, 413, "uploaded-file-too-large", "Upload-Length"),
         ("PATCH", "upload", {**PATCH, "upload-checksum": "sha1 x"}, 400, "invalid-attribute", "Upload-Checksum"),
+        ("PATCH", "upload", {**PATCH, "upload-checksum": "crc32 AAAA"}, 400, "invalid-attribute", "Upload-Checksum"),
         ("PATCH", "upload", {**PATCH, "content-length": "+1"}, 400, "invalid-attribute", "Content-Length"),
         ("GET", "upload", V, 405, "method-not-allowed", None),
         ("PATCH", "collection", PATCH, 405, "method-not-allowed", None),
