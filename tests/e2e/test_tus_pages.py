@@ -1,0 +1,180 @@
+"""tus-js-client and Uppy, as they are published, in a real Chromium: on a page of another origin, over connections that
+break."""
+
+import asyncio
+import base64
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Page
+
+from tests.harness.server import OWNER_KEY, Server, until
+from tests.player.pages import chromium
+
+CLIENTS = Path(__file__).parents[1] / "clients"
+TUS_JS = CLIENTS / "node_modules/tus-js-client/dist/tus.min.js"
+MIB = 1 << 20
+SIZE = 13 * MIB + 5
+KEY = {"Authorization": "Basic " + base64.b64encode(f"{OWNER_KEY}:".encode()).decode()}
+
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
+
+# bytes that no two places have in common, the same here and there
+BYTES = b"".join((at * 2654435761 % (1 << 32)).to_bytes(4, "little") for at in range(SIZE // 4 + 1))[:SIZE]
+MAKE = """const file = (size) => {
+  const words = Uint32Array.from({ length: Math.floor(size / 4) + 1 }, (_, at) => Math.imul(at, 2654435761))
+  return new File([new Uint8Array(words.buffer, 0, size)], 'from-a-page.mp4', { type: 'video/mp4' })
+}
+"""
+
+TUS = """async ({ endpoint, headers, size, stopAfter }) => {
+  %s
+  const told = file(size), kept = new Map()
+  const urlStorage = {
+    addUpload: async (fingerprint, upload) => { kept.set('one', { ...upload, urlStorageKey: 'one' }); return 'one' },
+    removeUpload: async (key) => { kept.delete(key) },
+    findUploadsByFingerprint: async () => [...kept.values()],
+    findAllUploads: async () => [...kept.values()],
+  }
+  let tries = 0
+  const run = (previous, stopAfter) => new Promise((resolve, reject) => {
+    const upload = new tus.Upload(told, {
+      endpoint, headers, urlStorage, chunkSize: 1 << 20, parallelUploads: 4, retryDelays: [50, 100, 500, 1000, 2000],
+      metadata: { filename: told.name },
+      onShouldRetry: () => { tries += 1; return true },
+      onError: reject,
+      onSuccess: () => resolve({ ended: true }),
+      onProgress: (sent) => { if (sent >= stopAfter) upload.abort().then(() => resolve({ ended: false })) },
+    })
+    if (previous) upload.resumeFromPreviousUpload(previous)
+    upload.start()
+  })
+  const first = await run(null, stopAfter)
+  const [previous] = kept.values()
+  const second = first.ended ? first : await run(previous, Infinity)
+  return { parts: previous.parallelUploadUrls, resumed: !first.ended, ...second, tries }
+}""" % MAKE
+
+UPPY = """async ({ endpoint, headers, size, options }) => {
+  %s
+  const uppy = new Uppy({ autoProceed: false }).use(Tus, {
+    endpoint, headers, chunkSize: 1 << 20, retryDelays: [50, 100, 500, 1000, 2000], ...options,
+  })
+  const told = file(size), id = uppy.addFile({ name: told.name, type: told.type, data: told, meta: { title: 'Film' } })
+  let paused = false
+  uppy.on('upload-progress', (_, progress) => {
+    if (paused || progress.bytesUploaded < 4 << 20) return
+    paused = true
+    uppy.pauseResume(id)
+    setTimeout(() => uppy.pauseResume(id), 200)
+  })
+  const { successful, failed } = await uppy.upload()
+  return { paused, urls: successful.map((each) => each.uploadURL), failed: failed.map((each) => String(each.error)) }
+}""" % MAKE
+
+
+@pytest.fixture(scope="module")
+def uppy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Uppy and its tus plugin in one script."""
+    folder = tmp_path_factory.mktemp("uppy")
+    subprocess.run(["node", str(CLIENTS / "bundle.mjs"), "uppy_page.mjs", str(folder)], check=True, timeout=120)
+    return folder / "bundle.js"
+
+
+@asynccontextmanager
+async def page_with(script: Path, server: Server) -> AsyncIterator[Page]:
+    """By another name of the server: another origin than its address."""
+    async with chromium() as browser:
+        page = await browser.new_page()
+        await page.goto(f"http://localhost:{urlsplit(server.http).port}/healthz")
+        await page.add_script_tag(path=script)
+        yield page
+
+
+class Breaking:
+    """A network in front of the server that breaks a connection after some bytes, a few times."""
+
+    def __init__(self, server: Server, times: int, after: int) -> None:
+        self._target = urlsplit(server.http)
+        self.left = times
+        self._after = after
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        async with server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
+        ways = [
+            asyncio.create_task(self._pass(reader, up_writer, True)),
+            asyncio.create_task(self._pass(up_reader, writer, False)),
+        ]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for each in (writer, up_writer):
+            each.transport.abort()
+        await asyncio.wait(ways)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: bool) -> None:
+        passed = 0
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                passed += len(data)
+                if counted and self.left > 0 and passed > self._after:
+                    self.left -= 1
+                    return
+                writer.write(data)
+                await writer.drain()
+
+
+def stored(server: Server) -> tuple[dict[str, Any], bytes]:
+    """The newest video, and its file."""
+    video: dict[str, Any] = server.api("GET", "/videos")["data"][0]
+    path = server.data / "videos" / video["videoId"] / "source"
+    until(path.exists)
+    return video, path.read_bytes()
+
+
+@pytest.mark.parametrize("stop_after", [5 * MIB, 2 * SIZE], ids=["resumed", "at-once"])
+async def test_parallel_uploads_of_tus_js_client(server: Server, stop_after: int) -> None:
+    async with page_with(TUS_JS, server) as page:
+        wish = {"endpoint": f"{server.http}/tus", "headers": KEY, "size": SIZE, "stopAfter": stop_after}
+        done = await page.evaluate(TUS, wish)
+    video, file = stored(server)
+
+    assert (done["ended"], done["resumed"], len(done["parts"])) == (True, stop_after < SIZE, 4)
+    assert video["title"] == "from-a-page.mp4"
+    assert file == BYTES
+
+
+async def test_parallel_uploads_over_connections_that_break(server: Server) -> None:
+    network = Breaking(server, 6, MIB // 2)
+    async with network.running() as address, page_with(TUS_JS, server) as page:
+        wish = {"endpoint": f"{address}/tus", "headers": KEY, "size": SIZE, "stopAfter": 2 * SIZE}
+        done = await page.evaluate(TUS, wish)
+
+    assert network.left == 0
+    assert done["tries"] > 0
+    assert stored(server)[1] == BYTES
+
+
+@pytest.mark.parametrize("options", [{}, {"parallelUploads": 4}], ids=["one", "parallel"])
+async def test_uppy_pauses_and_goes_on_over_connections_that_break(
+    server: Server, uppy: Path, options: dict[str, Any]
+) -> None:
+    network = Breaking(server, 2, MIB // 2)
+    async with network.running() as address, page_with(uppy, server) as page:
+        wish = {"endpoint": f"{address}/tus", "headers": KEY, "size": SIZE, "options": options}
+        done = await page.evaluate(UPPY, wish)
+    video, file = stored(server)
+
+    assert (done["failed"], len(done["urls"]), network.left) == ([], 1, 0)
+    assert done["paused"]
+    assert video["title"] == "Film"
+    assert file == BYTES
