@@ -32,8 +32,7 @@ MAKE = """const file = (size) => {
 }
 """
 
-TUS = """async ({ endpoint, headers, size, stopAfter }) => {
-  %s
+TUS = "async ({ endpoint, headers, size, stopAfter }) => {" + MAKE + """
   const told = file(size), kept = new Map()
   const urlStorage = {
     addUpload: async (fingerprint, upload) => { kept.set('one', { ...upload, urlStorageKey: 'one' }); return 'one' },
@@ -58,10 +57,9 @@ TUS = """async ({ endpoint, headers, size, stopAfter }) => {
   const [previous] = kept.values()
   const second = first.ended ? first : await run(previous, Infinity)
   return { parts: previous.parallelUploadUrls, resumed: !first.ended, ...second, tries }
-}""" % MAKE
+}"""
 
-UPPY = """async ({ endpoint, headers, size, options }) => {
-  %s
+UPPY = "async ({ endpoint, headers, size, options }) => {" + MAKE + """
   const uppy = new Uppy({ autoProceed: false }).use(Tus, {
     endpoint, headers, chunkSize: 1 << 20, retryDelays: [50, 100, 500, 1000, 2000], ...options,
   })
@@ -75,7 +73,7 @@ UPPY = """async ({ endpoint, headers, size, options }) => {
   })
   const { successful, failed } = await uppy.upload()
   return { paused, urls: successful.map((each) => each.uploadURL), failed: failed.map((each) => String(each.error)) }
-}""" % MAKE
+}"""
 
 
 @pytest.fixture(scope="module")
