@@ -70,6 +70,8 @@ ERRORS: Mapping[str, Row] = {
     "idempotency-key-reused": Row(409, "The Idempotency-Key was used for another call."),
     "idempotency-key-in-use": Row(409, "A call with this Idempotency-Key is under way."),
     "summary-already-exists": Row(409, "The video has a summary already."),
+    "already-taken": Row(400, "There is one of the same name."),
+    "limit-reached": Row(400, "There are as many as there may be."),
     "conflict": Row(409, "The request conflicts with the state of the resource."),
     "range-not-satisfiable": Row(416, "The range is not satisfiable."),
     "payload-too-large": Row(413, "The request body is larger than allowed."),

@@ -62,6 +62,7 @@ from server.web.application import Application
 from server.web.event_feed import FEED
 from server.web.hls import captions, images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
+from server.web.kinescope import resources as kinescope
 from server.web.rates import Rates, per_minute
 from server.web.services import IngestPorts, Services
 
@@ -180,7 +181,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[watermarks.MARKS] = on_demand.marks
         app[players.PICTURES] = core.pictures
         app[embed.THEMES] = Themes(core.database)
-        for part in (live, vod, movies, captions, images, texts, embed, dash, players):
+        for part in (live, vod, movies, captions, images, texts, embed, dash, players, *kinescope.PAGES):
             part.add_routes(app.router)
         quick.mount(app)
         app.on_shutdown.append(live.let_go)

@@ -1,8 +1,8 @@
 """How projects' videos reach their viewers. Of several zones of a project the oldest one counts."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from server.catalog import events
+from server.catalog import events, limits
 from server.catalog.database import Transaction
 from server.catalog.sharing_models import DeliveryZone
 
@@ -10,15 +10,9 @@ MOST = 100  # of a project
 PREFIX = "zo"
 
 
-class TooMany(ValueError):
-    """There would be more than may be; a sentence."""
-
-
 async def add(transaction: Transaction, row: DeliveryZone) -> DeliveryZone:
     """Raises TooMany."""
-    known = select(func.count()).where(DeliveryZone.project_id == row.project_id)
-    if (await transaction.scalar(known) or 0) >= MOST:
-        raise TooMany(f"There are {MOST} zones at most.")
+    await limits.check(transaction, DeliveryZone.project_id, row.project_id, MOST, "zones")
     transaction.add(row)
     await transaction.flush()
     await tell(transaction, row, "created")

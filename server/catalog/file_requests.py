@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from server import clock
-from server.catalog import events, listing, uploads
+from server.catalog import events, limits, listing, uploads
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Upload, UploadToken
@@ -25,15 +25,9 @@ SORT_COLUMNS = {
 }
 
 
-class TooMany(ValueError):
-    """There would be more than may be; a sentence."""
-
-
 async def add(transaction: Transaction, row: FileRequest) -> FileRequest:
     """A new page, its token and its event. Raises TooMany."""
-    known = select(func.count()).where(FileRequest.project_id == row.project_id)
-    if (await transaction.scalar(known) or 0) >= MOST:
-        raise TooMany(f"There are {MOST} file requests at most.")
+    await limits.check(transaction, FileRequest.project_id, row.project_id, MOST, "file requests")
     row.token = (await _new_token(transaction, row)).id
     transaction.add(row)
     await transaction.flush()

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from server.catalog import events, listing
+from server.catalog import events, limits, listing
 from server.catalog.database import Transaction
+from server.catalog.limits import TooMany
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Video
 from server.catalog.sharing_models import Playlist, PlaylistEntry
@@ -30,15 +31,9 @@ ENTRY_COLUMNS: dict[str, Any] = {
 }
 
 
-class TooMany(ValueError):
-    """There would be more than may be; a sentence."""
-
-
 async def add(transaction: Transaction, playlist: Playlist) -> Playlist:
     """A new playlist and its event. Raises TooMany."""
-    known = select(func.count()).where(Playlist.project_id == playlist.project_id)
-    if (await transaction.scalar(known) or 0) >= MOST:
-        raise TooMany(f"There are {MOST} playlists at most.")
+    await limits.check(transaction, Playlist.project_id, playlist.project_id, MOST, "playlists")
     transaction.add(playlist)
     await transaction.flush()
     await tell(transaction, playlist, "created")
@@ -80,6 +75,15 @@ async def entries(transaction: Transaction, playlist: Playlist) -> list[tuple[Pl
         .order_by(column.desc() if descending else column.asc(), PlaylistEntry.position)
     )
     return [(entry, video) for entry, video in rows]
+
+
+async def known_videos(transaction: Transaction, project_id: str, video_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that name a video which its owner sees."""
+    rows = select(Video.id).where(
+        Video.project_id == project_id, Video.id.in_(video_ids), Video.version_of.is_(None),
+        Video.discarded_at.is_(None),
+    )  # fmt: skip
+    return set(await transaction.scalars(rows))
 
 
 async def append(transaction: Transaction, playlist: Playlist, video_ids: Sequence[str]) -> None:

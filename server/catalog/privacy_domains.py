@@ -1,28 +1,19 @@
 """Domains that a project's videos may be restricted to."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from server import clock
-from server.catalog import events
+from server.catalog import events, limits
 from server.catalog.database import Transaction
+from server.catalog.limits import Taken
 from server.catalog.sharing_models import PrivacyDomain
 
 MOST = 1000  # of a project
 
 
-class Taken(ValueError):
-    """The domain is there already."""
-
-
-class TooMany(ValueError):
-    """There would be more than may be; a sentence."""
-
-
 async def add(transaction: Transaction, project_id: str, domain: str) -> PrivacyDomain:
     """Raises Taken, TooMany."""
-    known = select(func.count()).where(PrivacyDomain.project_id == project_id)
-    if (await transaction.scalar(known) or 0) >= MOST:
-        raise TooMany(f"There are {MOST} domains at most.")
+    await limits.check(transaction, PrivacyDomain.project_id, project_id, MOST, "domains")
     if await _named(transaction, project_id, domain) is not None:
         raise Taken(domain)
     row = PrivacyDomain(project_id=project_id, domain=domain)

@@ -13,20 +13,13 @@ from sqlalchemy import select
 from server import clock, ids
 from server.catalog import events, tags, videos
 from server.catalog.database import Transaction
+from server.catalog.limits import Taken, TooMany
 from server.catalog.listing import Paging
 from server.catalog.models import Video
 from server.catalog.sharing_models import TagName
 
 MOST = 10_000  # tags of a project that are looked at: what is sorted in a blink
 VIDEOS_LIMIT = 500  # that are renamed or rid of a tag at once: half a second of the one who writes
-
-
-class Taken(ValueError):
-    """Another tag has the words."""
-
-
-class TooMany(ValueError):
-    """Too many videos have the tag; a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

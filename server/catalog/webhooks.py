@@ -45,10 +45,12 @@ async def all_rows(transaction: Transaction) -> list[Webhook]:
 
 
 async def page(
-    transaction: Transaction, project_id: str, paging: Paging, event: str | None = None
+    transaction: Transaction, project_id: str, paging: Paging, event: str | None = None, format: str | None = None
 ) -> Page[Webhook]:
     """Newest first unless told otherwise; `event` is one of those that are asked for, as it was given."""
     query = select(Webhook).where(Webhook.project_id == project_id)
+    if format is not None:
+        query = query.where(Webhook.format == format)
     if event is not None:
         rows = await transaction.scalars(query)  # a project has few
         query = query.where(Webhook.id.in_([row.id for row in rows if event in row.events]))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from server import ids
-from server.catalog import uploads, versions, videos
+from server.catalog import file_requests, folders, uploads, versions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Upload, Video
 from server.errors import Problem
@@ -41,6 +41,7 @@ async def new_video(transaction: Transaction, sender: Sender, description: Descr
     """A video that is described by its upload."""
     video = Video(
         project_id=sender.project_id,
+        folder_id=await _folder(transaction, sender),
         title=description.title or base_name(description.filename) or UNTITLED,
         description=description.description or "",
         public=True if description.public is None else description.public,
@@ -48,6 +49,15 @@ async def new_video(transaction: Transaction, sender: Sender, description: Descr
         meta=[{"key": key, "value": value} for key, value in description.metadata],
     )
     return await videos.add(transaction, video)
+
+
+async def _folder(transaction: Transaction, sender: Sender) -> str | None:
+    """Where what comes by the token of a file request is kept; None: at the top."""
+    request = await file_requests.of_token(transaction, sender.token_id) if sender.token_id else None
+    if request is None or request.location_id is None:
+        return None
+    folder = await folders.get(transaction, sender.project_id, request.location_id)
+    return folder.id if folder is not None else None
 
 
 async def waiting_video(transaction: Transaction, sender: Sender, video_id: str) -> Video:

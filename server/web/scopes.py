@@ -27,14 +27,15 @@ SCOPES: Mapping[str, Sequence[str]] = {
     "projects": (READ, WRITE, DELETE),
     "retention": (READ, WRITE),
     "signing-keys": (READ, WRITE, DELETE),
-    "uploads": ("create",),  # files for videos that there are, and videos that begin as a file
+    # files for videos that there are, and videos that begin as a file; placed: new ones, where the key's own rules say
+    "uploads": ("create", "placed"),
     "upload-tokens": (READ, WRITE, DELETE),
     "videos": (READ, WRITE, DELETE),
     "watermarks": (READ, WRITE, DELETE),
     "webhooks": (READ, WRITE, DELETE),
 }
 # scope -> another one that has it in it
-PART_OF: Mapping[str, str] = {"uploads:create": "videos:write"}
+PART_OF: Mapping[str, str] = {"uploads:create": "videos:write", "uploads:placed": "uploads:create"}
 
 ANYTHING = "*"
 _OWN_OBJECT = re.compile(r"/[^{}]+/{\w+}")  # /videos/{videoId}, not what a video has

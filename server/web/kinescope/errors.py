@@ -29,6 +29,8 @@ _ROWS: Mapping[str | tuple[str, str], tuple[int, str]] = {
     "uploaded-file-empty": (1, "no body in request"),
     "invalid-payload": (400101, "json syntax error"),
     "conflict": (400201, "has already been taken"),
+    "already-taken": (400201, "has already been taken"),
+    "limit-reached": (100106, "limit reached"),
     ("request-invalid-query-parameter", "order"): (400216, "not allowed order field"),
     "invalid-id": (400301, "invalid uuid format"),
     "attribute-required": (402402, "validation error"),

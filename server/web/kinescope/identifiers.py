@@ -29,7 +29,7 @@ PATH_IDS: Mapping[str, str] = {
     "player_id": "pl",
     "file_request_id": "fr",
     "domain_id": "pd",
-    "tag_id": "",
+    "tag_id": "ta",
     "moderator_id": "mo",
     "webhook_id": "webhook_",
     "zone_id": "zo",

@@ -10,7 +10,27 @@ from aiohttp import web
 
 from server.web import typed
 from server.web.docs import JSON_HEADERS
-from server.web.kinescope import chapters, edits, errors, folders, projects, videos
+from server.web.kinescope import (
+    absent,
+    access_tokens,
+    chapters,
+    dictionaries,
+    drm_auth,
+    edits,
+    errors,
+    file_request_page,
+    file_requests,
+    folders,
+    players,
+    playlist_page,
+    playlists,
+    privacy_domains,
+    projects,
+    tags,
+    videos,
+    webhooks,
+    zones,
+)
 from server.web.openapi import document
 from server.web.typed import Call, Operation, Operations
 
@@ -22,7 +42,20 @@ OPERATIONS: Sequence[Operations] = (
     videos.operations,
     chapters.operations,
     edits.operations,
+    playlists.operations,
+    tags.operations,
+    privacy_domains.operations,
+    players.operations,
+    access_tokens.operations,
+    file_requests.operations,
+    webhooks.operations,
+    drm_auth.operations,
+    zones.operations,
+    dictionaries.operations,
+    absent.operations,
 )
+
+PAGES = (file_request_page, playlist_page)  # for people: mounted beside the operations
 
 _about = Operations("About")
 

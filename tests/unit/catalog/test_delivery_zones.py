@@ -4,6 +4,7 @@ import pytest
 
 from server.catalog import delivery_zones, events
 from server.catalog.database import Database
+from server.catalog.limits import TooMany
 from server.catalog.models import DEFAULT_PROJECT
 from server.catalog.sharing_models import DeliveryZone
 
@@ -20,7 +21,7 @@ async def test_zones(database: Database, monkeypatch: pytest.MonkeyPatch) -> Non
         assert await delivery_zones.every(transaction, DEFAULT_PROJECT) == [first, second]
         assert await delivery_zones.every(transaction, "pr2") == []
         assert await delivery_zones.get(transaction, "pr2", first.id) is None
-        with pytest.raises(delivery_zones.TooMany):
+        with pytest.raises(TooMany):
             await delivery_zones.add(transaction, _zone("c.example"))
         await delivery_zones.remove(transaction, first)
         assert await delivery_zones.every(transaction, DEFAULT_PROJECT) == [second]

@@ -7,6 +7,7 @@ import pytest
 from server import clock
 from server.catalog import events, file_requests, uploads
 from server.catalog.database import Database, Transaction
+from server.catalog.limits import TooMany
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Upload, UploadToken, Video
 from server.catalog.sharing_models import FileRequest
@@ -52,7 +53,7 @@ async def test_lists_and_counts(database: Database, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(file_requests, "MOST", 2)
     async with database.write() as transaction:
         second, first = await _made(transaction, "b"), await _made(transaction, "a")
-        with pytest.raises(file_requests.TooMany):
+        with pytest.raises(TooMany):
             await _made(transaction)
         await _change(transaction, second, archived=True)
         video = Video(project_id=DEFAULT_PROJECT, title="sent")

@@ -5,6 +5,7 @@ import pytest
 from server import clock
 from server.catalog import events, playlists
 from server.catalog.database import Database, Transaction
+from server.catalog.limits import TooMany
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Project, Video
 from server.catalog.sharing_models import Playlist
@@ -69,9 +70,9 @@ async def test_limits(database: Database, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(playlists, "ENTRIES_LIMIT", 2)
     async with database.write() as transaction:
         row, _ = await _made(transaction, "a", "b")
-        with pytest.raises(playlists.TooMany, match="2 videos"):
+        with pytest.raises(TooMany, match="2 videos"):
             await playlists.append(transaction, row, ["vi3"])
-        with pytest.raises(playlists.TooMany, match="1 playlists"):
+        with pytest.raises(TooMany, match="1 playlists"):
             await playlists.add(transaction, Playlist(project_id=DEFAULT_PROJECT, name="another"))
 
 

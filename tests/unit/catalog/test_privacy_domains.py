@@ -4,6 +4,7 @@ import pytest
 
 from server.catalog import events, privacy_domains
 from server.catalog.database import Database
+from server.catalog.limits import Taken, TooMany
 from server.catalog.models import DEFAULT_PROJECT
 
 
@@ -15,14 +16,14 @@ async def test_domains(database: Database, monkeypatch: pytest.MonkeyPatch) -> N
         assert await privacy_domains.every(transaction, DEFAULT_PROJECT) == [first, second]
         assert await privacy_domains.every(transaction, "pr2") == []
         assert await privacy_domains.get(transaction, "pr2", first.id) is None
-        with pytest.raises(privacy_domains.TooMany):
+        with pytest.raises(TooMany):
             await privacy_domains.add(transaction, DEFAULT_PROJECT, "c.example")
-        with pytest.raises(privacy_domains.Taken):
+        with pytest.raises(Taken):
             await privacy_domains.change(transaction, first, "b.example", archived=False)
         await privacy_domains.change(transaction, first, "a.example", archived=True)
         assert first.archived_at is not None
         await privacy_domains.remove(transaction, second)
-        with pytest.raises(privacy_domains.Taken):
+        with pytest.raises(Taken):
             await privacy_domains.add(transaction, DEFAULT_PROJECT, "a.example")
         await privacy_domains.change(transaction, first, "c.example", archived=False)
         assert (first.domain, first.archived_at) == ("c.example", None)

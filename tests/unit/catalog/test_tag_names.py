@@ -4,6 +4,7 @@ import pytest
 
 from server.catalog import events, tag_names
 from server.catalog.database import Database, Transaction
+from server.catalog.limits import Taken, TooMany
 from server.catalog.models import DEFAULT_PROJECT, Video
 
 
@@ -25,7 +26,7 @@ async def test_tags_of_videos_are_tags_with_one_id(database: Database) -> None:
         assert found[1].id == tag_names.id_of(DEFAULT_PROJECT, "cats")
         assert await tag_names.get(transaction, DEFAULT_PROJECT, made.id) == made
         assert await tag_names.get(transaction, "pr2", made.id) is None
-        with pytest.raises(tag_names.Taken):
+        with pytest.raises(Taken):
             await tag_names.add(transaction, DEFAULT_PROJECT, "dogs")
     assert taken_up.videos == 1
 
@@ -37,7 +38,7 @@ async def test_a_name_is_changed_for_all_videos(database: Database) -> None:
         renamed = await tag_names.change(transaction, DEFAULT_PROJECT, cats, "birds", archived=True)
         assert (renamed.id, renamed.value, renamed.archived_at is not None) == (cats.id, "birds", True)
         assert video.tags == ["birds", "dogs"]
-        with pytest.raises(tag_names.Taken):
+        with pytest.raises(Taken):
             await tag_names.change(transaction, DEFAULT_PROJECT, renamed, "dogs", archived=False)
         back = await tag_names.change(transaction, DEFAULT_PROJECT, renamed, "birds", archived=False)
         assert back.archived_at is None
@@ -56,7 +57,7 @@ async def test_too_many_to_change_at_once(database: Database, monkeypatch: pytes
         await _video(transaction, "cats")
         await _video(transaction, "cats")
         (cats,) = await tag_names.every(transaction, DEFAULT_PROJECT)
-        with pytest.raises(tag_names.TooMany, match="More than 1 videos"):
+        with pytest.raises(TooMany, match="More than 1 videos"):
             await tag_names.remove(transaction, DEFAULT_PROJECT, cats)
-        with pytest.raises(tag_names.TooMany, match="1 tags at most"):
+        with pytest.raises(TooMany, match="1 tags at most"):
             await tag_names.add(transaction, DEFAULT_PROJECT, "dogs")
