@@ -52,6 +52,9 @@ PATH_IDS = {
     "deliveryId": "de",
     "apiKeyId": "key_",
     "projectId": "pr",
+    "playbackId": "pb",
+    "restrictionId": "restriction_",
+    "signingKeyId": "sk_",
 }
 PATH_TEXT_LIMIT = 256
 
@@ -70,7 +73,7 @@ NAMING = Naming(PATH_IDS)
 UNAUDITED = frozenset(
     {
         "/auth/api-key", "/auth/refresh", "/oauth/token", "/oauth/revoke",
-        "/videos/{videoId}/tokens", "/live-streams/{liveStreamId}/tokens",
+        "/videos/{videoId}/tokens", "/live-streams/{liveStreamId}/tokens", "/playback-ids/{playbackId}/tokens",
     }
 )  # fmt: skip
 

@@ -20,7 +20,8 @@ UNMADE = {"sessionId": "ps", "importId": "im"}
 PREFIXES = {
     "videoId": "vi", "liveStreamId": "li", "restreamId": "rs", "uploadToken": "to", "playerId": "pl", "jobId": "jo",
     "webhookId": "webhook_", "deliveryId": "de", "summaryId": "summary_", "watermarkId": "watermark_",
-    "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", "collectionId": "co", **UNMADE,
+    "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", "collectionId": "co", "playbackId": "pb",
+    "restrictionId": "restriction_", "signingKeyId": "sk_", **UNMADE,
 }  # fmt: skip
 # of requests that name an object elsewhere than in the path: {} stands for its id
 ELSEWHERE: list[tuple[str, str, str, Any]] = [
@@ -37,6 +38,8 @@ ELSEWHERE: list[tuple[str, str, str, Any]] = [
     ("folderId", "GET", "/videos?folderId={}", None),
     ("videoId", "POST", "/collections", {"name": "x", "videos": ["{}"]}),
     ("videoId", "GET", "/collections?videoId={}", None),
+    ("restrictionId", "POST", "/videos/{video}/playback-ids", {"policy": "public", "restrictionId": "{}"}),
+    ("restrictionId", "POST", "/videos/{video}/tokens", {"restriction": "{}"}),
     ("projectId", "POST", "/api-keys", {"name": "x", "scopes": ["*"], "projectId": "{}"}),
     ("projectId", "GET", "/api-keys?projectId={}", None),
 ]
@@ -87,6 +90,11 @@ def mine(server: Server) -> Tenant:
 
 
 @pytest.fixture(scope="module")
+def my_video(mine: Tenant) -> str:
+    return mine.make("/videos", "videoId", {"title": "mine"})
+
+
+@pytest.fixture(scope="module")
 def theirs(server: Server) -> dict[str, str]:
     """Of each kind one object that another tenant has, by the path parameter that names it."""
     other = Tenant(server, "Theirs")
@@ -104,6 +112,9 @@ def theirs(server: Server) -> dict[str, str]:
         "playerId": other.make("/players", "playerId", {}),
         "folderId": other.make("/folders", "folderId", {"name": "theirs"}),
         "collectionId": other.make("/collections", "collectionId", {"name": "theirs"}),
+        "playbackId": other.make(f"/videos/{video}/playback-ids", "playbackId", {"policy": "public"}),
+        "restrictionId": other.make("/playback-restrictions", "restrictionId", {"name": "theirs"}),
+        "signingKeyId": other.make("/signing-keys", "signingKeyId", {"algorithm": "ES256"}),
         "webhookId": webhook,
         "deliveryId": other.make(f"/webhooks/{webhook}/ping", "deliveryId", {}),
         "summaryId": summary,
@@ -150,12 +161,12 @@ def test_every_operation_with_an_id(server: Server, mine: Tenant, theirs: dict[s
 
 @pytest.mark.parametrize(("name", "method", "path", "body"), ELSEWHERE)
 def test_ids_elsewhere_than_in_the_path(
-    mine: Tenant, theirs: dict[str, str], name: str, method: str, path: str, body: Any
+    mine: Tenant, my_video: str, theirs: dict[str, str], name: str, method: str, path: str, body: Any
 ) -> None:
     foreign, absent = theirs[name], ids.new(PREFIXES[name])
 
     def asked(id: str) -> tuple[int, dict[str, str], bytes]:
-        status, headers, answer = told(mine.call(method, path.format(quote(id)), _filled(body, id)))
+        status, headers, answer = told(mine.call(method, path.format(quote(id), video=my_video), _filled(body, id)))
         return status, headers, answer.replace(id.encode(), b"{}")
 
     assert asked(foreign) == asked(absent)

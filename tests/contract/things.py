@@ -28,6 +28,9 @@ def things(server: Server) -> Mapping[str, str]:
         "deliveryId": api("POST", f"/webhooks/{webhook}/ping", {})["deliveryId"],
         "apiKeyId": api("POST", "/api-keys", {"name": "other", "scopes": ["videos:read"]})["apiKeyId"],
         "projectId": api("POST", "/projects", {"name": "Other"})["projectId"],
+        "playbackId": api("POST", f"/videos/{video['videoId']}/playback-ids", {"policy": "public"})["playbackId"],
+        "restrictionId": api("POST", "/playback-restrictions", {"name": "A"})["restrictionId"],
+        "signingKeyId": api("POST", "/signing-keys", {"algorithm": "ES256"})["signingKeyId"],
         "language": "en",
     }
 

@@ -108,7 +108,7 @@ async def make_token(call: Call, live_stream_id: str, body: TokenBody) -> Playba
     """For viewers of a private stream. It opens playback until `expiresAt`; who watches by then may go on."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, live_stream_id)
-    minted = playback_tokens.mint(call, body, row.id)
+    minted = await playback_tokens.mint(call, body, row.id)
     return playback_tokens.answer(minted, asset_urls.of_live_stream(call.base_url, row.id, minted[0]))
 
 

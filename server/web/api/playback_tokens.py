@@ -1,5 +1,6 @@
 """Playback tokens over the API: what a product hands its viewers. The same for videos and live streams."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -7,12 +8,13 @@ from pydantic import AliasChoices, Field
 
 from server.playback.tokens import DEFAULT_TTL_S, LIST_LIMIT, MAX_TTL_S, PLAYBACK, TEXT_LIMIT, Limits, check_limits
 from server.web import validation
+from server.web.api import playback_restrictions
+from server.web.api.playback_restrictions import ORIGIN
 from server.web.asset_urls import AssetUrls
 from server.web.shapes import Answer, Body, Moment, Text
 from server.web.typed import Call
 
 COUNT_LIMIT = 2**31 - 1
-ORIGIN = r"^([Hh][Tt][Tt][Pp][Ss]?://)?(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(:[0-9]{1,5})?$"
 
 Count = Annotated[int, Field(ge=1, le=COUNT_LIMIT)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=TEXT_LIMIT)]
@@ -43,7 +45,14 @@ class TokenBody(Body):
         description="Height of the best rendition that is given out.",
     )
     viewer: ShortText | None = Field(None, description="Your own id of who watches.")
-    sessions: Count | None = Field(None, description="How many may watch at once.")
+    sessions: Count | None = Field(
+        None, description="How many may watch at once: of this viewer, or with this token where it names no viewer."
+    )
+    restriction: ShortText | None = Field(
+        None,
+        description="Id of a playback restriction that holds for who watches with it.",
+        examples=["restriction_3wNhx2mPzXcVbT6sYqR9dK"],
+    )
 
 
 class PlaybackToken(Answer):
@@ -65,6 +74,7 @@ def limits(body: TokenBody) -> Limits:
         max_quality=body.max_quality,
         viewer=body.viewer,
         sessions=body.sessions,
+        restriction=body.restriction,
     )
     try:
         check_limits(found)
@@ -73,9 +83,14 @@ def limits(body: TokenBody) -> Limits:
     return found
 
 
-def mint(call: Call, body: TokenBody, id: str) -> tuple[str, str, datetime]:
+async def mint(call: Call, body: TokenBody, id: str) -> tuple[str, str, datetime]:
     """(token, its id, its end) for an asset that the caller may give out. Raises Problem."""
-    made = call.services.tokens.mint(id, audience=body.aud or PLAYBACK, ttl_s=body.ttl, limits=limits(body))
+    checked = limits(body)
+    if checked.restriction is not None:
+        async with call.services.database.read() as transaction:
+            named = await playback_restrictions.given(transaction, call, checked.restriction, "restriction")
+        checked = replace(checked, restriction=named)
+    made = call.services.tokens.mint(id, audience=body.aud or PLAYBACK, ttl_s=body.ttl, limits=checked)
     return made.token, made.token_id, datetime.fromtimestamp(made.expires_at, UTC)
 
 

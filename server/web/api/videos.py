@@ -200,7 +200,7 @@ async def make_token(call: Call, video_id: str, body: TokenBody) -> PlaybackToke
     """For viewers of a private video. It opens playback until `expiresAt`; who watches by then may go on."""
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
-    minted = playback_tokens.mint(call, body, row.id)
+    minted = await playback_tokens.mint(call, body, row.id)
     return playback_tokens.answer(minted, asset_urls.of_video(call.base_url, row.id, minted[0]))
 
 
