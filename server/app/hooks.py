@@ -52,6 +52,10 @@ def _watch(metrics: Metrics, sender: Sender, database: Database) -> None:
     watch("gauge", "sluice_webhook_attempts_open", "Calls of endpoints that go on.", lambda: sender.in_flight)
     watch("counter", "sluice_webhook_attempts", "Calls of endpoints.",
           lambda: {"delivered": numbers.delivered, "failed": numbers.failed}, "outcome")  # fmt: skip
+    watch("counter", "sluice_webhook_retries", "Calls of endpoints after the first one for an event.",
+          lambda: numbers.retried)  # fmt: skip
+    metrics.times("sluice_webhook_delivery_seconds", "From an event's delivery being due to its arrival.",
+                  numbers.arrived_s)  # fmt: skip
     watch("counter", "sluice_webhook_dead", "Events given up.", lambda: numbers.dead)
     watch("counter", "sluice_webhook_disabled", "Endpoints disabled.", lambda: numbers.disabled)
     watch("counter", "sluice_webhook_taken_over", "Calls taken from processes that died.", lambda: numbers.taken_over)

@@ -20,6 +20,7 @@ from server.vod.early import Early
 from server.vod.images import Images
 from server.vod.movies import Movies
 from server.vod.requests import Requests
+from server.web.auth import Credentials
 from server.web.event_feed import Feed
 from server.web.metrics import Metrics
 
@@ -66,6 +67,12 @@ def watch_all(
     watch("counter", "sluice_segments_written", "Live segments on disk.", lambda: store.written_segments)
     watch("counter", "sluice_segments_failed", "Live segments that the disk refused.", lambda: store.faults)
     watch("counter", "sluice_upload_bytes", "Bytes stored of uploads.", lambda: uploads.files.received)
+    metrics.counts("sluice_uploads_begun", "Uploads begun.", uploads.numbers.begun, "protocol")
+    metrics.counts("sluice_uploads_ended", "Uploads that ended, and how.", uploads.numbers.ended, "protocol", "outcome")
+    metrics.counts("sluice_uploads_broken", "Requests that broke off.", uploads.numbers.broken, "protocol")
+    metrics.counts("sluice_uploads_resumed", "Uploads gone on with.", uploads.numbers.resumed, "protocol")
+    metrics.times("sluice_upload_seconds", "From an upload's beginning to its last byte.",
+                  uploads.numbers.took_s, "protocol")  # fmt: skip
     watch("gauge", "sluice_uploads_held", "Uploads that a request is at.", lambda: uploads.locks.held)
     watch("gauge", "sluice_jobs_active", "Jobs that run or wait for a place.", lambda: jobs.active)
     _watch_jobs(metrics, jobs, database)
@@ -92,6 +99,11 @@ def _watch_jobs(metrics: Metrics, jobs: Jobs, database: Database) -> None:
           lambda: by_kind(lambda each: each.running), "kind")  # fmt: skip
     watch("gauge", "sluice_jobs_oldest_seconds", "Age of the oldest that waits, or else runs.",
           lambda: by_kind(lambda each: (clock.now() - each.oldest).total_seconds()), "kind")  # fmt: skip
+    numbers = jobs.numbers
+    metrics.counts("sluice_jobs_ended", "Jobs that ended here, and how.", numbers.outcomes, "kind", "outcome")
+    metrics.counts("sluice_job_failures", "Jobs that failed here, and why.", numbers.failures, "kind", "code")
+    metrics.times("sluice_job_queue_seconds", "From a job's order until it was begun here.", numbers.waited_s, "kind")
+    metrics.times("sluice_job_seconds", "From a job's beginning here to its end.", numbers.ran_s, "kind")
     watch("counter", "sluice_jobs_failed", "Jobs that failed for good here.", lambda: jobs.failed)
     watch("counter", "sluice_jobs_retried", "Jobs begun again here after a crash.", lambda: jobs.retried)
     watch("counter", "sluice_jobs_taken_over", "Jobs taken from processes that died.", lambda: jobs.taken_over)
@@ -177,8 +189,13 @@ def watch_requests(metrics: Metrics, requests: Requests) -> None:
           lambda: requests.cache.removed)  # fmt: skip
 
 
+def watch_callers(metrics: Metrics, credentials: Credentials) -> None:
+    metrics.counts("sluice_auth_refusals", "Calls of the API that were not let in.", credentials.refused, "reason")
+
+
 def watch_door(metrics: Metrics, door: Door) -> None:
     watch = metrics.watch
+    metrics.counts("sluice_playback_tokens", "Playback tokens made.", door.tokens.minted, "audience", "kind")
     watch("counter", "sluice_playback_refusals", "Requests to watch that were refused.",
           lambda: door.refusals, "reason")  # fmt: skip
     watch("gauge", "sluice_playback_counted", "Viewers and tokens whose sessions are counted.",

@@ -17,6 +17,7 @@ from server.app.hooks import open_sender
 from server.app.live import Live
 from server.app.numbers import (
     watch_all,
+    watch_callers,
     watch_children,
     watch_door,
     watch_early,
@@ -142,6 +143,7 @@ def _old_entries(config: Config) -> Sweep:
 def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
     metrics, uploads = core.metrics, on_demand.uploads
     watch_all(metrics, on_air.broadcasts, on_air.rtmp, on_air.srt, core.store, core.jobs, uploads, core.database)
+    watch_callers(metrics, core.credentials)
     watch_ladders(metrics, on_air.ladders)
     watch_restreams(metrics, on_air.restreams)
     watch_children(metrics, core.children)

@@ -24,6 +24,7 @@ from server.catalog.models import Job
 from server.jobs.context import JobContext
 from server.jobs.endings import Endings, Kind, OnFailed, OnRedrive, Run
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, StepsChanged
+from server.jobs.numbers import Numbers
 from server.jobs.priorities import LANES, Lane, Places, Priority
 from server.jobs.takeover import TakeOver
 from server.jobs.turns import Turns
@@ -63,6 +64,7 @@ class Jobs:
         self._swept_at = clock.monotonic()
         self._stopping = False
         self._helping = helping
+        self.numbers = Numbers()
         self.failed = 0
         self.retried = 0  # begun again after a crash
         self._take_over = TakeOver(database, self.worker, WAITING)
@@ -226,6 +228,8 @@ class Jobs:
             turn.leave(used=False)
             return False
         self.retried += job.attempts > 1
+        if job.attempts == 1:
+            self.numbers.waited_s.add((clock.now() - job.created_at).total_seconds(), job.kind)
         await self._begin(Begun(job, turn, suspect=job.attempts > 1))
         return True
 
@@ -264,6 +268,7 @@ class Jobs:
             raise asyncio.CancelledError  # the engine found it by itself; it is begun when it is claimed
         begun.task = task
         task.add_done_callback(lambda _: self._ended(begun))
+        began_s = clock.monotonic()
         structlog.contextvars.bind_contextvars(job=job_id, kind=begun.job.kind, object=begun.job.object_id)
         try:
             if self._stopping or begun.cut:
@@ -277,6 +282,7 @@ class Jobs:
             raise
         begun.ending = True
         self.failed += failure is not None
+        self.numbers.ended(begun.job.kind, clock.monotonic() - began_s, failure)
         await self._endings.end(job_id, failure)
         begun.over = True
         begun.turn.leave()

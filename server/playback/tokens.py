@@ -24,6 +24,7 @@ import jwt
 from server import clock, ids
 from server.errors import Problem
 from server.playback.signing_keys import VerifyingKey
+from server.tally import OTHER, Counts
 
 PLAYBACK = "playback"  # every byte of an asset
 THUMBNAIL = "thumbnail"  # its images only
@@ -103,6 +104,11 @@ class Minted:
     token_id: str
 
 
+def known(audience: str) -> str:
+    """What is counted of it: a product's own token may say anything."""
+    return audience if audience in AUDIENCES else OTHER
+
+
 def _no_key(_: str) -> VerifyingKey | None:
     return None
 
@@ -124,11 +130,13 @@ class Tokens:
             raise ValueError(f"the token secret is shorter than {MIN_SECRET_BYTES} bytes")
         self._wall_ms = wall_ms
         self._grants: OrderedDict[str, Grant] = OrderedDict()
+        self.minted = Counts()  # by audience, and whether it opens or carries a session
 
     def mint(
         self, subject: str, *, audience: str = PLAYBACK, ttl_s: int = DEFAULT_TTL_S, limits: Limits = NO_LIMITS
     ) -> Minted:
         """An opening token. The time to live and the limits are the caller's to have checked (`check_limits`)."""
+        self.minted.add(known(audience), "opening")
         return self._sign(subject, audience, ttl_s, limits, secrets.token_urlsafe(12))
 
     def mint_session(self, grant: Grant, duration_s: float | None = None) -> Minted:
@@ -136,6 +144,7 @@ class Tokens:
         ttl_s = max(SESSION_S, math.ceil(2 * (duration_s or 0)))
         token_id = grant.token_id or secrets.token_urlsafe(12)
         session = grant.session or ids.new("ps")
+        self.minted.add(known(grant.audience), "session")
         return self._sign(grant.subject, grant.audience, ttl_s, grant.limits, token_id, session, grant.key_id)
 
     def key_of(self, token: str) -> str | None:

@@ -88,6 +88,7 @@ class Fetching:
         video.upload_id, video.source, video.source_name = upload.id, "upload", upload.filename
         arguments = {"upload": upload.id}
         await self._enqueue(transaction, video.project_id, JOB, video.id, arguments, priority=priority)
+        transaction.after_commit(lambda: self._service.numbers.begun.add(uploads.FETCHED))
         return upload
 
     async def run(self, job: JobContext) -> None:
@@ -108,6 +109,8 @@ class Fetching:
         if upload is None or upload.state not in uploads.OPEN:
             return
         await uploads.move(transaction, upload, "aborted", reason=failure.code)
+        how = "aborted" if failure.code == CANCELLED else "failed"
+        transaction.after_commit(lambda: self._service.numbers.over(uploads.FETCHED, how))
         upload.fetch = fetch_rows.ended(upload.fetch or {})
         video = await videos.find(transaction, upload.video_id)
         if video is not None and video.upload_id == upload_id and video.state in ("pending", "uploading"):

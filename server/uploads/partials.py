@@ -26,12 +26,14 @@ from server.protocols.tus import admission
 from server.protocols.tus.commands import Append, Create, Delete, Head, Join
 from server.protocols.tus.concatenation import PARTIAL, Partial
 from server.storage.appender import uncancelled
+from server.uploads.locks import Hold
 from server.uploads.placement import Sender
 from server.uploads.service import CONCAT, SECRET_BYTES, Opened, Uploads
 from server.uploads.source import JOINING_PATIENCE_S, SourceUploads
 
 ANSWER_S = 20.0  # that a sender waits for its parts to be joined; proxies give up after 60
 PREFIX = "pu"
+PROTOCOL = "tus"
 
 _log = log.get("uploads")
 
@@ -89,10 +91,7 @@ class Partials:
                 return upload
             await self._files.check_space(write.limit if write.length else command.body_length or 1)
             row = await self._note(row, write.length)
-            with hold.evictable():
-                size = await self._files.append(
-                    row.id, write.offset, chunks, write.limit, command.checksum, watched=False
-                )
+            size = await self._receive(row, write, command, chunks, hold)
         return _view(row, size)
 
     async def abort(self, partial_id: str, secret: str) -> None:
@@ -174,6 +173,22 @@ class Partials:
             fresh.length, fresh.expires_at = length, self._service.expiry()
         return fresh
 
+    async def _receive(
+        self, row: PartialUpload, write: admission.Write, command: Append, chunks: AsyncIterator[bytes], hold: Hold
+    ) -> int:
+        numbers = self._service.numbers
+        numbers.goes_on(row.id, write.offset, PROTOCOL)
+        try:
+            with hold.evictable():
+                size = await self._files.append(
+                    row.id, write.offset, chunks, write.limit, command.checksum, watched=False
+                )
+        except Exception:
+            numbers.came(row.id, PROTOCOL, whole=False)
+            raise
+        numbers.came(row.id, PROTOCOL, whole=True)
+        return size
+
     async def _remove(self, partial_id: str) -> None:
         async with self._database.write() as transaction:
             await partial_uploads.remove(transaction, partial_id)
@@ -210,7 +225,7 @@ class Partials:
             detail = f"At most {self._service.max_bytes} bytes are taken."
             raise Problem("uploaded-file-too-large", detail=detail, name="Upload-Concat")
         await self._files.check_space(max(sizes[1:], default=0))
-        upload = self._service.row(sender, "tus", command.description.filename)
+        upload = self._service.row(sender, PROTOCOL, command.description.filename)
         upload.filetype, upload.meta, upload.secret_hash = (
             command.description.filetype, dict(command.pairs), hashed(secret),
         )  # fmt: skip

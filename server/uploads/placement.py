@@ -126,12 +126,12 @@ async def own_video(transaction: Transaction, sender: Sender, video_id: str) -> 
     return video
 
 
-async def begin(transaction: Transaction, video: Video, upload: Upload) -> str | None:
-    """The upload is the video's from now on; the id of one that it supersedes, whose bytes can go."""
+async def begin(transaction: Transaction, video: Video, upload: Upload) -> Upload | None:
+    """The upload is the video's from now on; the one that it supersedes, whose bytes can go."""
     last = await uploads.of_video(transaction, video.id)
-    superseded = last.id if last is not None and last.state in uploads.OPEN else None
-    if last is not None and superseded:
-        await uploads.move(transaction, last, "aborted", reason="superseded")
+    superseded = last if last is not None and last.state in uploads.OPEN else None
+    if superseded is not None:
+        await uploads.move(transaction, superseded, "aborted", reason="superseded")
     upload.video_id = video.id
     await uploads.add(transaction, upload)
     video.upload_id, video.source, video.source_name = upload.id, "upload", upload.filename

@@ -25,6 +25,7 @@ from server.storage.appender import uncancelled
 from server.storage.upload_files import UploadFiles
 from server.uploads import fetch_rows, placement
 from server.uploads.locks import Hold, Locks
+from server.uploads.numbers import Numbers
 from server.uploads.placement import Sender
 from server.uploads.rows import Rows
 
@@ -59,6 +60,7 @@ class Uploads:
         self.database = database
         self.files = files
         self.locks = Locks()
+        self.numbers = Numbers()
         self._rows = Rows(database)
         self._enqueue = enqueue
         self._expiry_s = expiry_s
@@ -168,9 +170,15 @@ class Uploads:
             superseded = await placement.begin(transaction, video, upload)
             for number, partial in enumerate(await partial_uploads.named(transaction, partials), 1):
                 partial.upload_id, partial.number, partial.expires_at = upload.id, number, self.expiry()
-        if superseded:
-            await self.files.remove(superseded)
+        self.numbers.begun.add(upload.protocol)
+        await self.supersede(superseded)
         return video
+
+    async def supersede(self, last: Upload | None) -> None:
+        """Another upload is in its place: its bytes go."""
+        if last is not None:
+            self.numbers.over(last.protocol, "superseded", last.id)
+            await self.files.remove(last.id)
 
     async def _authorise(self, upload_id: str, secret: str) -> None:
         """Raises Problem (404): to those who don't know the secret there is no such upload."""
@@ -205,9 +213,13 @@ class Uploads:
         checksum: Checksum | None,
     ) -> int:
         try:
+            self.numbers.goes_on(row.id, write.offset, row.protocol)
             with hold.evictable():
-                return await self.files.append(row.id, write.offset, chunks, write.limit, checksum)
+                size = await self.files.append(row.id, write.offset, chunks, write.limit, checksum)
+            self.numbers.came(row.id, row.protocol, whole=True)
+            return size
         except Exception as error:
+            self.numbers.came(row.id, row.protocol, whole=False)
             size = await self.files.size(row.id) or 0
             _log.info("upload interrupted", upload=row.id, bytes=size, reason=str(error) or type(error).__name__)
             await self._note(row, size, write.length)
@@ -243,17 +255,23 @@ class Uploads:
             await videos.move(transaction, video, "pre-processing")
             await self._enqueue(transaction, video.project_id, JOB, video.id)
         await self.files.remove(upload_id)
+        self.numbers.over(upload.protocol, "finished", upload_id)
+        self.numbers.took_s.add((clock.now() - upload.created_at).total_seconds(), upload.protocol)
         _log.info("upload finished", upload=upload_id, video=video.id, bytes=size)
 
     async def _end(self, upload_id: str, state: str) -> None:
         """Aborted or expired: the row says so, the video too, and the bytes go."""
+        protocol = None
         async with self.database.write() as transaction:
             upload = await uploads.get(transaction, upload_id)
             if upload is not None and upload.state in uploads.OPEN:
+                protocol = upload.protocol
                 await uploads.move(transaction, upload, state)
                 video = await videos.find(transaction, upload.video_id)
                 if video is not None and video.state == "uploading" and video.upload_id == upload_id:
                     await videos.move(transaction, video, "aborted", reason=state)
+        if protocol is not None:
+            self.numbers.over(protocol, state, upload_id)
         await self.files.remove(upload_id)
         _log.info("upload ended", upload=upload_id, state=state)
 

@@ -63,7 +63,9 @@ class SourceUploads:
             size = await self._files.append(upload.id, 0, chunks, self._service.max_bytes)
             if size == 0:
                 raise Problem("uploaded-file-empty")
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, Problem):
+                self._service.numbers.broken.add(upload.protocol)
             await uncancelled(self._files.remove(upload.id))
             raise
         return Staged(upload, size)
@@ -140,8 +142,8 @@ class SourceUploads:
             video = await self._video(transaction, sender, filled, upload.filename)
             superseded = await placement.begin(transaction, video, upload)
             await uploads.move(transaction, upload, "uploading")
-        if superseded:
-            await self._files.remove(superseded)
+        self._service.numbers.begun.add(upload.protocol)
+        await self._service.supersede(superseded)
         if whole:
             await self._service.finish(upload.id, size)
         else:

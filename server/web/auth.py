@@ -23,6 +23,7 @@ from server.catalog import keys
 from server.catalog.database import Database, Transaction
 from server.catalog.models import ApiKey
 from server.errors import Problem
+from server.tally import Counts
 from server.web.scopes import allow
 
 ACCESS_TTL_S = 3600
@@ -115,6 +116,7 @@ class Credentials:
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self.refused = Counts()  # calls that were not let in, by reason
         self._used: dict[str, datetime] = {}
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:

@@ -139,10 +139,14 @@ async def _known_sender(request: web.Request) -> tuple[Sender, Caller | str]:
     services = request.app[SERVICES]
     token = request.query.get("token")
     if token:
-        sender = await sender_of_token(services.database, token)
-        return sender, token
+        try:
+            return await sender_of_token(services.database, token), token
+        except Problem:
+            services.credentials.refused.add("invalid-upload-token")
+            raise
     caller = await identify(request, services)
     if not caller.may(SCOPE):
+        services.credentials.refused.add("scope")
         raise Problem("forbidden", f"The API key lacks the scope {SCOPE}.")
     return Sender(caller.project_id, replaces=caller.may(REPLACING)), caller
 

@@ -285,6 +285,7 @@ async def _admit(request: web.Request, services: Services, operation: Operation)
     if refused:
         raise refused
     if caller and operation.scope and not caller.may(operation.scope):
+        services.credentials.refused.add("scope")
         raise Problem("forbidden", f"The API key lacks the scope {operation.scope}.")
     return caller
 
@@ -296,7 +297,8 @@ async def identify(request: web.Request, services: Services) -> Caller:
         refuse_guessing(request, services)
     try:
         return await services.credentials.caller(request.headers)
-    except Problem:
+    except Problem as problem:
+        services.credentials.refused.add(problem.code.removeprefix("authentication-"))
         if "Authorization" in request.headers:  # without it nothing was guessed
             services.failures.take(client_ip(request), "failure")
         raise
@@ -306,6 +308,7 @@ def refuse_guessing(request: web.Request, services: Services) -> None:
     """Raises Problem, 429, to an address that has given too many wrong credentials."""
     throttled = services.failures.exhausted(client_ip(request), "failure")
     if throttled is not None:
+        services.credentials.refused.add("guessing")
         request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **throttled}
         raise rates.refusal(throttled)
 

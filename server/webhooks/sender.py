@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from server import clock, log
 from server.catalog import deliveries, events, webhooks
 from server.catalog.database import Database, Transaction
 from server.catalog.webhook_models import Delivery
+from server.tally import Times
 from server.webhooks import retries, verdicts
 from server.webhooks.formats import PING
 from server.webhooks.places import Places
@@ -32,6 +33,7 @@ POLL_S = 5.0  # where another process's news were not heard
 SWEEP_S = 15.0  # how soon what a process left when it died is taken up
 PRUNE_S = 3600.0
 PRUNED_AT_ONCE = 1000
+ARRIVED_S = (0.1, 0.5, 1, 5, 30, 300, 3600, 86_400)  # bounds of what is counted
 FAULT_S = 1.0  # after a fault of the database
 
 _log = log.get("webhooks")
@@ -52,9 +54,11 @@ class Numbers:
 
     delivered: int = 0
     failed: int = 0
+    retried: int = 0  # attempts after the first one
     dead: int = 0
     disabled: int = 0
     taken_over: int = 0
+    arrived_s: Times = field(default_factory=lambda: Times(ARRIVED_S))  # from the event to its delivery
 
 
 class Sender:
@@ -247,6 +251,9 @@ class Sender:
         verdict = verdicts.judge(standing, attempt, wait_s)
         self.numbers.delivered += verdict.state == "delivered"
         self.numbers.failed += not attempt.delivered
+        self.numbers.retried += row.attempts > 0
+        if verdict.state == "delivered":
+            self.numbers.arrived_s.add((clock.now() - row.created_at).total_seconds())
         self.numbers.dead += verdict.state == "dead"
         return verdict
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -185,3 +186,20 @@ async def test_tus_js_client_uploads_from_a_page_elsewhere(server: Server) -> No
     assert begun == ended
     assert video["title"] == "from-a-page.mp4"
     assert stored(server, video["videoId"]) == bytes((at * 31) & 255 for at in range(size))
+
+
+def test_uploads_and_refusals_are_counted(server: Server, file: Path) -> None:
+    js(server, file, headers={"Authorization": "Basic eDo="}, retryDelays=[])
+    first = js(server, file, stopAfter=5 * MIB, chunkSize=2 * MIB)
+    js(server, file, uploadUrl=first["url"])
+    stored(server, newest(server)["videoId"])
+    text = server.get("/metrics").text
+
+    for name in (
+        'sluice_uploads_begun_total{protocol="tus"}',
+        'sluice_uploads_ended_total{outcome="finished",protocol="tus"}',
+        'sluice_upload_seconds_count{protocol="tus"}',
+        'sluice_auth_refusals_total{reason="invalid-api-key"}',
+        'sluice_job_queue_seconds_count{kind="vod"}',
+    ):
+        assert re.search(re.escape(name) + r" [1-9]", text), f"{name} in {text}"

@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"media", "storage", "catalog", "jobs", "outbound", "client"},
     {"protocols"},
     {"formats"},
-    {"errors", "ids", "clock", "log", "config"},
+    {"errors", "ids", "clock", "log", "config", "tally"},
 ]
 LEVEL = {name: len(LAYERS) - at for at, names in enumerate(LAYERS) for name in names}
 

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from server.tally import Counts, Times
 from server.web.metrics import Metrics
 
 
@@ -65,3 +66,19 @@ async def test_a_failing_reader_fails_the_scrape_loudly() -> None:
     metrics.watch("gauge", "sluice_broken", "Never.", fail)
     with pytest.raises(ZeroDivisionError):
         await metrics.render()
+
+
+async def test_tallies_are_shown_by_their_labels() -> None:
+    metrics, counts, times = Metrics(), Counts(), Times((1, 5))
+    metrics.counts("sluice_jobs_ended", "Jobs.", counts, "kind", "outcome")
+    metrics.times("sluice_job_seconds", "Time.", times, "kind")
+    counts.add("vod", "done")
+    for seconds in (0.5, 3.0, 60.0):
+        times.add(seconds, "vod")
+    text = (await metrics.render()).decode()
+
+    assert 'sluice_jobs_ended_total{kind="vod",outcome="done"} 1.0' in text
+    assert 'sluice_job_seconds_bucket{kind="vod",le="1.0"} 1.0' in text
+    assert 'sluice_job_seconds_bucket{kind="vod",le="5.0"} 2.0' in text
+    assert 'sluice_job_seconds_bucket{kind="vod",le="+Inf"} 3.0' in text
+    assert 'sluice_job_seconds_sum{kind="vod"} 63.5' in text
