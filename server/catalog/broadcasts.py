@@ -1,6 +1,6 @@
 """Broadcasts: one continuous on-air period each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,12 @@ async def add(transaction: Transaction, broadcast: Broadcast) -> Broadcast:
 
 async def get(transaction: Transaction, broadcast_id: str) -> Broadcast | None:
     return await transaction.get(Broadcast, broadcast_id)
+
+
+async def by_ids(transaction: Transaction, ids: Sequence[str]) -> dict[str, Broadcast]:
+    """Those that there are."""
+    rows = await transaction.scalars(select(Broadcast).where(Broadcast.id.in_(ids)))
+    return {row.id: row for row in rows}
 
 
 async def on_air(transaction: Transaction) -> list[Broadcast]:

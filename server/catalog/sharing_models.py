@@ -139,5 +139,4 @@ class LiveEvent(Base):
     subtitle: Mapped[str] = mapped_column(Text, default="")
     parent_id: Mapped[str | None] = mapped_column(_ID, index=True)  # where it is kept, as its owner named it
     record_parent_id: Mapped[str | None] = mapped_column(_ID)  # where its recordings are to be kept
-    scheduled_id: Mapped[str | None] = mapped_column(_ID)  # names the broadcast that is to come
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # switches of its page, kept for their owner

@@ -1,9 +1,7 @@
-"""Places that things are kept in: a project or a folder of the dialect, both of which are folders of ours."""
+"""Places that things are kept in, as their rows name them: a folder, or the default project, which needs none."""
 
-from server.catalog import folders, libraries
 from server.catalog.database import Transaction
-from server.errors import Problem
-from server.web.kinescope import identifiers
+from server.web.kinescope import places
 from server.web.typed import Call
 
 
@@ -11,9 +9,5 @@ async def location(transaction: Transaction, call: Call, text: str | None, name:
     """Our id of a place that a body or a query names; None where it names none. Raises Problem: 400, 404."""
     if not text:
         return None
-    place = identifiers.canonical("fo", text, name)
-    if place == libraries.default_id(call.project_id):
-        return place  # it needs no folder
-    if await folders.get(transaction, call.project_id, place) is None:
-        raise Problem("resource-not-found", "There is no such project or folder.", name=name)
-    return place
+    place = await places.parent(transaction, call, text, name)
+    return place.folder_id or place.library.id

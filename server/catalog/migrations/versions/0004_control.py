@@ -521,7 +521,6 @@ def _live_events() -> None:
         sa.Column("subtitle", sa.Text(), nullable=False),
         sa.Column("parent_id", sa.String(length=40), nullable=True),
         sa.Column("record_parent_id", sa.String(length=40), nullable=True),
-        sa.Column("scheduled_id", sa.String(length=40), nullable=True),
         sa.Column("facts", types.Json(), nullable=False),
         sa.ForeignKeyConstraint(
             ["live_stream_id"], ["live_streams.id"], name="fk_live_events_live_stream", ondelete="CASCADE"
