@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from server.catalog import listing
+from server.catalog import folders, listing
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import LiveStream
@@ -38,6 +38,15 @@ async def of(transaction: Transaction, streams: Sequence[LiveStream]) -> dict[st
     )
     known = {row.live_stream_id: row for row in rows}
     return {each.id: known.get(each.id) or _unwritten(each) for each in streams}
+
+
+async def folder_of_recordings(transaction: Transaction, stream: LiveStream) -> str | None:
+    """None: they are put at the top."""
+    row = await transaction.get(LiveEvent, stream.id)
+    if row is None or row.record_parent_id is None:
+        return None
+    folder = await folders.get(transaction, stream.project_id, row.record_parent_id)
+    return folder.id if folder is not None else None
 
 
 async def page(

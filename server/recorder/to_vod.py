@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server import clock
-from server.catalog import broadcasts, videos
+from server.catalog import broadcasts, live_events, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream, Video
 from server.packager.presentation import VIDEO, Presentation, Span, Stored
@@ -37,6 +37,7 @@ class Recorder:
         except ValueError:
             return None
         video = _video(broadcast, live, recording)
+        video.folder_id = await live_events.folder_of_recordings(transaction, live)
         video.segments = span._asdict() if span else None
         await videos.add(transaction, video)
         broadcast.video_id = video.id

@@ -43,7 +43,7 @@ class Scheduled(Body):
 
 
 class Record(Body):
-    parent_id: Annotated[GivenId | None, Field(description="The project or folder that recordings are put into.")] = None
+    parent_id: Annotated[GivenId | None, Field(description="Where recordings are put: a project or a folder.")] = None
 
 
 class VideoSettings(Body):

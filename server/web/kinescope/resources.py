@@ -13,6 +13,8 @@ from server.web.docs import JSON_HEADERS
 from server.web.kinescope import (
     absent,
     access_tokens,
+    analytics,
+    billing,
     chapters,
     dictionaries,
     drm_auth,
@@ -54,6 +56,8 @@ OPERATIONS: Sequence[Operations] = (
     webhooks.operations,
     drm_auth.operations,
     zones.operations,
+    analytics.operations,
+    billing.operations,
     live_events.operations,
     live_restreams.operations,
     live_streams.operations,

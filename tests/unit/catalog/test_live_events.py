@@ -1,9 +1,10 @@
 """What is kept of live streams for those who know them as events."""
 
-from server.catalog import live_events, live_streams
+from server.catalog import folders, live_events, live_streams
 from server.catalog.database import Database, Transaction
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, LiveStream
+from server.catalog.organisation_models import Folder
 from server.catalog.sharing_models import LiveEvent
 
 
@@ -27,6 +28,17 @@ async def test_a_live_stream_is_an_event_without_more(database: Database) -> Non
         await transaction.flush()
         transaction.expire_all()
         assert await transaction.get(LiveEvent, kept.id) is None
+
+
+async def test_where_recordings_are_put(database: Database) -> None:
+    async with database.write() as transaction:
+        stream = await _stream(transaction, "a")
+        assert await live_events.folder_of_recordings(transaction, stream) is None
+        folder = await folders.add(transaction, Folder(project_id=DEFAULT_PROJECT, name="f"))
+        await live_events.put(transaction, stream, {"record_parent_id": folder.id})
+        assert await live_events.folder_of_recordings(transaction, stream) == folder.id
+        await folders.remove(transaction, folder)
+        assert await live_events.folder_of_recordings(transaction, stream) is None
 
 
 async def test_lists_by_place(database: Database) -> None:
