@@ -27,9 +27,10 @@ _SECRET_TEXT = re.compile(
     r"|(?<=[?&]avh=)[^&#\s\"]+"
     r"|(?<=[?&]streamKey=)[^&#\s\"]+"
     r"|(?<=/tus/)((?:up|pu)\w+/)[\w-]+"
+    r"|(?<=/v2/upload/)([\w-]+/)[\w-]+"
 )
 # without any of these in it a text is left alone: looking for them is ten times cheaper than the expression
-_HINTS = ("eyJ", "token", "avh=", "streamKey=", "/tus/")
+_HINTS = ("eyJ", "token", "avh=", "streamKey=", "/tus/", "/v2/upload/")
 MASK = "***"
 
 KEPT_AT_MOST = 64 << 10  # bytes of lines that wait to be written together: some 200 lines
@@ -48,7 +49,7 @@ def mask(text: str) -> str:
     """The text without what opens anything."""
     if not any(hint in text for hint in _HINTS):
         return text
-    return _SECRET_TEXT.sub(lambda found: (found.group(1) or "") + MASK, text)
+    return _SECRET_TEXT.sub(lambda found: (found.group(1) or found.group(2) or "") + MASK, text)
 
 
 class Lines:

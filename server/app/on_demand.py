@@ -29,6 +29,7 @@ from server.vod.early import Early
 from server.vod.edits import Edits
 from server.vod.life import Life
 from server.vod.marks import Marks
+from server.vod.materials import Materials
 from server.vod.outliving import Outliving
 from server.vod.retention import Retention
 from server.vod.texts import Texts
@@ -50,6 +51,7 @@ class OnDemand:
         self._core = core
         self.edits = Edits(core.database, core.layout, core.jobs.enqueue)
         self.texts = Texts(core.database, core.layout)
+        self.materials = Materials(core.database, core.layout, core.config.storage.reserve_bytes)
         self.marks = Marks(core.database, WatermarkStore(core.layout), core.children)
 
     async def open(self, stack: AsyncExitStack, on_air: Live) -> None:
@@ -85,6 +87,7 @@ class OnDemand:
         """Takes up what a restart left."""
         await expiry.recover(self.uploads, self.sources, self.partials)
         await self.marks.sweep()
+        await self.materials.sweep()
         await self._core.pictures.sweep()
         await leftovers.sweep(self._core.database, self._core.layout)
         await stack.enter_async_context(expiry.sweeping(self.uploads, self.partials, self._core.layout))

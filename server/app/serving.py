@@ -63,6 +63,7 @@ from server.web.application import Application
 from server.web.event_feed import FEED
 from server.web.hls import captions, images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
+from server.web.kinescope import endpoints
 from server.web.kinescope import resources as kinescope
 from server.web.rates import Rates, per_minute
 from server.web.services import IngestPorts, Services
@@ -182,6 +183,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
         app[text_tracks.TEXTS] = on_demand.texts
         app[watermarks.MARKS] = on_demand.marks
         app[players.PICTURES] = core.pictures
+        app[endpoints.MATERIALS] = on_demand.materials
         app[embed.THEMES] = Themes(core.database)
         for part in (live, vod, movies, captions, images, texts, embed, dash, players, *kinescope.PAGES):
             part.add_routes(app.router)

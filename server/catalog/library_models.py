@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server import clock, ids
@@ -38,6 +38,7 @@ class VideoDetails(Base):
     domains: Mapped[list[Any]] = mapped_column(default=list)
     chapters: Mapped[list[Any]] = mapped_column(default=list)  # [{"time": ms, "title"}]
     chapters_shown: Mapped[bool] = mapped_column(default=False)
+    captions_order: Mapped[list[Any]] = mapped_column(default=list)  # languages; those not in it come behind
     materials_shown: Mapped[bool] = mapped_column(default=False)
     preview: Mapped[dict[str, Any] | None]  # {"start","length","quality"}: the stretch that previews show
 
@@ -87,7 +88,8 @@ class Material(Base):
     title: Mapped[str] = mapped_column(Text)
     filename: Mapped[str] = mapped_column(Text)
     filetype: Mapped[str] = mapped_column(String(255))
-    size: Mapped[int] = mapped_column(Integer)  # bytes
+    size: Mapped[int | None] = mapped_column(BigInteger)  # bytes; None: the file is not there yet, nor is it shown
+    secret_hash: Mapped[str | None] = mapped_column(String(64))  # of who may bring the file
     position: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)

@@ -17,8 +17,9 @@ class TooMany(Exception):
 
 
 async def of_videos(transaction: Transaction, video_ids: Sequence[str]) -> list[Material]:
-    """In their order."""
-    rows = select(Material).where(Material.video_id.in_(video_ids)).order_by(Material.position, Material.id)
+    """Those whose files are there, in their order."""
+    here = Material.video_id.in_(video_ids), Material.size.is_not(None)
+    rows = select(Material).where(*here).order_by(Material.position, Material.id)
     return list(await transaction.scalars(rows))
 
 
@@ -41,8 +42,15 @@ async def add(transaction: Transaction, video: Video, row: Material) -> Material
     row.position = (last or 0) + 1
     transaction.add(row)
     await transaction.flush()
-    await tell(transaction, video)
+    if row.size is not None:
+        await tell(transaction, video)
     return row
+
+
+async def arrived(transaction: Transaction, video: Video, row: Material, size: int) -> None:
+    """The file is there, and nobody may bring another."""
+    row.size, row.secret_hash = size, None
+    await tell(transaction, video)
 
 
 async def remove(transaction: Transaction, video: Video, row: Material) -> None:

@@ -70,6 +70,12 @@ async def set_default(transaction: Transaction, video: Video, row: TextTrack, de
         await _tell(transaction, video, row, "updated", default=default)
 
 
+async def set_title(transaction: Transaction, video: Video, row: TextTrack, title: str) -> None:
+    """What viewers read."""
+    row.title = title
+    await _tell(transaction, video, row, "updated")
+
+
 async def remove(transaction: Transaction, video: Video, row: TextTrack) -> None:
     """The row goes; the text is the caller's to delete after the commit."""
     await transaction.delete(row)

@@ -8,7 +8,7 @@ from server.catalog import libraries, videos
 from server.catalog.database import Transaction
 from server.catalog.libraries import Library
 from server.catalog.library_models import LibrarySettings, VideoDetails
-from server.catalog.models import Video
+from server.catalog.models import TextTrack, Video
 
 ANYWHERE, NOWHERE, CUSTOM = "anywhere", "nowhere", "custom"
 APPLIED = 500  # videos that get a library's settings at once: each has an event of its own
@@ -32,6 +32,12 @@ async def own(transaction: Transaction, video: Video) -> VideoDetails:
         transaction.add(row)
         await transaction.flush()
     return row
+
+
+def in_order(tracks: Sequence[TextTrack], details: VideoDetails | None) -> list[TextTrack]:
+    """Captions as their owner ordered them."""
+    order = {language: place for place, language in enumerate(details.captions_order if details else ())}
+    return sorted(tracks, key=lambda track: (order.get(track.language, len(order)), track.language))
 
 
 def privacy(video: Video, details: VideoDetails | None) -> str:

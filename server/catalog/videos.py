@@ -11,7 +11,7 @@ from server import clock
 from server.catalog import events, folders, listing
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
-from server.catalog.models import LiveStream, Video
+from server.catalog.models import LiveStream, Upload, Video
 
 # state -> states it may move to. The words are Kinescope's; api.video's status is derived from them.
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -72,6 +72,14 @@ async def get(transaction: Transaction, project_id: str, video_id: str, discarde
 async def find(transaction: Transaction, video_id: str) -> Video | None:
     """A video of whatever project: for watching, which knows only the id."""
     return await transaction.get(Video, video_id)
+
+
+async def of_upload(transaction: Transaction, upload_id: str) -> Video | None:
+    """The video, or the version of one, whose file the upload brings."""
+    found: Video | None = await transaction.scalar(
+        select(Video).join(Upload, Upload.video_id == Video.id).where(Upload.id == upload_id)
+    )
+    return found
 
 
 async def states(transaction: Transaction, ids: Sequence[str]) -> dict[str, str]:

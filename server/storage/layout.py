@@ -22,6 +22,7 @@
     <root>/videos/<video id>/edges/<rendition>/…        a clip's first and last segment, as of a broadcast
     <root>/watermarks/<watermark id>.png
     <root>/pictures/<player or live stream id>   a logo, a poster that was uploaded
+    <root>/materials/<material id>             a file that goes with a video
     <root>/live-streams/<live stream id>/slate   what fills the reconnect window
     <root>/broadcasts/<broadcast id>/<rendition>/init-<generation>.mp4
                                                 <msn>.m4s, the last one <msn>.m4s.open while it grows
@@ -164,6 +165,13 @@ class Layout:
     def picture_owners(self) -> list[str]:
         """Whose pictures there are; half-written ones are named otherwise than any id."""
         return sorted(path.name for path in (self.root / "pictures").glob("*"))
+
+    def material(self, material_id: str) -> Path:
+        return self.root / "materials" / _name(material_id)
+
+    def material_ids(self) -> list[str]:
+        """Of those that have a file; half-written ones are named otherwise than any id."""
+        return sorted(path.name for path in (self.root / "materials").glob("*"))
 
     def slate(self, live_stream_id: str) -> Path:
         """The only file in its folder."""

@@ -110,6 +110,39 @@ class Uploads:
                 return admission.Upload("uploaded", size, size)
             return _view(row, size)
 
+    async def settle(self, upload_id: str, secret: str, length: int) -> admission.Upload:
+        """How long the file is, of which nothing was told. Raises Problem as `append`."""
+        await self._authorise(upload_id, secret)
+        async with self.locks.hold(upload_id):
+            row, upload = await self._look(upload_id)
+            write = admission.admit_append(Append(upload.offset, length, 0), upload, self.max_bytes)
+            row = await self._note(row, upload.offset, write.length)
+            return _view(row, upload.offset)
+
+    async def whole(
+        self, upload_id: str, secret: str, length: int | None, chunks: AsyncIterator[bytes]
+    ) -> admission.Upload:
+        """Takes all of the file at once, in place of what came before of one that is not whole; `length` None: until
+        the chunks end.
+
+        Raises Problem: 400 empty, 404, 410, 413, 423, 507; 400 upload-taken-over when another request wants it.
+        """
+        await self._authorise(upload_id, secret)
+        async with self.locks.hold(upload_id) as hold:
+            row, upload = await self._look(upload_id)
+            write = admission.admit_whole(length, upload, self.max_bytes)
+            if upload.state == "uploaded":
+                return upload
+            await self.files.check_space(length or 1)
+            if upload.offset:
+                await self.files.cut(upload_id, 0)
+            row = await self._note(row, 0, length)
+            size = await self._receive(row, write, chunks, hold)
+            if size == 0:
+                raise Problem("uploaded-file-empty")
+            await self.finish(upload_id, size)
+            return admission.Upload("uploaded", size, size)
+
     async def abort(self, upload_id: str, secret: str) -> None:
         """Gives the upload up. Raises Problem: 403 it has finished, 404, 410, 423."""
         await self._authorise(upload_id, secret)

@@ -1,4 +1,4 @@
-"""Pictures that people upload for players and live streams: looked into and coded anew in a child, kept, and gone."""
+"""Pictures that people upload for players, live streams and videos: coded anew in a child, kept, and gone."""
 
 import asyncio
 from collections.abc import Mapping, Set
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from server import log
-from server.catalog import live_streams, players
+from server.catalog import live_streams, players, posters
 from server.catalog.database import Database
 from server.errors import Problem
 from server.media import calls
@@ -57,6 +57,13 @@ class Pictures:
     async def put(self, owner_id: str, picture: bytes) -> None:
         await asyncio.to_thread(self._store.put, owner_id, picture)
 
+    async def read(self, owner_id: str) -> bytes | None:
+        """None: there is none."""
+        try:
+            return await asyncio.to_thread(self._store.path(owner_id).read_bytes)
+        except FileNotFoundError:
+            return None
+
     async def remove(self, owner_id: str) -> None:
         """Whether there is one or not."""
         try:
@@ -73,4 +80,5 @@ class Pictures:
 
     async def _known(self) -> Set[str]:
         async with self._database.read() as transaction:
-            return await players.with_logo(transaction) | await live_streams.with_poster(transaction)
+            owners = await players.with_logo(transaction) | await live_streams.with_poster(transaction)
+            return owners | await posters.uploaded(transaction)

@@ -46,6 +46,11 @@ def of_posters(base_url: str, video_id: str, token: str | None = None) -> dict[s
     return {size: f"{root}/poster/{size}.jpg" for size in ("xs", "sm", "md", "lg")}
 
 
+def of_material(base_url: str, video_id: str, material_id: str, token: str | None = None) -> str:
+    """Where a file that goes with the video is downloaded."""
+    return f"{base_url}/vod/{video_id}" + (f"/token/{token}" if token else "") + f"/materials/{material_id}"
+
+
 def of_text(base_url: str, video_id: str, kind: str, language: str, token: str | None = None) -> str:
     """Captions or chapters."""
     return f"{base_url}/vod/{video_id}" + (f"/token/{token}" if token else "") + f"/{kind}/{language}.vtt"

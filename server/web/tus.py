@@ -17,9 +17,10 @@ from server.protocols.tus.commands import Append, Create, Delete, Head, Join, Op
 from server.uploads.partials import PREFIX, Partials
 from server.uploads.placement import Sender, sender_of_token
 from server.uploads.service import Opened, Uploads
-from server.web import application, bodies
+from server.web import bodies
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
+from server.web.cors import CORS
 from server.web.middleware import EXTRA_HEADERS, REQUEST_ID
 from server.web.scopes import REPLACING
 from server.web.services import SERVICES
@@ -54,7 +55,7 @@ def mount(app: web.Application) -> None:
     for path in (PATH, PATH + "/"):
         app.router.add_route("*", path, collection, expect_handler=bodies.wait_to_continue)
     app.router.add_route("*", PATH + "/{upload}/{secret}", upload, expect_handler=bodies.wait_to_continue)
-    application.expose(app, EXPOSED)
+    app[CORS].expose(EXPOSED)
 
 
 async def collection(request: web.Request) -> web.StreamResponse:

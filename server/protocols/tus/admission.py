@@ -78,6 +78,17 @@ def admit_append(command: Append, upload: Upload, max_bytes: int) -> Write:
     return Write(upload.offset, limit, length)
 
 
+def admit_whole(length: int | None, upload: Upload, max_bytes: int) -> Write:
+    """What may be written of a file that comes in one request, which is no request of tus: whatever was told of the
+    length before, the request's own goes before it. Raises Problem: 400 empty, 410 ended, 413 too long."""
+    _check_state(Append(0, length, length), upload)
+    if length == 0:
+        raise Problem("uploaded-file-empty")
+    if length is not None and length > max_bytes:
+        raise Problem("uploaded-file-too-large", detail=f"At most {max_bytes} bytes are taken.")
+    return Write(0, max_bytes if length is None else length, length)
+
+
 def _check_state(command: Head | Append | Delete, upload: Upload) -> None:
     refusal = RULES[type(command)][upload.state]
     if refusal is not None:

@@ -64,7 +64,7 @@ async def choose(call: Call, video_id: str, body: Choice) -> VideoAnswer:
         raise validation.of_attribute("timecode", "This attribute must be a time such as 00:15:22.05.")
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
-    picture = await _at(call, row, at_s) if row.playable else None
+    picture = await picture_at(call, row, at_s) if row.playable else None
     return await _keep(call, video_id, picture, at_s)
 
 
@@ -80,13 +80,7 @@ async def upload(call: Call, video_id: str) -> VideoAnswer:
     """It is coded anew, 1280 pixels wide at most."""
     async with call.services.database.read() as transaction:
         await find(transaction, call, video_id)
-    given = await small_file(call.request, MAX_BYTES)
-    try:
-        made = await call.request.app[POSTERS].of_picture(given)
-    except ChildFailed as error:
-        made = calls.problem_of(error)
-    if isinstance(made, MediaProblem):
-        raise Problem("uploaded-file-invalid-file", "The file can't be read as a JPEG, PNG or WebP picture.", "file")
+    made = await coded(call, await small_file(call.request, MAX_BYTES))
     return await _keep(call, video_id, made, None)
 
 
@@ -108,6 +102,17 @@ async def list_candidates(call: Call, video_id: str) -> CandidateList:
     return CandidateList(data=[_candidate(url, one) for one in orjson.loads(told)["candidates"]])
 
 
+async def coded(call: Call, given: bytes) -> bytes:
+    """An uploaded picture as a poster. Raises Problem."""
+    try:
+        made = await call.request.app[POSTERS].of_picture(given)
+    except ChildFailed as error:
+        made = calls.problem_of(error)
+    if isinstance(made, MediaProblem):
+        raise Problem("uploaded-file-invalid-file", "The file can't be read as a JPEG, PNG or WebP picture.", "file")
+    return made
+
+
 def _candidate(url: str, found: Mapping[str, float]) -> Candidate:
     at_s = found["at_s"]
     minutes, rest = divmod(at_s, 60)
@@ -115,7 +120,7 @@ def _candidate(url: str, found: Mapping[str, float]) -> Candidate:
     return Candidate(timecode=timecode, time=at_s, score=found["score"], thumbnail=f"{url}?time={at_s:g}")
 
 
-async def _at(call: Call, row: Video, at_s: float) -> bytes:
+async def picture_at(call: Call, row: Video, at_s: float) -> bytes:
     """The picture at a time. Raises Problem."""
     order = orders.thumbnail("jpg", min(at_s, row.duration_s or at_s), BOX, exact=True)
     try:

@@ -24,7 +24,7 @@ def material(row: Material) -> MaterialAnswer:
         title=row.title,
         filename=row.filename,
         filetype=row.filetype,
-        size=row.size,
+        size=row.size or 0,
         position=row.position,
         created_at=row.created_at,
         updated_at=row.updated_at,

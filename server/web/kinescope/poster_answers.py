@@ -3,13 +3,14 @@
 from server.catalog.library_models import Poster
 from server.catalog.models import Video
 from server.web import asset_urls
+from server.web.hls.images import POSTERS
 from server.web.kinescope import identifiers
 from server.web.kinescope.shapes import Answer, Id
 from server.web.typed import Call
 
 
 class PosterAnswer(Answer):
-    """URLs of the picture in several widths; those of one that is not shown are empty: there is no other."""
+    """URLs of the picture in several widths; empty where it was uploaded and is not shown now."""
 
     id: Id
     video_id: Id
@@ -35,10 +36,13 @@ def poster(call: Call, row: Video, chosen: Poster | None, token: str | None) -> 
 def of_row(call: Call, row: Video, chosen: Poster, token: str | None) -> PosterAnswer:
     if chosen.active:
         return _answer(call, row, chosen.id, chosen.at_s, token)
+    sizes, original = dict.fromkeys(POSTERS, ""), ""
+    if chosen.at_s is not None:
+        original = f"{asset_urls.of_video(call.base_url, row.id, token).thumbnail}?time={chosen.at_s:g}&exact=1"
+        sizes = {size: f"{original}&width={width}" for size, width in POSTERS.items()}
     return PosterAnswer(
-        id=chosen.id, video_id=row.id, status="done", active=False, from_time=chosen.at_s,
-        original="", lg="", md="", sm="", xs="",
-    )  # fmt: skip
+        id=chosen.id, video_id=row.id, status="done", active=False, from_time=chosen.at_s, original=original, **sizes
+    )
 
 
 def _answer(call: Call, row: Video, id: str, at_s: float | None, token: str | None) -> PosterAnswer:

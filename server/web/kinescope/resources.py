@@ -14,11 +14,13 @@ from server.web.kinescope import (
     absent,
     access_tokens,
     analytics,
+    annotations,
     billing,
     chapters,
     dictionaries,
     drm_auth,
     edits,
+    endpoints,
     errors,
     file_request_page,
     file_requests,
@@ -26,12 +28,17 @@ from server.web.kinescope import (
     live_events,
     live_restreams,
     live_streams,
+    materials,
+    pages,
     players,
     playlist_page,
     playlists,
+    posters,
     privacy_domains,
     projects,
+    subtitles,
     tags,
+    uploader,
     videos,
     webhooks,
     zones,
@@ -47,6 +54,11 @@ OPERATIONS: Sequence[Operations] = (
     videos.operations,
     chapters.operations,
     edits.operations,
+    posters.operations,
+    subtitles.operations,
+    annotations.operations,
+    materials.operations,
+    uploader.operations,
     playlists.operations,
     tags.operations,
     privacy_domains.operations,
@@ -65,7 +77,7 @@ OPERATIONS: Sequence[Operations] = (
     absent.operations,
 )
 
-PAGES = (file_request_page, playlist_page)  # for people: mounted beside the operations
+PAGES = (endpoints, file_request_page, materials, pages, playlist_page)  # mounted beside the operations
 
 _about = Operations("About")
 

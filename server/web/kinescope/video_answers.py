@@ -141,7 +141,7 @@ def _video(call: Call, row: Video, known: _Known) -> VideoAnswer:
     token = None if row.public else call.services.tokens.mint(row.id).token
     urls = asset_urls.of_video(call.base_url, row.id, token)
     made = [each for each in known.renditions.get(row.material, ()) if each.revision == row.source_revision]
-    captions, attached = known.captions.get(row.id, ()), known.materials.get(row.id, ())
+    captions = video_details.in_order(known.captions.get(row.id, ()), details)
     return VideoAnswer(
         id=row.id,
         workspace_id=row.project_id,
@@ -162,7 +162,7 @@ def _video(call: Call, row: Video, known: _Known) -> VideoAnswer:
         privacy_share={},
         tags=row.tags,
         poster=poster(call, row, known.posters.get(row.id), token),
-        additional_materials=[material(each) for each in attached],
+        additional_materials=[material(each) for each in known.materials.get(row.id, ())],
         additional_materials_enabled=bool(details and details.materials_shown),
         play_link=asset_urls.of_page(call.base_url, row.id, token),
         embed_link=urls.player,
