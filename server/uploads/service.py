@@ -137,7 +137,7 @@ class Uploads:
             if upload.offset:
                 await self.files.cut(upload_id, 0)
             row = await self._note(row, 0, length)
-            size = await self._receive(row, write, chunks, hold)
+            size = await self._receive(row, write, chunks, hold, None)
             if size == 0:
                 raise Problem("uploaded-file-empty")
             await self.finish(upload_id, size)

@@ -94,7 +94,7 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
         pairs = {SIZE: str(body.filesize)} if body.filesize else {}
         opened = await call.request.app[UPLOADS].create(sender, Create(None, pairs, description, body.filesize or 0))
     endpoint = f"{call.base_url}{PATH}/{opened.id}/{opened.secret}"
-    return Data(data=Endpoint(id=opened.video_id, endpoint=endpoint))
+    return Data(data=Endpoint(id=opened.video_id or video_id, endpoint=endpoint))
 
 
 @operations.post("/v2/video", "Upload a video", scope="uploads:create", kind="upload", raw=_RAW, errors=_ERRORS)
