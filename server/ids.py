@@ -25,6 +25,7 @@ PREFIXES = {
     "session": "ps",
     "player": "pl",
     "folder": "fo",
+    "custom field": "cf",
     "collection": "co",
     "poster": "po",
     "annotation": "an",

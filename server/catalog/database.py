@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, UOWTransaction
 
 from server import ids
-from server.catalog import changes
+from server.catalog import changes, indexing
 from server.catalog.dialects import MIGRATION_LOCK, WRITE_LOCK, async_url, make_engine
 from server.catalog.peers import CHANNEL, Peers, notifications
 from server.catalog.undertakings import under_way
@@ -39,6 +39,7 @@ def _note_changes(session: Session, _context: UOWTransaction) -> None:
         if isinstance(id, str):
             changed.add(id)
     changes.note(session)
+    indexing.index(session)
 
 
 class Transaction(AsyncSession):

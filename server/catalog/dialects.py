@@ -5,9 +5,22 @@ BEGIN; on PostgreSQL an advisory lock, taken before the first statement looks at
 processes, and no transaction ever has to be tried again for another one's sake.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, ExceptionContext, event, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ExceptionContext,
+    cast,
+    column,
+    event,
+    func,
+    literal_column,
+    table,
+    text,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -91,3 +104,55 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def begun(connection: Connection) -> None:
         write = connection.get_execution_options().get("sluice_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+# Full text. SQLite has an FTS5 table over video_words, whose rowids are positions; PostgreSQL has GIN indexes over
+# these two expressions. A word is a beginning, a mark is whole.
+FOUND = table("video_words_index", column("rowid"), column("video_words_index"))
+_WORDS: ColumnElement[Any] = literal_column("array_to_tsvector(string_to_array(video_words.words, ' '))")
+_MARKS = literal_column("string_to_array(video_words.marks, ' ')", postgresql.ARRAY(postgresql.TEXT))
+
+SQLITE_SEARCH = (
+    """CREATE VIRTUAL TABLE video_words_index USING fts5(
+        words, marks, content='video_words', content_rowid='position',
+        tokenize='unicode61 remove_diacritics 0', prefix='1 2 3')""",
+    """CREATE TRIGGER video_words_added AFTER INSERT ON video_words BEGIN
+        INSERT INTO video_words_index(rowid, words, marks) VALUES (new.position, new.words, new.marks);
+    END""",
+    """CREATE TRIGGER video_words_removed AFTER DELETE ON video_words BEGIN
+        INSERT INTO video_words_index(video_words_index, rowid, words, marks)
+            VALUES ('delete', old.position, old.words, old.marks);
+    END""",
+    """CREATE TRIGGER video_words_changed AFTER UPDATE ON video_words BEGIN
+        INSERT INTO video_words_index(video_words_index, rowid, words, marks)
+            VALUES ('delete', old.position, old.words, old.marks);
+        INSERT INTO video_words_index(rowid, words, marks) VALUES (new.position, new.words, new.marks);
+    END""",
+)
+POSTGRESQL_SEARCH = (
+    f"CREATE INDEX search_video_words_words ON video_words USING gin ({_WORDS})",
+    f"CREATE INDEX search_video_words_marks ON video_words USING gin ({_MARKS})",
+)
+
+
+def fts5(words: Sequence[str], marks: Sequence[str]) -> str:
+    """For MATCH; both are letters and digits alone, and quoted all the same (FTS5, section 3)."""
+    parts = [f'words : "{word}" *' for word in words] + [f'marks : "{mark}"' for mark in marks]
+    return " AND ".join(parts)
+
+
+def found_by(words: Sequence[str], marks: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Conditions of video_words on PostgreSQL."""
+    conditions: list[ColumnElement[bool]] = [_MARKS.contains(cast(list(marks), postgresql.ARRAY(postgresql.TEXT)))]
+    if words:
+        wanted = " & ".join(f"'{word}':*" for word in words)
+        conditions.append(_WORDS.op("@@", is_comparison=True)(cast(wanted, postgresql.TSQUERY)))
+    return conditions
+
+
+def without_key(dialect: str, values: Any, name: str) -> ColumnElement[Any]:
+    """A JSON object without a member; the name holds no quotes."""
+    if dialect == "sqlite":
+        return func.json_remove(values, f'$."{name}"')
+    found: ColumnElement[Any] = cast(values, postgresql.JSONB).op("-")(cast(name, postgresql.TEXT))
+    return found

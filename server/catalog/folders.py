@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 
-from server.catalog import events, listing
+from server.catalog import events, indexing, listing
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Video
-from server.catalog.organisation_models import Folder
+from server.catalog.organisation_models import Folder, VideoWords
 
 DEPTH = 16  # levels: more than a person finds the way in, few enough to walk for each answer
 MOST = 10_000  # folders of a project
@@ -137,9 +137,19 @@ async def remove(transaction: Transaction, folder: Folder, *, lift: bool = False
     await transaction.execute(below.values(parent_id=folder.parent_id))
     # discarded videos too: they may be taken back
     videos = update(Video).where(Video.project_id == folder.project_id, Video.folder_id == folder.id)
+    await _mark_anew(transaction, folder)
     await transaction.execute(videos.values(folder_id=folder.parent_id))
     await transaction.delete(folder)
     await _tell(transaction, folder, "deleted", lifted={"folders": inside.folders, "videos": inside.videos})
+
+
+async def _mark_anew(transaction: Transaction, folder: Folder) -> None:
+    """What its videos are found by, as a bulk statement moves them."""
+    inside = select(Video.id).where(Video.project_id == folder.project_id, Video.folder_id == folder.id)
+    old, new = indexing.mark_of_folder(folder.id), indexing.mark_of_folder(folder.parent_id)
+    rows = update(VideoWords).where(VideoWords.video_id.in_(inside))
+    marks = func.replace(VideoWords.marks, old, new)
+    await transaction.execute(rows.values(marks=marks), execution_options={"synchronize_session": False})
 
 
 async def _height(transaction: Transaction, folder: Folder) -> int:

@@ -71,9 +71,15 @@ class Video(Base):
     """A video asset. `state` walks catalog/videos.TRANSITIONS; `playable` is a fact beside it."""
 
     __tablename__ = "videos"
+    _LISTED: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("sqlite_where", "postgresql_where"), text("version_of IS NULL AND discarded_at IS NULL")
+    )  # most lists: counted and walked in the index alone
     __table_args__ = (
         Index(None, "project_id", "created_at"), Index(None, "project_id", "live_stream_id"),
-        Index(None, "project_id", "folder_id", "created_at"),
+        Index("ix_videos_listed", "project_id", "created_at", "id", **_LISTED),
+        Index("ix_videos_folder", "project_id", "folder_id", "created_at", "id", **_LISTED),
+        Index("ix_videos_updated", "project_id", "updated_at", "id", **_LISTED),
+        Index("ix_videos_published", "project_id", "published_at", "id", **_LISTED),
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("vi"))
@@ -88,6 +94,7 @@ class Video(Base):
     player_id: Mapped[str | None] = mapped_column(String(64))
     language: Mapped[str | None] = mapped_column(String(16))
     folder_id: Mapped[str | None] = mapped_column(_ID)  # None: it is at the top
+    custom: Mapped[dict[str, Any]] = mapped_column(default=dict)  # values of the project's custom fields, by name
     tags: Mapped[list[Any]] = mapped_column(default=list)
     meta: Mapped[list[Any]] = mapped_column("metadata", default=list)  # [{"key","value"}]
     revision: Mapped[int] = mapped_column(Integer, default=1)  # of what is served: part of immutable URLs

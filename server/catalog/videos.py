@@ -1,17 +1,18 @@
 """Videos and their life cycle."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from server import clock
-from server.catalog import events, folders, listing
+from server.catalog import events
 from server.catalog.database import Transaction
-from server.catalog.listing import Page, Paging
+from server.catalog.listing import Paging as Paging
 from server.catalog.models import LiveStream, Upload, Video
+from server.catalog.video_lists import Filter as Filter
+from server.catalog.video_lists import page as page
 
 # state -> states it may move to. The words are Kinescope's; api.video's status is derived from them.
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -26,29 +27,9 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 BADLY = ("error", "aborted")  # of a version: it goes, and its video stays as it is
 
-SORT_COLUMNS = {
-    "title": Video.title,
-    "createdAt": Video.created_at,
-    "publishedAt": Video.published_at,
-    "updatedAt": Video.updated_at,
-}
-
 
 class WrongState(Exception):
     """The row can't move to the wanted state from where it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list is narrowed to; all of it must hold."""
-
-    title: str | None = None  # contained in the title, whatever the case
-    description: str | None = None
-    tags: Sequence[str] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    live_stream_id: str | None = None
-    folder_id: str | None = None  # folders.TOP: those that are in none
-    discarded: bool = False  # those that can be taken back, instead of the others
 
 
 async def add(transaction: Transaction, video: Video) -> Video:
@@ -125,18 +106,6 @@ async def versions(transaction: Transaction, video_id: str) -> list[Video]:
     return list(await transaction.scalars(rows))
 
 
-async def page(
-    transaction: Transaction, project_id: str, wanted: Filter, paging: Paging, also: Sequence[ColumnElement[bool]] = ()
-) -> Page[Video]:
-    """Newest first unless told otherwise; `also` must hold, too."""
-    if paging.sort_by is None:
-        paging = Paging(paging.page, paging.size, "createdAt", True)
-    return await listing.fetch(
-        transaction, _query(transaction, project_id, wanted).where(*also), paging, SORT_COLUMNS, Video.created_at,
-        Video.id,
-    )  # fmt: skip
-
-
 async def discard(transaction: Transaction, video: Video, deletes_at: datetime) -> None:
     """Nobody sees it any more, and its owner may take it back until then."""
     video.discarded_at, video.deletes_at = clock.now(), deletes_at
@@ -174,25 +143,6 @@ def links(video: Video) -> dict[str, Any]:
 def metadata(row: Video | LiveStream) -> dict[str, Any]:
     """What its owner noted of it, as an event carries that: for products that know it by an id of their own."""
     return {"metadata": list(row.meta)} if row.meta else {}
-
-
-def _query(transaction: Transaction, project_id: str, wanted: Filter) -> Select[Video]:
-    query = select(Video).where(
-        Video.project_id == project_id, Video.version_of.is_(None), _is_discarded(wanted.discarded)
-    )
-    for column, text in ((Video.title, wanted.title), (Video.description, wanted.description)):
-        if text:
-            query = query.where(func.lower(column).contains(text.lower(), autoescape=True))
-    if wanted.live_stream_id:
-        query = query.where(Video.live_stream_id == wanted.live_stream_id)
-    if wanted.folder_id:
-        query = query.where(folders.within(Video.folder_id, wanted.folder_id))
-    sqlite = transaction.get_bind().dialect.name == "sqlite"
-    for tag in wanted.tags:
-        query = query.where(has_tag(transaction, tag))
-    for key, value in wanted.metadata.items():
-        query = query.where(_has(Video.meta, {"key": key, "value": value}, sqlite))
-    return query
 
 
 def has_tag(transaction: Transaction, tag: str) -> ColumnElement[bool]:

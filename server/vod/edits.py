@@ -228,4 +228,5 @@ def _check(video: Video) -> None:
 def _like(video: Video, title: str, given: Given) -> Video:
     values = {name: getattr(video, name) for name in LIKE}
     values |= {"id": ids.new("vi"), "title": title, "tags": list(video.tags), "meta": list(video.meta)}
+    values["custom"] = dict(video.custom)
     return Video(**{**values, **given})

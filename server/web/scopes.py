@@ -15,6 +15,7 @@ SCOPES: Mapping[str, Sequence[str]] = {
     "analytics": (READ,),
     "audit": (READ,),
     "collections": (READ, WRITE, DELETE),
+    "custom-fields": (READ, WRITE, DELETE),
     "events": (READ,),
     "folders": (READ, WRITE, DELETE),
     "jobs": (READ, WRITE),

@@ -45,6 +45,7 @@ PATH_IDS = {
     "watermarkId": "watermark_",
     "playerId": "pl",
     "folderId": "fo",
+    "customFieldId": "cf",
     "collectionId": "co",
     "summaryId": "summary_",
     "sessionId": "ps",

@@ -13,6 +13,7 @@ from tests.bench import (
     density,
     ladder,
     latency,
+    lists,
     srt,
     startup,
     thumbnails,
@@ -40,6 +41,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "delivery": delivery.run,
     "viewers": viewers.run,
     "webhooks": webhooks.run,
+    "lists": lists.run,
 }
 FIGURES = WORK.parent / "bench.jsonl"
 

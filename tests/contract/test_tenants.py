@@ -21,7 +21,7 @@ PREFIXES = {
     "videoId": "vi", "liveStreamId": "li", "restreamId": "rs", "uploadToken": "to", "playerId": "pl", "jobId": "jo",
     "webhookId": "webhook_", "deliveryId": "de", "summaryId": "summary_", "watermarkId": "watermark_",
     "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", "collectionId": "co", "playbackId": "pb",
-    "restrictionId": "restriction_", "signingKeyId": "sk_", **UNMADE,
+    "restrictionId": "restriction_", "signingKeyId": "sk_", "customFieldId": "cf", **UNMADE,
 }  # fmt: skip
 # of requests that name an object elsewhere than in the path: {} stands for its id
 ELSEWHERE: list[tuple[str, str, str, Any]] = [
@@ -115,6 +115,7 @@ def theirs(server: Server) -> dict[str, str]:
         "playbackId": other.make(f"/videos/{video}/playback-ids", "playbackId", {"policy": "public"}),
         "restrictionId": other.make("/playback-restrictions", "restrictionId", {"name": "theirs"}),
         "signingKeyId": other.make("/signing-keys", "signingKeyId", {"algorithm": "ES256"}),
+        "customFieldId": other.make("/custom-fields", "customFieldId", {"name": "theirs", "type": "text"}),
         "webhookId": webhook,
         "deliveryId": other.make(f"/webhooks/{webhook}/ping", "deliveryId", {}),
         "summaryId": summary,

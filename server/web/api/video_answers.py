@@ -72,6 +72,7 @@ class VideoAnswer(Answer):
     language_origin: Literal["api", "auto"] | None
     tags: list[str]
     metadata: list[Metadata]
+    custom_fields: dict[str, str | bool | int | float]
     created_at: Moment
     updated_at: Moment
     published_at: Moment
@@ -111,6 +112,7 @@ def video(call: Call, row: Video) -> VideoAnswer:
         language_origin="api" if row.language else None,
         tags=row.tags,
         metadata=[Metadata(**pair) for pair in row.meta],
+        custom_fields=row.custom,
         created_at=row.created_at,
         updated_at=row.updated_at,
         published_at=row.published_at,

@@ -1,8 +1,9 @@
 """Videos: make, list, show, change, delete; their status and their playback tokens."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from server import ids
 from server.catalog import renditions, uploads, videos
@@ -11,9 +12,12 @@ from server.catalog.models import Video
 from server.catalog.videos import Filter
 from server.errors import Problem
 from server.web import asset_urls, validation
-from server.web.api import clones, fetches, folders, playback_tokens, video_status, watermarks
+from server.web.api import clones, custom_fields, fetches, folders, playback_tokens, video_status, watermarks
 from server.web.api.alterations import CropBody, WatermarkBody
 from server.web.api.clip_times import ClipTimes
+from server.web.api.custom_fields import SORTED_BY
+from server.web.api.custom_fields import Values as CustomValues
+from server.web.api.custom_fields import Wanted as WantedValues
 from server.web.api.folders import FolderId
 from server.web.api.playback_tokens import PlaybackToken, TokenBody
 from server.web.api.schemas import TAGS_LIMIT, MetadataList, pairs
@@ -33,6 +37,7 @@ from server.web.shapes import (
     QueryList,
     SourceUrl,
     Tag,
+    Text,
     Title,
 )
 from server.web.typed import Call, Operations
@@ -43,6 +48,9 @@ Transcript = Annotated[bool | None, Field(description="Taken and passed over: no
 TranscriptAttributes = Annotated[
     list[Literal["abstract", "takeaways"]] | None, Field(max_length=2, description="Taken and passed over.")
 ]
+
+_APART = ("transcript", "custom_fields")  # of a body: what is no column as it is
+_FIELD = re.compile(SORTED_BY)
 
 operations = Operations("Videos")
 
@@ -61,6 +69,7 @@ class VideoCreation(Body):
     folder_id: FolderId | None = None
     tags: Tags = Field(default_factory=list)
     metadata: MetadataList = Field(default_factory=list)
+    custom_fields: CustomValues = Field(default_factory=dict)
     watermark: Annotated[WatermarkBody | None, Field(description="An image over all its pictures.")] = None
     crop: Annotated[CropBody | None, Field(description="The part of its pictures that is shown.")] = None
     clip: Annotated[ClipTimes | None, Field(description="The part of the file that is shown.")] = None
@@ -70,7 +79,7 @@ class VideoCreation(Body):
 
 
 class VideoChanges(Changes):
-    """Tags and metadata are replaced whole."""
+    """Tags and metadata are replaced whole, custom fields one by one."""
 
     title: Title = ABSENT
     description: LongText = ABSENT
@@ -82,6 +91,7 @@ class VideoChanges(Changes):
     folder_id: Annotated[FolderId | None, Field(description="Where to move it; null: to the top.")] = ABSENT
     tags: Tags = ABSENT
     metadata: MetadataList = ABSENT
+    custom_fields: CustomValues = ABSENT
     transcript: Transcript = ABSENT
     transcript_summary: Transcript = ABSENT
     transcript_summary_attributes: TranscriptAttributes = ABSENT
@@ -106,7 +116,26 @@ class VideoQuery(PageQuery):
     folder_id: Annotated[
         FolderId | None, Field(description="Those directly in this folder; `root`: those in none.")
     ] = None
-    sort_by: Literal["title", "createdAt", "publishedAt", "updatedAt"] | None = None
+    search: Annotated[
+        Text | None,
+        StringConstraints(max_length=500),
+        Field(
+            description="Words, whatever their case and accents: each is the beginning of one in the title, the "
+            "description, the tags, the metadata or the custom fields. 16 words count."
+        ),
+    ] = None
+    custom_fields: Annotated[
+        WantedValues,
+        Field(
+            description="`customFields[name]=value`; of numbers and dates also `customFields[name][gte]=value`, `gt`, "
+            "`lt` and `lte`."
+        ),
+    ] = Field(default_factory=dict)
+    sort_by: Annotated[
+        str | None,
+        StringConstraints(pattern=f"^(title|createdAt|publishedAt|updatedAt|{SORTED_BY})$"),
+        Field(description="`title`, `createdAt`, `publishedAt`, `updatedAt`, or `customFields[name]`."),
+    ] = None
 
 
 @operations.post(
@@ -128,6 +157,7 @@ async def create(call: Call, body: VideoCreation) -> VideoAnswer | Accepted:
     row = Video(id=ids.new("vi"), project_id=call.project_id, **columns_of(body))
     async with watermarks.given(call, row), call.services.database.write() as transaction:
         row.folder_id = await folders.chosen(transaction, call, row.folder_id, "folderId")
+        row.custom = await custom_fields.merged(transaction, call, {}, body.custom_fields)
         await watermarks.give(transaction, call, row)
         await videos.add(transaction, row)
         if target is not None:
@@ -144,6 +174,7 @@ async def _clone(call: Call, body: VideoCreation) -> VideoAnswer:
     async with call.services.database.write() as transaction:
         origin = await named(transaction, call, body.source or "", "source")
         await _place(transaction, call, given)
+        given["custom"] = await custom_fields.merged(transaction, call, origin.custom, body.custom_fields)
         row = await clones.clone(transaction, call, origin, given, clip.get("start", 0.0), clip.get("end"))
     return answer(call, row)
 
@@ -177,6 +208,8 @@ async def change(call: Call, video_id: str, body: VideoChanges) -> VideoAnswer:
         row = await find(transaction, call, video_id)
         columns = _columns(body, body.model_fields_set)
         await _place(transaction, call, columns)
+        if "custom_fields" in body.model_fields_set:
+            columns["custom"] = await custom_fields.merged(transaction, call, row.custom, body.custom_fields)
         if row.public and columns.get("public") is False:
             row.revision += 1  # what caches hold under the old URLs is not what we would give out now
         for name, value in columns.items():
@@ -242,7 +275,9 @@ async def take_back(call: Call, video_id: str, body: Discarding) -> VideoAnswer:
 async def _page(call: Call, query: VideoQuery, discarded: bool = False) -> VideoList:
     async with call.services.database.read() as transaction:
         wanted = await _wanted(transaction, call, query, discarded)
-        page = await videos.page(transaction, call.project_id, wanted, query.paging(query.sort_by))
+        named_field = _FIELD.fullmatch(query.sort_by or "")
+        by = await custom_fields.sorted_by(transaction, call, named_field[1]) if named_field else None
+        page = await videos.page(transaction, call.project_id, wanted, query.paging(query.sort_by), by=by)
     return VideoList(data=[answer(call, row) for row in page.rows], pagination=pagination(call.request, page))
 
 
@@ -256,6 +291,8 @@ async def _wanted(transaction: Transaction, call: Call, query: VideoQuery, disca
         live_stream_id=_live_stream_id(query.live_stream_id),
         folder_id=await folders.listed(transaction, call, query.folder_id, "folderId"),
         discarded=discarded,
+        search=query.search,
+        custom=await custom_fields.conditions(transaction, call, query.custom_fields),
     )
 
 
@@ -291,7 +328,7 @@ def columns_of(body: VideoCreation) -> dict[str, Any]:
 
 def _columns(body: VideoCreation | VideoChanges, names: set[str]) -> dict[str, object]:
     """Attribute names and values of the row for the fields of these names."""
-    found = {name: getattr(body, name) for name in names if not name.startswith("transcript")}
+    found = {name: getattr(body, name) for name in names if not name.startswith(_APART)}
     if "metadata" in found:
         found["meta"] = pairs(found.pop("metadata"))
     if (clip := found.pop("clip", None)) is not None:

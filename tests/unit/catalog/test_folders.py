@@ -123,3 +123,9 @@ async def test_lists_of_videos_by_folder(database: Database) -> None:
         for wanted, title in ((row.id, "in it"), (TOP, "at the top")):
             page = await videos.page(transaction, DEFAULT_PROJECT, videos.Filter(folder_id=wanted), Paging())
             assert [each.title for each in page.rows] == [title]
+    async with database.write() as transaction:
+        await folders.remove(transaction, await transaction.get_one(Folder, row.id), lift=True)
+        await transaction.flush()
+        searched = videos.Filter(folder_id=TOP, search="in")
+        page = await videos.page(transaction, DEFAULT_PROJECT, searched, Paging())
+        assert [each.title for each in page.rows] == ["in it"]

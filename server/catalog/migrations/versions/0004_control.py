@@ -9,12 +9,19 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from server.catalog import types
+from server.catalog import dialects, indexing, types
 
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+
+_LISTS = {
+    "ix_videos_listed": ["created_at"],
+    "ix_videos_folder": ["folder_id", "created_at"],
+    "ix_videos_updated": ["updated_at"],
+    "ix_videos_published": ["published_at"],
+}
 
 
 def upgrade() -> None:
@@ -28,6 +35,7 @@ def upgrade() -> None:
     _audit_entries()
     _folders()
     _collections()
+    _lists()
     _playlists()
     _tag_names()
     _privacy_domains()
@@ -353,8 +361,6 @@ def _folders() -> None:
     op.create_index("ix_folders_project_id_parent_id_name", "folders", ["project_id", "parent_id", "name"])
     op.create_index("ix_folders_project_id_created_at", "folders", ["project_id", "created_at"])
     op.add_column("videos", sa.Column("folder_id", sa.String(length=40), nullable=True))
-    columns = ["project_id", "folder_id", "created_at"]
-    op.create_index("ix_videos_project_id_folder_id_created_at", "videos", columns)
 
 
 def _collections() -> None:
@@ -383,6 +389,103 @@ def _collections() -> None:
     )
     op.create_index("ix_collection_videos_collection_id_rank", "collection_videos", ["collection_id", "rank"])
     op.create_index("ix_collection_videos_video_id", "collection_videos", ["video_id"])
+
+
+def _lists() -> None:
+    """Custom fields, words, and what lists of videos are walked by."""
+    op.create_table(
+        "custom_fields",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=8), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("choices", types.Json(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"]),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_custom_fields")),
+        sa.UniqueConstraint("project_id", "name", name=op.f("uq_custom_fields_project_id_name")),
+    )
+    op.create_table(
+        "custom_values",
+        sa.Column("video_id", sa.String(length=40), nullable=False),
+        sa.Column("field_id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("number", sa.Double(), nullable=True),
+        sa.Column("listed", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["video_id"], ["videos.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["field_id"], ["custom_fields.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"]),
+        sa.PrimaryKeyConstraint("video_id", "field_id", name=op.f("pk_custom_values")),
+    )
+    for column in ("text", "number"):
+        columns = ["field_id", "listed", column, "position", "video_id"]
+        op.create_index(f"ix_custom_values_{column}s", "custom_values", columns)
+    op.add_column("videos", sa.Column("custom", types.Json(), nullable=False, server_default="{}"))
+    listed = sa.text("version_of IS NULL AND discarded_at IS NULL")
+    for name, columns in _LISTS.items():
+        columns = ["project_id", *columns, "id"]
+        op.create_index(name, "videos", columns, sqlite_where=listed, postgresql_where=listed)
+    _words()
+
+
+def _words() -> None:
+    op.create_table(
+        "video_words",
+        sa.Column("position", types.Counter, autoincrement=False, nullable=False),
+        sa.Column("video_id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["video_id"], ["videos.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"]),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_video_words")),
+        sa.UniqueConstraint("video_id", name=op.f("uq_video_words_video_id")),
+    )
+    bind = op.get_bind()
+    sqlite = bind.dialect.name == "sqlite"
+    for statement in dialects.SQLITE_SEARCH if sqlite else dialects.POSTGRESQL_SEARCH:
+        op.execute(statement)
+    if sqlite:  # for titles that contain something; PostgreSQL takes no long title into an index
+        op.execute(
+            "CREATE INDEX search_videos_titles ON videos (project_id, title, id, created_at) "
+            "WHERE version_of IS NULL AND discarded_at IS NULL"
+        )
+    _fill_words(bind)
+
+
+def _fill_words(bind: sa.Connection) -> None:
+    """Of the videos that there are."""
+    videos = sa.table(
+        "videos", *(sa.column(name) for name in ("id", "project_id", "title", "description", "version_of")),
+        sa.column("tags", types.Json()), sa.column("metadata", types.Json()),
+        sa.column("created_at", types.Utc()), sa.column("discarded_at", types.Utc()),
+    )  # fmt: skip
+    words = sa.table("video_words", *(sa.column(n) for n in ("position", "video_id", "project_id", "words", "marks")))
+    position = 0
+    rows = sa.select(videos).where(videos.c.version_of.is_(None)).order_by(videos.c.created_at, videos.c.id)
+    for row in bind.execute(rows).all():
+        position = max(position + 1, indexing.position_of(row.created_at, 0))
+        found = indexing.entry(
+            row.project_id, None, row.discarded_at is not None, (row.title, row.description), row.tags, row.metadata, {}
+        )
+        ids = {"position": position, "video_id": row.id, "project_id": row.project_id}
+        bind.execute(sa.insert(words).values(**ids, **found))
+
+
+def _undo_lists() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        op.drop_index("search_videos_titles", "videos")
+        op.execute("DROP TABLE video_words_index")
+    op.drop_table("video_words")
+    for name in _LISTS:
+        op.drop_index(name, "videos")
+    op.drop_column("videos", "custom")
+    op.drop_table("custom_values")
+    op.drop_table("custom_fields")
 
 
 def _playlists() -> None:
@@ -622,7 +725,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_table("collection_videos")
     op.drop_table("collections")
-    op.drop_index("ix_videos_project_id_folder_id_created_at", "videos")
+    _undo_lists()
     op.drop_column("videos", "folder_id")
     op.drop_table("folders")
     op.drop_table("audit_entries")

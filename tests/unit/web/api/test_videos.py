@@ -44,6 +44,7 @@ async def test_a_new_video(client: Client) -> None:
         "languageOrigin": None,
         "tags": [],
         "metadata": [],
+        "customFields": {},
         "discarded": False,
         "discardedAt": None,
         "deletesAt": None,

@@ -1,0 +1,215 @@
+"""Lists of videos: narrowed, searched, sorted, a page at a time, however many there are.
+
+What is compared as a whole (tags, metadata, custom values) and words are looked up in the full-text index; the ids of
+a page come out of an index where they can, and only the rows of that page are read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, select
+
+from server.catalog import dialects, folders, indexing, words
+from server.catalog.custom_fields import Condition
+from server.catalog.database import Transaction
+from server.catalog.dialects import FOUND
+from server.catalog.listing import Page, Paging
+from server.catalog.models import Video
+from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
+
+SORT_COLUMNS = {
+    "title": Video.title,
+    "createdAt": Video.created_at,
+    "publishedAt": Video.published_at,
+    "updatedAt": Video.updated_at,
+}
+_COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}  # by the names of custom_fields.BOUNDS
+
+Ids = Select[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to; all of it must hold."""
+
+    title: str | None = None  # contained in the title, whatever the case
+    description: str | None = None
+    tags: Sequence[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    live_stream_id: str | None = None
+    folder_id: str | None = None  # folders.TOP: those that are in none
+    discarded: bool = False  # those that can be taken back, instead of the others
+    search: str | None = None  # beginnings of words of it, all of them
+    custom: Sequence[Condition] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """What the full-text index is asked for."""
+
+    words: Sequence[str]
+    marks: Sequence[str]
+
+
+async def page(
+    transaction: Transaction, project_id: str, wanted: Filter, paging: Paging, also: Sequence[ColumnElement[bool]] = (),
+    by: CustomField | None = None,
+) -> Page[Video]:  # fmt: skip
+    """Newest first unless told otherwise; `also` must hold, too. `by` a custom field: those without a value come at the
+    end."""
+    if paging.sort_by is None:
+        paging = Paging(paging.page, paging.size, "createdAt", by is None or paging.descending)
+    if wanted.search is not None and not words.of_search(wanted.search):
+        return Page([], 0, paging)
+    asked = _Asked(transaction.get_bind().dialect.name, project_id, wanted, also)
+    total = await transaction.scalar(asked.count()) or 0
+    first, size = (paging.page - 1) * paging.size, paging.size
+    if first >= total:
+        return Page([], total, paging)
+    if by is not None:
+        ids = await _by_field(transaction, asked, by, paging)
+    else:
+        # from whichever end is nearer
+        behind = max(total - first - size, 0)
+        turned = behind < first
+        order = asked.order(paging.sort_by or "createdAt", paging.descending != turned)
+        size = min(size, total - first)
+        ids = list(await transaction.scalars(order.limit(size).offset(behind if turned else first)))
+        ids = ids[::-1] if turned else ids
+    rows = {row.id: row for row in await transaction.scalars(select(Video).where(Video.id.in_(ids)))}
+    return Page([rows[id] for id in ids if id in rows], total, paging)
+
+
+async def _by_field(transaction: Transaction, asked: "_Asked", by: CustomField, paging: Paging) -> list[str]:
+    first, size = (paging.page - 1) * paging.size, paging.size
+    valued = asked.by_value(by, paging.descending)
+    ids = list(await transaction.scalars(valued.limit(size).offset(first)))
+    if len(ids) == size:
+        return ids
+    with_value = first + len(ids) if ids else await transaction.scalar(_counted(valued)) or 0
+    rest = asked.without_value(by).limit(size - len(ids)).offset(max(first - with_value, 0))
+    return ids + list(await transaction.scalars(rest))
+
+
+def value_of(field: CustomField) -> Any:
+    """The column that has the values of such a field."""
+    return CustomValue.number if field.type in ("number", "boolean") else CustomValue.text
+
+
+def _ordered(query: Ids, columns: Sequence[Any], descending: bool) -> Ids:
+    return query.order_by(*(each.desc() if descending else each.asc() for each in columns))
+
+
+def _counted(query: Select[Any]) -> Select[int]:
+    return select(func.count()).select_from(query.order_by(None).subquery())
+
+
+class _Asked:
+    """The queries of one list: over `videos` alone; or, where words, marks or bounds narrow it, over the positions that
+    those have in common, and over `videos` only where something else of it is asked for."""
+
+    def __init__(
+        self, dialect: str, project_id: str, wanted: Filter, also: Sequence[ColumnElement[bool]]
+    ) -> None:
+        self._sqlite = dialect == "sqlite"
+        self._project_id = project_id
+        self._discarded = wanted.discarded
+        self._match = _match(project_id, wanted)
+        self._bounds = [self._values(each.field, each.bounds) for each in wanted.custom if each.bounds]
+        self._keyed = self._match is not None or bool(self._bounds)
+        self._conditions = [*_conditions(wanted, in_marks=self._match is not None), *also]
+        self._position: Any = FOUND.c.rowid if self._sqlite and self._match is not None else VideoWords.position
+
+    def count(self) -> Select[int]:
+        """Of all. Of positions alone no row has to be read."""
+        if not self._keyed or self._conditions:
+            return _counted(self._ids())
+        if self._match is None:
+            first, *others = self._bounds
+            return _counted(first.where(*(CustomValue.position.in_(each) for each in others)))
+        return _counted(self._found())
+
+    def order(self, name: str, descending: bool) -> Ids:
+        """Rows that sort alike come in the order of their ids or positions, so that pages never overlap."""
+        if self._keyed and name == "createdAt":
+            return _ordered(self._ids(), (self._position,), descending)
+        return _ordered(self._ids(with_videos=True), (SORT_COLUMNS[name], Video.id), descending)
+
+    def by_value(self, by: CustomField, descending: bool) -> Ids:
+        """Those that have a value of the field."""
+        query = self._values(by, {}).with_only_columns(CustomValue.video_id)
+        if self._match is not None:
+            query = query.where(CustomValue.position.in_(self._found()))
+        else:
+            query = query.where(*(CustomValue.position.in_(each) for each in self._bounds))
+        if self._conditions:
+            query = query.join(Video, Video.id == CustomValue.video_id).where(*self._conditions)
+        return _ordered(query, (value_of(by), CustomValue.position), descending)
+
+    def without_value(self, by: CustomField) -> Ids:
+        """The others, newest first."""
+        id = VideoWords.video_id if self._keyed else Video.id
+        has = exists().where(CustomValue.video_id == id, CustomValue.field_id == by.id)
+        return self.order("createdAt", True).where(~has)
+
+    def _ids(self, with_videos: bool = False) -> Ids:
+        if not self._keyed:
+            plain = select(Video.id).where(Video.project_id == self._project_id, Video.version_of.is_(None))
+            plain = plain.where(Video.discarded_at.is_not(None) if self._discarded else Video.discarded_at.is_(None))
+            return plain.where(*self._conditions)
+        query: Any = select(VideoWords.video_id)
+        if self._sqlite and self._match is not None:
+            query = query.join(FOUND, FOUND.c.rowid == VideoWords.position)
+        query = self._narrowed(query)
+        if with_videos or self._conditions:
+            query = query.join(Video, Video.id == VideoWords.video_id).where(*self._conditions)
+        ids: Ids = query
+        return ids
+
+    def _found(self) -> Select[int]:
+        """Positions."""
+        found: Select[int] = self._narrowed(select(self._position))
+        return found
+
+    def _narrowed(self, query: Any) -> Any:
+        query = query.where(*(self._position.in_(each) for each in self._bounds))
+        if self._match is None:
+            return query
+        if not self._sqlite:
+            return query.where(*dialects.found_by(self._match.words, self._match.marks))
+        return query.where(FOUND.c.video_words_index.op("MATCH")(dialects.fts5(self._match.words, self._match.marks)))
+
+    def _values(self, field: CustomField, bounds: Mapping[str, Any] | None) -> Select[int]:
+        """Positions of those whose values are within the bounds."""
+        column = value_of(field)
+        within = [getattr(column, _COMPARE[name])(value) for name, value in (bounds or {}).items()]
+        query = select(CustomValue.position).where(
+            CustomValue.field_id == field.id, CustomValue.listed.is_(not self._discarded)
+        )
+        return query.where(column.is_not(None), *within)
+
+
+def _match(project_id: str, wanted: Filter) -> _Match | None:
+    """None: the full-text index has nothing to say to it."""
+    found = words.of_search(wanted.search or "")[: words.SEARCH_WORDS]
+    marks = [words.mark("t", tag) for tag in wanted.tags]
+    marks += [words.mark("m", key, value) for key, value in wanted.metadata.items()]
+    marks += [indexing.mark_of(each.field.id, each.value) for each in wanted.custom if not each.bounds]
+    if not found and not marks:
+        return None
+    if wanted.folder_id:
+        marks.append(indexing.mark_of_folder(None if wanted.folder_id == folders.TOP else wanted.folder_id))
+    return _Match(found, [*marks, indexing.scope(project_id, wanted.discarded)])
+
+
+def _conditions(wanted: Filter, in_marks: bool) -> Sequence[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    for column, text in ((Video.title, wanted.title), (Video.description, wanted.description)):
+        if text:
+            found.append(func.lower(column).contains(text.lower(), autoescape=True))
+    if wanted.live_stream_id:
+        found.append(Video.live_stream_id == wanted.live_stream_id)
+    if wanted.folder_id and not in_marks:
+        found.append(folders.within(Video.folder_id, wanted.folder_id))
+    return found

@@ -1,0 +1,43 @@
+"""Words and marks: what videos are found by.
+
+Words are letters and digits without case and accents, the same of a video as of a search, on every database. Marks
+stand for what is compared as a whole, such as a tag: a kind's letter and a hash, so that they are words as well.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+
+WORD_CHARS = 64  # more of a word tells none apart
+TEXT_CHARS = 100_000  # of a video that are looked at: it takes milliseconds, and what follows is rarely looked for
+SEARCH_WORDS = 16  # of a search
+
+# scripts without spaces are found by their characters
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+
+
+def of(texts: Iterable[str]) -> str:
+    """Each word once, separated by single spaces."""
+    return " ".join(dict.fromkeys(_all(" ".join(texts)[:TEXT_CHARS])))
+
+
+def of_search(text: str) -> list[str]:
+    """Each is the beginning of a word that is wanted. There are more than SEARCH_WORDS only if that many were given."""
+    return list(dict.fromkeys(_all(text)))
+
+
+def mark(kind: str, *parts: object) -> str:
+    """`kind` is a letter: p for what is listed of a project, t a tag, m a pair of metadata, c a custom value,
+    f a folder."""
+    told = json.dumps(parts, ensure_ascii=True).encode()
+    return kind + hashlib.sha256(told).hexdigest()[:20]
+
+
+def _all(text: str) -> list[str]:
+    text = text.casefold()
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text).casefold()
+        text = "".join(each for each in decomposed if unicodedata.category(each)[0] != "M")
+    return [word[:WORD_CHARS] for word in _WORD.findall(text)]

@@ -1,0 +1,232 @@
+"""Lists of videos: what is found, in which order, and that it is so in the transaction of the change."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from server.catalog import custom_fields, video_lists, videos
+from server.catalog.custom_fields import Condition
+from server.catalog.database import Database, Transaction
+from server.catalog.listing import Paging
+from server.catalog.models import DEFAULT_PROJECT, Project, Video
+from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
+from server.catalog.video_lists import Filter
+
+MORNING = datetime(2026, 1, 31, 8, tzinfo=UTC)
+
+
+async def made(transaction: Transaction, title: str, **columns: Any) -> Video:
+    return await videos.add(transaction, Video(**{"project_id": DEFAULT_PROJECT, "title": title, **columns}))
+
+
+async def field(transaction: Transaction, name: str, type: str, **columns: Any) -> CustomField:
+    row = CustomField(project_id=DEFAULT_PROJECT, name=name, type=type, **columns)
+    return await custom_fields.add(transaction, row)
+
+
+async def titles(
+    transaction: Transaction, wanted: Filter | None = None, paging: Paging | None = None, by: CustomField | None = None
+) -> list[str]:
+    page = await video_lists.page(transaction, DEFAULT_PROJECT, wanted or Filter(), paging or Paging(), by=by)
+    return [row.title for row in page.rows]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("sea", ["Searching", "The SEA"]),
+        ("sea the", ["The SEA"]),
+        ("creme", ["Crème brûlée"]),
+        ("CRÈME brul", ["Crème brûlée"]),
+        ("moewe", []),
+        ("möw", ["Crème brûlée"]),
+        ("tag2", ["The SEA"]),
+        ("value", ["Searching"]),
+        ("夏", ["夏の海"]),
+        ("夏海", ["夏の海"]),
+        ("\U0001e900", ["\U0001e900 new letters"]),
+        ("", []),
+        ("!?", []),
+        ('" OR words:*', []),
+        ("sea' & 'the", ["The SEA"]),
+        ("se* NEAR(sea, the)", []),
+        ("marks", []),
+        ("p" * 500, []),
+    ],
+)
+async def test_searching(database: Database, search: str, found: list[str]) -> None:
+    async with database.write() as transaction:
+        await made(transaction, "The SEA", tags=["tag1", "Tag2"])
+        await made(transaction, "Searching", meta=[{"key": "Key", "value": "Value"}])
+        await made(transaction, "Crème brûlée", description="Von Möwen.")
+        await made(transaction, "夏の海")
+        await made(transaction, "\U0001e900 new letters")
+    async with database.read() as transaction:
+        assert await titles(transaction, Filter(search=search), Paging(sort_by="title")) == found
+        page = await videos.page(transaction, DEFAULT_PROJECT, Filter(search=search), Paging())
+        assert page.total == len(found)
+
+
+async def test_a_change_is_found_at_once_and_goes_with_its_transaction(database: Database) -> None:
+    async with database.write() as transaction:
+        row = await made(transaction, "before", tags=["old"])
+        assert await titles(transaction, Filter(search="before")) == ["before"]
+        row.title, row.tags = "after", ["new"]
+        await transaction.flush()
+        for wanted, found in (
+            (Filter(search="before"), []), (Filter(search="after"), ["after"]), (Filter(tags=["old"]), []),
+            (Filter(tags=["new"]), ["after"]), (Filter(tags=["NEW"]), []),
+        ):  # fmt: skip
+            assert await titles(transaction, wanted) == found
+
+    async def fail() -> None:
+        async with database.write() as transaction:
+            (await transaction.get_one(Video, row.id)).title = "never"
+            await transaction.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    async with database.write() as transaction:
+        assert await titles(transaction, Filter(search="after")) == ["after"]
+        assert await titles(transaction, Filter(search="never")) == []
+        await videos.remove(transaction, await transaction.get_one(Video, row.id))
+    async with database.read() as transaction:
+        assert await titles(transaction, Filter(search="after")) == []
+        assert await transaction.scalar(select(func.count()).select_from(VideoWords)) == 0
+
+
+async def test_the_index_follows_rows_that_go_by_themselves(database: Database) -> None:
+    async with database.write() as transaction:
+        await made(transaction, "gone")
+        await transaction.execute(delete(Video))
+        assert await titles(transaction, Filter(search="gone")) == []
+        await made(transaction, "gone again")  # an index that kept what was there would be corrupt now
+        assert await titles(transaction, Filter(search="gone")) == ["gone again"]
+
+
+async def test_discarded_videos_versions_and_other_projects_are_not_found(database: Database) -> None:
+    async with database.write() as transaction:
+        transaction.add(Project(id="pr2", name="another"))
+        await transaction.flush()
+        row = await made(transaction, "word mine")
+        await made(transaction, "word version", version_of=row.id)
+        await made(transaction, "word theirs", project_id="pr2")
+        discarded = await made(transaction, "word discarded")
+        await videos.discard(transaction, discarded, MORNING)
+    async with database.write() as transaction:
+        page = await videos.page(transaction, DEFAULT_PROJECT, Filter(search="word"), Paging())
+        assert ([each.title for each in page.rows], page.total) == (["word mine"], 1)
+        assert await titles(transaction, Filter(search="word", discarded=True)) == ["word discarded"]
+        await videos.restore(transaction, await transaction.get_one(Video, discarded.id))
+        await transaction.flush()
+        assert len(await titles(transaction, Filter(search="word"))) == 2
+
+
+@pytest.mark.parametrize("wanted", [Filter(), Filter(search="word"), Filter(title="o"), Filter(tags=["t"])])
+@pytest.mark.parametrize("sort_by", [None, "createdAt", "title", "updatedAt", "publishedAt"])
+async def test_pages_are_slices_of_one_order(database: Database, wanted: Filter, sort_by: str | None) -> None:
+    async with database.write() as transaction:
+        for number in range(7):
+            at = MORNING + timedelta(seconds=number // 2)  # some alike
+            columns: dict[str, Any] = {"created_at": at, "published_at": at, "updated_at": at, "tags": ["t"]}
+            await made(transaction, f"word {number // 3}", **columns)
+    async with database.read() as transaction:
+        for descending in (False, True):
+
+            async def ids(page: int, size: int, descending: bool = descending) -> list[str]:
+                paging = Paging(page, size, sort_by, descending)
+                found = await videos.page(transaction, DEFAULT_PROJECT, wanted, paging)
+                assert found.total == 7
+                return [row.id for row in found.rows]
+
+            whole = await ids(1, 100)
+            assert len(set(whole)) == 7
+            assert [id for page in (1, 2, 3, 4) for id in await ids(page, 2)] == whole
+            assert await ids(5, 2) == []
+            rows = {row.id: row for row in await transaction.scalars(select(Video))}
+            keys = [getattr(rows[id], video_lists.SORT_COLUMNS[sort_by or "createdAt"].key) for id in whole]
+            assert keys == sorted(keys, reverse=descending or sort_by is None)
+
+
+async def test_custom_values_are_filtered_and_sorted_by(database: Database) -> None:
+    async with database.write() as transaction:
+        season = await field(transaction, "season", "number")
+        rating = await field(transaction, "rating", "choice", choices=["G", "PG"])
+        aired = await field(transaction, "aired", "date")
+        for title, custom in (
+            ("a", {"season": 2, "rating": "G", "aired": "2026-01-31"}),
+            ("b", {"season": 1.5, "rating": "PG"}),
+            ("c", {"season": 10, "aired": "2025-12-01"}),
+            ("d", {}),
+            ("e", {}),
+        ):
+            await made(transaction, title, custom=custom)
+    async with database.read() as transaction:
+        for wanted, found in (
+            ([Condition(season, 2.0)], ["a"]),
+            ([Condition(rating, "G")], ["a"]),
+            ([Condition(rating, "G"), Condition(season, 10.0)], []),
+            ([Condition(season, bounds={"gte": 1.5, "lt": 10.0})], ["b", "a"]),
+            ([Condition(season, bounds={"gt": 2.0})], ["c"]),
+            ([Condition(aired, bounds={"lte": "2025-12-31"})], ["c"]),
+            ([Condition(season, bounds={"lte": 2.0}), Condition(rating, "PG")], ["b"]),
+        ):
+            assert await titles(transaction, Filter(custom=wanted)) == found, wanted
+        assert await titles(transaction, by=season) == ["b", "a", "c", "e", "d"]
+        up = [Paging(page, 2, "createdAt", False) for page in (1, 2, 3, 4)]
+        assert [await titles(transaction, None, paging, season) for paging in up] == [["b", "a"], ["c", "e"], ["d"], []]
+        assert await titles(transaction, None, Paging(1, 9, "createdAt", False), aired) == ["c", "a", "e", "d", "b"]
+        assert await titles(transaction, Filter(search="pg")) == ["b"]
+        both = Filter(search="g", custom=[Condition(season, bounds={"gt": 0})])
+        assert await titles(transaction, both) == ["a"]
+        assert await titles(transaction, both, by=aired) == ["a"]
+        assert await titles(transaction, Filter(title="B", custom=both.custom), by=aired) == ["b"]
+        assert await titles(transaction, Filter(custom=both.custom), Paging(sort_by="title")) == ["a", "b", "c"]
+
+
+async def test_custom_values_follow_their_videos(database: Database) -> None:
+    async with database.write() as transaction:
+        season = await field(transaction, "season", "number")
+        row = await made(transaction, "a", custom={"season": 1})
+        row.custom = {"season": 2}
+        await transaction.flush()
+        assert await titles(transaction, Filter(custom=[Condition(season, 1.0)])) == []
+        assert await titles(transaction, Filter(custom=[Condition(season, 2)])) == ["a"]
+        row.title = "b"
+        await transaction.flush()
+        assert await titles(transaction, Filter(custom=[Condition(season, 2)])) == ["b"]
+        await videos.discard(transaction, row, MORNING)
+        await transaction.flush()
+        narrow = [Condition(season, bounds={"gte": 2})]
+        assert await titles(transaction, Filter(custom=narrow)) == []
+        assert await titles(transaction, Filter(custom=narrow, discarded=True), by=season) == ["b"]
+        row.custom = {}
+        await transaction.flush()
+        assert await transaction.scalar(select(func.count()).select_from(CustomValue)) == 0
+
+
+async def test_a_field_goes_with_its_values(database: Database) -> None:
+    async with database.write() as transaction:
+        season = await field(transaction, "season", "number")
+        await field(transaction, "kept", "text")
+        row = await made(transaction, "a", custom={"season": 1, "kept": "x"})
+        id = row.id
+        assert await custom_fields.counts(transaction, [season.id]) == {season.id: 1}
+        await custom_fields.remove(transaction, season)
+    async with database.write() as transaction:
+        assert (await transaction.get_one(Video, id)).custom == {"kept": "x"}
+        again = await field(transaction, "season", "number")
+        assert await titles(transaction, Filter(custom=[Condition(again, 1.0)])) == []
+
+
+async def test_many_videos_of_one_moment(database: Database) -> None:
+    async with database.write() as transaction:
+        for _ in range(60):
+            transaction.add(Video(project_id=DEFAULT_PROJECT, title="word", created_at=MORNING))
+        await transaction.flush()
+    async with database.read() as transaction:
+        page = await videos.page(transaction, DEFAULT_PROJECT, Filter(search="word"), Paging(size=100))
+        assert (page.total, len(page.rows)) == (60, 60)

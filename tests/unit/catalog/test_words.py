@@ -1,0 +1,40 @@
+"""Words and marks."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.catalog import words
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The Sea, the sea!", "the sea"),
+        ("Crème Brûlée", "creme brulee"),
+        ("STRASSE straße", "strasse"),
+        ("Ёлка и ЙОД", "елка и иод"),
+        ("東京タワー tower", "東 京 タ ワ ー tower"),
+        ("a_b-c.mp4", "a b c mp4"),
+        ('x" OR *', "x or"),
+        ("", ""),
+        ("—!?", ""),
+        ("x" * 100, "x" * 64),
+    ],
+)
+def test_folding(text: str, found: str) -> None:
+    assert words.of([text]) == found
+
+
+def test_marks_tell_values_kinds_and_types_apart() -> None:
+    made = {words.mark("t", "a"), words.mark("m", "a"), words.mark("m", "a", "b"), words.mark("m", "ab"),
+            words.mark("c", "f", 1.0), words.mark("c", "f", "1.0"), words.mark("c", "f", True)}  # fmt: skip
+    assert len(made) == 7
+    assert all(mark.isalnum() and mark.isascii() for mark in made)
+
+
+@given(st.text(max_size=300))
+def test_what_is_looked_for_is_found_in_itself(text: str) -> None:
+    there = words.of([text]).split(" ")
+    assert all(any(word.startswith(wanted) for word in there) for wanted in words.of_search(text))
+    assert all(word.isalnum() for word in there if word)
