@@ -1,16 +1,22 @@
 """The `sluice` command. Heavy parts are imported by the command that needs them."""
 
 import asyncio
-import json
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import click
 
 from server.cli.assistant import mcp
-from server.cli.options import CONFIG_OPTION, JSON_OPTION, Failed, calls_api, load, show_json
+from server.cli.completion import completion
+from server.cli.jobs import jobs
+from server.cli.keys import keys
+from server.cli.live import live
+from server.cli.options import CONFIG_OPTION, JSON_OPTION, Failed, calls_api, load
+from server.cli.showing import show_json
+from server.cli.videos import videos
+from server.cli.webhooks import webhooks
 from server.client.api import Api
 
 
@@ -61,70 +67,6 @@ def check(config_path: Path | None) -> None:
     if faults:
         sys.exit(1)
     click.echo("all is well")
-
-
-@main.group()
-def keys() -> None:
-    """API keys."""
-
-
-@keys.command("create")
-@CONFIG_OPTION
-@click.option("--name", default="command line", show_default=True, help="What the key is for.")
-@click.option("--scope", "scopes", multiple=True, help="What it may do; all when left out. May be repeated.")
-@click.option("--project", help="Id of its project; the default one when left out.")
-@click.option("--days", type=click.FloatRange(0, min_open=True), help="Days until it opens nothing any more.")
-def create_key(
-    config_path: Path | None, name: str, scopes: tuple[str, ...], project: str | None, days: float | None
-) -> None:
-    """Make an API key and print it; it is shown only once."""
-    from server.app.key_commands import create
-
-    click.echo(_keys(create, config_path, name, list(scopes) or ["*"], project, days))
-
-
-@keys.command("list")
-@CONFIG_OPTION
-@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
-def list_keys(config_path: Path | None, as_json: bool) -> None:
-    """List the API keys of all projects, without their secrets."""
-    from server.app.key_commands import listed
-
-    found = _keys(listed, config_path)
-    if as_json:
-        click.echo(json.dumps(found, indent=2))
-        return
-    for key in found:
-        used, ends = key["lastUsedAt"] or "never used", key["expiresAt"] or "no end"
-        click.echo(f"{key['apiKeyId']}  {key['name']}  {','.join(key['scopes'])}  {key['projectId']}  {used}  {ends}")
-
-
-@keys.command("rotate")
-@CONFIG_OPTION
-@click.argument("id")
-@click.option("--overlap", default=3600, show_default=True, type=click.IntRange(0), help="Seconds for the old one.")
-def rotate_key(config_path: Path | None, id: str, overlap: int) -> None:
-    """Give the API key ID a new secret and print it; the old one is good for --overlap seconds more."""
-    from server.app.key_commands import rotate
-
-    click.echo(_keys(rotate, config_path, id, overlap))
-
-
-@keys.command("revoke")
-@CONFIG_OPTION
-@click.argument("id")
-def revoke_key(config_path: Path | None, id: str) -> None:
-    """Revoke the API key ID: a running server refuses it within seconds."""
-    from server.app.key_commands import revoke
-
-    _keys(revoke, config_path, id)
-
-
-def _keys(command: Callable[..., Coroutine[Any, Any, Any]], config_path: Path | None, *arguments: Any) -> Any:
-    try:
-        return _run(command(load(config_path), *arguments))
-    except (ValueError, LookupError) as error:  # ConfigError is one
-        raise click.ClickException(": ".join(map(str, error.args))) from None
 
 
 @main.command()
@@ -189,5 +131,5 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(work) if sys.platform != "win32" else asyncio.run(work)
 
 
-for command in (mcp,):
+for command in (completion, jobs, keys, live, mcp, videos, webhooks):
     main.add_command(command)

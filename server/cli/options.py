@@ -1,7 +1,6 @@
 """What commands that call the API have in common: where the server is, the key, and how answers are shown."""
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +37,12 @@ class Failed(click.ClickException):
             click.echo(f"Error: {line}", file=file, err=True)
 
 
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_SERVER_OPTIONS):
+        command = option(command)
+    return command
+
+
 def calls_api(command: F) -> Callable[..., Any]:
     """A command whose first argument is the API that the options name; what it refuses becomes sentences."""
 
@@ -46,9 +51,7 @@ def calls_api(command: F) -> Callable[..., Any]:
         with failures():
             return command(api(load(config_path), url, key), **others)
 
-    for option in reversed(_SERVER_OPTIONS):
-        run = option(run)
-    return run
+    return server_options(run)
 
 
 class failures:  # noqa: N801  # a statement: with failures(): …
@@ -89,5 +92,29 @@ def load(path: Path | None) -> Config:
     return config
 
 
-def show_json(found: Any) -> None:
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+def pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[dict[str, str]]:
+    """Of options such as `--metadata key=value`."""
+    found = []
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not key or not sign:
+            raise click.BadParameter(f"{text} should be KEY=VALUE.")
+        found.append({"key": key, "value": value})
+    return found
+
+
+def stated(**values: Any) -> dict[str, Any]:
+    """The attributes that options stated, under the API's names; click gives tuples for those that may be repeated."""
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {camel(name): value for name, value in lists.items() if value is not None and value != []}
+
+
+def camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))
+
+
+def sure(what: str, yes: bool) -> None:
+    """Asks, unless --yes was given; ends the command where nobody says so."""
+    if not yes:
+        click.confirm(f"Delete {what}?", abort=True, err=True)

@@ -110,6 +110,11 @@ def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, st
         raise Unreachable(f"{url.split('?')[0]} can't be reached: {said}") from None
 
 
+def at(*parts: str) -> str:
+    """`/videos/vi…/status`: whatever is given as an id stays one part of the path."""
+    return "".join("/" + quote(part, safe="") for part in parts)
+
+
 def query_string(query: Mapping[str, Any] | None) -> str:
     """`?a=1&tags[]=x&metadata[k]=v`; what is None is left out."""
     pairs = [pair for name, value in (query or {}).items() for pair in _pairs(name, value)]
