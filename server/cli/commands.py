@@ -10,14 +10,13 @@ import click
 
 from server.cli.assistant import mcp
 from server.cli.completion import completion
+from server.cli.importing import import_videos
 from server.cli.jobs import jobs
 from server.cli.keys import keys
 from server.cli.live import live
-from server.cli.options import CONFIG_OPTION, JSON_OPTION, Failed, calls_api, load
-from server.cli.showing import show_json
+from server.cli.options import CONFIG_OPTION, load
 from server.cli.videos import videos
 from server.cli.webhooks import webhooks
-from server.client.api import Api
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -90,46 +89,11 @@ def token(
         raise click.ClickException(": ".join(map(str, error.args))) from None
 
 
-@main.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@JSON_OPTION
-@calls_api
-def import_videos(api: Api, file: Path, as_json: bool) -> None:
-    """Import videos from FILE, a CSV table whose first row names its columns: url, title, description, tags, public,
-    metadata.…; waits until all are done. A file that was imported before is only looked at."""
-    from server.client.importing import import_file, unfinished
-
-    left = 0
-    with click.progressbar(length=1, label="Importing", file=sys.stderr) as bar:
-
-        def began(found: dict[str, Any]) -> None:
-            nonlocal left
-            bar.length, left = found["total"], found["total"]
-            moved(found)
-
-        def moved(found: dict[str, Any]) -> None:
-            nonlocal left
-            bar.update(left - unfinished(found))
-            left = unfinished(found)
-
-        try:
-            found = import_file(api, file, began, moved)
-        except OSError as error:
-            raise Failed(str(error)) from None
-    if as_json:
-        show_json(found)
-    else:
-        for video in found["videos"]:
-            reason = f": {video['error']['title']} {video['error']['detail'] or ''}" if video["error"] else ""
-            click.echo(f"{video['videoId']}  {video['state']}  {video['title'] or ''}{reason}")
-    sys.exit(any(video["state"] != "done" for video in found["videos"]))
-
-
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
     import uvloop
 
     return uvloop.run(work) if sys.platform != "win32" else asyncio.run(work)
 
 
-for command in (completion, jobs, keys, live, mcp, videos, webhooks):
+for command in (completion, import_videos, jobs, keys, live, mcp, videos, webhooks):
     main.add_command(command)

@@ -21,7 +21,9 @@ def sentences(status: int, body: Any) -> list[str]:
 
     `body` is the JSON of the answer; anything else (a proxy's page, nothing) says no more than the status.
     """
-    if not isinstance(body, dict) or not ("title" in body or "detail" in body):
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):  # as Kinescope says it
+        body = {"title": body["error"].get("message"), "detail": body["error"].get("detail")}
+    if not isinstance(body, dict) or not (body.get("title") or body.get("detail")):
         return [f"The server answered with the status {status}."]
     problems = body.get("problems")
     given = problems if isinstance(problems, list) and problems else [body]

@@ -1,0 +1,114 @@
+"""`sluice import`: many videos at once, of a table of URLs or of a library elsewhere."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server.cli.options import JSON_OPTION, Failed, calls_api
+from server.cli.showing import show_json, show_list
+from server.cli.tables import column, printable
+from server.client.api import Api
+from server.client.importing import import_file, unfinished
+from server.client.migration.apivideo import ApiVideo
+from server.client.migration.kinescope import Kinescope
+from server.client.migration.library import Library
+from server.client.migration.taking import Migration, Taken
+from server.client.watching import watch
+
+LIBRARIES: dict[str, Callable[[str, str | None], Library]] = {"apivideo": ApiVideo, "kinescope": Kinescope}
+COLUMNS = [
+    column("THERE", "sourceId"),
+    column("HERE", "videoId"),
+    column("TITLE", "title", cut=True, rank=1),
+    column("RESULT", "result"),
+    column("REASON", "reason", cut=True),
+]
+
+
+@click.command("import")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--from", "source", type=click.Choice(list(LIBRARIES)), help="Take a library over from there instead.")
+@click.option("--source-url", help="Of that API, where it is not the public one.")
+@click.option("--source-key", envvar="SLUICE_SOURCE_KEY", help="API key of that library.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken over.")
+@click.option("--wait", is_flag=True, help="Wait until what was taken over is encoded, too.")
+@JSON_OPTION
+@calls_api
+def import_videos(
+    api: Api, file: Path | None, source: str | None, source_url: str | None, source_key: str | None, dry_run: bool,
+    wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Import videos from FILE, a CSV table whose first row names its columns (url, title, description, tags, public,
+    metadata.…), and wait until all are done; or --from a library elsewhere, with titles, descriptions, tags, metadata,
+    captions, chapters and folders. What was imported before is only looked at."""
+    if (file is None) == (source is None):
+        raise click.UsageError("Give a FILE, or --from.")
+    if file is not None:
+        _of_table(api, file, as_json)
+        return
+    if not source_key:
+        raise click.UsageError("--from takes --source-key, or SLUICE_SOURCE_KEY.")
+    library = LIBRARIES[source or ""](source_key, source_url)
+    found = _taken_over(api, library, dry_run)
+    if wait and not dry_run:
+        _wait_for(api, [one.video_id for one in found if one.video_id and one.result in ("new", "again", "known")])
+    _report(found, as_json)
+
+
+def _of_table(api: Api, file: Path, as_json: bool) -> None:
+    left = 0
+    with click.progressbar(length=1, label="Importing", file=sys.stderr) as bar:
+
+        def began(found: dict[str, Any]) -> None:
+            nonlocal left
+            bar.length, left = found["total"], found["total"]
+            moved(found)
+
+        def moved(found: dict[str, Any]) -> None:
+            nonlocal left
+            bar.update(left - unfinished(found))
+            left = unfinished(found)
+
+        try:
+            found = import_file(api, file, began, moved)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            raise Failed(str(error)) from None
+    if as_json:
+        show_json(found)
+    else:
+        for video in found["videos"]:
+            reason = f": {video['error']['title']} {video['error']['detail'] or ''}" if video["error"] else ""
+            click.echo(printable(f"{video['videoId']}  {video['state']}  {video['title'] or ''}{reason}"))
+    sys.exit(any(video["state"] != "done" for video in found["videos"]))
+
+
+def _taken_over(api: Api, library: Library, rehearsal: bool) -> list[Taken]:
+    with click.progressbar(length=1, label="Looking at videos" if rehearsal else "Taking over", file=sys.stderr) as bar:
+
+        def began(total: int) -> None:
+            bar.length = max(total, 1)
+
+        return Migration(api, library, rehearsal).run(began, lambda _: bar.update(1))
+
+
+def _wait_for(api: Api, ids: list[str]) -> None:
+    with click.progressbar(ids, label="Waiting", file=sys.stderr) as bar:
+        for id in bar:
+            watch(api, id, lambda _: None)
+
+
+def _report(found: list[Taken], as_json: bool) -> None:
+    """Exits with 1 where one has failed."""
+    if as_json:
+        show_json([one.shown() for one in found])
+    else:
+        show_list([one.shown() for one in found], COLUMNS, False)
+        counts = Counter(one.result for one in found)
+        click.echo(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) or "nothing", err=True)
+    sys.exit(any(one.result == "failed" for one in found))

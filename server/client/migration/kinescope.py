@@ -1,0 +1,152 @@
+"""A library at Kinescope, or behind another Sluice's dialect of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from server.client.api import PAGE_SIZE, at, exchange, query_string
+from server.client.migration.library import Listing, OddAnswer, SourceText, SourceVideo, items, text, words
+from server.formats.webvtt import Cue, TextTrack, escaped, write
+
+URL = "https://api.kinescope.io"
+ODD = "This does not answer as Kinescope does."
+LANGUAGE = "en"  # of chapters, which have none there, unless there are subtitles, whose they take
+DEEPEST = 32  # folders within each other
+
+
+class Kinescope:
+    name = "kinescope"
+
+    def __init__(self, key: str, url: str | None = None) -> None:
+        self._url = (url or URL).rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    def listing(self) -> Listing:
+        first = self._page("/v1/videos", 1)
+        return Listing(_total(first), self._videos(first))
+
+    def download(self, url: str) -> bytes:
+        own = urlsplit(url).netloc == urlsplit(self._url).netloc
+        return exchange("GET", url, None, self._headers if own else {}).raw
+
+    def _page(self, path: str, number: int, **query: str) -> Mapping[str, Any]:
+        asked = {"page": number, "per_page": PAGE_SIZE, **query}
+        found = exchange("GET", self._url + path + query_string(asked), None, self._headers).json
+        if not isinstance(found, Mapping) or not isinstance(found.get("data"), list):
+            raise OddAnswer(ODD)
+        return found
+
+    def _every(self, path: str, **query: str) -> Iterator[Mapping[str, Any]]:
+        return self._pages(path, self._page(path, 1, **query), **query)
+
+    def _pages(self, path: str, page: Mapping[str, Any], **query: str) -> Iterator[Mapping[str, Any]]:
+        """From the first page on."""
+        number, given = 1, 0
+        while found := items(page["data"]):
+            yield from found
+            given += len(found)
+            if given >= _total(page):
+                return
+            number += 1
+            page = self._page(path, number, **query)
+
+    def _videos(self, first: Mapping[str, Any]) -> Iterator[SourceVideo]:
+        folders = self._folders()
+        for found in self._pages("/v1/videos", first):
+            yield _video(found, folders)
+
+    def _folders(self) -> Mapping[str, tuple[str, ...]]:
+        """Names from the top down, by the ids of projects and of folders in them."""
+        paths: dict[str, tuple[str, ...]] = {}
+        for project in self._every("/v1/projects"):
+            paths[text(project, "id")] = own = (text(project, "name"),)
+            self._below(text(project, "id"), None, own, paths)
+        return paths
+
+    def _below(
+        self, project_id: str, parent_id: str | None, path: tuple[str, ...], paths: dict[str, tuple[str, ...]]
+    ) -> None:
+        if len(path) > DEEPEST:
+            return
+        query = {"parent_id": parent_id} if parent_id else {}
+        for folder in self._every(at("v1", "projects", project_id, "folders"), **query):
+            id, name = text(folder, "id"), text(folder, "name")
+            if id and id not in paths:
+                paths[id] = (*path, name)
+                self._below(project_id, id, paths[id], paths)
+
+
+def _video(found: Mapping[str, Any], folders: Mapping[str, tuple[str, ...]]) -> SourceVideo:
+    id = text(found, "id")
+    if not id:
+        raise OddAnswer(ODD)
+    file_url = _file(items(found.get("assets")))
+    domains, subtitles = words(found.get("privacy_domains")), _subtitles(found)
+    place = text(found, "folder_id") or text(found, "project_id")
+    return SourceVideo(
+        id=id,
+        title=text(found, "title") or id,
+        created_at=text(found, "created_at"),
+        file_url=file_url,
+        reason="" if file_url else f"It has no file that can be had: {text(found, 'status') or 'nobody says why'}.",
+        description=text(found, "description"),
+        public=text(found, "privacy_type") == "anywhere",
+        tags=words(found.get("tags")),
+        metadata=(("importedPrivacyDomains", ", ".join(domains)),) if domains else (),
+        folder=folders.get(place, ()),
+        texts=(*subtitles, *_chapters(found, subtitles[0].language if subtitles else LANGUAGE)),
+    )
+
+
+def _file(assets: Sequence[Mapping[str, Any]]) -> str | None:
+    """The file as it was uploaded, else the largest picture made of it."""
+    usable = [one for one in assets if text(one, "url") or text(one, "download_link")]
+    best = max(usable, key=lambda one: (text(one, "quality") == "original", _lines(one)), default=None)
+    return (text(best, "url") or text(best, "download_link")) if best else None
+
+
+def _lines(asset: Mapping[str, Any]) -> int:
+    """Of 1920x1080, or of 1080p."""
+    for said in (text(asset, "resolution").partition("x")[2], text(asset, "quality").removesuffix("p")):
+        if said.isascii() and said.isdigit() and len(said) <= 5:
+            return int(said)
+    return 0
+
+
+def _subtitles(found: Mapping[str, Any]) -> list[SourceText]:
+    """They are shown where a viewer turns them on."""
+    given = items(found.get("subtitles"))
+    return [
+        SourceText("captions", text(one, "language"), text(one, "url"))
+        for one in given
+        if text(one, "language") and text(one, "url")
+    ]
+
+
+def _chapters(found: Mapping[str, Any], language: str) -> list[SourceText]:
+    """Their times are milliseconds; each ends with the next, the last with the video."""
+    chapters = found.get("chapters")
+    given = items(chapters.get("items")) if isinstance(chapters, Mapping) else []
+    starts = sorted((one["time"], text(one, "title")) for one in given if _is_time(one.get("time")))
+    length = found.get("duration")
+    end_ms = round(length * 1000) if isinstance(length, int | float) and 0 < length < 1e9 else 0
+    if not starts:
+        return []
+    ends = [start for start, _ in starts[1:]] + [max(end_ms, starts[-1][0] + 1000)]
+    cues = tuple(
+        Cue(start, end, escaped(title) or "-") for (start, title), end in zip(starts, ends, strict=True) if end > start
+    )
+    return [SourceText("chapters", language, content=write(TextTrack(cues)).encode())]
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 10**9
+
+
+def _total(page: Mapping[str, Any]) -> int:
+    value: Any = page
+    for name in ("meta", "pagination", "total"):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if not isinstance(value, int):
+        raise OddAnswer(ODD)
+    return value

@@ -1,0 +1,80 @@
+"""What a library elsewhere is, whichever API it is behind."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from server.client.refusals import Refused
+
+
+class OddAnswer(Refused):
+    """The library does not answer as its API is known to."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(502, {"title": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """Captions or chapters: WebVTT or SubRip at `url`, or as `content`."""
+
+    kind: Literal["captions", "chapters"]
+    language: str
+    url: str | None = None
+    content: bytes | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVideo:
+    """`file_url` None: there is no file to be had, and `reason` says why. `folder`: names from the top down."""
+
+    id: str
+    title: str
+    created_at: str
+    file_url: str | None
+    reason: str = ""
+    description: str = ""
+    language: str | None = None
+    public: bool = True
+    panoramic: bool = False
+    tags: tuple[str, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+    folder: tuple[str, ...] = ()
+    texts: tuple[SourceText, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A library as it is walked through; `total` is how many videos it says it has."""
+
+    total: int
+    videos: Iterator[SourceVideo] = field(compare=False)
+
+
+class Library(Protocol):
+    """Raises Refused (OddAnswer among them) and Unreachable."""
+
+    @property
+    def name(self) -> str:
+        """In the metadata of what is taken from it."""
+
+    def listing(self) -> Listing: ...
+
+    def download(self, url: str) -> bytes:
+        """A text file; a URL of the library's own host is asked for with its key."""
+
+
+def text(found: Mapping[str, Any], name: str) -> str:
+    """An attribute that may be missing or null."""
+    value = found.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def items(found: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list that may be missing."""
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+
+def words(found: Any) -> tuple[str, ...]:
+    return tuple(one for one in found if isinstance(one, str) and one) if isinstance(found, list) else ()

@@ -1,0 +1,175 @@
+"""Libraries taken over from another server, in both dialects, with all that is said of their videos."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from server.cli import main
+from server.client import forms
+from tests.harness import media
+from tests.harness.server import OWNER_KEY, Server, until
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]  # what is taken over is fetched and examined
+
+CAPTIONS = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+CHAPTERS = b"WEBVTT\n\n00:00.000 --> 00:01.000\nFirst\n\n00:01.000 --> 00:02.000\nSecond\n"
+
+
+@pytest.fixture(autouse=True)
+def of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("SLUICE_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def there(server: Server) -> tuple[Server, str]:
+    """The library that is taken over, a project of its own; and its key."""
+    project = server.api("POST", "/projects", {"name": "a library"})["projectId"]
+    made = server.api("POST", "/api-keys", {"name": "there", "scopes": ["*"], "projectId": project})
+    return server, made["secret"]
+
+
+def in_project(server: Server, key: str, method: str, path: str, body: Any = None, **more: Any) -> Any:
+    answer = server.call(method, path, body, key=key, **more)
+    assert answer.status < 300, f"{method} {path}: {answer.status} {answer.text}"
+    return answer.json() if answer.body else None
+
+
+def a_library(server: Server, key: str, path: Path) -> dict[str, str]:
+    """Ids by titles: one video with everything, a private one, one without a file."""
+    folder = in_project(server, key, "POST", "/folders", {"name": "Lessons"})
+    below = in_project(server, key, "POST", "/folders", {"name": "Week 1", "parentId": folder["folderId"]})
+    described = [
+        {"title": "Whole", "description": "All of it", "tags": ["a", "b"], "language": "de",
+         "metadata": [{"key": "id", "value": "7"}], "folderId": below["folderId"]},
+        {"title": "Private", "public": False},
+        {"title": "Empty"},
+    ]  # fmt: skip
+    found = {}
+    for one in described:
+        id = found[one["title"]] = in_project(server, key, "POST", "/videos", one)["videoId"]
+        if one["title"] != "Empty":
+            body, headers = forms.of_file(path.read_bytes(), "film.mp4")
+            in_project(server, key, "POST", f"/videos/{id}/source", body, headers=headers)
+    for path_of, content in (("captions/en", CAPTIONS), ("captions/de", CAPTIONS), ("chapters/en", CHAPTERS)):
+        body, headers = forms.of_file(content, "text.vtt")
+        in_project(server, key, "POST", f"/videos/{found['Whole']}/{path_of}", body, headers=headers)
+    in_project(server, key, "PATCH", f"/videos/{found['Whole']}/captions/de", {"default": True})
+    return found
+
+
+@pytest.fixture
+def sluice(make_server: Callable[..., Server], there: tuple[Server, str]) -> Callable[..., Any]:
+    """`sluice import` into a server of its own; what it prints as JSON."""
+    here = make_server(SLUICE_FETCH__ALLOW='["127.0.0.1"]')
+    source, key = there
+    environment = {"SLUICE_URL": here.http, "SLUICE_KEY": OWNER_KEY, "SLUICE_SOURCE_KEY": key}
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        told = ["import", "--source-url", source.http, *arguments]
+        done = CliRunner(env=environment).invoke(main, told)
+        assert done.exit_code == code, done.output
+        return done
+
+    run.here = here  # type: ignore[attr-defined]
+    return run
+
+
+def results(done: Result) -> dict[str, tuple[str, str | None]]:
+    """What became of each, and its id here, by its title."""
+    return {one["title"]: (one["result"], one["videoId"]) for one in json.loads(done.stdout)}
+
+
+def text_of(server: Server, video_id: str, kind: str, language: str) -> str:
+    shown = server.api("GET", f"/videos/{video_id}/{kind}/{language}")
+    return server.get(shown["src"]).text
+
+
+def metadata(video: dict[str, Any]) -> dict[str, str]:
+    return {one["key"]: one["value"] for one in video["metadata"]}
+
+
+def test_a_library_of_the_first_dialect(sluice: Any, there: tuple[Server, str], tmp_path: Path) -> None:
+    source, key, here = *there, sluice.here
+    known = a_library(source, key, media.clip(2))
+    settled(source, key, known["Whole"], known["Private"])
+
+    planned = results(sluice("--from", "apivideo", "--dry-run", "--json"))
+    assert planned == {"Whole": ("new", None), "Private": ("new", None), "Empty": ("skipped", None)}
+    assert here.api("GET", "/videos")["data"] == []
+
+    found = results(sluice("--from", "apivideo", "--wait", "--json"))
+    assert [found[title][0] for title in ("Whole", "Private", "Empty")] == ["new", "new", "skipped"]
+    whole = here.api("GET", f"/videos/{found['Whole'][1]}")
+    assert (whole["state"], whole["description"], whole["tags"]) == ("done", "All of it", ["a", "b"])
+    assert (whole["language"], whole["public"]) == ("de", True)
+    created = in_project(source, key, "GET", f"/videos/{known['Whole']}")["createdAt"]
+    origin = f"apivideo:{known['Whole']}"
+    assert metadata(whole) == {"id": "7", "importedFrom": origin, "importedCreatedAt": created}
+    captions = here.api("GET", f"/videos/{whole['videoId']}/captions")["data"]
+    assert {one["srclang"]: one["default"] for one in captions} == {"en": False, "de": True}
+    assert "Hello" in text_of(here, whole["videoId"], "captions", "en")
+    assert "Second" in text_of(here, whole["videoId"], "chapters", "en")
+    private = here.api("GET", f"/videos/{found['Private'][1]}")
+    assert (private["state"], private["public"]) == ("done", False)
+
+    again = sluice("--from", "apivideo")
+    assert "1 skipped, 2 known" in again.stderr or "2 known, 1 skipped" in again.stderr
+    assert known["Whole"] in again.stdout
+    assert len(here.api("GET", "/videos")["data"]) == 2
+
+    here.api("DELETE", f"/videos/{whole['videoId']}/captions/en")
+    here.api("DELETE", f"/videos/{private['videoId']}")
+    third = results(sluice("--from", "apivideo", "--json"))
+    assert third["Whole"] == ("known", whole["videoId"])
+    assert third["Private"][0] == "new"
+    assert third["Private"][1] != private["videoId"]
+    assert "Hello" in text_of(here, whole["videoId"], "captions", "en")
+
+
+def test_a_library_of_the_second_dialect(sluice: Any, there: tuple[Server, str]) -> None:
+    source, key, here = *there, sluice.here
+    known = a_library(source, key, media.clip(2))
+    settled(source, key, known["Whole"], known["Private"])
+    items = [{"time": 0, "title": "First & <last>"}, {"time": 1000, "title": "Last"}]
+    body = {"items": items, "enabled": True, "show_on_load": False}
+    in_project(source, key, "PUT", f"/v1/videos/{known['Whole']}/chapters", body)
+
+    found = results(sluice("--from", "kinescope", "--wait", "--json"))
+    assert [found[title][0] for title in ("Whole", "Private", "Empty")] == ["new", "new", "skipped"]
+    whole = here.api("GET", f"/videos/{found['Whole'][1]}")
+    assert (whole["state"], whole["description"], whole["tags"]) == ("done", "All of it", ["a", "b"])
+    assert metadata(whole)["importedFrom"].startswith("kinescope:")
+    assert metadata(whole)["importedCreatedAt"]
+    folder = here.api("GET", f"/folders/{whole['folderId']}")
+    assert [step["name"] for step in folder["path"]] == ["Lessons", "Week 1"]
+    assert {one["srclang"] for one in here.api("GET", f"/videos/{whole['videoId']}/captions")["data"]} == {"en", "de"}
+    (chapters,) = here.api("GET", f"/videos/{whole['videoId']}/chapters")["data"]
+    assert "First &amp; &lt;last&gt;" in here.get(chapters["src"]).text
+    assert here.api("GET", f"/videos/{found['Private'][1]}")["public"] is False
+
+    assert {one[0] for one in results(sluice("--from", "kinescope", "--json")).values()} == {"known", "skipped"}
+    assert here.api("GET", "/folders")["pagination"]["itemsTotal"] == 3
+
+
+def test_what_can_not_be_taken_is_said(sluice: Any, there: tuple[Server, str]) -> None:
+    for arguments, sentence in {
+        ("--from", "apivideo", "--source-key", "wrong"): "Error: ",
+        ("--from", "kinescope", "--source-key", "wrong"): "Error: ",
+        ("--from", "apivideo", "--source-url", "http://127.0.0.1:1"): "can't be reached",
+        ("--from", "kinescope", "--source-url", f"{there[0].http}/openapi.json?"): "does not answer as Kinescope does",
+    }.items():
+        assert sentence in sluice(*arguments, code=1).stderr
+    assert "FILE, or --from" in sluice(code=2).stderr
+    assert "--source-key" in sluice("--from", "apivideo", "--source-key", "", code=2).stderr
+
+
+def settled(server: Server, key: str, *ids: str) -> None:
+    """Until all are done."""
+    until(lambda: all(in_project(server, key, "GET", f"/videos/{id}")["state"] == "done" for id in ids), 150, 0.5)

@@ -1,0 +1,191 @@
+"""Libraries elsewhere: what their APIs answer, as they are known to and otherwise."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from server.client.migration.apivideo import ApiVideo
+from server.client.migration.kinescope import Kinescope
+from server.client.migration.library import Library, OddAnswer, SourceVideo
+from server.client.refusals import Refused
+
+Answers = dict[str, Any]  # by path, with the page where it matters
+
+
+class Elsewhere:
+    """An API that answers with what it is given, and remembers with which key it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: Answers = {}
+        self.keys: list[str] = []
+        self.url = ""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    api = Elsewhere()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # its name in the library
+            asked = urlsplit(self.path)
+            query = parse_qs(asked.query)
+            page = (query.get("page") or query.get("currentPage") or ["1"])[0]
+            api.keys.append(self.headers.get("Authorization", ""))
+            found = api.answers.get(f"{asked.path} {page}", api.answers.get(asked.path))
+            body = found if isinstance(found, bytes) else json.dumps(found).encode()
+            self.send_response(404 if found is None else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        api.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield api
+        server.shutdown()
+        thread.join()
+
+
+def all_of(library: Library) -> list[SourceVideo]:
+    return list(library.listing().videos)
+
+
+# --- Kinescope, as its documentation has it
+
+VIDEO = {
+    "id": "393b4536-7ef2-45e9-90f5-83bdeb5e0612", "project_id": "p1", "folder_id": None, "version": 0,
+    "title": "sample_video", "description": "", "status": "done", "progress": 100, "duration": 65.5,
+    "assets": [
+        {"quality": "720p", "resolution": "1280x720", "url": "https://cdn.example/720.mp4"},
+        {"quality": "1080p", "resolution": "1920x1080", "url": "", "download_link": "https://cdn.example/1080.mp4"},
+    ],
+    "chapters": {"items": [{"time": 60_000, "title": "Two"}, {"time": 0, "title": "One"}], "enabled": True},
+    "privacy_type": "custom", "privacy_domains": ["a.example", "b.example"],
+    "created_at": "2020-08-31T09:03:00.106436Z",
+    "subtitles": [{"id": "s", "language": "ru", "url": "https://cdn.example/s.vtt"}], "subtitles_enabled": True,
+}  # fmt: skip
+
+
+def page(*data: Any, total: int | None = None) -> Any:
+    pagination = {"page": 1, "per_page": 100, "total": len(data) if total is None else total}
+    return {"meta": {"pagination": pagination}, "data": list(data)}
+
+
+def test_a_library_at_kinescope(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = {
+        "/v1/projects": page({"id": "p1", "name": "Lessons"}),
+        "/v1/projects/p1/folders": page({"id": "f1", "name": "Week 1"}),
+        "/v1/videos 1": page(VIDEO, total=2),
+        "/v1/videos 2": page({**VIDEO, "id": "v2", "folder_id": "f1", "privacy_type": "anywhere", "assets": [],
+                              "status": "uploading", "chapters": None, "subtitles": None}, total=2),
+    }  # fmt: skip
+    library = Kinescope("k", elsewhere.url)
+
+    assert library.listing().total == 2
+    first, second = all_of(library)
+    assert (first.file_url, first.public, first.folder) == ("https://cdn.example/1080.mp4", False, ("Lessons",))
+    assert first.metadata == (("importedPrivacyDomains", "a.example, b.example"),)
+    captions, chapters = first.texts
+    assert (captions.language, captions.url) == ("ru", "https://cdn.example/s.vtt")
+    assert chapters.language == "ru"
+    assert chapters.content == (
+        b"WEBVTT\n\n00:00:00.000 --> 00:01:00.000\nOne\n\n00:01:00.000 --> 00:01:05.500\nTwo\n"
+    )
+    assert (second.file_url, second.folder, second.texts) == (None, ("Lessons", "Week 1"), ())
+    assert "uploading" in second.reason
+    assert set(elsewhere.keys) == {"Bearer k"}
+
+
+def test_the_original_is_taken_before_what_was_made_of_it(elsewhere: Elsewhere) -> None:
+    assets = [*VIDEO["assets"], {"quality": "original", "url": "https://cdn.example/o.mov"}]  # type: ignore[misc]
+    elsewhere.answers = {"/v1/projects": page(), "/v1/videos": page({**VIDEO, "assets": assets})}
+    assert all_of(Kinescope("k", elsewhere.url))[0].file_url == "https://cdn.example/o.mov"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"assets": "none"}, {"assets": [1, None, {"url": 5}]}, {"chapters": []}, {"chapters": {"items": "x"}},
+        {"chapters": {"items": [{"time": "1", "title": 2}, {"time": -1}, {"time": 10**12}, {"time": True}]}},
+        {"subtitles": {}}, {"subtitles": [{"language": "en"}, 3]}, {"privacy_domains": 1}, {"tags": {"a": 1}},
+        {"duration": "long"}, {"duration": -1}, {"title": None, "description": 4, "created_at": None},
+        {"folder_id": ["x"], "project_id": {}},
+    ],
+)  # fmt: skip
+def test_what_is_odd_of_a_video_is_passed_over(elsewhere: Elsewhere, change: dict[str, Any]) -> None:
+    elsewhere.answers = {"/v1/projects": page(), "/v1/videos": page({**VIDEO, **change})}
+    (found,) = all_of(Kinescope("k", elsewhere.url))
+    assert found.id == VIDEO["id"]
+    assert isinstance(found.title, str)
+
+
+def test_folders_in_a_round_end(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = {
+        "/v1/projects": page({"id": "p1", "name": "P"}),
+        "/v1/projects/p1/folders": page({"id": "f1", "name": "F"}),  # whichever folder's are asked for
+        "/v1/videos": page({**VIDEO, "folder_id": "f1"}),
+    }
+    assert all_of(Kinescope("k", elsewhere.url))[0].folder == ("P", "F")
+
+
+# --- api.video
+
+OTHER = {
+    "videoId": "vi4blUQ", "title": "A video", "description": "d", "public": True, "tags": ["t"], "language": "fr",
+    "metadata": [{"key": "k", "value": "v"}], "createdAt": "2020-01-01T00:00:00+00:00",
+    "assets": {"hls": "https://h", "mp4": "https://cdn.example/source.mp4"},
+}  # fmt: skip
+
+
+def listed(*data: Any, pages: int = 1) -> Any:
+    return {"data": list(data), "pagination": {"pagesTotal": pages, "itemsTotal": len(data) * pages}}
+
+
+def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = {
+        "/videos 1": listed(OTHER, pages=2),
+        "/videos 2": listed({**OTHER, "videoId": "vi2", "assets": {"hls": "https://h"}}, pages=2),
+        "/videos/vi4blUQ/status": {"encoding": {"playable": True}},
+        "/videos/vi4blUQ/captions": listed({"srclang": "fr", "src": "https://cdn.example/c.vtt", "default": True}),
+        "/videos/vi4blUQ/chapters": listed({"language": "fr", "src": f"{elsewhere.url}/chapters.vtt"}),
+        "/chapters.vtt": b"WEBVTT\n",
+    }
+    library = ApiVideo("k", elsewhere.url)
+
+    first, second = all_of(library)
+    assert (first.file_url, first.language, first.metadata) == ("https://cdn.example/source.mp4", "fr", (("k", "v"),))
+    captions, chapters = first.texts
+    assert (captions.kind, captions.language, captions.default) == ("captions", "fr", True)
+    assert library.download(chapters.url or "") == b"WEBVTT\n"
+    assert second.file_url is None
+    assert "mp4Support" in second.reason
+
+
+def test_a_key_is_given_to_its_own_api_alone(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = {"/c.vtt": b"WEBVTT\n"}
+    for library in (ApiVideo("k", "http://other.example"), Kinescope("k", "http://other.example")):
+        library.download(f"{elsewhere.url}/c.vtt")
+    assert elsewhere.keys == ["", ""]
+
+
+@pytest.mark.parametrize("library", [ApiVideo, Kinescope])
+@pytest.mark.parametrize("body", [b"<html>", [], {}, {"data": 1}, {"data": [{}]}, {"data": [{}], "pagination": {}}])
+def test_what_is_no_such_api_is_told(elsewhere: Elsewhere, library: Any, body: Any) -> None:
+    elsewhere.answers = {"/videos": body, "/v1/videos": body, "/v1/projects": page()}
+    with pytest.raises(OddAnswer, match="does not answer as"):
+        all_of(library("k", elsewhere.url))
+
+
+@pytest.mark.parametrize("library", [ApiVideo, Kinescope])
+def test_refusals_are_passed_on(elsewhere: Elsewhere, library: Any) -> None:
+    with pytest.raises(Refused, match="status 404"):
+        all_of(library("k", elsewhere.url))
