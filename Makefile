@@ -52,6 +52,13 @@ tests/clients/python/.ready: $(VENV)/.ready-dev
 	tar -xzf $(@D)/api.video-$(APIVIDEO_SDK).tar.gz -C $(@D)
 	@touch $@
 
+# A generator of clients, in an environment of its own: it has other versions of what our tools have
+tests/clients/python/generator/.ready: tests/clients/generator-requirements.txt
+	@mkdir -p $(dir $(@D))
+	@$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 # Publishers and browsers that the tests use as they come from Debian
 debian-packages:
 	@sh tests/debian-packages.sh
@@ -66,7 +73,7 @@ player-checks: player/node_modules/.ready
 	cd player && npm run --silent check && npm run --silent lint && npm test --silent
 
 # Most tests wait for real time to pass, so several run at once; browsers, whose pictures must come in time, run alone
-test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready tests/clients/python/.ready debian-packages lint types player-checks
+test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready tests/clients/python/.ready tests/clients/python/generator/.ready debian-packages lint types player-checks
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not browser"; first=$$?; \
 	$(BIN)/pytest -m browser && exit $$first
 

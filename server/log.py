@@ -24,6 +24,7 @@ _SECRET_TEXT = re.compile(
     r"|(?<=/token/)[^/?#\s\"]+"
     r"|(?<=/upload-tokens/)[^/?#\s\"]+"
     r"|(?<=[?&]token=)[^&#\s\"]+"
+    r"|(?<=[?&]access_token=)[^&#\s\"]+"
     r"|(?<=[?&]avh=)[^&#\s\"]+"
     r"|(?<=[?&]streamKey=)[^&#\s\"]+"
     r"|(?<=/tus/)((?:up|pu)\w+/)[\w-]+"

@@ -40,6 +40,7 @@ _VALUES: Mapping[str, Any] = {
     "broadcastId": ("br5Jm2Y8kQwTzXcVbN4sLpRd", None),
     "channels": 2,
     "checks": {"database": "ok", "storage": "ok"},
+    "choices": ["G", "PG", "R"],
     "client_id": "key_3wNhx2mPzXcVbT6sYqR9dK",
     "client_secret": "key-secret",
     "code": "not-a-video",

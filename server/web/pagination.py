@@ -15,6 +15,9 @@ PAGE_SIZE_LIMIT = 100
 PAGE_LIMIT = 10_000_000  # keeps the offset far below what a database counts to
 
 
+_NOT_KEPT = ("currentPage", "pageSize", "token", "access_token")  # what links give themselves, and credentials
+
+
 class PageQuery(Query):
     """To be extended with `sort_by` and filters."""
 
@@ -55,7 +58,7 @@ def pagination(request: web.Request, page: Page[Row]) -> Pagination:
         "next": number + 1 if number < last else None,
         "last": last,
     }
-    others = [pair for pair in request.query.items() if pair[0] not in ("currentPage", "pageSize")]
+    others = [pair for pair in request.query.items() if pair[0] not in _NOT_KEPT]
     return Pagination(
         current_page=number,
         current_page_items=len(page.rows),

@@ -89,6 +89,13 @@ class Connection(web.RequestHandler):
         self._under_way -= 1
         super().log_access(request, response, time)
 
+    def log_exception(self, *told: Any, **more: Any) -> None:
+        """A body that is not well encoded was answered already; that its rest can't be read is nobody's concern."""
+        if isinstance(more.get("exc_info"), web.RequestPayloadError):
+            _log.debug("not HTTP", reason="the rest of a body can't be read")
+        else:
+            super().log_exception(*told, **more)
+
     def _hold(self, data: bytes) -> None:
         """Reads no further until the answer is written."""
         self._held += data

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from tests.bench import (
+    api,
     delivery,
     density,
     ladder,
@@ -42,6 +43,7 @@ CASES: dict[str, Callable[[Bench], Awaitable[None]]] = {
     "viewers": viewers.run,
     "webhooks": webhooks.run,
     "lists": lists.run,
+    "api": api.run,
 }
 FIGURES = WORK.parent / "bench.jsonl"
 

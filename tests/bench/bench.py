@@ -39,12 +39,13 @@ class Settings:
     deliveries: int = 10_000
     library: int = 100_000  # videos
     library_asks: int = 40  # of each kind of list
+    api: float = 30  # of reads, of writes, and of both
 
     def quick(self) -> Self:
         return replace(
             self, warm_up=6, density=12, lag=5, latency=60, proxied=20, opens=2, tus_mib=256, tus_runs=1, wrk=3,
             viewers="100", watching=6, starts=2, ladder=10, ladder_rounds=1,
-            title_s=12, deliveries=1500, library=20_000, library_asks=10,
+            title_s=12, deliveries=1500, library=20_000, library_asks=10, api=8,
         )  # fmt: skip
 
     def changed(self, assignments: list[str]) -> Self:

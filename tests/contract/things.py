@@ -1,6 +1,9 @@
 """One thing of each kind that the API makes, for tests that go over all of its operations."""
 
+import struct
+import zlib
 from collections.abc import Mapping
+from typing import Any
 
 from tests.harness.server import Server
 
@@ -31,11 +34,32 @@ def things(server: Server) -> Mapping[str, str]:
         "playbackId": api("POST", f"/videos/{video['videoId']}/playback-ids", {"policy": "public"})["playbackId"],
         "restrictionId": api("POST", "/playback-restrictions", {"name": "A"})["restrictionId"],
         "signingKeyId": api("POST", "/signing-keys", {"algorithm": "ES256"})["signingKeyId"],
+        "folderId": api("POST", "/folders", {"name": "A"})["folderId"],
+        "collectionId": api("POST", "/collections", {"name": "A", "videos": [video["videoId"]]})["collectionId"],
+        "customFieldId": api("POST", "/custom-fields", {"name": "season", "type": "number"})["customFieldId"],
+        "watermarkId": _watermark(server),
         "language": "en",
     }
 
 
-def form(filename: str, data: bytes) -> dict[str, object]:
+def _watermark(server: Server) -> str:
+    answer = server.call("POST", "/watermarks", **form("a.png", png()))
+    assert answer.status == 200, answer.text
+    return str(answer.json()["watermarkId"])
+
+
+def png() -> bytes:
+    """One white pixel (PNG, section 5)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"\0\xff\xff\xff")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def form(filename: str, data: bytes) -> dict[str, Any]:
     """Body and headers of a form with one file, for `Server.call`."""
     head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'.encode()
     return {"body": head + data + b"\r\n--b--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}

@@ -100,6 +100,7 @@ async def list_all(call: Call, query: CustomFieldQuery) -> CustomFieldList:
 
 @operations.get("/custom-fields/{customFieldId}", "Show a custom field", scope="custom-fields:read")
 async def show(call: Call, custom_field_id: str) -> CustomFieldAnswer:
+    """Its name, its type, and of a choice what there is to choose."""
     async with call.services.database.read() as transaction:
         return (await _answers(transaction, [await _find(transaction, call, custom_field_id)]))[0]
 

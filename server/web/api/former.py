@@ -72,7 +72,7 @@ class Device(Answer):
     type: str
 
 
-class Session(Answer):
+class SessionAnswer(Answer):
     session: SessionPart
     location: Location
     referrer: Referrer
@@ -82,7 +82,7 @@ class Session(Answer):
 
 
 class SessionList(Answer):
-    data: list[Session]
+    data: list[SessionAnswer]
     pagination: Pagination
 
 
@@ -172,8 +172,8 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _session(row: PlaybackSession) -> Session:
-    return Session(
+def _session(row: PlaybackSession) -> SessionAnswer:
+    return SessionAnswer(
         session=SessionPart(session_id=row.id, loaded_at=row.loaded_at, ended_at=row.heard_at),
         location=Location(country=row.country, continent=row.continent),
         referrer=Referrer(url=row.referrer),

@@ -61,7 +61,7 @@ class Ingest(Answer):
     received_parts: ReceivedParts
 
 
-class Quality(Answer):
+class QualityStatus(Answer):
     type: Literal["hls", "mp4"]
     quality: QualityName
     status: EncodingStatus
@@ -83,7 +83,7 @@ class EncodingMetadata(Answer):
 
 class Encoding(Answer):
     playable: bool
-    qualities: list[Quality]
+    qualities: list[QualityStatus]
     metadata: EncodingMetadata
 
 
@@ -125,7 +125,9 @@ def _ingest(row: Video, upload: Upload | None, word: IngestStatus) -> Ingest:
     return Ingest(status=word, filesize=filesize, received_bytes=ranges, received_parts=parts)
 
 
-def _qualities(row: Video, height: int | None, renditions: Sequence[Rendition], word: EncodingStatus) -> list[Quality]:
+def _qualities(
+    row: Video, height: int | None, renditions: Sequence[Rendition], word: EncodingStatus
+) -> list[QualityStatus]:
     """One of each name in the dialect's closed set, the furthest that there is; a recording has its source's own.
 
     All that is streamed can be had as a file, but what is made when it is asked for.
@@ -138,7 +140,7 @@ def _qualities(row: Video, height: int | None, renditions: Sequence[Rendition], 
     if row.mp4_support and row.source:
         shown.append(("mp4", files))
     return [
-        Quality(type=kind, quality=name, status=found[name])
+        QualityStatus(type=kind, quality=name, status=found[name])
         for kind, found in shown for _, name in HEIGHTS if name in found
     ]  # fmt: skip
 

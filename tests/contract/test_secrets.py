@@ -1,0 +1,217 @@
+"""No secret is in a list, an event, the audit log, a delivery, a log file or a metric.
+
+One server makes every kind of secret there is, is called with each of them well and badly, and is then searched whole.
+Stream keys, keys of restreams and passphrases are shown to their owner in the live stream itself, upload tokens in the
+upload token, and what a webhook is signed with in that webhook alone (DESIGN, section 4): SHOWN says where.
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from tests.contract.things import form
+from tests.harness.endpoint import Endpoint, listening
+from tests.harness.media import clip
+from tests.harness.publisher import Publisher, publishing
+from tests.harness.server import OWNER_KEY, Server, until
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+
+OF_LIVE_STREAM = re.compile(r"^/live-streams(\?|/|$)")
+# kind of secret -> paths of GETs that show it to its owner
+SHOWN: Mapping[str, re.Pattern[str]] = {
+    "stream key": OF_LIVE_STREAM,
+    "backup stream key": OF_LIVE_STREAM,
+    "restream key": OF_LIVE_STREAM,
+    "restream key of its own": OF_LIVE_STREAM,
+    "passphrase": OF_LIVE_STREAM,
+    "upload token": re.compile(r"^/upload-tokens"),
+    "webhook secret": re.compile(r"^/webhooks/[^/?]+$"),
+    "rotated webhook secret": re.compile(r"^/webhooks/[^/?]+$"),
+}
+URL_LOGIN = "urlpassword-5Jm2Y8kQ"
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {"SLUICE_LOG__LEVEL": "debug", "SLUICE_WEBHOOKS__ALLOW": '["127.0.0.1"]'}
+    running = Server(tmp_path_factory.mktemp("secrets") / "data", settings).start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    with listening(Endpoint()) as listens:
+        yield listens
+
+
+@pytest.fixture(scope="module")
+def secrets(own_server: Server, endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Of each kind one, by what it is, once all has happened that happens with them."""
+    webhook = own_server.api("POST", "/webhooks", {
+        "url": endpoint.url, "events": ["*"], "format": "native", "login": "hook", "password": "webhookpassword-7dK2",
+    })  # fmt: skip
+    found = {
+        **keys(own_server), **tokens(own_server),
+        **streams(own_server, tmp_path_factory.mktemp("clips")),
+        "owner key": OWNER_KEY,
+        "webhook secret": webhook["signatureSecret"],
+        "webhook password": "webhookpassword-7dK2",
+        "password in a URL": URL_LOGIN,
+    }  # fmt: skip
+    path = f"/webhooks/{webhook['webhookId']}"
+    found["rotated webhook secret"] = own_server.api("POST", f"{path}/rotate-secret", {})["signatureSecret"]
+    delivery = own_server.api("POST", f"{path}/ping", {})["deliveryId"]
+    until(lambda: own_server.api("GET", f"{path}/deliveries/{delivery}")["state"] == "delivered")
+    fetch_with_login(own_server)
+    misuse(own_server, found)
+    return found
+
+
+def keys(server: Server) -> dict[str, str]:
+    """API keys, and what is had for them."""
+    key = server.api("POST", "/api-keys", {"name": "one", "scopes": ["*"]})
+    found = {"API key": key["secret"]}
+    pair = server.call("POST", "/auth/api-key", {"apiKey": key["secret"]}, key=None).json()
+    refreshed = server.call("POST", "/auth/refresh", {"refreshToken": pair["refresh_token"]}, key=None).json()
+    sent = {"grant_type": "client_credentials", "client_id": key["apiKeyId"], "client_secret": key["secret"]}
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    oauth = server.call("POST", "/oauth/token", urlencode(sent).encode(), key=None, headers=headers)
+    assert oauth.status == 200, oauth.text
+    found |= {
+        "access token": pair["access_token"], "refresh token": pair["refresh_token"],
+        "refreshed token": refreshed["access_token"], "OAuth token": oauth.json()["access_token"],
+    }  # fmt: skip
+    rotated = server.call("POST", f"/api-keys/{key['apiKeyId']}/rotate", {"overlap": 60}, key=found["API key"])
+    found["rotated API key"] = rotated.json()["secret"]
+    again = {"Idempotency-Key": "idempotencykey-9xQ2"}
+    for _ in range(2):
+        made = server.call("POST", "/api-keys", {"name": "two", "scopes": ["videos:read"]}, headers=again)
+    found["API key made twice"] = made.json()["secret"]
+    return found
+
+
+def tokens(server: Server) -> dict[str, str]:
+    """What opens uploads and playback."""
+    upload = server.api("POST", "/upload-tokens", {"ttl": 600})["token"]
+    video = server.api("POST", "/videos", {"title": "private", "public": False})["videoId"]
+    playback = server.api("POST", f"/videos/{video}/tokens", {"ttl": 600})["token"]
+    server.get(f"/vod/{video}/token/{playback}/hls/manifest.m3u8")
+    server.get(f"/vod/{video}/hls/manifest.m3u8?token={playback}")
+    assert server.call("POST", f"/upload?token={upload}", key=None, **form("a.mp4", b"12345")).status == 201
+    made = server.call("POST", "/tus", b"", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "5"})
+    assert made.status == 201, made.text
+    tus = made.headers["Location"].rpartition("/")[2]
+    return {"upload token": upload, "playback token": playback, "tus upload": tus}
+
+
+def streams(server: Server, folder: Path) -> dict[str, str]:
+    """A live stream that is published, and passed on to where nobody is."""
+    target = {"name": "a", "serverUrl": "rtmp://127.0.0.1:9/live", "streamKey": "restreamkey-4LpRd"}
+    live = server.live_stream(restreams=[target], srtPassphrase="passphrase-2cZQk9TnW8", public=False)
+    path = f"/live-streams/{live['liveStreamId']}"
+    server.api("POST", f"{path}/restreams", {**target, "streamKey": "ownrestreamkey-8sHqv"})
+    backup = server.api("POST", f"{path}/reset-backup-stream-key")["backupStreamKey"]
+    token = server.api("POST", f"{path}/tokens", {})["token"]
+    with publishing(clip(5), server.ingest_url(live)):
+        until(lambda: server.api("GET", path)["broadcasting"])
+        server.get(f"/live/{live['liveStreamId']}/token/{token}/{live['liveStreamId']}.m3u8")
+    stranger = Publisher(clip(5), f"{server.rtmp}/{live['streamKey']}-of-a-stranger")
+    stranger.wait(30)
+    server.get(f"/live-streams?streamKey={live['streamKey']}")
+    server.api("GET", f"/live-streams?streamKey={live['streamKey']}")
+    return {
+        "stream key": live["streamKey"], "backup stream key": backup, "restream key": "restreamkey-4LpRd",
+        "restream key of its own": "ownrestreamkey-8sHqv", "passphrase": "passphrase-2cZQk9TnW8",
+        "playback token of a live stream": token,
+    }  # fmt: skip
+
+
+def fetch_with_login(server: Server) -> None:
+    """From an address that nobody may fetch from."""
+    source = f"http://user:{URL_LOGIN}@127.0.0.1:9/a.mp4?signature={URL_LOGIN}"
+    server.call("POST", "/videos", {"title": "fetched", "source": source})
+    server.call("POST", "/webhooks", {"url": f"https://user:{URL_LOGIN}@hooks.invalid/", "events": ["video.created"]})
+    server.call("POST", "/live-streams", {"name": "pulled", "sourceUrl": f"rtmp://user:{URL_LOGIN}@127.0.0.1:9/live/a"})
+
+
+def misuse(server: Server, found: Mapping[str, str]) -> None:
+    """Each where it does not belong: no error repeats it."""
+    for kind, secret in found.items():
+        text = quote(secret, safe="")
+        basic = "Basic " + base64.b64encode(f"{secret}x:".encode()).decode()
+        for answer in (
+            server.call("GET", f"/videos?token={text}&access_token={text}"),
+            server.call("GET", "/videos", key=None, headers={"Authorization": basic}),
+            server.call("GET", "/videos", key=None, headers={"Authorization": f"Bearer {secret}x"}),
+            server.call("POST", "/auth/api-key", {"apiKey": secret + "x"}, key=None),
+            server.call("POST", "/auth/refresh", {"refreshToken": secret + "x"}, key=None),
+            server.call("POST", "/upload-tokens", {"ttl": secret}),
+            server.get(f"/vod/vi1111111111111111111111/token/{text}/hls/manifest.m3u8"),
+        ):
+            assert secret not in answer.text, f"{kind}: {answer.text[:300]}"
+
+
+def found_in(text: str, secrets: Mapping[str, str], where: str) -> list[str]:
+    shown = {kind for kind, paths in SHOWN.items() if paths.match(where)}
+    return [f"{kind} in {where}" for kind, secret in secrets.items() if kind not in shown and secret in text]
+
+
+def each_get(server: Server) -> Iterator[tuple[str, str]]:
+    """(path, answer) of all that can be read with no more than the ids that lists tell."""
+    paths = server.get("/openapi.json").json()["paths"]
+    plain = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
+    told = {path: server.call("GET", path).text for path in plain if path not in ("/docs", "/openapi.json")}
+    yield from told.items()
+    ids = set(re.findall(r'"(?:\w*Id|token)":"([^"]+)"', "".join(told.values())))
+    for path, methods in paths.items():
+        names = re.findall(r"{(\w+)}", path)
+        if "get" in methods and len(names) == 1:
+            for id in ids:
+                asked = path.replace(f"{{{names[0]}}}", quote(id))
+                # an upload token is a secret, which nobody asks for elsewhere
+                answer = server.call("GET", asked) if names[0] == "uploadToken" or not id.startswith("to") else None
+                if answer is not None and answer.status == 200:
+                    yield asked, answer.text
+
+
+def test_nothing_that_can_be_read_tells_a_secret(own_server: Server, secrets: Mapping[str, str]) -> None:
+    wrong, seen = [], 0
+    for path, text in each_get(own_server):
+        seen += 1
+        wrong += found_in(text, secrets, path)
+    for path in ("/events?limit=1000", "/audit?pageSize=100", "/metrics"):
+        wrong += found_in(own_server.call("GET", path).text, secrets, path)
+
+    assert wrong == []
+    assert seen > 30
+
+
+def test_no_delivery_tells_a_secret(endpoint: Endpoint, secrets: Mapping[str, str]) -> None:
+    own = {kind: secret for kind, secret in secrets.items() if kind != "webhook password"}  # it logs in there
+    said = [f"{call.path} {call.headers} {call.body.decode()}" for call in endpoint.calls]
+
+    assert len(said) > 5
+    assert [each for text in said for each in found_in(text, own, "a delivery")] == []
+
+
+def test_the_log_tells_no_secret(own_server: Server, secrets: Mapping[str, str]) -> None:
+    assert "debug" in own_server.log()
+    lines = own_server.log().splitlines()
+    wrong = [(each, line[:300]) for line in lines for each in found_in(line, secrets, "the log")]
+
+    assert wrong == []
+
+
+def test_keys_are_not_in_the_catalogue(own_server: Server, secrets: Mapping[str, str]) -> None:
+    """They are kept as hashes, and answers that hold them sealed."""
+    catalogue = b"".join(path.read_bytes() for path in own_server.data.glob("sluice.db*"))
+    hashed = {kind for kind in secrets if kind.endswith(("key", "API key made twice", "token"))} - SHOWN.keys()
+
+    assert {"API key", "owner key", "access token", "refresh token", "OAuth token"} <= hashed
+    assert [kind for kind in hashed if secrets[kind].encode() in catalogue] == []
