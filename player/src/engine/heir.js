@@ -5,13 +5,7 @@
  */
 import Hls from 'hls.js';
 
-/** Nearer than this to the end of what there is, nothing may come that could be fetched next. */
-const END_S = 1;
-
 export class Heir {
-  #abort = new AbortController();
-  #begun = false;
-
   /**
    * @param {HTMLVideoElement} video
    * @param {Hls} before
@@ -33,45 +27,18 @@ export class Heir {
     const { hls, before, video } = this;
     const loading = before.loadingEnabled;
     hls.bandwidthEstimate = before.bandwidthEstimate;
-    const next = this.#nextPosition();
     const place = before.transferMedia();
     forgetTracks(before);
     before.destroy();
-    hls.once(Hls.Events.DESTROYING, () => this.#abort.abort());
-    hls.once(Hls.Events.FRAG_BUFFERED, () => {
-      this.#begun = true;
-      this.#abort.abort();
-    });
     onHandedOver(hls);
     hls.attachMedia(place ?? video);
-    if (!loading) return;
-    // hls.js forgets a place that it need not seek to: one who seeks would be at the beginning again.
-    hls.startLoad(next, !video.seeking);
-    // Until the first of its media has come, the new instance does not look where the viewer is.
-    let asked = next;
-    const follow = () => {
-      if (this.#begun || video.currentTime === asked) return; // what is on its way is not asked for again
-      asked = video.currentTime;
-      hls.startLoad(asked, !video.seeking);
-    };
-    const { signal } = this.#abort;
-    for (const event of ['seeking', 'waiting']) video.addEventListener(event, follow, { signal });
-  }
-
-  /** Where what is buffered ends; the place that is watched where nothing follows it yet. */
-  #nextPosition() {
-    const { buffered, currentTime } = this.video;
-    const edge = this.before.latestLevelDetails?.edge ?? 0;
-    for (let i = 0; i < buffered.length; i++) {
-      const holds = buffered.start(i) <= currentTime && currentTime <= buffered.end(i);
-      if (holds && buffered.end(i) < edge - END_S) return buffered.end(i);
-    }
-    return currentTime;
+    // Without a place, to which hls.js would seek: it fetches the first segment, and goes on where the
+    // viewer is once that has come. Asked for another one before, it would stand still.
+    if (loading) hls.startLoad(-1, true);
   }
 
   /** The handing over is off. */
   destroy() {
-    this.#abort.abort();
     this.hls.destroy();
   }
 }

@@ -167,6 +167,7 @@ export class HlsEngine {
 
   /** @param {import('hls.js').ErrorData} error */
   #onError(error) {
+    if (error.details === Hls.ErrorDetails.INTERNAL_ABORTED && !error.fatal) return; // not wanted any more
     const status = error.response?.code;
     this.events.note(`${error.details}${status ? ` (${status})` : ''}${error.fatal ? ', fatal' : ''}`);
     const action = actionFor(error);
