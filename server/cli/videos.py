@@ -25,14 +25,16 @@ COLUMNS = [
 ]
 SHOWN = (
     "videoId", "title", "description", "state", "playable", "duration", "public", "language", "tags", "metadata",
-    "createdAt", "error", "source", "links", "assets",
+    "folderId", "createdAt", "error", "source", "links", "assets",
 )  # fmt: skip
+EMPTY: dict[str, tuple[str, Any]] = {"tags": ("tags", []), "metadata": ("metadata", []), "folder": ("folderId", None)}
 LIMIT_OPTION = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
 TITLE = click.option("--title")
 DESCRIPTION = click.option("--description")
 PUBLIC = click.option("--public/--private", "public", default=None, help="Whether watching it takes no token.")
 TAGS = click.option("--tag", "tags", multiple=True, help="May be repeated.")
 METADATA = click.option("--metadata", multiple=True, callback=pairs, metavar="KEY=VALUE", help="May be repeated.")
+FOLDER = click.option("--folder", "folder_id", help="The folder that it is in.")
 LANGUAGE = click.option("--language", help="Such as en or pt-BR.")
 
 
@@ -42,11 +44,13 @@ def videos() -> None:
 
 
 @videos.command("list")
+@click.option("--search", help="Words that begin one in title, description, tags or metadata each.")
 @click.option("--title", help="Contained in the title.")
 @click.option("--description", help="Contained in the description.")
 @TAGS
 @METADATA
 @click.option("--live-stream", "live_stream_id", help="Only recordings of this live stream.")
+@click.option("--folder", "folder_id", help="Only those directly in this folder; root: in none.")
 @click.option("--sort", "sort_by", type=click.Choice(["title", "createdAt", "publishedAt", "updatedAt"]))
 @click.option("--order", "sort_order", type=click.Choice(["asc", "desc"]))
 @LIMIT_OPTION
@@ -75,6 +79,7 @@ def show_video(api: Api, id: str, as_json: bool) -> None:
 @TAGS
 @METADATA
 @LANGUAGE
+@FOLDER
 @JSON_OPTION
 @calls_api
 def create_video(api: Api, as_json: bool, **given: Any) -> None:
@@ -90,12 +95,13 @@ def create_video(api: Api, as_json: bool, **given: Any) -> None:
 @TAGS
 @METADATA
 @LANGUAGE
-@click.option("--clear", "cleared", multiple=True, type=click.Choice(["tags", "metadata"]), help="May be repeated.")
+@FOLDER
+@click.option("--clear", "cleared", multiple=True, type=click.Choice(list(EMPTY)), help="May be repeated.")
 @JSON_OPTION
 @calls_api
 def update_video(api: Api, id: str, as_json: bool, cleared: tuple[str, ...], **given: Any) -> None:
     """Change the video ID. Tags and metadata that are given take the place of all there were."""
-    changes = {**stated(**given), **{name: [] for name in cleared}}
+    changes = {**stated(**given), **dict(map(EMPTY.__getitem__, cleared))}
     show_one(api.call("PATCH", at("videos", id), changes), as_json, *SHOWN)
 
 

@@ -28,11 +28,16 @@ class Paged(Arguments):
 
 
 class SearchVideos(Paged):
+    search: Annotated[
+        str | None,
+        Field(max_length=500, description="Words that begin one in the title, description, tags or metadata each."),
+    ] = None
     title: Annotated[str | None, Field(max_length=500, description="Contained in the title.")] = None
     description: Annotated[str | None, Field(max_length=500, description="Contained in the description.")] = None
     tags: Annotated[Tags, Field(description="The video has all of them.")] = []  # pydantic copies
     metadata: Annotated[dict[str, str], Field(max_length=20, description="The video has all of these pairs.")] = {}
     live_stream_id: Annotated[Id | None, Field(description="Only recordings of this live stream.")] = None
+    folder_id: Annotated[Id | None, Field(description="Only those directly in this folder; root: in none.")] = None
     sort_by: Annotated[
         Literal["title", "createdAt", "publishedAt", "updatedAt"] | None, Field(description="Else newest first.")
     ] = None

@@ -61,10 +61,11 @@ def _tool(
 
 @_tool("Search the library", ["videos:read"], reads=True)
 async def search_videos(rest: Rest, asked: SearchVideos) -> Found:
-    """Lists videos, newest first, that match every filter given: title, description, tags, metadata, or the live
-    stream they are a recording of. Answers a page of them with ids, states and links."""
-    query = {**_page(asked), **_given(asked, "title", "description", "tags", "metadata", "live_stream_id",
-                                      "sort_by", "sort_order")}  # fmt: skip
+    """Lists videos that match every filter given: words anywhere in what is said of them (search), title,
+    description, tags, metadata, folder, or the live stream they are a recording of. Answers a page of them with ids,
+    states and links."""
+    filters = ("search", "title", "description", "tags", "metadata", "live_stream_id", "folder_id")
+    query = {**_page(asked), **_given(asked, *filters, "sort_by", "sort_order")}
     return _listed(await rest.call("GET", "/videos", query=query), "videos", _video)
 
 

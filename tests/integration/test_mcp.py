@@ -87,6 +87,7 @@ async def test_the_tools_do_what_they_say(server: Server, connect: Connect) -> N
         found = await called(client, "search_videos", title="by a mod", pageSize=50)
         assert upload["videoId"] in [one["videoId"] for one in found["videos"]]
         assert (await called(client, "search_videos", tags=["no such tag"]))["total"] == 0
+        assert (await called(client, "search_videos", search="model made"))["total"] >= 1
 
         link = await called(client, "mint_playback_link", id=upload["videoId"], ttl=60, viewer="me")
         assert server.get(link["embed"]).status == 200

@@ -46,7 +46,7 @@ def as_json(done: Result) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_videos_life(sluice: Sluice) -> None:
+def test_a_videos_life(sluice: Sluice, server: Server) -> None:
     made = as_json(sluice("videos", "create", "From the terminal", "--tag", "a", "--tag", "b", "--private",
                           "--metadata", "id=7", "--language", "en", "--json"))  # fmt: skip
     id = made["videoId"]
@@ -55,6 +55,7 @@ def test_a_videos_life(sluice: Sluice) -> None:
     table = sluice("videos", "list", "--title", "the terminal", "--tag", "a", "--metadata", "id=7").stdout
     assert table.split("\n")[0].split() == ["ID", "TITLE", "STATE", "LENGTH", "PUBLIC", "TAGS", "CREATED", "(UTC)"]
     assert f"{id}  From the terminal  pending  " in table
+    assert id in sluice("videos", "list", "--search", "TERM").stdout
     assert sluice("videos", "list", "--tag", "no such tag").stdout == ""
     assert len(as_json(sluice("videos", "list", "--limit", "1", "--json"))) == 1
 
@@ -63,6 +64,10 @@ def test_a_videos_life(sluice: Sluice) -> None:
     assert changed["metadata"] == made["metadata"]
     assert ["title", "Better"] in [line.split() for line in sluice("videos", "show", id).stdout.splitlines()]
     assert ["state", "pending"] in [line.split() for line in sluice("videos", "status", id).stdout.splitlines()]
+    folder = server.api("POST", "/folders", {"name": "A folder"})["folderId"]
+    assert as_json(sluice("videos", "update", id, "--folder", folder, "--json"))["folderId"] == folder
+    assert id in sluice("videos", "list", "--folder", folder).stdout
+    assert as_json(sluice("videos", "update", id, "--clear", "folder", "--json"))["folderId"] is None
     assert "/embed/" in sluice("videos", "link", id, "--ttl", "60").stdout
 
     assert "Delete 1 video?" in sluice("videos", "delete", id, code=1).output
