@@ -15,7 +15,8 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.harness.server import OWNER_KEY, Server
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]  # the first call loads the library, the server's too
+PATIENCE_S = 90
 
 READERS = {"search_videos", "show_video", "search_live_streams", "show_live_stream", "search_jobs"}
 Connect = Callable[[Server, str], AbstractAsyncContextManager[Client]]
@@ -23,9 +24,9 @@ Connect = Callable[[Server, str], AbstractAsyncContextManager[Client]]
 
 @asynccontextmanager
 async def over_http(server: Server, key: str, **options: Any) -> AsyncIterator[Client]:
-    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S) as http:
         transport = streamable_http_client(server.http + "/mcp", http_client=http)
-        async with Client(transport, read_timeout_seconds=30, **options) as client:
+        async with Client(transport, read_timeout_seconds=PATIENCE_S, **options) as client:
             yield client
 
 
@@ -42,7 +43,7 @@ async def over_stdio(server: Server, key: str) -> AsyncIterator[Client]:
         command=sys.executable, args=["-m", "server", "mcp", "--url", server.http], env={"SLUICE_KEY": key},
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
-    async with Client(command, read_timeout_seconds=30) as client:
+    async with Client(command, read_timeout_seconds=PATIENCE_S) as client:
         yield client
 
 
