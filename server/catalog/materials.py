@@ -1,15 +1,18 @@
 """Additional materials: files that go with a video, in an order."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from server import clock
 from server.catalog import videos
 from server.catalog.database import Transaction
 from server.catalog.library_models import Material
 from server.catalog.models import Video
 
-MOST = 100  # of a video
+MOST = 100  # of a video, with those whose files are still to come
+WAIT = timedelta(days=1)  # for the file of one whose address was given out
 
 
 class TooMany(Exception):
@@ -34,7 +37,11 @@ async def find(transaction: Transaction, material_id: str) -> Material | None:
 
 
 async def add(transaction: Transaction, video: Video, row: Material) -> Material:
-    """Behind those that there are. Raises TooMany."""
+    """Behind those that there are; some whose files did not come in time go. Raises TooMany."""
+    late = Material.video_id == video.id, Material.size.is_(None), Material.created_at < clock.now() - WAIT
+    for each in await transaction.scalars(select(Material).where(*late)):
+        await transaction.delete(each)
+    await transaction.flush()
     last = await transaction.scalar(select(func.max(Material.position)).where(Material.video_id == video.id))
     count = await transaction.scalar(select(func.count()).where(Material.video_id == video.id)) or 0
     if count >= MOST:

@@ -170,7 +170,7 @@ class Layout:
         return self.root / "materials" / _name(material_id)
 
     def material_ids(self) -> list[str]:
-        """Of those that have a file; half-written ones are named otherwise than any id."""
+        """Names of the files that there are; half-written ones are named otherwise than any id."""
         return sorted(path.name for path in (self.root / "materials").glob("*"))
 
     def slate(self, live_stream_id: str) -> Path:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
@@ -38,7 +39,7 @@ class Materials:
         if free - (expected or 0) < self._reserve_bytes:
             raise Problem("storage-full")
         path = self.path(material_id)
-        temporary = path.with_name(f".{path.name}")
+        temporary = self.path(f"new{secrets.token_hex(8)}")  # two may bring it at once; what is left is swept
         try:
             size = await self._write(temporary, chunks)
             await asyncio.to_thread(_publish, temporary, path)
