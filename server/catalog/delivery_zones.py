@@ -7,7 +7,6 @@ from server.catalog.database import Transaction
 from server.catalog.sharing_models import DeliveryZone
 
 MOST = 100  # of a project
-PREFIX = "zo"
 
 
 async def add(transaction: Transaction, row: DeliveryZone) -> DeliveryZone:
@@ -36,5 +35,6 @@ async def remove(transaction: Transaction, row: DeliveryZone) -> None:
 
 
 async def tell(transaction: Transaction, row: DeliveryZone, what: str) -> None:
+    transaction.announce(row.project_id)  # what is kept of the project's zone is read again
     payload = {"deliveryZoneId": row.id, "name": row.name, "host": row.host}
     await events.record(transaction, row.project_id, row.id, f"delivery-zone.{what}", payload)

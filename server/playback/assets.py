@@ -13,7 +13,9 @@ from server import clock, ids
 from server.catalog import live_streams, playback_ids, text_tracks, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import LiveStream, TextTrack, Video
+from server.playback import zones
 from server.playback.kept import Kept
+from server.playback.zones import Zone
 
 Kind = Literal["video", "live"]
 
@@ -149,6 +151,7 @@ class Assets:
     def __init__(self, database: Database, monotonic: Callable[[], float] = clock.monotonic) -> None:
         self._rows = Kept(database, _asset, CACHE_SIZE, monotonic)
         self._names = Kept(database, _name, CACHE_SIZE, monotonic)
+        self._zones = Kept(database, zones.read, zones.CACHE_SIZE, monotonic)
         self._named: OrderedDict[str, _Named] = OrderedDict()
 
     @property
@@ -186,6 +189,14 @@ class Assets:
         """Drops the entries of changed rows; other ids mean nothing here."""
         self._rows.forget(changed)
         self._names.forget(changed)
+        self._zones.forget(changed)
+
+    async def zone(self, project_id: str) -> Zone:
+        return await self._zones.get(project_id) or zones.NONE
+
+    def peek_zone(self, project_id: str) -> Zone:
+        """As far as it is in memory."""
+        return self._zones.peek(project_id) or zones.NONE
 
 
 def _as_named(made: OrderedDict[str, _Named], name: Name, asset: Asset | None) -> Asset | None:

@@ -8,9 +8,10 @@ from aiohttp import web
 
 from server import clock
 from server.errors import Problem
+from server.ingest.on_air import OnAir
 from server.packager.presentation import NoQualityError
 from server.web.hls import files, gate, live, texts, vod
-from server.web.hls.gate import WATCHING
+from server.web.hls.gate import WATCHING, Watch
 
 CONTENT_TYPE = "application/dash+xml"
 
@@ -23,8 +24,7 @@ async def live_manifest(request: web.Request) -> web.StreamResponse:
         return redirect
     on_air = request.app[WATCHING].broadcasts.get(watch.asset.id)
     try:
-        name, most = watch.asset.known_as, watch.most
-        text = on_air.packager.mpd(clock.wall_ms(), name=name, most=most) if on_air else None
+        text = gate.offered(watch, lambda most: _live(watch, on_air, most)) if on_air else None
     except NoQualityError:
         return live.none_so_low(request, watch)
     if text is None:
@@ -43,13 +43,19 @@ async def vod_manifest(request: web.Request) -> web.StreamResponse:
     if presentation is None:
         return files.not_ready()
     try:
-        text = presentation.mpd(f"../hls/r{asset.revision}/", texts.captions(asset), watch.most)
+        base, captions = f"../hls/r{asset.revision}/", texts.captions(asset)
+        text = gate.offered(watch, lambda most: presentation.mpd(base, captions, most))
     except NoQualityError:
         return vod.none_so_low(request, watch, presentation)
     except ValueError as error:
         raise Problem("resource-not-found", str(error)) from None
     body = text.encode()
-    return files.body_answer(request, body, CONTENT_TYPE, files.REVALIDATED, files.etag_of(body))
+    cache = files.of_manifest(watch, growing=presentation.growing)
+    return files.body_answer(request, body, CONTENT_TYPE, cache, files.etag_of(body))
+
+
+def _live(watch: Watch, on_air: OnAir, most: int | None) -> str | None:
+    return on_air.packager.mpd(clock.wall_ms(), name=watch.asset.known_as, most=most)
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

@@ -92,6 +92,7 @@ class Call:
     request: web.Request
     services: Services
     caller: Caller | None
+    host: str | None = None  # that URLs of what is watched lead to, where it is another than ours
 
     @property
     def project_id(self) -> str:
@@ -102,6 +103,11 @@ class Call:
     @property
     def base_url(self) -> str:
         return base_url(self.request)
+
+    @property
+    def media_url(self) -> str:
+        """The base of URLs of what is watched."""
+        return f"{self.base_url.partition('://')[0]}://{self.host}" if self.host else self.base_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +239,8 @@ def _endpoint(operation: Operation) -> Callable[[web.Request], Awaitable[web.Str
     async def endpoint(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
         caller = await _admit(request, services, operation)
-        call = Call(request, services, caller)
+        host = (await services.assets.zone(caller.project_id)).host if caller else None
+        call = Call(request, services, caller, host)
         if not operation.audited:
             return await _answered(operation, call)
         async with audit.audited(_actor(operation, call)) as log:

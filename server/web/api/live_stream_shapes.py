@@ -226,7 +226,7 @@ class LiveStreamList(Answer):
 
 def answer(call: Call, row: LiveStream) -> LiveStreamAnswer:
     token = None if row.public else call.services.tokens.mint(row.id).token
-    urls = asset_urls.of_live_stream(call.base_url, row.id, token)
+    urls = asset_urls.of_live_stream(call.media_url, row.id, token)
     ports, host = call.services.ingest, urlsplit(call.base_url).hostname or ""
     return LiveStreamAnswer(
         live_stream_id=row.id,

@@ -109,7 +109,7 @@ async def make_token(call: Call, live_stream_id: str, body: TokenBody) -> Playba
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, live_stream_id)
     minted = await playback_tokens.mint(call, body, row.id)
-    return playback_tokens.answer(minted, asset_urls.of_live_stream(call.base_url, row.id, minted[0]))
+    return playback_tokens.answer(minted, asset_urls.of_live_stream(call.media_url, row.id, minted[0]))
 
 
 @operations.delete(

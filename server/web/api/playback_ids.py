@@ -222,7 +222,7 @@ async def _find(transaction: Transaction, call: Call, playback_id: str) -> Playb
 
 def _urls(call: Call, row: PlaybackId, token: str | None = None) -> AssetUrls:
     of = asset_urls.of_video if row.video_id else asset_urls.of_live_stream
-    return of(call.base_url, row.id, token)
+    return of(call.media_url, row.id, token)
 
 
 def _answer(call: Call, row: PlaybackId) -> PlaybackIdAnswer:

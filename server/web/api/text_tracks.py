@@ -185,7 +185,7 @@ def _chapter(call: Call, row: Video, track: TextTrack) -> ChapterAnswer:
 
 def _src(call: Call, row: Video, track: TextTrack) -> str:
     token = None if row.public else call.services.tokens.mint(row.id).token
-    return asset_urls.of_text(call.base_url, row.id, track.kind, track.language, token)
+    return asset_urls.of_text(call.media_url, row.id, track.kind, track.language, token)
 
 
 @lru_cache(maxsize=512)

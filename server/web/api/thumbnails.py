@@ -98,7 +98,7 @@ async def list_candidates(call: Call, video_id: str) -> CandidateList:
         return CandidateList(data=[])
     _, told = await images.found(call.request, _subject(row), orders.candidates(row.duration_s or 0.0), "json")
     token = None if row.public else call.services.tokens.mint(row.id).token
-    url = asset_urls.of_video(call.base_url, row.id, token).thumbnail
+    url = asset_urls.of_video(call.media_url, row.id, token).thumbnail
     return CandidateList(data=[_candidate(url, one) for one in orjson.loads(told)["candidates"]])
 
 

@@ -139,7 +139,7 @@ def video(call: Call, row: Video) -> VideoAnswer:
 def urls(call: Call, row: Video) -> AssetUrls:
     """With a fresh token for a private video."""
     token = None if row.public else call.services.tokens.mint(row.id).token
-    return asset_urls.of_video(call.base_url, row.id, token)
+    return asset_urls.of_video(call.media_url, row.id, token)
 
 
 def _source(row: Video) -> VideoSource:

@@ -234,7 +234,7 @@ async def make_token(call: Call, video_id: str, body: TokenBody) -> PlaybackToke
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
     minted = await playback_tokens.mint(call, body, row.id)
-    return playback_tokens.answer(minted, asset_urls.of_video(call.base_url, row.id, minted[0]))
+    return playback_tokens.answer(minted, asset_urls.of_video(call.media_url, row.id, minted[0]))
 
 
 @operations.delete(

@@ -32,7 +32,16 @@ def segment_type(rendition: str) -> str:
 
 def immutable(watch: Watch) -> str:
     """A shared cache may keep a private asset's bytes only if it asks us first; it says so by its own set-up."""
+    seconds = watch.zone.segment_s
+    if seconds is not None:
+        return brief(watch, seconds)
     return f"{'public' if watch.asset.shared else 'private'}, max-age={YEAR_S}, immutable"
+
+
+def of_manifest(watch: Watch, *, growing: bool) -> str:
+    """Of what lists the renditions of a video."""
+    seconds = watch.zone.playlist_s
+    return REVALIDATED if growing or not seconds else brief(watch, seconds)
 
 
 def brief(watch: Watch, seconds: int) -> str:

@@ -6,20 +6,23 @@ token, on the same path.
 """
 
 from asyncio import Event
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 
 from server.errors import Problem
 from server.ingest.broadcasts import Broadcasts
+from server.packager.presentation import NoQualityError
 from server.playback.assets import Asset, Assets, Kind
 from server.playback.door import Door
 from server.playback.facts import Blocked, Facts
 from server.playback.policy import Allow
 from server.playback.tokens import PLAYBACK, THUMBNAIL, Grant
+from server.playback.zones import NONE, Zone
 from server.storage.layout import Layout
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
@@ -27,6 +30,8 @@ from server.web.addresses import client_ip, country
 
 IMAGE_AUDIENCES = (PLAYBACK, THUMBNAIL)
 FORBIDDEN = 403
+Manifest = TypeVar("Manifest")
+
 TOO_GOOD = "There is no quality as low as the token allows."
 
 
@@ -55,6 +60,7 @@ class Watch:
     allow: Allow
     token: str | None  # as it came
     facts: Facts
+    zone: Zone = NONE
 
     @property
     def grant(self) -> Grant | None:
@@ -85,7 +91,22 @@ async def enter(
     token, known, door = given_token(request), facts(request), watching.door
     with counted(door):
         await door.prepare(asset, token)
-        return Watch(asset, door.check(asset, token, known, audiences, starts=starts), token, known)
+        allow = door.check(asset, token, known, audiences, starts=starts)
+    return Watch(asset, allow, token, known, await watching.assets.zone(asset.project_id))
+
+
+def offered(watch: Watch, describe: Callable[[int | None], Manifest]) -> Manifest:
+    """What `describe` says of pictures of so many lines at most: no more than the zone's, where there are any such.
+
+    Raises NoQualityError where the token allows none that there is.
+    """
+    lines = watch.zone.lines
+    if lines is not None and (watch.most is None or lines < watch.most):
+        try:
+            return describe(lines)
+        except NoQualityError:
+            pass
+    return describe(watch.most)
 
 
 def play(request: web.Request, watch: Watch, lines: int = 0) -> None:

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from server import clock
 from server.errors import Problem
+from server.ingest.on_air import OnAir
 from server.packager.playlist import BLOCKED
 from server.packager.presentation import NoQualityError
 from server.packager.window import Window
@@ -35,12 +36,16 @@ async def master(request: web.Request) -> web.StreamResponse:
         return redirect
     on_air = request.app[WATCHING].broadcasts.get(watch.asset.id)
     try:
-        text = on_air.packager.master(name=watch.asset.known_as, most=watch.most) if on_air else None
+        text = gate.offered(watch, lambda most: _listed(watch, on_air, most)) if on_air else None
     except NoQualityError:
         return none_so_low(request, watch)
     if text is None:
         return files.not_ready()
     return files.playlist(request, text, files.REVALIDATED)
+
+
+def _listed(watch: Watch, on_air: OnAir, most: int | None) -> str | None:
+    return on_air.packager.master(name=watch.asset.known_as, most=most)
 
 
 def none_so_low(request: web.Request, watch: Watch) -> web.Response:

@@ -224,7 +224,7 @@ class Guest:
         facts = request.client.facts
         allow = watching.door.check(asset, token, facts)
         watching.door.play(asset, allow, facts)
-        return Watch(asset, allow, token, facts)
+        return Watch(asset, allow, token, facts, watching.assets.peek_zone(asset.project_id))
 
     # --- waiting
 

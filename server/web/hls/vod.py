@@ -56,10 +56,12 @@ async def manifest(request: web.Request) -> web.StreamResponse:
     if presentation is None:
         return files.not_ready()
     try:
-        text = presentation.master(f"r{asset.revision}/", texts.captions(asset), watch.most).encode()
+        captions = texts.captions(asset)
+        text = gate.offered(watch, lambda most: presentation.master(f"r{asset.revision}/", captions, most)).encode()
     except NoQualityError:
         return none_so_low(request, watch, presentation)
-    answer = files.playlist(request, text, files.REVALIDATED, files.etag_of(text))
+    cache = files.of_manifest(watch, growing=presentation.growing)
+    answer = files.playlist(request, text, cache, files.etag_of(text))
     if presentation.growing:
         answer.headers[GROWING] = _growing(presentation)
     return answer

@@ -38,7 +38,7 @@ def of_row(call: Call, row: Video, chosen: Poster, token: str | None) -> PosterA
         return _answer(call, row, chosen.id, chosen.at_s, token)
     sizes, original = dict.fromkeys(POSTERS, ""), ""
     if chosen.at_s is not None:
-        original = f"{asset_urls.of_video(call.base_url, row.id, token).thumbnail}?time={chosen.at_s:g}&exact=1"
+        original = f"{asset_urls.of_video(call.media_url, row.id, token).thumbnail}?time={chosen.at_s:g}&exact=1"
         sizes = {size: f"{original}&width={width}" for size, width in POSTERS.items()}
     return PosterAnswer(
         id=chosen.id, video_id=row.id, status="done", active=False, from_time=chosen.at_s, original=original, **sizes
@@ -53,6 +53,6 @@ def _answer(call: Call, row: Video, id: str, at_s: float | None, token: str | No
         status="done" if row.poster_at else "pending",
         active=True,
         from_time=at_s,
-        original=asset_urls.of_video(call.base_url, row.id, token).thumbnail,
+        original=asset_urls.of_video(call.media_url, row.id, token).thumbnail,
         **sizes,
     )

@@ -31,7 +31,7 @@ def subtitle(call: Call, row: Video, track: TextTrack, token: str | None) -> Sub
         description=track.title,
         language=track.language,
         file_name=f"{track.language}.vtt",
-        url=asset_urls.of_text(call.base_url, row.id, "captions", track.language, token),
+        url=asset_urls.of_text(call.media_url, row.id, "captions", track.language, token),
         created_at=track.created_at,
         updated_at=track.updated_at,
     )

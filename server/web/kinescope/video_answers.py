@@ -139,7 +139,7 @@ def _grouped(rows: Sequence[Any]) -> Mapping[str, Sequence[Any]]:
 def _video(call: Call, row: Video, known: _Known) -> VideoAnswer:
     details, library_id = known.details.get(row.id), known.library[row.folder_id]
     token = None if row.public else call.services.tokens.mint(row.id).token
-    urls = asset_urls.of_video(call.base_url, row.id, token)
+    urls = asset_urls.of_video(call.media_url, row.id, token)
     made = [each for each in known.renditions.get(row.material, ()) if each.revision == row.source_revision]
     captions = video_details.in_order(known.captions.get(row.id, ()), details)
     return VideoAnswer(
