@@ -8,7 +8,7 @@ WORKERS ?= 3
 CONFIG := $(wildcard config.toml)
 PLAYER_SOURCES := $(shell find player -path player/node_modules -prune -o -path player/dist -prune -o -path player/tests -prune -o -type f -print)
 
-.PHONY: run setup player test test-fast lint types player-checks unit bench soak clean debian-packages
+.PHONY: run setup player test test-fast lint types player-checks unit bench soak openapi clean debian-packages
 
 run: setup
 	@exec $(BIN)/sluice serve $(if $(CONFIG),--config $(CONFIG))
@@ -79,6 +79,10 @@ test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready tests/clients/p
 
 test-fast: $(VENV)/.ready-dev lint types
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not server and not browser"
+
+# Writes down what the OpenAPI document says, which a test compares
+openapi: setup $(VENV)/.ready-dev
+	$(BIN)/python -m tests.contract.outline
 
 # make bench ARGS="density latency --quick"
 bench: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready debian-packages

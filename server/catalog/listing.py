@@ -45,9 +45,10 @@ async def fetch(
     default: ColumnElement[Any] | InstrumentedAttribute[Any],
     tie: InstrumentedAttribute[Any],
 ) -> Page[Row]:
-    """The page of a query; rows that sort alike come in the order of `tie`, so that pages never overlap."""
+    """The page of a query; rows that sort alike come in the order of `tie`, so that pages never overlap. A list without
+    `columns` has one order, of which only the direction can be chosen."""
     total = await transaction.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
-    column = columns[paging.sort_by] if paging.sort_by else default
+    column = columns[paging.sort_by] if paging.sort_by and columns else default
     by = [(column, paging.descending), *((columns[name], falling) for name, falling in paging.then)]
     order = [each.desc() if falling else each.asc() for each, falling in [*by, (tie, paging.descending)]]
     rows = await transaction.scalars(

@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from server.web.examples import UNKNOWN
 from server.web.scopes import names as scopes
+from tests.contract.outline import OUTLINE, outline
 from tests.harness.server import OWNER_KEY, Answer, Server
 
 pytestmark = pytest.mark.server
@@ -37,6 +38,10 @@ def called(server: Server, method: str, path: str, key: str | None) -> Answer:
 
 def test_it_is_valid(document: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(document).validate()
+
+
+def test_what_changed_is_meant(document: dict[str, Any]) -> None:
+    assert outline(document).splitlines() == OUTLINE.read_text().splitlines(), "if it is: make openapi"
 
 
 def test_each_operation_is_described(document: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """One thing of each kind that the API makes, for tests that go over all of its operations."""
 
+import secrets
 import struct
 import zlib
 from collections.abc import Mapping
@@ -36,10 +37,15 @@ def things(server: Server) -> Mapping[str, str]:
         "signingKeyId": api("POST", "/signing-keys", {"algorithm": "ES256"})["signingKeyId"],
         "folderId": api("POST", "/folders", {"name": "A"})["folderId"],
         "collectionId": api("POST", "/collections", {"name": "A", "videos": [video["videoId"]]})["collectionId"],
-        "customFieldId": api("POST", "/custom-fields", {"name": "season", "type": "number"})["customFieldId"],
+        "customFieldId": api("POST", "/custom-fields", {"name": _name(), "type": "number"})["customFieldId"],
         "watermarkId": _watermark(server),
         "language": "en",
     }
+
+
+def _name() -> str:
+    """One that no other custom field has."""
+    return f"field{secrets.token_hex(4)}"
 
 
 def _watermark(server: Server) -> str:
