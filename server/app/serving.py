@@ -32,6 +32,7 @@ from server.app.numbers import (
 from server.app.on_demand import OnDemand
 from server.app.sweeping import SWEEPS, Sweep, sweeping
 from server.catalog import audit, keys
+from server.catalog.usage import Delivered
 from server.config import Config, ConfigError
 from server.playback.themes import Themes
 from server.recorder.clips import Clips
@@ -125,11 +126,12 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await on_demand.begin(stack)
     await on_air.open(stack)
     await on_demand.keep(stack)
-    sweeps = [*SWEEPS, core.credentials.note_uses, _old_entries(config)]
+    delivered = Delivered()
+    sweeps = [*SWEEPS, core.credentials.note_uses, _old_entries(config), delivered.write]
     await stack.enter_async_context(sweeping(core.database, sweeps))
     await open_sender(config.webhooks, core.database, stack, core.metrics)
     _watch(core, on_air, on_demand)
-    app = _application(core, on_air, on_demand)
+    app = _application(core, on_air, on_demand, delivered)
     watch_feed(core.metrics, app[FEED])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
     return _running(config, on_air, port)
@@ -155,7 +157,7 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
     watch_early(metrics, on_demand.early)
 
 
-def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
+def _application(core: Core, on_air: Live, on_demand: OnDemand, delivered: Delivered) -> Application:
     watch_movies(core.metrics, core.films)
     watch_door(core.metrics, core.door)
     watching = Watching(
@@ -195,10 +197,11 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand) -> Application:
     )  # fmt: skip
     beside = (source_uploads, video_imports, restream_targets, clips, edits, text_tracks, thumbnails, *live_parts)
     operations = [one.operations for one in beside]
-    return application.build(_services(core, on_air, on_demand.life), operations, [mount, tus.mount, mcp.mount])
+    services = _services(core, on_air, on_demand.life, delivered)
+    return application.build(services, operations, [mount, tus.mount, mcp.mount])
 
 
-def _services(core: Core, on_air: Live, life: Life) -> Services:
+def _services(core: Core, on_air: Live, life: Life, delivered: Delivered) -> Services:
     async def database_answers() -> None:
         async with core.database.read() as transaction:
             await keys.count(transaction)
@@ -223,6 +226,7 @@ def _services(core: Core, on_air: Live, life: Life) -> Services:
         country_of=core.country_of,
         idempotency=core.idempotency,
         metrics=core.metrics,
+        delivered=delivered,
         rates=Rates(per_minute(core.config.http)),
         failures=Rates({"failure": core.config.auth.failures_per_minute}),
         ingest=IngestPorts(rtmp=on_air.rtmp.port, rtmps=on_air.rtmp.tls_port, srt=on_air.srt.port),

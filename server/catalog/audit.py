@@ -20,7 +20,7 @@ SORT_COLUMNS = {"createdAt": AuditEntry.position}
 UNAUDITED = frozenset(
     {
         "audit_entries", "deliveries", "events", "imports", "jobs", "partial_uploads", "playback_events",
-        "playback_sessions", "renditions", "settings", "stored_answers", "uploads",
+        "playback_sessions", "renditions", "settings", "stored_answers", "uploads", "usage_days",
     }
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from server.catalog import events, videos
+from server.catalog import events, usage, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream, Video
 
@@ -89,6 +89,8 @@ async def move(transaction: Transaction, broadcast: Broadcast, state: str, **pay
     if state not in TRANSITIONS[broadcast.state]:
         raise ValueError(f"{broadcast.id} is {broadcast.state}, it can't become {state}")
     broadcast.state = state
+    if state == "ended" and broadcast.live_at is not None and broadcast.ended_at is not None:
+        await usage.on_air(transaction, broadcast.project_id, broadcast.live_at, broadcast.ended_at)
     await _record(transaction, broadcast, **payload)
 
 

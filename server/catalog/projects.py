@@ -9,11 +9,12 @@ from server.catalog.access_models import AuditEntry, StoredAnswer
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import DEFAULT_PROJECT, ApiKey, Base, Event, Import, Job, Project, RevokedToken
+from server.catalog.usage_models import UsageDay
 
 SORT_COLUMNS = {"name": Project.name, "createdAt": Project.created_at}
 
 # rows that tell of what a project had, or open it, and don't keep it from going
-TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Import, Job, ApiKey)
+TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Import, Job, ApiKey, UsageDay)
 UNDER_WAY = "jobs_under_way"  # among the contents: files of what was deleted may have to go yet
 
 

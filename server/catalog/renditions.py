@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from server.catalog import videos
+from server import clock
+from server.catalog import usage, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Rendition, Video
 
@@ -51,6 +52,8 @@ async def move(transaction: Transaction, video: Video, rendition: Rendition, sta
     if state not in TRANSITIONS[rendition.state]:
         raise WrongState(f"{rendition.name} of {video.id} is {rendition.state}, it can't become {state}")
     rendition.state = state
+    if state == "ready" and rendition.origin != "source" and video.duration_s:
+        await usage.encoded(transaction, video.project_id, video.duration_s, clock.now())
     await tell(transaction, video, rendition, **payload)
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
+from server import clock
 from server.log import Lines, get, mask
 from server.web.addresses import ADDRESSES
 from server.web.metrics import Metrics
@@ -14,6 +15,7 @@ from server.web.services import SERVICES
 PATH_LIMIT = 300  # characters of a URL that a log line holds
 MASKED_LIMIT = 1500  # and that are looked at for what must not stand there: most tokens are shorter
 UNROUTED = "(none)"
+WATCHED = web.RequestKey("watched", str)  # the project whose asset it watches
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # answers that only say that all is well, asked for by machines every few seconds
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -54,6 +56,8 @@ class AccessLog(AbstractAccessLogger):
             request[REQUEST_ID],
         )
         note(app[SERVICES].metrics, done)
+        if (project_id := request.get(WATCHED)) is not None:
+            app[SERVICES].delivered.count(project_id, sent, clock.now())
 
 
 def note(metrics: Metrics, done: Done) -> None:

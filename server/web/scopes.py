@@ -31,6 +31,7 @@ SCOPES: Mapping[str, Sequence[str]] = {
     # files for videos that there are, and videos that begin as a file; placed: new ones, where the key's own rules say
     "uploads": ("create", "placed"),
     "upload-tokens": (READ, WRITE, DELETE),
+    "usage": (READ,),
     "videos": (READ, WRITE, DELETE),
     "watermarks": (READ, WRITE, DELETE),
     "webhooks": (READ, WRITE, DELETE),

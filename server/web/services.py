@@ -9,6 +9,7 @@ from aiohttp import web
 from server.catalog import videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import LiveStream, Video
+from server.catalog.usage import Delivered
 from server.config import HttpConfig, LiveConfig
 from server.ingest.pull_state import PullStatus
 from server.playback.assets import Assets
@@ -54,6 +55,7 @@ class Services:
     idempotency: Idempotency
     country_of: CountryOf | None = None  # by address
     metrics: Metrics = field(default_factory=Metrics)
+    delivered: Delivered = field(default_factory=Delivered)
     rates: Rates = field(default_factory=Rates)
     failures: Rates = field(default_factory=lambda: Rates({"failure": FAILURES_PER_MINUTE}))
     ingest: IngestPorts = field(default_factory=IngestPorts)

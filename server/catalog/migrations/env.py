@@ -13,6 +13,7 @@ from server.catalog import (
     playback_models,
     sharing_models,
     upload_models,
+    usage_models,
     webhook_models,
 )
 from server.catalog.models import Base
@@ -25,6 +26,7 @@ TABLES = (
     organisation_models,
     playback_models,
     sharing_models,
+    usage_models,
     upload_models,
     webhook_models,
 )

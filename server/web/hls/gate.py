@@ -26,6 +26,7 @@ from server.playback.zones import NONE, Zone
 from server.storage.layout import Layout
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
+from server.web.access_log import WATCHED
 from server.web.addresses import client_ip, country
 
 IMAGE_AUDIENCES = (PLAYBACK, THUMBNAIL)
@@ -92,6 +93,7 @@ async def enter(
     with counted(door):
         await door.prepare(asset, token)
         allow = door.check(asset, token, known, audiences, starts=starts)
+    request[WATCHED] = asset.project_id
     return Watch(asset, allow, token, known, await watching.assets.zone(asset.project_id))
 
 

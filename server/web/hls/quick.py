@@ -81,6 +81,7 @@ class Desk:
     def __init__(self, app: web.Application) -> None:
         self.watching = app[WATCHING]
         self.metrics = app[SERVICES].metrics
+        self.delivered = app[SERVICES].delivered
         self.addresses = app[ADDRESSES]
         self._once = _ONCE | {(self.addresses.country_header or "").lower()}
         self.answered = 0
@@ -296,6 +297,8 @@ class Guest:
         seconds, ip = clock.monotonic() - pending.since, request.client.facts.ip
         done = Done("GET", place.route, url, status, sent, seconds, ip, pending.request_id)
         note(self._desk.metrics, done)
+        if pending.watch is not None:
+            self._desk.delivered.count(pending.watch.asset.project_id, sent, clock.now())
 
 
 class _Request(NamedTuple):

@@ -36,6 +36,7 @@ def upgrade() -> None:
     _folders()
     _collections()
     _lists()
+    _usage_days()
     _playlists()
     _tag_names()
     _privacy_domains()
@@ -488,6 +489,19 @@ def _undo_lists() -> None:
     op.drop_table("custom_fields")
 
 
+def _usage_days() -> None:
+    op.create_table(
+        "usage_days",
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("delivered_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("encoded_ms", sa.BigInteger(), nullable=False),
+        sa.Column("live_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"]),
+        sa.PrimaryKeyConstraint("project_id", "day", name=op.f("pk_usage_days")),
+    )
+
+
 def _playlists() -> None:
     op.create_table(
         "playlists",
@@ -723,6 +737,7 @@ def downgrade() -> None:
         "playlist_entries", "playlists",
     ):  # fmt: skip
         op.drop_table(table)
+    op.drop_table("usage_days")
     op.drop_table("collection_videos")
     op.drop_table("collections")
     _undo_lists()
