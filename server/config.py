@@ -286,6 +286,12 @@ class WebhooksConfig(Section):
     keep_days: int = Field(30, ge=1, description="Days that deliveries are kept after they ended.")
 
 
+class SandboxConfig(Section):
+    keep_hours: float = Field(24.0, gt=0, description="Hours after which videos of sandbox projects are deleted.")
+    max_length_s: float = Field(30.0, gt=0, description="Longest video taken in a sandbox project, seconds.")
+    max_bytes: int = Field(209_715_200, ge=1, description="Largest upload taken in a sandbox project, bytes.")
+
+
 class LogConfig(Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     format: Literal["auto", "pretty", "json"] = Field(
@@ -311,6 +317,7 @@ class Config(BaseSettings):
     fetch: FetchConfig = FetchConfig()  # type: ignore[call-arg]
     jobs: JobsConfig = JobsConfig()  # type: ignore[call-arg]
     webhooks: WebhooksConfig = WebhooksConfig()  # type: ignore[call-arg]
+    sandbox: SandboxConfig = SandboxConfig()  # type: ignore[call-arg]
     log: LogConfig = LogConfig()  # type: ignore[call-arg]
 
     @classmethod

@@ -154,6 +154,7 @@ def make_jobs(
     wanted = Wanted(
         vod.ladder if vod.renditions != "source" else (), vod.segment_s, vod.chunk_s, vod.per_title, codec,
         vod.renditions == "on-demand", Effort(vod.preset, vod.quality, vod.encoder_threads),
+        config.sandbox.max_length_s,
     )  # fmt: skip
     room = Room(layout.root, config.storage.reserve_bytes)
     orders = Edits(database, layout, jobs.enqueue)

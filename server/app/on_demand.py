@@ -63,7 +63,8 @@ class OnDemand:
             UploadFiles.open(core.layout, config.storage.reserve_bytes, self.early)
         )
         self.uploads = Uploads(
-            core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s
+            core.database, files, core.jobs.enqueue, config.vod.max_upload_bytes, config.vod.upload_expiry_s,
+            config.sandbox.max_bytes,
         )
         self.sources = SourceUploads(self.uploads)
         self.partials = Partials(self.uploads, self.sources)
@@ -104,6 +105,7 @@ class OnDemand:
             _rule(config.vod),
             config.storage.low_water_bytes,
             lambda: data_folder.free_bytes(core.layout.root),
+            config.sandbox.keep_hours,
         )
         await stack.enter_async_context(retention.running())
 

@@ -43,6 +43,7 @@ class Project(Base):
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("pr"))
     name: Mapped[str] = mapped_column(String(255))
     retention: Mapped[dict[str, Any] | None]  # {"videos","recordings"}: rules that go before the server's
+    sandbox: Mapped[bool] = mapped_column(default=False)  # for trying things out, from its making on
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 

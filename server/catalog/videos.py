@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 
 from server import clock
-from server.catalog import events
+from server.catalog import events, sandboxes
 from server.catalog.database import Transaction
 from server.catalog.listing import Paging as Paging
 from server.catalog.models import LiveStream, Upload, Video
@@ -34,6 +34,7 @@ class WrongState(Exception):
 
 async def add(transaction: Transaction, video: Video) -> Video:
     """A new video and its event."""
+    await sandboxes.mark(transaction, video)
     transaction.add(video)
     await transaction.flush()
     await tell(transaction, video, "created", links(video))

@@ -25,6 +25,10 @@ class WatermarkStore:
         """A copy for a video. Raises FileNotFoundError where the watermark is gone, OSError."""
         _keep(self._layout.video_watermark(video_id), self._layout.watermark(watermark_id).read_bytes())
 
+    def keep(self, video_id: str, image: bytes) -> None:
+        """An image of our own for a video, in place of any other. Raises OSError."""
+        _keep(self._layout.video_watermark(video_id), image)
+
     def share(self, video_id: str, version_id: str) -> None:
         """The copy that a video has, with a version of it as well. Raises OSError."""
         _keep(self._layout.video_watermark(version_id), self._layout.video_watermark(video_id).read_bytes())

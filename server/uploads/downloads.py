@@ -78,7 +78,7 @@ class Downloads:
             return Refused(code, str(failure)) if failure.lasting else Again(code, str(failure))
         except Problem as problem:
             if problem.code == "uploaded-file-too-large":
-                return self._too_large()
+                return _too_large(await self._service.limit_of(upload_id))
             return Again(problem.code, problem.detail or problem.row.title)
 
     async def _follow(self, upload_id: str, size: int, verdict: Whole | Restart | Again | Refused) -> Outcome:
@@ -94,9 +94,9 @@ class Downloads:
 
     async def _take(self, upload_id: str, target: Target, reply: Reply, take: Take, progress: Progress) -> Outcome:
         """Stores an answer's body."""
-        limit = self._service.max_bytes
+        limit = await self._service.limit_of(upload_id)
         if take.length is not None and take.length > limit:
-            return self._too_large()
+            return _too_large(limit)
         await self._files.check_space((take.length or take.offset + 1) - take.offset)
         await fetch_rows.note(self._database, upload_id, take.offset, take.length, validator=take.validator)
         async with aclosing(self._noted(upload_id, take, reply, progress)) as chunks:
@@ -142,8 +142,9 @@ class Downloads:
         except Problem:  # the video doesn't wait for it any more
             raise Superseded from None
 
-    def _too_large(self) -> Refused:
-        return Refused("source-too-large", f"At most {self._service.max_bytes} bytes are taken.")
+
+def _too_large(limit: int) -> Refused:
+    return Refused("source-too-large", f"At most {limit} bytes are taken.")
 
 
 async def _beginning(chunks: AsyncIterator[bytes]) -> bytes:

@@ -49,7 +49,8 @@ class Partials:
         self._joins: set[asyncio.Task[None]] = set()
 
     async def create(self, sender: Sender, command: Create) -> Opened:
-        """A new one, without a video. Raises Problem (507)."""
+        """A new one, without a video. Raises Problem: 413, 507."""
+        await self._service.check_length(sender.project_id, command.length)
         await self._files.check_space(command.length or command.body_length or 1)
         secret = secrets.token_urlsafe(SECRET_BYTES)
         row = PartialUpload(
@@ -86,7 +87,7 @@ class Partials:
         async with self._service.locks.hold(partial_id) as hold:
             row = await self._authorised(partial_id, secret)
             upload = await self._view(row)
-            write = admission.admit_append(command, upload, self._service.max_bytes)
+            write = admission.admit_append(command, upload, await self._service.limit(row.project_id))
             if upload.state == "uploaded":
                 return upload
             await self._files.check_space(write.limit if write.length else command.body_length or 1)
@@ -221,9 +222,7 @@ class Partials:
     async def _begin(self, sender: Sender, command: Join, rows: Sequence[PartialUpload], secret: str) -> str:
         """The upload's row, and its parts'; the upload's id."""
         sizes = [await self._whole(row) for row in rows]
-        if sum(sizes) > self._service.max_bytes:
-            detail = f"At most {self._service.max_bytes} bytes are taken."
-            raise Problem("uploaded-file-too-large", detail=detail, name="Upload-Concat")
+        await self._service.check_length(sender.project_id, sum(sizes))
         await self._files.check_space(max(sizes[1:], default=0))
         upload = self._service.row(sender, PROTOCOL, command.description.filename)
         upload.filetype, upload.meta, upload.secret_hash = (

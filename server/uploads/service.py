@@ -16,6 +16,7 @@ from server.catalog import partial_uploads, uploads, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.keys import hashed
 from server.catalog.models import Upload, Video
+from server.catalog.sandboxes import Sandboxes
 from server.errors import Problem
 from server.protocols.tus import admission
 from server.protocols.tus.checksum import Checksum
@@ -54,8 +55,17 @@ class Uploads:
     """All uploads of a data folder."""
 
     def __init__(
-        self, database: Database, files: UploadFiles, enqueue: Enqueue, max_bytes: int, expiry_s: float
+        self,
+        database: Database,
+        files: UploadFiles,
+        enqueue: Enqueue,
+        max_bytes: int,
+        expiry_s: float,
+        sandbox_bytes: int | None = None,
     ) -> None:
+        """Of sandbox projects at most `sandbox_bytes` are taken."""
+        self._sandboxes = Sandboxes(database)
+        self._sandbox_bytes = max_bytes if sandbox_bytes is None else min(max_bytes, sandbox_bytes)
         self.max_bytes = max_bytes
         self.database = database
         self.files = files
@@ -66,7 +76,8 @@ class Uploads:
         self._expiry_s = expiry_s
 
     async def create(self, sender: Sender, command: Create) -> Opened:
-        """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 507."""
+        """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 413, 507."""
+        await self.check_length(sender.project_id, command.length)
         await self.files.check_space(command.length or command.body_length or 1)
         secret = secrets.token_urlsafe(SECRET_BYTES)
         upload = self.row(sender, "tus", command.description.filename)
@@ -99,7 +110,7 @@ class Uploads:
         await self._authorise(upload_id, secret)
         async with self.locks.hold(upload_id) as hold:
             row, upload = await self._look(upload_id)
-            write = admission.admit_append(command, upload, self.max_bytes)
+            write = admission.admit_append(command, upload, await self.limit(row.project_id))
             if upload.state == "uploaded":
                 return upload
             await self.files.check_space(write.limit if write.length else command.body_length or 1)
@@ -171,6 +182,21 @@ class Uploads:
         One transaction states all of it.
         """
         await uncancelled(self._finish(upload_id, size))
+
+    async def limit(self, project_id: str) -> int:
+        """Bytes that an upload of the project may have."""
+        return self._sandbox_bytes if await self._sandboxes.has(project_id) else self.max_bytes
+
+    async def limit_of(self, upload_id: str) -> int:
+        """Bytes that it may have."""
+        row = await self._rows.get(upload_id)
+        return self.max_bytes if row is None else await self.limit(row.project_id)
+
+    async def check_length(self, project_id: str, length: int | None) -> None:
+        """Raises Problem (413)."""
+        limit = await self.limit(project_id)
+        if length is not None and length > limit:
+            raise Problem("uploaded-file-too-large", detail=f"At most {limit} bytes are taken.")
 
     def view(self, row: Upload) -> admission.Upload:
         """The upload as its row has it."""

@@ -54,13 +54,14 @@ class SourceUploads:
         self, sender: Sender, filename: str | None, expected: int | None, chunks: AsyncIterator[bytes]
     ) -> Staged:
         """Stores a request's file; `expected` bytes at most are announced. Raises Problem: 400 empty, 413, 507."""
-        if expected is not None and expected > self._service.max_bytes + ENVELOPE_BYTES:
-            raise Problem("uploaded-file-too-large", detail=f"At most {self._service.max_bytes} bytes are taken.")
+        limit = await self._service.limit(sender.project_id)
+        if expected is not None and expected > limit + ENVELOPE_BYTES:
+            raise Problem("uploaded-file-too-large", detail=f"At most {limit} bytes are taken.")
         await self._files.check_space(expected or 1)
         upload = self._service.row(sender, "request", filename)
         await self._files.create(upload.id)
         try:
-            size = await self._files.append(upload.id, 0, chunks, self._service.max_bytes)
+            size = await self._files.append(upload.id, 0, chunks, limit)
             if size == 0:
                 raise Problem("uploaded-file-empty")
         except BaseException as error:
@@ -160,8 +161,7 @@ class SourceUploads:
     async def _go_on(self, upload_id: str, before: Pieces, staged: Staged, piece: Piece) -> None:
         """The staged bytes become a part of an upload that others began."""
         pieces = before.with_piece(piece, staged.size)
-        if pieces.bytes_received > self._service.max_bytes:
-            raise Problem("uploaded-file-too-large", detail=f"At most {self._service.max_bytes} bytes are taken.")
+        await self._service.check_length(staged.upload.project_id, pieces.bytes_received)
         # first the bytes, then the row that counts on them
         await self._files.adopt_part(upload_id, piece.key, staged.upload.id)
         async with self._database.write() as transaction:

@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import math
 import os
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -17,6 +18,7 @@ from server import log
 from server.catalog import renditions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Video
+from server.catalog.sandboxes import MARK_ID
 from server.formats.fmp4.index import MovieIndex
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
@@ -38,7 +40,7 @@ from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.storage.room import Room
 from server.storage.watermarks import WatermarkStore
-from server.vod import copying, embedded, encoding, making, measuring, passthrough, plan, plans, waiting
+from server.vod import copying, embedded, encoding, making, measuring, passthrough, plan, plans, sandbox, waiting
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
@@ -63,6 +65,7 @@ class Wanted:
     codec: str = "h264"
     on_request: bool = False  # pictures are made when they are asked for, where the source allows: H.264
     effort: Effort = field(default_factory=Effort)
+    sandbox_s: float = math.inf  # the longest video of a sandbox project
 
 
 class Pipeline:
@@ -220,7 +223,10 @@ class Pipeline:
         if begun is None:
             return
         revision, altered = begun.source_revision, Alteration.of_video(begun)
-        if begun.version_of is not None and begun.watermark is not None:
+        if (begun.watermark or {}).get("id") == MARK_ID:
+            self._check_length(facts)
+            await asyncio.to_thread(self._watermarks.keep, video_id, sandbox.picture())
+        elif begun.version_of is not None and begun.watermark is not None:
             await self._share_watermark(begun.version_of, video_id)
         altered.check(facts.picture)
         copied: Mapping[str, Made] = {}
@@ -235,6 +241,8 @@ class Pipeline:
             copied = await self._copy(video_id, revision, facts, begun.altered)
             shown, rows = passthrough.shown_by_copies(facts, copied), tuple(copied)
             facts = _joined(facts, copying.length_s(copied))
+            if (begun.watermark or {}).get("id") == MARK_ID:
+                self._check_length(facts)  # some files tell only when they were read
         codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
         made = replace(made, effort=self._wanted.effort)
@@ -253,6 +261,11 @@ class Pipeline:
             if (texts := embedded.order(video.source_revision, facts)) is not None:
                 await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, texts)
             await making.settle(transaction, video)
+
+    def _check_length(self, facts: SourceFacts) -> None:
+        """Raises Unreadable for what is too long in a sandbox."""
+        if (facts.duration_s or 0) > self._wanted.sandbox_s:
+            raise Unreadable("sandbox", f"It has {facts.duration_s:.0f} seconds, {self._wanted.sandbox_s:g} are taken.")
 
     async def _share_watermark(self, video_id: str, version_id: str) -> None:
         """What the video is shown with, unless the version was given one of its own."""

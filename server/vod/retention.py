@@ -8,9 +8,10 @@ once. Uploaded videos don't: uploads are refused first.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 from server import clock, log
-from server.catalog import retention, videos
+from server.catalog import retention, sandboxes, videos
 from server.catalog.database import Database
 from server.catalog.retention import RECORDINGS, Due, Old, Rule
 from server.vod.life import Life
@@ -45,8 +46,10 @@ class Retention:
         uploads: Rule,
         low_water_bytes: int,
         free_bytes: Callable[[], int],
+        sandbox_hours: float = 24.0,
     ) -> None:
         """The rules are the server's."""
+        self._sandbox_hours = sandbox_hours
         self._database = database
         self._life = life
         self._recordings = recordings
@@ -72,9 +75,9 @@ class Retention:
 
     async def _keep_to_rules(self) -> tuple[int, int]:
         """How many videos went, and the bytes of those that are gone for good."""
+        gone, freed = await self._empty_sandboxes()
         async with self._database.read() as transaction:
             shelves = await retention.shelves(transaction, self._recordings, self._uploads)
-        gone = freed = 0
         for shelf in shelves:
             batch = AT_ONCE
             while batch == AT_ONCE:
@@ -83,6 +86,20 @@ class Retention:
                 batch = len(due)
                 freed += await self._let_go(due, for_good=False)
                 gone += batch
+        return gone, freed
+
+    async def _empty_sandboxes(self) -> tuple[int, int]:
+        """As `_keep_to_rules`."""
+        gone = freed = 0
+        batch = AT_ONCE
+        while batch == AT_ONCE:
+            async with self._database.read() as transaction:
+                before = clock.now() - timedelta(hours=self._sandbox_hours)
+                ids = await sandboxes.outlived(transaction, before, AT_ONCE)
+            reason = f"older than {self._sandbox_hours:g} hours, in a sandbox"
+            freed += await self._let_go([Due(id, reason) for id in ids], for_good=True)
+            batch = len(ids)
+            gone += batch
         return gone, freed
 
     async def _make_room(self, missing_bytes: int) -> int:

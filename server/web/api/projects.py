@@ -23,6 +23,7 @@ operations = Operations("Projects")
 
 class ProjectCreation(Body):
     name: Name
+    sandbox: bool = False
 
 
 class ProjectChanges(Changes):
@@ -32,6 +33,7 @@ class ProjectChanges(Changes):
 class ProjectAnswer(Answer):
     project_id: str
     name: str
+    sandbox: bool
     created_at: Moment
 
 
@@ -46,10 +48,13 @@ class ProjectQuery(PageQuery):
 
 @operations.post("/projects", "Make a project", scope="projects:write", status=201, example={"name": "Customer 7"})
 async def create(call: Call, body: ProjectCreation) -> ProjectAnswer:
-    """Only with a key of the default project; `POST /api-keys` with `projectId` makes the new one's first key."""
+    """Only with a key of the default project; `POST /api-keys` with `projectId` makes the new one's first key.
+
+    A `sandbox` is for trying things out: its videos bear a mark, are short, and are deleted after a day.
+    """
     _manages(call)
     async with call.services.database.write() as transaction:
-        row = await projects.add(transaction, Project(name=body.name))
+        row = await projects.add(transaction, Project(name=body.name, sandbox=body.sandbox))
     return _answer(row)
 
 
@@ -109,4 +114,4 @@ async def _find(transaction: Transaction, call: Call, project_id: str) -> Projec
 
 
 def _answer(row: Project) -> ProjectAnswer:
-    return ProjectAnswer(project_id=row.id, name=row.name, created_at=row.created_at)
+    return ProjectAnswer(project_id=row.id, name=row.name, sandbox=row.sandbox, created_at=row.created_at)

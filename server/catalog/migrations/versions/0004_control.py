@@ -249,6 +249,8 @@ def _webhooks() -> None:
 
 
 def _api_keys() -> None:
+    with op.batch_alter_table("projects") as batch:
+        batch.add_column(sa.Column("sandbox", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("api_keys") as batch:
         batch.add_column(sa.Column("rotated_at", types.Utc(), nullable=True))
         batch.add_column(sa.Column("previous_hash", sa.String(length=64), nullable=True))
@@ -744,6 +746,8 @@ def downgrade() -> None:
     op.drop_column("videos", "folder_id")
     op.drop_table("folders")
     op.drop_table("audit_entries")
+    with op.batch_alter_table("projects") as batch:
+        batch.drop_column("sandbox")
     with op.batch_alter_table("api_keys") as batch:
         batch.drop_constraint(op.f("uq_api_keys_previous_hash"), type_="unique")
         for column in ("rotated_at", "previous_hash", "previous_until", "limits", "dialect_scope"):

@@ -1,0 +1,53 @@
+"""Sandbox projects: for trying things out. Videos in them bear a mark, are short, and do not last."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+
+from server.catalog.database import Database, Transaction
+from server.catalog.models import Project, Video
+
+MARK_ID = "sandbox"  # in the place of a watermark's id
+# as media.watermarks.Watermark has it: across the middle, so that nobody crops it away
+MARK: Mapping[str, str | float] = {"id": MARK_ID, "left": "20%", "top": "40%", "width": "60%", "opacity": 0.6}
+CACHED = 10_000  # projects
+
+
+async def is_one(transaction: Transaction, project_id: str) -> bool:
+    project = await transaction.get(Project, project_id)
+    return project is not None and project.sandbox
+
+
+async def mark(transaction: Transaction, video: Video) -> None:
+    """A new video of a sandbox is never shown without the mark. Recordings are what was on air: they stay."""
+    if video.live_stream_id is None and video.broadcast_id is None and await is_one(transaction, video.project_id):
+        video.watermark = dict(MARK)
+
+
+async def outlived(transaction: Transaction, before: datetime, limit: int) -> list[str]:
+    """Videos of sandboxes made before, in whatever state; the oldest first."""
+    query = (
+        select(Video.id)
+        .join(Project, Project.id == Video.project_id)
+        .where(Project.sandbox, Video.created_at < before, Video.version_of.is_(None))
+    )
+    return list(await transaction.scalars(query.order_by(Video.created_at, Video.id).limit(limit)))
+
+
+class Sandboxes:
+    """Which projects are sandboxes: a project is one from its making on, or never."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, bool] = {}
+
+    async def has(self, project_id: str) -> bool:
+        known = self._known.get(project_id)
+        if known is None:
+            async with self._database.read() as transaction:
+                known = await is_one(transaction, project_id)
+            if len(self._known) >= CACHED:
+                self._known.clear()
+            self._known[project_id] = known
+        return known
