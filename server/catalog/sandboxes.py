@@ -10,7 +10,10 @@ from server.catalog.models import Project, Video
 
 MARK_ID = "sandbox"  # in the place of a watermark's id
 # as media.watermarks.Watermark has it: across the middle, so that nobody crops it away
-MARK: Mapping[str, str | float] = {"id": MARK_ID, "left": "20%", "top": "40%", "width": "60%", "opacity": 0.6}
+MARK: Mapping[str, str | float | None] = {
+    "id": MARK_ID, "left": "20%", "right": None, "top": "40%", "bottom": None, "width": "60%", "height": "initial",
+    "opacity": 0.6,
+}  # fmt: skip
 CACHED = 10_000  # projects
 
 

@@ -1,0 +1,48 @@
+from datetime import timedelta
+
+import pytest
+
+from server import clock
+from server.catalog import projects, sandboxes, videos
+from server.catalog.models import DEFAULT_PROJECT, Project, Video
+from server.catalog.sandboxes import MARK, Sandboxes
+
+
+@pytest.fixture
+async def sandbox(database) -> str:
+    async with database.write() as transaction:
+        return (await projects.add(transaction, Project(name="Try", sandbox=True))).id
+
+
+async def add(database, project_id: str, **fields) -> Video:
+    async with database.write() as transaction:
+        return await videos.add(transaction, Video(project_id=project_id, title="T", **fields))
+
+
+async def test_new_videos_bear_the_mark_whatever_was_wished(database, sandbox):
+    plain, wished = await add(database, sandbox), await add(database, sandbox, watermark={"id": "watermark_x"})
+    other = await add(database, DEFAULT_PROJECT)
+
+    assert (plain.watermark, wished.watermark, other.watermark) == (MARK, MARK, None)
+    assert plain.altered
+
+
+async def test_recordings_are_what_was_on_air(database, sandbox):
+    assert (await add(database, sandbox, live_stream_id="li1", broadcast_id="br1")).watermark is None
+
+
+async def test_only_old_videos_of_sandboxes_are_outlived(database, sandbox):
+    day = clock.now() - timedelta(days=1)
+    old = await add(database, sandbox, created_at=day)
+    await add(database, sandbox)
+    await add(database, DEFAULT_PROJECT, created_at=day)
+    async with database.read() as transaction:
+        found = await sandboxes.outlived(transaction, clock.now() - timedelta(hours=1), 10)
+
+    assert found == [old.id]
+
+
+async def test_which_projects_are_sandboxes_is_remembered(database, sandbox):
+    known = Sandboxes(database)
+
+    assert [await known.has(id) for id in (sandbox, DEFAULT_PROJECT, "pr1", sandbox)] == [True, False, False, True]
