@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
+from server.catalog import sandboxes
 from server.catalog.database import Transaction
 from server.catalog.models import Video
 
@@ -20,7 +21,9 @@ class Came:
 
 
 async def by_day(transaction: Transaction, project_id: str, until: datetime) -> list[Came]:
-    """Up to a moment, the oldest first; discarded videos too, whose files are still there."""
+    """Up to a moment, the oldest first; discarded videos too, whose files are still there. Nothing of a sandbox."""
+    if await sandboxes.is_one(transaction, project_id):
+        return []
     if transaction.get_bind().dialect.name == "sqlite":
         day = func.strftime("%Y-%m-%d", Video.created_at)
     else:

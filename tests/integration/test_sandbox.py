@@ -69,7 +69,9 @@ def test_a_video_bears_the_mark_and_goes(server: Server, key: str, tmp_path: Pat
         assert min(across) < 70
         assert max(across) > 120
         assert 70 <= luma(seen, 0.1, 0.1) <= 90
+    server.stop()
     age(server)
+    server.start()  # it looks around at once
 
     until(lambda: server.call("GET", f"/videos/{video_id}", key=key).status == 404, 120)
     assert server.api("GET", f"/videos/{ours}")["state"] == "done"

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from server import clock
-from server.catalog import projects, sandboxes, videos
+from server.catalog import projects, sandboxes, stored, videos
 from server.catalog.models import DEFAULT_PROJECT, Project, Video
 from server.catalog.sandboxes import MARK, Sandboxes
 
@@ -40,6 +40,16 @@ async def test_only_old_videos_of_sandboxes_are_outlived(database, sandbox):
         found = await sandboxes.outlived(transaction, clock.now() - timedelta(hours=1), 10)
 
     assert found == [old.id]
+
+
+async def test_nothing_of_a_sandbox_is_usage(database, sandbox):
+    for project_id in (sandbox, DEFAULT_PROJECT):
+        await add(database, project_id, source_bytes=5)
+    async with database.read() as transaction:
+        until = clock.now() + timedelta(hours=1)
+        counted = [await stored.by_day(transaction, id, until) for id in (sandbox, DEFAULT_PROJECT)]
+
+    assert [[each.size for each in came] for came in counted] == [[], [5]]
 
 
 async def test_which_projects_are_sandboxes_is_remembered(database, sandbox):
