@@ -65,20 +65,21 @@ class Downloads:
 
     async def _call(self, upload_id: str, fetch: Mapping[str, Any], size: int, progress: Progress) -> Outcome:
         target, validator = Target.parse(fetch["url"]), fetch.get("validator")
+        limit = await self._service.limit_of(upload_id)
         try:
             async with self._outbound.get(target, download.request(size, validator)) as reply:
                 verdict = download.judge(reply.status, reply.headers, size, validator)
                 if isinstance(verdict, Take):
                     if verdict.offset < size:
                         await self._cut(upload_id, verdict.offset)
-                    return await self._take(upload_id, target, reply, verdict, progress)
+                    return await self._take(upload_id, target, reply, verdict, limit, progress)
                 return await self._follow(upload_id, size, verdict)
         except CallFailed as failure:
             code = CODES[failure.reason]
             return Refused(code, str(failure)) if failure.lasting else Again(code, str(failure))
         except Problem as problem:
             if problem.code == "uploaded-file-too-large":
-                return _too_large(await self._service.limit_of(upload_id))
+                return _too_large(limit)
             return Again(problem.code, problem.detail or problem.row.title)
 
     async def _follow(self, upload_id: str, size: int, verdict: Whole | Restart | Again | Refused) -> Outcome:
@@ -92,9 +93,10 @@ class Downloads:
             case _:
                 return verdict
 
-    async def _take(self, upload_id: str, target: Target, reply: Reply, take: Take, progress: Progress) -> Outcome:
+    async def _take(
+        self, upload_id: str, target: Target, reply: Reply, take: Take, limit: int, progress: Progress
+    ) -> Outcome:
         """Stores an answer's body."""
-        limit = await self._service.limit_of(upload_id)
         if take.length is not None and take.length > limit:
             return _too_large(limit)
         await self._files.check_space((take.length or take.offset + 1) - take.offset)
