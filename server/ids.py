@@ -35,6 +35,8 @@ PREFIXES = {
     "watermark": "watermark_",
     "API key": "key_",
     "signing key": "sk_",
+    "OAuth app": "app_",
+    "OAuth grant": "grant_",
     "playback restriction": "restriction_",
     "event": "ev",
     "audit entry": "au",

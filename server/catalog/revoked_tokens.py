@@ -11,7 +11,13 @@ from server.catalog.models import RevokedToken
 
 
 async def add(
-    transaction: Transaction, project_id: str, token_id: str, expires_at: datetime, alias: str | None = None
+    transaction: Transaction,
+    project_id: str,
+    token_id: str,
+    expires_at: datetime,
+    alias: str | None = None,
+    *,
+    told: bool = True,
 ) -> None:
     """Revokes a token by its `jti`, and the one that is called `alias`; again is no error. The rows may go after
     `expires_at`."""
@@ -20,6 +26,8 @@ async def add(
     if await transaction.get(RevokedToken, token_id) is None:
         transaction.add(RevokedToken(jti=token_id, project_id=project_id, expires_at=expires_at))
         await transaction.flush()
+        if not told:  # the event of something else says so
+            return
         # the `jti` is a name of the token and opens nothing
         payload = {"tokenId": token_id}
         name = "token_" + hashlib.sha256(token_id.encode()).hexdigest()[:20]  # whoever signs may choose a long one

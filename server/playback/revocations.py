@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from server import clock
 from server.catalog import revoked_tokens
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.playback.tokens import MAX_TTL_S, named_by
 
 # A token revoked now ends by itself in MAX_TTL_S at most; a session it opened may live two days longer
@@ -27,6 +27,11 @@ class Revocations:
         async with self._database.write() as transaction:
             await revoked_tokens.sweep(transaction, clock.now())
             self._ids = await revoked_tokens.all_ids(transaction)
+
+    async def add_within(self, transaction: Transaction, project_id: str, name: str, kept: timedelta) -> None:
+        """As `add`, of what else is in tokens and has an event of its own; in force when the transaction commits."""
+        await revoked_tokens.add(transaction, project_id, name, clock.now() + kept, told=False)
+        transaction.after_commit(lambda: self._ids.add(name))
 
     async def add(self, project_id: str, token_id: str, kept: timedelta = KEPT) -> None:
         """Takes a token back, which would end by itself within `kept`; in force when this returns."""

@@ -30,6 +30,7 @@ ACCESS_TTL_S = 3600
 GRANT_TTL_S = 900  # of OAuth's tokens, which programs fetch anew by themselves
 REFRESH_TTL_S = 30 * 86400  # SDKs refresh when they start or stop, which may be weeks apart
 LEEWAY_S = 5
+PROGRAM = "program"  # audience of the refresh tokens of programs that act for people
 ALGORITHM = "HS256"
 CREDENTIAL_LIMIT = 2048  # characters of the header's value
 
@@ -63,6 +64,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has shown a secret of a key."""
+
+    key_id: str
+    generation: str  # of the secret
+
+
+@dataclass(frozen=True, slots=True)
 class _Claims:
     """Of a token of ours that has not expired."""
 
@@ -70,6 +79,8 @@ class _Claims:
     generation: str  # of the key's secret
     token_id: str
     scopes: frozenset[str] | None
+    grant_id: str | None = None  # of a program of others
+    number: int = 0  # of its refresh tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,29 @@ class Credentials:
         claims = {"sub": caller.key_id, "gen": generation, "scope": " ".join(scopes)}
         return Pair(self._sign(claims, "api", GRANT_TTL_S), "", GRANT_TTL_S)
 
+    def for_program(self, holder: "Holder", scopes: Sequence[str], grant_id: str, number: int) -> Pair:
+        """An access token for a program that acts for the holder of a key, and the refresh token of that number."""
+        claims = {"sub": holder.key_id, "gen": holder.generation, "grant": grant_id}
+        access = self._sign({**claims, "scope": " ".join(scopes)}, "api", GRANT_TTL_S)
+        return Pair(access, self._sign({**claims, "num": number}, PROGRAM, REFRESH_TTL_S), GRANT_TTL_S)
+
+    def of_program(self, refresh_token: str) -> tuple[str, int] | None:
+        """(grant, number) of a refresh token that has not expired."""
+        found = self._read(refresh_token, PROGRAM)
+        return (found.grant_id, found.number) if found is not None and found.grant_id else None
+
+    def holder(self, caller: Caller, api_key: str) -> "Holder":
+        return Holder(caller.key_id, self._generation(keys.hashed(api_key)))
+
+    async def still_holds(self, holder: "Holder") -> bool:
+        """Whether the key, and the secret of it that was shown, are good."""
+        known = await self._find(holder.key_id, lambda transaction: _of_id(transaction, holder.key_id))
+        return known.takes(holder.generation, self._wall_ms() / 1000) and self._usable(known) is not None
+
+    def sealed(self, text: str) -> str:
+        """What nobody else can make of the text."""
+        return hmac.digest(self._secret, b"seal " + text.encode(), hashlib.sha256).hex()
+
     def token_of(self, caller: Caller, token: str) -> str | None:
         """The id of a token that was had for the caller's key, and has not expired."""
         found = self._read(token, "api") or self._read(token, "refresh")
@@ -213,14 +247,9 @@ class Credentials:
     async def _find_bearer(self, token: str, audience: str) -> Caller | None:
         """Of a token that was had for a key."""
         found = self._read(token, audience)
-        if found is None or found.token_id in self._revoked:
+        if found is None or found.token_id in self._revoked or found.grant_id in self._revoked:
             return None
-
-        async def read(transaction: Transaction) -> tuple[ApiKey | None, datetime | None]:
-            key = await keys.get(transaction, found.key_id)
-            return key, key.expires_at if key else None
-
-        known = await self._find(found.key_id, read)
+        known = await self._find(found.key_id, lambda transaction: _of_id(transaction, found.key_id))
         if not known.takes(found.generation, self._wall_ms() / 1000):
             return None
         caller = self._usable(known)
@@ -287,7 +316,13 @@ class Credentials:
         if claims["exp"] + LEEWAY_S <= self._wall_ms() / 1000:
             return None
         scopes = frozenset(claims["scope"].split()) if "scope" in claims else None
-        return _Claims(claims["sub"], claims["gen"], claims["jti"], scopes)
+        grant_id, number = claims.get("grant"), claims.get("num", 0)
+        return _Claims(claims["sub"], claims["gen"], claims["jti"], scopes, grant_id, number)
+
+
+async def _of_id(transaction: Transaction, key_id: str) -> tuple[ApiKey | None, datetime | None]:
+    key = await keys.get(transaction, key_id)
+    return key, key.expires_at if key else None
 
 
 def _unix(moment: datetime | None) -> float:

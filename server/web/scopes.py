@@ -21,6 +21,8 @@ SCOPES: Mapping[str, Sequence[str]] = {
     "jobs": (READ, WRITE),
     "keys": (READ, WRITE, DELETE),
     "live-streams": (READ, WRITE, DELETE),
+    "oauth-apps": (READ, WRITE, DELETE),
+    "oauth-grants": (READ, DELETE),
     "playback-ids": (READ, WRITE, DELETE),
     "playback-restrictions": (READ, WRITE, DELETE),
     "playback-tokens": ("mint", "revoke"),

@@ -53,6 +53,8 @@ PATH_IDS = {
     "deliveryId": "de",
     "apiKeyId": "key_",
     "projectId": "pr",
+    "appId": "app_",
+    "grantId": "grant_",
     "playbackId": "pb",
     "restrictionId": "restriction_",
     "signingKeyId": "sk_",
@@ -73,7 +75,7 @@ NAMING = Naming(PATH_IDS)
 # What writes nothing: a token's making would cost a sync of the disk for each viewer.
 UNAUDITED = frozenset(
     {
-        "/auth/api-key", "/auth/refresh", "/oauth/token", "/oauth/revoke",
+        "/auth/api-key", "/auth/refresh", "/oauth/token", "/oauth/revoke", "/oauth/authorize",
         "/videos/{videoId}/tokens", "/live-streams/{liveStreamId}/tokens", "/playback-ids/{playbackId}/tokens",
     }
 )  # fmt: skip

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.server
 # path parameters that name no object by themselves
 WORDS = {"language": "en", "tokenId": "anything", "metric": "play", "aggregation": "count", "breakdown": "country"}
 # only a publisher, a player or a table of files makes these; their look-ups are tested where they are
-UNMADE = {"sessionId": "ps", "importId": "im"}
+UNMADE = {"sessionId": "ps", "importId": "im", "grantId": "grant_"}
 PREFIXES = {
     "videoId": "vi", "liveStreamId": "li", "restreamId": "rs", "uploadToken": "to", "playerId": "pl", "jobId": "jo",
     "webhookId": "webhook_", "deliveryId": "de", "summaryId": "summary_", "watermarkId": "watermark_",
     "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", "collectionId": "co", "playbackId": "pb",
-    "restrictionId": "restriction_", "signingKeyId": "sk_", "customFieldId": "cf", **UNMADE,
+    "restrictionId": "restriction_", "signingKeyId": "sk_", "customFieldId": "cf", "appId": "app_", **UNMADE,
 }  # fmt: skip
 # of requests that name an object elsewhere than in the path: {} stands for its id
 ELSEWHERE: list[tuple[str, str, str, Any]] = [
@@ -114,6 +114,11 @@ def theirs(server: Server) -> dict[str, str]:
         "collectionId": other.make("/collections", "collectionId", {"name": "theirs"}),
         "playbackId": other.make(f"/videos/{video}/playback-ids", "playbackId", {"policy": "public"}),
         "restrictionId": other.make("/playback-restrictions", "restrictionId", {"name": "theirs"}),
+        "appId": other.make(
+            "/oauth/apps",
+            "appId",
+            {"name": "theirs", "redirectUris": ["https://app.invalid/"], "scopes": ["*"]},
+        ),
         "signingKeyId": other.make("/signing-keys", "signingKeyId", {"algorithm": "ES256"}),
         "customFieldId": other.make("/custom-fields", "customFieldId", {"name": "theirs", "type": "text"}),
         "webhookId": webhook,
@@ -157,7 +162,7 @@ def test_every_operation_with_an_id(server: Server, mine: Tenant, theirs: dict[s
 
         assert foreign == absent, f"{method} {path}"
         assert foreign[0] == 404, f"{method} {path}: {foreign}"
-    assert seen >= theirs.keys() - {"importId", "sessionId"}
+    assert seen >= theirs.keys() - UNMADE.keys()
 
 
 @pytest.mark.parametrize(("name", "method", "path", "body"), ELSEWHERE)

@@ -34,6 +34,9 @@ def things(server: Server) -> Mapping[str, str]:
         "projectId": api("POST", "/projects", {"name": "Other"})["projectId"],
         "playbackId": api("POST", f"/videos/{video['videoId']}/playback-ids", {"policy": "public"})["playbackId"],
         "restrictionId": api("POST", "/playback-restrictions", {"name": "A"})["restrictionId"],
+        "appId": api(
+            "POST", "/oauth/apps", {"name": "A", "redirectUris": ["https://app.invalid/"], "scopes": ["videos:read"]}
+        )["appId"],
         "signingKeyId": api("POST", "/signing-keys", {"algorithm": "ES256"})["signingKeyId"],
         "folderId": api("POST", "/folders", {"name": "A"})["folderId"],
         "collectionId": api("POST", "/collections", {"name": "A", "videos": [video["videoId"]]})["collectionId"],

@@ -6,6 +6,7 @@ repositories and services below; a rule that two dialects share belongs there.
 
 from collections.abc import Sequence
 
+from server.web import consent
 from server.web.api import (
     analytics,
     api_keys,
@@ -19,6 +20,7 @@ from server.web.api import (
     jobs,
     live_streams,
     oauth,
+    oauth_apps,
     playback_ids,
     playback_restrictions,
     players,
@@ -38,6 +40,8 @@ from server.web.typed import Operations
 OPERATIONS: Sequence[Operations] = (
     auth.operations,
     oauth.operations,
+    consent.operations,
+    oauth_apps.operations,
     api_keys.operations,
     audit.operations,
     projects.operations,

@@ -1,11 +1,14 @@
-"""OAuth 2.0 for programs that act for themselves (RFC 6749, section 4.4): an API key is a client.
+"""OAuth 2.0: for programs that act for themselves (RFC 6749, section 4.4), and for those that act for people.
 
-`client_id` is the key's id and `client_secret` the key. Its tokens are short-lived, have a part of the key's scopes,
-and can be taken back one by one (RFC 7009). What is on offer is told as RFC 8414 has it. Errors are problems that also
-carry the members of RFC 6749, section 5.2.
+For itself an API key is a client: `client_id` is the key's id and `client_secret` the key. Programs of others
+(`oauth_apps`) get theirs for who consented (`server/web/consent.py`), with refresh tokens that are good once. Tokens
+are short-lived, have a part of the key's scopes, and can be taken back one by one (RFC 7009). What is on offer is told
+as RFC 8414 has it. Errors are problems that also carry the members of RFC 6749, section 5.2.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -13,13 +16,18 @@ import orjson
 from aiohttp import BasicAuth, web
 from pydantic import ConfigDict, Field
 
+from server import clock
+from server.catalog import oauth_apps, oauth_grants
+from server.catalog.oauth_models import OAuthGrant
 from server.errors import Problem
 from server.web.addresses import client_ip
-from server.web.auth import CREDENTIAL_LIMIT, REFRESH_TTL_S, Caller
+from server.web.api.oauth_apps import REUSED, REVOKED, end
+from server.web.auth import CREDENTIAL_LIMIT, REFRESH_TTL_S, Caller, Credentials, Holder, Pair
+from server.web.oauth_server import CODE, REFRESH, Conversation
 from server.web.problems import body_of
 from server.web.scopes import names
-from server.web.shapes import Answer
-from server.web.typed import Call, Operations, refuse_guessing
+from server.web.shapes import LEFT_OUT, Answer
+from server.web.typed import JSON_HEADERS, Call, Operations, refuse_guessing
 
 FIELDS_LIMIT = 20
 FORM = "application/x-www-form-urlencoded"
@@ -41,14 +49,18 @@ class Token(_Plain):
     token_type: Literal["Bearer"] = "Bearer"
     expires_in: int
     scope: str = Field(description="Separated by spaces.")
+    refresh_token: str | None = LEFT_OUT
 
 
 class ServerMetadata(_Plain):
     issuer: str
+    authorization_endpoint: str = Field(examples=["https://video.example.com/oauth/authorize"])
     token_endpoint: str
     revocation_endpoint: str
     grant_types_supported: list[str]
     response_types_supported: list[str]
+    code_challenge_methods_supported: list[str] = Field(examples=[["S256"]])
+    authorization_response_iss_parameter_supported: bool
     token_endpoint_auth_methods_supported: list[str]
     revocation_endpoint_auth_methods_supported: list[str]
     scopes_supported: list[str]
@@ -72,7 +84,11 @@ class _Refused(Exception):
             "type": "object",
             "required": ["grant_type"],
             "properties": {
-                "grant_type": {"const": "client_credentials"},
+                "grant_type": {"enum": ["client_credentials", "authorization_code", "refresh_token"]},
+                "code": {"type": "string", "description": "Of authorization_code."},
+                "redirect_uri": {"type": "string", "description": "Of authorization_code: as when the code was had."},
+                "code_verifier": {"type": "string", "description": "Of authorization_code (RFC 7636)."},
+                "refresh_token": {"type": "string", "description": "Of refresh_token: good once."},
                 "scope": {"type": "string", "description": "Separated by spaces; by default all of the key's."},
                 **CLIENT,
             },
@@ -80,9 +96,13 @@ class _Refused(Exception):
     },
 )
 async def token(call: Call) -> Token | web.Response:
-    """Of the grant `client_credentials`; good for 15 minutes."""
+    """Good for 15 minutes. With `client_credentials` it is for the API key itself; with `authorization_code` for who
+    consented on `/oauth/authorize`, and comes with a refresh token, which is good once: used twice, all that the
+    program was allowed is revoked."""
     try:
         form = await _form(call)
+        if form.get("grant_type") in (CODE, REFRESH):
+            return await _for_program(call, form)
         secret, client = await _client(call, form)
         if form.get("grant_type") != "client_credentials":
             code = "unsupported_grant_type" if form.get("grant_type") else "invalid_request"
@@ -95,6 +115,50 @@ async def token(call: Call) -> Token | web.Response:
         return _refusal(refusal)
     made = call.services.credentials.grant(client, secret, wanted)
     return Token(access_token=made.access_token, expires_in=made.expires_in, scope=" ".join(wanted))
+
+
+async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
+    """To a program that acts for somebody. Raises _Refused, Problem."""
+    refuse_guessing(call.request, call.services)
+    services, credentials = call.services, call.services.credentials
+    client_id, _ = _given(call.request, form)
+    presented = credentials.of_program(form.get("refresh_token", "")) if form["grant_type"] == REFRESH else None
+    async with services.database.write() as transaction:
+        app = await oauth_apps.find(transaction, client_id)
+        if presented is not None:
+            row = await oauth_grants.find(transaction, presented[0])
+        else:
+            row = await oauth_grants.by_code(transaction, form.get("code", "")) if form["grant_type"] == CODE else None
+        row = row if row is not None and app is not None and row.app_id == app.id else None
+        number = presented[1] if presented else 0
+        good = row is not None and await _is_good(credentials, row, number)
+        made: list[Pair] = []
+
+        def mint(scopes: Sequence[str]) -> dict[str, Any]:
+            assert row is not None  # who asks has looked
+            made.append(credentials.for_program(Holder(row.key_id, row.generation), scopes, row.id, number + 1))
+            return {
+                "token_type": "Bearer", "access_token": made[0].access_token, "expires_in": made[0].expires_in,
+                "refresh_token": made[0].refresh_token, "scope": " ".join(scopes),
+            }  # fmt: skip
+
+        status, told = Conversation(app, row if good else None, mint).token(form, call.request.headers)
+        if row is not None and status == HTTPStatus.OK:
+            row.refresh_number, row.used_at = number + 1, clock.now()
+            row.expires_at = row.used_at + timedelta(seconds=REFRESH_TTL_S)
+        elif row is not None and number < row.refresh_number and told.get("error") == "invalid_grant":
+            await end(transaction, services, row, REUSED)  # somebody has it who should not
+    if status == HTTPStatus.OK:
+        return web.Response(body=orjson.dumps(told), headers={**JSON_HEADERS, "Pragma": "no-cache"})
+    if told.get("error") == "invalid_client":
+        services.failures.take(client_ip(call.request), "failure")
+    raise _Refused(str(told.get("error")), str(told.get("error_description") or "The code or token is not good."))
+
+
+async def _is_good(credentials: Credentials, row: OAuthGrant, number: int) -> bool:
+    """Whether it is the newest code or refresh token, in time, and who consented still could."""
+    in_time = row.expires_at > clock.now() and number == row.refresh_number
+    return in_time and await credentials.still_holds(Holder(row.key_id, row.generation))
 
 
 @operations.post(
@@ -114,9 +178,11 @@ async def revoke(call: Call) -> web.Response | None:
     """One that was had for the same key, here or from `/auth/api-key`; of any other nothing is said and done."""
     try:
         form = await _form(call)
-        _, client = await _client(call, form)
         if not form.get("token"):
             raise _Refused("invalid_request", "The token is missing.")
+        if await _program_gives_back(call, form):
+            return None
+        _, client = await _client(call, form)
     except _Refused as refusal:
         return _refusal(refusal)
     token_id = call.services.credentials.token_of(client, form["token"])
@@ -125,17 +191,32 @@ async def revoke(call: Call) -> web.Response | None:
     return None
 
 
+async def _program_gives_back(call: Call, form: dict[str, str]) -> bool:
+    """Whether it was a program's refresh token, which opens what it ends: no more has to be shown."""
+    presented = call.services.credentials.of_program(form["token"])
+    if presented is None:
+        return False
+    async with call.services.database.write() as transaction:
+        row = await oauth_grants.find(transaction, presented[0])
+        if row is not None:
+            await end(transaction, call.services, row, REVOKED)
+    return True
+
+
 @operations.get("/.well-known/oauth-authorization-server", "Show what OAuth offers", scope=None, kind="free")
 async def metadata(call: Call) -> ServerMetadata:
     """What clients of OAuth 2.0 look for (RFC 8414)."""
     ways = ["client_secret_basic", "client_secret_post"]
     return ServerMetadata(
         issuer=call.base_url,
+        authorization_endpoint=call.base_url + "/oauth/authorize",
         token_endpoint=call.base_url + "/oauth/token",
         revocation_endpoint=call.base_url + "/oauth/revoke",
-        grant_types_supported=["client_credentials"],
-        response_types_supported=[],
-        token_endpoint_auth_methods_supported=ways,
+        grant_types_supported=["client_credentials", CODE, REFRESH],
+        response_types_supported=["code"],
+        code_challenge_methods_supported=["S256"],
+        authorization_response_iss_parameter_supported=True,
+        token_endpoint_auth_methods_supported=[*ways, "none"],
         revocation_endpoint_auth_methods_supported=ways,
         scopes_supported=sorted(names()),
     )

@@ -48,6 +48,7 @@ def upgrade() -> None:
     _playback_restrictions()
     _playback_ids()
     _signing_keys()
+    _oauth()
 
 
 def _players() -> None:
@@ -305,6 +306,49 @@ def _playback_ids() -> None:
         ["video_id", "created_at"], ["live_stream_id", "created_at"], ["project_id"], ["restriction_id"],
     ):  # fmt: skip
         op.create_index(f"ix_playback_ids_{'_'.join(columns)}", "playback_ids", columns)
+
+
+def _oauth() -> None:
+    op.create_table(
+        "oauth_apps",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("redirect_uris", types.Json(), nullable=False),
+        sa.Column("scopes", types.Json(), nullable=False),
+        sa.Column("confidential", sa.Boolean(), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_oauth_apps_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_apps")),
+    )
+    op.create_index("ix_oauth_apps_project_id_created_at", "oauth_apps", ["project_id", "created_at"])
+    op.create_table(
+        "oauth_grants",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("app_id", sa.String(length=40), nullable=False),
+        sa.Column("key_id", sa.String(length=40), nullable=False),
+        sa.Column("generation", sa.String(length=16), nullable=False),
+        sa.Column("scopes", types.Json(), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("code_challenge", sa.String(length=128), nullable=False),
+        sa.Column("redirect_uri", sa.Text(), nullable=False),
+        sa.Column("code_expires_at", types.Utc(), nullable=False),
+        sa.Column("refresh_number", sa.Integer(), nullable=False),
+        sa.Column("expires_at", types.Utc(), nullable=False),
+        sa.Column("used_at", types.Utc(), nullable=True),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_oauth_grants_project_id")),
+        sa.ForeignKeyConstraint(
+            ["app_id"], ["oauth_apps.id"], name=op.f("fk_oauth_grants_app_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_grants")),
+        sa.UniqueConstraint("code_hash", name=op.f("uq_oauth_grants_code_hash")),
+    )
+    for columns in (["project_id", "created_at"], ["app_id"], ["expires_at"]):
+        op.create_index(f"ix_oauth_grants_{'_'.join(columns)}", "oauth_grants", columns)
 
 
 def _signing_keys() -> None:
@@ -731,7 +775,7 @@ def _of_videos(table: str, *more: "sa.Column[Any] | sa.Constraint") -> None:
 
 
 def downgrade() -> None:
-    for table in ("signing_keys", "playback_ids", "playback_restrictions"):
+    for table in ("oauth_grants", "oauth_apps", "signing_keys", "playback_ids", "playback_restrictions"):
         op.drop_table(table)
     for table in (
         "materials", "annotations", "posters", "video_details", "library_settings",

@@ -98,5 +98,6 @@ async def test_tokens_are_taken_back_one_by_one(client: Client, owner: str) -> N
 async def test_what_is_on_offer(client: Client) -> None:
     told = await (await client.get("/.well-known/oauth-authorization-server")).json()
     assert told["token_endpoint"] == told["issuer"] + "/oauth/token"
-    assert told["grant_types_supported"] == ["client_credentials"]
+    assert told["grant_types_supported"] == ["client_credentials", "authorization_code", "refresh_token"]
+    assert (told["response_types_supported"], told["code_challenge_methods_supported"]) == (["code"], ["S256"])
     assert "videos:read" in told["scopes_supported"]
