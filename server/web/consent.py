@@ -21,20 +21,19 @@ from server.catalog.keys import hashed
 from server.catalog.models import DEFAULT_PROJECT
 from server.catalog.oauth_models import OAuthApp, OAuthGrant
 from server.errors import Problem
+from server.web import rates
 from server.web.addresses import client_ip
 from server.web.auth import CREDENTIAL_LIMIT, Caller
 from server.web.middleware import REQUEST_ID
 from server.web.oauth_server import Conversation, OAuth2Error
-from server.web.typed import Call, Operations, refuse_guessing
+from server.web.services import SERVICES
+from server.web.typed import Call, count, refuse_guessing
 
-FORM = "application/x-www-form-urlencoded"
 FIELDS_LIMIT = 20
 ASKED_S = 600  # that somebody may look at the page
 CODE_S = 60  # until a program has to have its tokens
 PARAMETERS = ("response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
 TEXT_LIMIT = 2000  # characters of one of them
-
-operations = Operations("OAuth 2.0")
 
 PAGE = Template("""<!doctype html>
 <html lang="en">
@@ -73,31 +72,21 @@ class Asked:
     scopes: Sequence[str]
 
 
-@operations.get(
-    "/oauth/authorize", "Ask for consent", scope=None, answers={"text/html": {"type": "string"}}
-)
-async def ask(call: Call) -> web.Response:
+async def ask(request: web.Request) -> web.Response:
     """The page that a program of others sends people to: with `response_type=code`, `client_id`, `redirect_uri` as
     registered, `scope`, `state`, `code_challenge` and `code_challenge_method=S256`. It leads back to the program, with
     a `code` or an `error`."""
-    given = dict(call.request.query)
-    if len(given) < len(call.request.query):
+    call = _call(request, "read")
+    given = dict(request.query)
+    if len(given) < len(request.query):
         return _fault("A parameter is given twice.")
     asked = await _asked(call, given)
     return asked if isinstance(asked, web.Response) else _page(call, asked)
 
 
-@operations.post(
-    "/oauth/authorize",
-    "Give or refuse consent",
-    scope=None,
-    status=303,
-    raw={FORM: {"type": "object", "properties": {"decision": {"enum": ["allow", "deny"]}, "key": {"type": "string"}}}},
-    answers={"text/html": {"type": "string"}},
-)
-async def decide(call: Call) -> web.Response:
+async def decide(request: web.Request) -> web.Response:
     """The form of that page, which only it can send: 303 leads back to the program."""
-    request = call.request
+    call = _call(request, "write")
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin" or not _own_origin(call):
         return _fault("The form was sent from another page.", 403)
     form = await _form(request)
@@ -109,6 +98,13 @@ async def decide(call: Call) -> web.Response:
     if form.get("decision") != "allow":
         return _back(call, asked.redirect_uri, {"error": "access_denied"}, asked.given)
     return await _allow(call, asked, form.get("key", "").strip())
+
+
+def _call(request: web.Request, kind: rates.Kind) -> Call:
+    """Raises Problem, 429."""
+    services = request.app[SERVICES]
+    count(request, services, client_ip(request), kind)
+    return Call(request, services, None)
 
 
 async def _allow(call: Call, asked: Asked, key: str) -> web.Response:
@@ -257,3 +253,8 @@ def _back(
 
 def _redirect(location: str) -> web.Response:
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    router.add_get("/oauth/authorize", ask)
+    router.add_post("/oauth/authorize", decide)

@@ -6,7 +6,6 @@ repositories and services below; a rule that two dialects share belongs there.
 
 from collections.abc import Sequence
 
-from server.web import consent
 from server.web.api import (
     analytics,
     api_keys,
@@ -40,7 +39,6 @@ from server.web.typed import Operations
 OPERATIONS: Sequence[Operations] = (
     auth.operations,
     oauth.operations,
-    consent.operations,
     oauth_apps.operations,
     api_keys.operations,
     audit.operations,
