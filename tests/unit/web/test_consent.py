@@ -184,7 +184,7 @@ async def test_refresh_tokens_are_good_once_and_a_second_use_ends_the_grant(clie
     assert (await public.refresh(third["refresh_token"])).status == 400
     for tokens in (first, second, third):
         assert await opens(client, tokens["access_token"]) == 401
-    async with client.get("/events?type=oauth-grant.revoked") as response:
+    async with client.get("/events?types=oauth-grant.revoked") as response:
         assert (await response.json())["data"][0]["data"]["reason"] == "reused"
 
 
