@@ -6,6 +6,8 @@ and then, as they come with each request.
     encoded     the length of each picture or sound that was encoded, when it is whole
     live        the time on air, when it is over
     stored      bytes of the files that videos have as they came or were recorded; now, not by the day
+
+Nothing of sandbox projects counts.
 """
 
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select
 
+from server.catalog import sandboxes
 from server.catalog.database import Transaction
 from server.catalog.models import Project, Video
 from server.catalog.usage_models import UsageDay
@@ -89,14 +92,17 @@ async def days(transaction: Transaction, project_id: str, first: date, last: dat
 
 async def stored_bytes(transaction: Transaction, project_id: str) -> int:
     """Now."""
+    if await sandboxes.is_one(transaction, project_id):
+        return 0
     stored = select(func.sum(Video.source_bytes)).where(Video.project_id == project_id)
     return int(await transaction.scalar(stored) or 0)
 
 
 async def _row(transaction: Transaction, project_id: str, day: str) -> UsageDay | None:
-    """None: the project is gone."""
+    """None: the project is gone, or a sandbox."""
     row = await transaction.get(UsageDay, (project_id, day))
-    if row is None and await transaction.get(Project, project_id) is not None:
+    project = await transaction.get(Project, project_id) if row is None else None
+    if project is not None and not project.sandbox:
         row = UsageDay(project_id=project_id, day=day, delivered_bytes=0, encoded_ms=0, live_ms=0)
         transaction.add(row)
         await transaction.flush()

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from server import clock
-from server.catalog import projects, sandboxes, stored, videos
+from server.catalog import projects, sandboxes, stored, usage, videos
 from server.catalog.models import DEFAULT_PROJECT, Project, Video
 from server.catalog.sandboxes import MARK, Sandboxes
 
@@ -48,8 +48,16 @@ async def test_nothing_of_a_sandbox_is_usage(database, sandbox):
     async with database.read() as transaction:
         until = clock.now() + timedelta(hours=1)
         counted = [await stored.by_day(transaction, id, until) for id in (sandbox, DEFAULT_PROJECT)]
+        bytes_now = [await usage.stored_bytes(transaction, id) for id in (sandbox, DEFAULT_PROJECT)]
+    async with database.write() as transaction:
+        for project_id in (sandbox, DEFAULT_PROJECT):
+            await usage.encoded(transaction, project_id, 2.0, clock.now())
+        today = clock.now().date()
+        encoded = [await usage.days(transaction, id, today, today) for id in (sandbox, DEFAULT_PROJECT)]
 
     assert [[each.size for each in came] for came in counted] == [[], [5]]
+    assert bytes_now == [0, 5]
+    assert [[each.encoded_ms for each in days] for days in encoded] == [[], [2000]]
 
 
 async def test_which_projects_are_sandboxes_is_remembered(database, sandbox):
