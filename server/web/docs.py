@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import hashlib
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
@@ -65,6 +67,7 @@ def page(whole: Mapping[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>'
         f'<h1>{title}</h1><p>As a file for tools: <a href="openapi.json">openapi.json</a>.</p>'
+        + f"<nav>{''.join(map(_to_tag, tags))}</nav>"
         + "".join(_tag(tag, whole) for tag in tags)
         + "<h2>Objects</h2>"
         + "".join(_schema(name, schema) for name, schema in sorted(whole["components"]["schemas"].items()))
@@ -84,20 +87,56 @@ def _tag(tag: str, whole: Mapping[str, Any]) -> str:
         for method, operation in methods.items()
         if tag in operation["tags"]
     ]
-    return f"<h2>{escape(tag)}</h2>" + "".join(found)
+    return f'<h2 id="{_anchor(tag)}">{escape(tag)}</h2>' + "".join(found)
+
+
+def _to_tag(tag: str) -> str:
+    return f'<a href="#{_anchor(tag)}">{escape(tag)}</a> '
+
+
+def _anchor(tag: str) -> str:
+    return "tag-" + escape(tag.lower().replace(" ", "-"))
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     return (
         f'<details id="{escape(operation["operationId"])}"><summary><b>{method.upper()}</b> '
         f"<code>{escape(path)}</code> {escape(operation['summary'])}</summary>"
-        + f"<p>{escape(operation.get('description', ''))}</p>"
+        + f"<p>{_words(operation.get('description', ''))}</p>"
         + (f"<p>Scope <code>{escape(operation['x-scope'])}</code></p>" if "x-scope" in operation else "")
         + _parameters(operation["parameters"])
+        + f"<pre>{escape(_curl(method, path, operation))}</pre>"
         + _content("Body", operation.get("requestBody", {}).get("content", {}))
         + "".join(_response(status, answer) for status, answer in operation["responses"].items())
         + "</details>"
     )
+
+
+def _words(text: str) -> str:
+    """What stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def _curl(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    """A call of it from a shell, with the example."""
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", str(parameter.get("example", "")))
+    words = ["curl"] + ([f"-X {method.upper()}"] if method != "get" else [])
+    words += ['-u "$SLUICE_KEY:"'] if operation.get("security") else []
+    words.append(f'"$SLUICE{path}"')
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        example = content.get("example")
+        if kind == "multipart/form-data" and isinstance(example, Mapping):
+            words += [f"-F {shlex.quote(f'{name}={value}')}" for name, value in example.items()]
+        elif kind == "application/json":
+            words.append(f"--json {shlex.quote(orjson.dumps(example).decode())}")
+        elif isinstance(example, Mapping):
+            words += [f"--data-urlencode {shlex.quote(f'{name}={value}')}" for name, value in example.items()]
+        else:
+            words.append(f"-H 'Content-Type: {kind}' --data-binary @file")
+        break
+    return " \\\n  ".join(words)
 
 
 def _parameters(parameters: Sequence[Mapping[str, Any]]) -> str:

@@ -30,7 +30,8 @@ ELSEWHERE = {
     "PUT /live-streams/{liveStreamId}/restreams/{restreamId}/start",
     "PUT /live-streams/{liveStreamId}/restreams/{restreamId}/stop", "PATCH /videos/{videoId}/thumbnail",
     "POST /upload", "POST /players/{playerId}/logo", "POST /videos/{videoId}/thumbnail",
-    "PATCH /discarded/videos/{videoId}", "POST /summaries", "DELETE /players/{playerId}/logo",
+    "PATCH /discarded/videos/{videoId}", "POST /summaries",
+    "POST /custom-fields", "DELETE /players/{playerId}/logo",
 }  # fmt: skip
 # writes nothing down: see web/typed.UNAUDITED
 UNAUDITED = {

@@ -40,15 +40,15 @@ def things(server: Server) -> Mapping[str, str]:
         "signingKeyId": api("POST", "/signing-keys", {"algorithm": "ES256"})["signingKeyId"],
         "folderId": api("POST", "/folders", {"name": "A"})["folderId"],
         "collectionId": api("POST", "/collections", {"name": "A", "videos": [video["videoId"]]})["collectionId"],
-        "customFieldId": api("POST", "/custom-fields", {"name": _name(), "type": "number"})["customFieldId"],
+        "customFieldId": api("POST", "/custom-fields", _choice())["customFieldId"],
         "watermarkId": _watermark(server),
         "language": "en",
     }
 
 
-def _name() -> str:
-    """One that no other custom field has."""
-    return f"field{secrets.token_hex(4)}"
+def _choice() -> dict[str, Any]:
+    """A custom field of a name that no other has."""
+    return {"name": f"field{secrets.token_hex(4)}", "type": "choice", "choices": ["G"]}
 
 
 def _watermark(server: Server) -> str:
