@@ -37,6 +37,7 @@ ELSEWHERE = {
 UNAUDITED = {
     "/auth/api-key", "/auth/refresh", "/oauth/token", "/oauth/revoke",
     "/videos/{videoId}/tokens", "/live-streams/{liveStreamId}/tokens",
+    "/playback-ids/{playbackId}/tokens",
 }  # fmt: skip
 FILES = {"captions": ("a.vtt", b"WEBVTT\n\n00:00.000 --> 00:02.000\nHello\n"), "": ("a.png", png())}
 
