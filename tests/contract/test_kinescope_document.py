@@ -1,9 +1,9 @@
 """The Kinescope dialect as its document has it.
 
-`kinescope_openapi.json` are the facts of that document: paths, parameters, schemas, statuses and examples of bodies, none of
-its prose. Each of its operations is served, or refused with a sentence under 501; what the README says of these is
-what the table has. A call made of the document gets a status that it has (or one of ANYWHERE) and an answer that fits
-its schema; what is wrong with a call is told in its shape. Half of the calls name things that exist.
+`kinescope_openapi.json` are the facts of that document: paths, parameters, schemas, statuses and examples of
+bodies, none of its prose. Each of its operations is served, or refused with a sentence under 501; what the README says
+of these is what the table has. A call made of the document gets a status that it has (or one of ANYWHERE) and an answer
+that fits its schema; what is wrong with a call is told in its shape. Half of the calls name things that exist.
 """
 
 import json

@@ -22,7 +22,7 @@ from server.uploads.placement import Sender, base_name
 from server.web import bodies
 from server.web.api import fetches
 from server.web.api.sources import SOURCES
-from server.web.kinescope import endpoints, headers, identifiers, places
+from server.web.kinescope import endpoints, headers, identifiers, placed_uploads
 from server.web.kinescope.endpoints import FILETYPE, PATH, SIZE
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.places import Place
@@ -75,13 +75,14 @@ class Endpoint(Answer):
 
 
 @operations.post(
-    "/v2/init", "Make an address that takes a file", scope="uploads:create", kind="upload",
+    "/v2/init", "Make an address that takes a file", scope=placed_uploads.SCOPE, kind="upload",
     errors=("conflict", "resource-not-found", "invalid-id", "storage-full", "video-source-already-uploaded"),
     example={"type": "video", "title": "My video", "parent_id": "658e977b-3e2f-435f-913e-73e00465e638"},
 )  # fmt: skip
 async def init(call: Call, body: Order) -> Data[Endpoint]:
     """The address needs no other credential, and is good for as long as uploads wait for more."""
     if body.type == "attachment":
+        placed_uploads.check_anywhere(call)
         return await _attachment(call, body)
     video_id = _named(body.video_id or body.parent_id, "video_id") if body.type == "replace" else None
     async with undertaking(together=True):  # the video and its upload, or neither
@@ -97,7 +98,7 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
     return Data(data=Endpoint(id=opened.video_id or video_id, endpoint=endpoint))
 
 
-@operations.post("/v2/video", "Upload a video", scope="uploads:create", kind="upload", raw=_RAW, errors=_ERRORS)
+@operations.post("/v2/video", "Upload a video", scope=placed_uploads.SCOPE, kind="upload", raw=_RAW, errors=_ERRORS)
 async def upload(call: Call) -> Data[VideoAnswer]:
     """The file is the body, or is fetched from `X-Video-URL`. In headers: `X-Parent-ID`, the project or folder;
     `X-Video-Title`; `X-Video-Description`; `X-File-Name`; `X-Video-Trim`, `{"start": 1, "length": 2}` in seconds;
@@ -171,7 +172,7 @@ async def _parent(transaction: Transaction, call: Call) -> Place:
     text = headers.text(call.request, "X-Parent-ID")
     if not text:
         raise Problem("attribute-required", "The header is required.", name="X-Parent-ID")
-    return await places.parent(transaction, call, text, "X-Parent-ID")
+    return await placed_uploads.parent(transaction, call, text, "X-Parent-ID")
 
 
 async def _add(transaction: Transaction, row: Video, place: Place) -> None:
@@ -186,7 +187,8 @@ async def _new_video(call: Call, body: Order) -> str:
         raise Problem("attribute-required", "This attribute is required.", name="title")
     row = Video(project_id=call.project_id, title=body.title, description=body.description)
     async with call.services.database.write() as transaction:
-        await _add(transaction, row, await places.parent(transaction, call, _given(body.parent_id, "parent_id")))
+        place = await placed_uploads.parent(transaction, call, _given(body.parent_id, "parent_id"))
+        await _add(transaction, row, place)
         if body.subtitle or body.preview:
             details = await video_details.own(transaction, row)
             details.subtitle = body.subtitle or ""

@@ -8,10 +8,13 @@ import pytest
 from server.catalog import keys
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT
+from server.errors import Problem
+from server.outbound.target import Target
 from server.web import scopes
+from server.web.api import fetches
 from server.web.kinescope import access_tokens
 from tests.unit.web.kinescope.kit import asked, refused
-from tests.unit.web.kit import Client, bearer
+from tests.unit.web.kit import Client, Connect, bearer
 
 
 def test_the_tables_name_scopes_that_there_are() -> None:
@@ -73,3 +76,36 @@ async def test_nobody_gives_more_than_they_have(client: Client, anonymous: Clien
     assert (await refused(anonymous, "POST", "/v1/access-tokens", body, headers=head))[:2] == (403, 100103)
     body["scope"] = {"upload": {"permissions": ["read"]}}
     assert await asked(anonymous, "POST", "/v1/access-tokens", body, headers=head)
+
+
+class Fetching:
+    """Refuses what it is asked for: that it is asked at all says that the place is open."""
+
+    def target(self, url: str) -> Target:
+        return Target.parse(url)
+
+    async def order(self, *_: object) -> None:
+        raise Problem("unprocessable")
+
+
+async def test_a_token_for_one_place_uploads_there_only(client: Client, connect: Connect) -> None:
+    def mount(app: Any) -> None:
+        app[fetches.FETCHING] = Fetching()
+
+    anonymous = await connect(key=None, mounts=[mount])
+    place = (await asked(client, "POST", "/v1/projects", {"name": "Place"}))["id"]
+    inner = (await asked(client, "POST", f"/v1/projects/{place}/folders", {"name": "Inner"}))["id"]
+    default = (await asked(client, "GET", "/v1/projects"))["data"][0]["id"]
+    upload = {"entities": [{"id": place, "permissions": ["write"]}], "permissions": []}
+    made = await asked(client, "POST", "/v1/access-tokens", {"name": "up", "scope": {"upload": upload}})
+    head = bearer(made["token"])
+    url = "https://a.example/x.mp4"
+    for parent, status in ((place, 422), (inner, 422), (default, 403)):
+        headers = {**head, "X-Parent-ID": parent, "X-Video-Title": "t", "X-Video-URL": url}
+        async with anonymous.post("/v2/video", headers=headers) as response:
+            assert response.status == status, (parent, await response.text())
+    init = {"type": "video", "title": "t", "parent_id": default}
+    assert (await refused(anonymous, "POST", "/v2/init", init, headers=head))[:2] == (403, 100103)
+    attachment = {"type": "attachment", "title": "t", "parent_id": default}
+    assert (await refused(anonymous, "POST", "/v2/init", attachment, headers=head))[:2] == (403, 100103)
+    assert (await refused(anonymous, "GET", "/v1/videos", headers=head))[:2] == (403, 100103)
