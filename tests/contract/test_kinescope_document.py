@@ -154,6 +154,8 @@ def test_examples_of_bodies_are_taken(own_server: Server, known: Mapping[str, st
         answer = own_server.call(label.partition(" ")[0], path, content["example"])
         if answer.status != 200:
             error = answer.json()["error"]
+            if error["code"] == 400201 and label.startswith("PUT"):
+                continue  # the example of making one has taken the name
             assert error["code"] in (404404, 400301), f"{label} {answer.text}"
             assert "_id" in error["detail"] or "[id]" in error["detail"], f"{label} {answer.text}"
 

@@ -1,5 +1,6 @@
 """Webhooks of a real server to a real endpoint: what comes, how it is signed, and that kill -9 loses nothing."""
 
+import base64
 import re
 import time
 from collections import defaultdict
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from server import ids
 from server.protocols import webhook as signatures
 from tests.harness.endpoint import DROP, Endpoint, listening
 from tests.harness.server import Server, until
@@ -162,3 +164,17 @@ def test_no_secret_is_in_an_event_or_in_the_log(server: Server, endpoint: Endpoi
     listed = server.call("GET", "/webhooks").text
     assert not [secret for secret in [*secrets, token] if secret in told.replace(f"/upload-tokens/{token}", "")]
     assert not [secret for secret in secrets[:3] + secrets[4:5] if secret in listed]
+
+
+def test_kinescope_calls_log_in(server: Server, endpoint: Endpoint) -> None:
+    hook = {"name": "x", "endpoint": endpoint.url, "login": "me", "password": "pass word"}
+    hook["events"] = ["media.update.status"]  # type: ignore[assignment]
+    made = server.api("POST", "/v1/webhooks", hook)["data"]
+    assert "pass word" not in str(server.api("GET", "/v1/webhooks")) + str(made)
+    video = server.api("POST", "/videos", {"title": "told"})
+    (call,) = until(lambda: endpoint.taken)
+    assert call.headers["Authorization"] == "Basic " + base64.b64encode(b"me:pass word").decode()
+    told = call.json()
+    assert (told["event"], told["data"]["status"]) == ("media.update.status", "pending")
+    assert told["data"]["id"] == str(ids.to_uuid("vi", video["videoId"]))
+    server.api("DELETE", f"/v1/webhooks/{made['id']}")
