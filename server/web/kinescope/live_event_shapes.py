@@ -15,7 +15,7 @@ from server.web.kinescope import identifiers
 from server.web.kinescope.paging import PageQuery
 from server.web.kinescope.shapes import Answer, Body, Changes, GivenId, Id, Moment
 from server.web.kinescope.values import Name, Note
-from server.web.shapes import ABSENT, DateTime, Title
+from server.web.shapes import ABSENT, DateTime, Text, Title
 from server.web.typed import Call
 
 # of a broadcast of ours -> of a stream of the dialect
@@ -94,7 +94,7 @@ class EventCreation(Body):
 
 
 class EventChanges(Changes):
-    name: Title = ABSENT
+    name: Annotated[Text, Field(max_length=1000, description='"": as it is.')] = ABSENT
     type: Kind = ABSENT
     subtitle: Note = ABSENT
     auto_start: Switch = ABSENT
