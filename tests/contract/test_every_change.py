@@ -31,7 +31,8 @@ ELSEWHERE = {
     "PUT /live-streams/{liveStreamId}/restreams/{restreamId}/stop", "PATCH /videos/{videoId}/thumbnail",
     "POST /upload", "POST /players/{playerId}/logo", "POST /videos/{videoId}/thumbnail",
     "PATCH /discarded/videos/{videoId}", "POST /summaries",
-    "POST /custom-fields", "DELETE /oauth/grants/{grantId}", "POST /oauth/apps/{appId}/rotate", "DELETE /players/{playerId}/logo",
+    "POST /custom-fields", "DELETE /oauth/grants/{grantId}",
+    "POST /oauth/apps/{appId}/rotate", "DELETE /players/{playerId}/logo",
 }  # fmt: skip
 # writes nothing down: see web/typed.UNAUDITED
 UNAUDITED = {
