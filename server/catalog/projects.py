@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Table, delete, exists, select
 
 from server.catalog import events, listing
 from server.catalog.access_models import AuditEntry, StoredAnswer
@@ -43,18 +43,22 @@ async def rename(transaction: Transaction, project: Project, name: str) -> None:
 
 
 async def contents(transaction: Transaction, project: Project) -> list[str]:
-    """Names of the tables that have something of the project; traces, and the audit log, which stays, left out. Jobs
-    that have not ended are UNDER_WAY."""
+    """Names of the tables that have something of the project; traces, what goes with something else, and the audit
+    log, which stays, left out. Jobs that have not ended are UNDER_WAY."""
     traces = {AuditEntry.__tablename__, *(model.__tablename__ for model in TRACES)}
     found = []
     for table in Base.metadata.sorted_tables:
-        if "project_id" not in table.c or table.name in traces:
+        if "project_id" not in table.c or table.name in traces or _goes_along(table):
             continue
         if await transaction.scalar(select(exists().where(table.c.project_id == project.id))):
             found.append(table.name)
     if await transaction.scalar(select(exists().where(Job.project_id == project.id, Job.finished_at.is_(None)))):
         found.append(UNDER_WAY)
     return found
+
+
+def _goes_along(table: Table) -> bool:
+    return any(key.ondelete == "CASCADE" for key in table.foreign_keys)
 
 
 async def remove(transaction: Transaction, project: Project) -> None:
