@@ -1,6 +1,5 @@
 """Videos of the Kinescope dialect: lists, changes, moves, chapters, and what is made of them."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ PICTURE = {"streams": [{"kind": "video", "width": 1920, "height": 1080}]}
 PLAYABLE: dict[str, Any] = {
     "state": "done", "playable": True, "source": "upload", "duration_s": 59.96, "source_bytes": 7, "media": PICTURE,
 }  # fmt: skip
+NOBODY = "01cc1d54-c36d-44a3-acaa-08904e8dad04"  # an id that was never given
 
 
 def uuid_of(video_id: str) -> str:
@@ -119,8 +119,8 @@ async def test_what_a_list_is_narrowed_to(api: Client, make_video: Make) -> None
         ("status[]=ready", 400, 400400),
         ("video_ids[]=x", 400, 400301),
         ("project_id=x", 400, 400301),
-        (f"project_id={uuid.uuid4()}", 404, 404404),
-        (f"folder_id={uuid.uuid4()}", 404, 404404),
+        (f"project_id={NOBODY}", 404, 404404),
+        (f"folder_id={NOBODY}", 404, 404404),
         ("order=size", 400, 400216),
         ("without_folder=perhaps", 400, 400400),
     ],
@@ -274,4 +274,4 @@ async def test_joining(api: Client, make_video: Make, layout: Layout, ordered: l
     assert (await refused(api, "POST", path, {"append": [{"video_id": second}], "replace": True}))[0] == 422
     assert (await refused(api, "POST", path, {"append": []}))[:2] == (400, 402402)
     assert (await refused(api, "POST", path, {"append": [{"video_id": "x"}]}))[:2] == (400, 400301)
-    assert (await refused(api, "POST", path, {"append": [{"video_id": str(uuid.uuid4())}]}))[:2] == (404, 404404)
+    assert (await refused(api, "POST", path, {"append": [{"video_id": NOBODY}]}))[:2] == (404, 404404)
