@@ -1,0 +1,81 @@
+"""The addresses that `/v2/init` makes, with uploads on a real catalogue and real files."""
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from server.catalog import jobs, libraries
+from server.catalog.database import Database
+from server.catalog.models import DEFAULT_PROJECT
+from server.storage.layout import Layout
+from server.storage.upload_files import UploadFiles
+from server.uploads.partials import Partials
+from server.uploads.service import Uploads
+from server.uploads.source import SourceUploads
+from server.web import tus
+from server.web.kinescope import endpoints, identifiers
+from server.web.kinescope.endpoints import MAX_LENGTH, SIZE, told_length
+from tests.unit.web.kinescope.kit import asked
+from tests.unit.web.kit import Client, Connect
+
+V = {"Tus-Resumable": "1.0.0"}
+CHUNK = {**V, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+MAX_BYTES = 1000
+
+
+@pytest.fixture
+async def service(database: Database, tmp_path: Path) -> AsyncIterator[Uploads]:
+    async with UploadFiles.open(Layout(tmp_path / "data"), 0) as files:
+        yield Uploads(database, files, jobs.add, MAX_BYTES, 86400)
+
+
+@pytest.fixture
+async def client(connect: Connect, service: Uploads) -> Client:
+    def mount(app: web.Application) -> None:
+        tus.mount(app)
+        endpoints.add_routes(app.router)
+        app[tus.UPLOADS] = service
+        app[tus.PARTIALS] = Partials(service, SourceUploads(service))
+
+    return await connect(mounts=[mount])
+
+
+def order(**more: Any) -> dict[str, Any]:
+    parent = identifiers.uuid_of(libraries.default_id(DEFAULT_PROJECT))
+    return {"type": "video", "title": "A film", "parent_id": parent, **more}
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("12", 12), (str(MAX_LENGTH), MAX_LENGTH), (str(MAX_LENGTH + 1), None), ("0", None), ("", None), ("-5", None),
+     ("abc", None), ("1_0", None), (" 5", None), ("\u0663", None), ("9" * 5000, None)],
+)  # fmt: skip
+def test_lengths_that_are_told(text: str, length: int | None) -> None:
+    assert told_length({SIZE: text}) == length
+    assert told_length({}) is None
+
+
+@pytest.mark.parametrize("told", [b"abc", b"-5", b"7"])
+async def test_a_clients_own_metadata_tells_no_length(client: Client, told: bytes) -> None:
+    pairs = f"filesize {base64.b64encode(told).decode()}"
+    made = await client.post("/tus", headers={**V, "Upload-Defer-Length": "1", "Upload-Metadata": pairs})
+    path = made.headers["Location"].partition("/tus/")[2]
+    address = f"{endpoints.PATH}/{path}"
+
+    head = await client.head(address, headers=V)
+    assert (head.status, head.headers.get("Upload-Length")) == (200, None)
+    sent = await client.patch(address, data=b"12345678", headers=CHUNK)
+    assert (sent.status, sent.headers["Upload-Offset"]) == (204, "8")
+
+
+async def test_what_was_told_at_the_making_is_no_metadata_of_tus(client: Client) -> None:
+    made = await asked(client, "POST", "/v2/init", order(filesize=10))
+    path = made["endpoint"].partition(endpoints.PATH)[2]
+
+    head = await client.head(endpoints.PATH + path, headers=V)
+    assert head.headers["Upload-Length"] == "10"
+    assert "Upload-Metadata" not in (await client.head(tus.PATH + path, headers=V)).headers
