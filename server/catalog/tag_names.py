@@ -1,10 +1,11 @@
 """Tags that have a name of their own: made before a video has them, renamed for all videos at once, put away.
 
-A tag that only videos have is one too. Its id is made of its words, so that it has the same one each time.
+A tag that only videos have is one too. Its id is made of its words, so that it has the same one each time; where a
+renamed tag has kept that id, of its words and a number.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,9 +34,17 @@ class Known:
     created_at: datetime | None = None
 
 
-def id_of(project_id: str, value: str) -> str:
-    """Of a tag that has no row."""
-    return "ta" + ids.encode(uuid.uuid5(ids.to_uuid("pr", project_id), value))
+def id_of(project_id: str, value: str, taken: Collection[str] = ()) -> str:
+    """Of a tag that has no row; none of the ids that rows have `taken`."""
+    number, found = 0, _made(project_id, value)
+    while found in taken:  # each round is one tag that had these words, and was renamed
+        number += 1
+        found = _made(project_id, f"{value}\0{number}")  # no words hold a NUL
+    return found
+
+
+def _made(project_id: str, words: str) -> str:
+    return "ta" + ids.encode(uuid.uuid5(ids.to_uuid("pr", project_id), words))
 
 
 async def every(transaction: Transaction, project_id: str) -> list[Known]:
@@ -43,8 +52,10 @@ async def every(transaction: Transaction, project_id: str) -> list[Known]:
     counted = {each.value: each.videos for each in (await _counted(transaction, project_id))}
     rows = await transaction.scalars(select(TagName).where(TagName.project_id == project_id).limit(MOST))
     found = {row.value: _known(row, counted.get(row.value, 0)) for row in rows}
+    taken = {each.id for each in found.values()}
     for value, videos_with in counted.items():
-        found.setdefault(value, Known(id_of(project_id, value), value, videos_with))
+        if value not in found:
+            found[value] = Known(id_of(project_id, value, taken), value, videos_with)
     return sorted(found.values(), key=lambda each: each.value)
 
 
@@ -55,7 +66,8 @@ async def add(transaction: Transaction, project_id: str, value: str) -> Known:
         raise Taken(value)
     if len(known) >= MOST:
         raise TooMany(f"There are {MOST} tags at most.")
-    row = TagName(id=await _free_id(transaction, project_id, value), project_id=project_id, value=value)
+    tag_id = id_of(project_id, value, {each.id for each in known if each.created_at is not None})
+    row = TagName(id=tag_id, project_id=project_id, value=value)
     transaction.add(row)
     await transaction.flush()
     await _tell(transaction, project_id, row.id, "created", value)
@@ -93,12 +105,6 @@ async def remove(transaction: Transaction, project_id: str, known: Known) -> Non
 
 async def _counted(transaction: Transaction, project_id: str) -> Sequence[tags.Tag]:
     return (await tags.page(transaction, project_id, None, Paging(1, MOST))).rows
-
-
-async def _free_id(transaction: Transaction, project_id: str, value: str) -> str:
-    """The one that the words make, unless a tag that was renamed has kept it."""
-    wanted = id_of(project_id, value)
-    return wanted if await transaction.get(TagName, wanted) is None else ids.new("ta")
 
 
 async def _replace(transaction: Transaction, project_id: str, value: str, by: Sequence[str]) -> None:

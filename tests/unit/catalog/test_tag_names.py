@@ -50,6 +50,28 @@ async def test_a_name_is_changed_for_all_videos(database: Database) -> None:
     assert [each.type for each in told] == ["tag.updated", "tag.updated", "tag.deleted"]
 
 
+async def test_a_renamed_tag_keeps_its_id_for_itself(database: Database) -> None:
+    async with database.write() as transaction:
+        one = await tag_names.add(transaction, DEFAULT_PROJECT, "cats")
+        two = await _renamed(transaction, one, "birds")
+        video = await _video(transaction, "birds", "cats")
+        birds, cats = await tag_names.every(transaction, DEFAULT_PROJECT)
+        assert birds.id == two.id == one.id != cats.id
+        assert await tag_names.get(transaction, DEFAULT_PROJECT, cats.id) == cats
+        third = await _renamed(transaction, cats, "dogs")  # the id it was shown with is a row's now, too
+        video.tags = [*video.tags, "cats"]
+        await transaction.flush()
+        (_, cats, dogs) = found = await tag_names.every(transaction, DEFAULT_PROJECT)
+        assert (dogs.id, len({each.id for each in found})) == (third.id, 3)
+        assert (await tag_names.add(transaction, DEFAULT_PROJECT, "cats")).id == cats.id
+        await tag_names.remove(transaction, DEFAULT_PROJECT, birds)
+        assert video.tags == ["dogs", "cats"]
+
+
+async def _renamed(transaction: Transaction, known: tag_names.Known, value: str) -> tag_names.Known:
+    return await tag_names.change(transaction, DEFAULT_PROJECT, known, value, archived=False)
+
+
 async def test_too_many_to_change_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tag_names, "VIDEOS_LIMIT", 1)
     monkeypatch.setattr(tag_names, "MOST", 1)
