@@ -40,6 +40,11 @@ async def of(transaction: Transaction, streams: Sequence[LiveStream]) -> dict[st
     return {each.id: known.get(each.id) or _unwritten(each) for each in streams}
 
 
+async def known(transaction: Transaction, stream: LiveStream) -> bool:
+    """Whether there is anything of it that makes an event of the live stream."""
+    return await transaction.get(LiveEvent, stream.id) is not None
+
+
 async def folder_of_recordings(transaction: Transaction, stream: LiveStream) -> str | None:
     """None: they are put at the top."""
     row = await transaction.get(LiveEvent, stream.id)

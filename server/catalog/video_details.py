@@ -68,6 +68,13 @@ async def take_over(transaction: Transaction, video: Video, settings: LibrarySet
         await set_privacy(transaction, video, settings.privacy, settings.domains)
 
 
+async def take_over_from_library(transaction: Transaction, video: Video) -> None:
+    """A new video's, of the library that its folder is in. What the library keeps back is kept back, whatever its
+    sender said."""
+    found = await libraries.of_folders(transaction, video.project_id, [video.folder_id])
+    await take_over(transaction, video, await transaction.get(LibrarySettings, found[video.folder_id]))
+
+
 async def apply(transaction: Transaction, library: Library) -> None:
     """All videos in the library get its settings. Raises TooMany."""
     rows = select(Video).where(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server import clock
-from server.catalog import broadcasts, live_events, videos
+from server.catalog import broadcasts, live_events, video_details, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Broadcast, LiveStream, Video
 from server.packager.presentation import VIDEO, Presentation, Span, Stored
@@ -40,6 +40,9 @@ class Recorder:
         video.folder_id = await live_events.folder_of_recordings(transaction, live)
         video.segments = span._asdict() if span else None
         await videos.add(transaction, video)
+        if await live_events.known(transaction, live):
+            await video_details.take_over_from_library(transaction, video)
+            video.player_id = live.player_id or video.player_id
         broadcast.video_id = video.id
         await videos.move(transaction, video, "done", playable=True, duration=video.duration_s)
         if broadcast.state == "ended":

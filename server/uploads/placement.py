@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from server import ids
-from server.catalog import file_requests, folders, uploads, versions, videos
+from server.catalog import file_requests, folders, uploads, versions, video_details, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Upload, Video
+from server.catalog.sharing_models import FileRequest
 from server.errors import Problem
 from server.protocols.tus.metadata import MAX_FILENAME_CHARS, Description
 
@@ -38,25 +39,28 @@ async def sender_of_token(database: Database, token: str) -> Sender:
 
 
 async def new_video(transaction: Transaction, sender: Sender, description: Description) -> Video:
-    """A video that is described by its upload."""
+    """A video that is described by its upload; one that a file request brings is its library's in the rest."""
+    request = await file_requests.of_token(transaction, sender.token_id) if sender.token_id else None
     video = Video(
         project_id=sender.project_id,
-        folder_id=await _folder(transaction, sender),
+        folder_id=await _folder(transaction, request) if request is not None else None,
         title=description.title or base_name(description.filename) or UNTITLED,
         description=description.description or "",
         public=True if description.public is None else description.public,
         tags=list(description.tags),
         meta=[{"key": key, "value": value} for key, value in description.metadata],
     )
-    return await videos.add(transaction, video)
+    await videos.add(transaction, video)
+    if request is not None:
+        await video_details.take_over_from_library(transaction, video)
+    return video
 
 
-async def _folder(transaction: Transaction, sender: Sender) -> str | None:
-    """Where what comes by the token of a file request is kept; None: at the top."""
-    request = await file_requests.of_token(transaction, sender.token_id) if sender.token_id else None
-    if request is None or request.location_id is None:
+async def _folder(transaction: Transaction, request: FileRequest) -> str | None:
+    """Where what comes by a file request is kept; None: at the top."""
+    if request.location_id is None:
         return None
-    folder = await folders.get(transaction, sender.project_id, request.location_id)
+    folder = await folders.get(transaction, request.project_id, request.location_id)
     return folder.id if folder is not None else None
 
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from server.catalog import broadcasts, events, live_streams, videos
+from server.catalog import broadcasts, events, folders, libraries, live_events, live_streams, videos
 from server.catalog.database import Database
+from server.catalog.library_models import LibrarySettings
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.catalog.models import Broadcast as BroadcastRow
+from server.catalog.organisation_models import Folder
 from server.packager.presentation import NoSuchMediaError, Span, Stored
 from server.recorder.to_vod import Recorder
 from server.storage.layout import Layout
@@ -30,11 +32,14 @@ def broadcast(layout: Layout, seconds: float = 5, **publisher: object) -> None:
         on_air.written()
 
 
-async def record(database: Database, layout: Layout, **stream: object) -> tuple[Video | None, BroadcastRow]:
+async def record(
+    database: Database, layout: Layout, live: LiveStream | None = None, **stream: object
+) -> tuple[Video | None, BroadcastRow]:
     """What the end of br1 leaves: the video, if any, and the broadcast."""
     async with database.write() as transaction:
-        live = LiveStream(**{"project_id": DEFAULT_PROJECT, "name": "News", "stream_key": "key", **stream})
-        await live_streams.add(transaction, live)
+        if live is None:
+            live = LiveStream(**{"project_id": DEFAULT_PROJECT, "name": "News", "stream_key": "key", **stream})
+            await live_streams.add(transaction, live)
         row = BroadcastRow(
             id="br1", project_id=DEFAULT_PROJECT, live_stream_id=live.id, protocol="rtmp", latency_mode="low",
             target_duration_s=4, state="ended",
@@ -71,6 +76,34 @@ async def test_it_takes_over_what_the_stream_says_of_itself(database: Database, 
 
     assert video
     assert {name: getattr(video, name) for name in told} == told
+
+
+@pytest.mark.parametrize("place", ["folder", "default", "no event"])
+@pytest.mark.parametrize("player_id", [None, "pl1"])
+async def test_a_recording_of_an_event_is_as_its_library_has_it(
+    database: Database, layout: Layout, place: str, player_id: str | None
+) -> None:
+    """Its player is that of the event, where it has one."""
+    broadcast(layout)
+    async with database.write() as transaction:
+        id = {"id": libraries.default_id(DEFAULT_PROJECT)} if place == "default" else {}
+        library = await folders.add(transaction, Folder(project_id=DEFAULT_PROJECT, name="L", **id))
+        inner = await folders.add(transaction, Folder(project_id=DEFAULT_PROJECT, name="F", parent_id=library.id))
+        transaction.add(
+            LibrarySettings(id=library.id, project_id=DEFAULT_PROJECT, privacy="nowhere", player_id="pl2")
+        )
+        live = LiveStream(id="li1", project_id=DEFAULT_PROJECT, name="N", stream_key="k", player_id=player_id)
+        await live_streams.add(transaction, live)
+        if place != "no event":
+            put = {"record_parent_id": inner.id if place == "folder" else None}
+            await live_events.put(transaction, live, put)
+
+    video, _ = await record(database, layout, live=live)
+
+    assert video
+    assert video.public is (place == "no event")
+    assert video.folder_id == (inner.id if place == "folder" else None)
+    assert video.player_id == (player_id if place == "no event" else player_id or "pl2")
 
 
 async def test_it_says_what_is_in_it(database: Database, layout: Layout) -> None:
