@@ -45,7 +45,7 @@ def head(upload: Upload, pairs: metadata.Pairs) -> Answer:
             **_offset(upload),
             **_length(upload),
             **({concatenation.HEADER: upload.concat} if upload.concat else {}),
-            **({metadata.HEADER: metadata.encode(pairs)} if pairs else {}),
+            **({metadata.HEADER: told} if (told := metadata.encode(pairs)) else {}),
             **_expires(upload),
             "Cache-Control": "no-store",
         },

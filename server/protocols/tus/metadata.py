@@ -65,9 +65,12 @@ def parse(header: str | None) -> dict[str, str]:
 
 
 def encode(pairs: Pairs) -> str:
-    """The header that `parse` reads as these pairs; an empty value is left out, as it may be."""
+    """The header that `parse` reads as these pairs; an empty value is left out, as it may be. A key with a space is
+    none of the client's, and is not told."""
     return ",".join(
-        f"{key} {base64.b64encode(value.encode()).decode()}" if value else key for key, value in pairs.items()
+        f"{key} {base64.b64encode(value.encode()).decode()}" if value else key
+        for key, value in pairs.items()
+        if " " not in key
     )
 
 

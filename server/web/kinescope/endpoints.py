@@ -6,7 +6,9 @@
 """
 
 import hmac
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 
 from aiohttp import web
@@ -32,8 +34,12 @@ from server.web.typed import JSON_HEADERS
 MATERIALS = web.AppKey("materials", Materials)
 PATH = "/v2/upload"
 SECRET_BYTES = 16
-SIZE = "filesize"  # of an upload's metadata: what was told of its length when it was made
+# of an upload's metadata: what was told of its length when it was made. With a space: no client of tus can say it
+SIZE = "told length"
+MAX_LENGTH = 1 << 50  # of a file that is told of; how long it may be is the upload's to say
 FILETYPE = "application/octet-stream"  # of what tells none
+
+_DIGITS = re.compile(r"[0-9]{1,16}")  # MAX_LENGTH has as many
 
 
 class Uploaded(Answer):
@@ -74,8 +80,7 @@ async def _over_tus(request: web.Request, service: Uploads, upload_id: str, secr
             answer = answers.options(service.max_bytes)
         case Head():
             now, pairs = await service.head(upload_id, secret)
-            length = now.length or int(pairs.get(SIZE, 0)) or None
-            answer = answers.head(replace(now, length=length), {})
+            answer = answers.head(replace(now, length=now.length or told_length(pairs)), {})
         case Append() as command:
             length = await _length(service, upload_id, secret, command)
             command = replace(command, length=length)
@@ -91,7 +96,14 @@ async def _over_tus(request: web.Request, service: Uploads, upload_id: str, secr
 async def _length(service: Uploads, upload_id: str, secret: str, command: Append) -> int | None:
     """What was told when the upload was made holds, unless the client says otherwise or it has begun."""
     now, pairs = await service.head(upload_id, secret)
-    return command.length or now.length or int(pairs.get(SIZE, 0)) or None
+    return command.length or now.length or told_length(pairs)
+
+
+def told_length(pairs: Mapping[str, str]) -> int | None:
+    """Bytes; None where the metadata tells none that is one."""
+    text = pairs.get(SIZE, "")
+    length = int(text) if _DIGITS.fullmatch(text) else 0
+    return length if 0 < length <= MAX_LENGTH else None
 
 
 async def _begun(request: web.Request, service: Uploads, upload_id: str, secret: str) -> web.StreamResponse:

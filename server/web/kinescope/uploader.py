@@ -23,7 +23,7 @@ from server.web import bodies
 from server.web.api import fetches
 from server.web.api.sources import SOURCES
 from server.web.kinescope import endpoints, headers, identifiers, placed_uploads
-from server.web.kinescope.endpoints import FILETYPE, PATH, SIZE
+from server.web.kinescope.endpoints import FILETYPE, MAX_LENGTH, PATH, SIZE
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.places import Place
 from server.web.kinescope.shapes import Answer, Body, Data, GivenId, Id
@@ -35,7 +35,6 @@ from server.web.tus import UPLOADS
 from server.web.typed import Call, Operations
 
 TITLE_CHARS, DESCRIPTION_CHARS = 1000, 20_000
-MAX_LENGTH = 1 << 50  # of a file that is told of; how long it may be is the upload's to say
 PAGES = "YouTube"
 
 operations: Operations = kinescope_operations("Uploads")
