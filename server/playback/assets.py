@@ -4,10 +4,10 @@ The own id has the policy of the object (`public`), a playback id one of its own
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from server import clock, ids
 from server.catalog import live_streams, playback_ids, text_tracks, videos
@@ -83,6 +83,7 @@ class Asset:
     mp4: bool = True  # whether a video's file is given out as it is
     source_revision: int = 1  # of an upload: what is made of it lies there
     altered: bool = False  # an upload's own pictures are not to be seen, only what is made of them
+    lines: int | None = None  # of the pictures in an uploaded file, 0 without any; None: not known
     material_id: str | None = None  # of a video: whose files are shown; None: its own
     poster_given: bool = False  # of a video: it has a poster of its owner's
     before: tuple["Material", ...] = ()  # of a video: what was shown under earlier revisions, the newest last
@@ -257,6 +258,7 @@ def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
         mp4=video.mp4_support,
         source_revision=video.source_revision,
         altered=video.altered,
+        lines=_lines(video),
         material_id=video.material_id,
         poster_given=video.poster_given,
         before=tuple(
@@ -267,6 +269,23 @@ def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
         archived=video.archived_at is not None,
         texts=tuple(Text(row.kind, row.language, row.version, row.default) for row in texts),
     )
+
+
+def _lines(video: Video) -> int | None:
+    """The shorter side of the largest of its pictures, in square pixels, as they were found in the file."""
+    streams = (video.media or {}).get("streams")
+    if not streams:
+        return None
+    pictures = [stream for stream in streams if stream["kind"] == "video"]
+    if not all(stream.get("width") and stream.get("height") for stream in pictures):
+        return None
+    return max((_shorter_side(stream) for stream in pictures), default=0)
+
+
+def _shorter_side(stream: Mapping[str, Any]) -> int:
+    across, down = stream.get("sar") or (1, 1)
+    width, height = int(stream["width"]), int(stream["height"])
+    return min(round(width * across / down), height)
 
 
 def _recording(video: Video) -> Recording | None:

@@ -67,15 +67,21 @@ async def source(request: web.Request) -> web.StreamResponse:
     if not asset.playable or not asset.mp4:
         raise Problem("resource-not-found")
     presentation = await vod.presentation_of(request, watch)
+    if asset.broadcast_id is None and not asset.altered:
+        return await _uploaded(request, watch, presentation)
     gate.play(request, watch, _lines(presentation, own_file(presentation)) if presentation else 0)
     if asset.broadcast_id is not None:
         return await _film(request, watch, own_file(presentation) if presentation else VIDEO)
-    if asset.altered:
-        if presentation is None or presentation.growing:
-            return files.not_ready()
-        return await _film(request, watch, own_file(presentation))
+    if presentation is None or presentation.growing:
+        return files.not_ready()
+    return await _film(request, watch, own_file(presentation))
+
+
+async def _uploaded(request: web.Request, watch: Watch, presentation: Presentation | None) -> web.StreamResponse:
+    """The bytes as they came. Raises Problem."""
+    gate.play(request, watch, _lines_of_file(watch, presentation))
     pictures = presentation is None or any(not name.startswith(AUDIO) for name in presentation.renditions)
-    path = request.app[WATCHING].layout.video_source(asset.material)
+    path = request.app[WATCHING].layout.video_source(watch.asset.material)
     try:
         type_, ending = await asyncio.to_thread(_described, path, pictures)
     except FileNotFoundError:
@@ -96,6 +102,14 @@ async def movie(request: web.Request) -> web.StreamResponse:
     presentation = await vod.presentation_of(request, watch) if watch.grant else None
     gate.play(request, watch, _lines(presentation, quality) if presentation else 0)
     return await _film(request, watch, quality)
+
+
+def _lines_of_file(watch: Watch, presentation: Presentation | None) -> int:
+    """Of the pictures in an uploaded file, which may be better than all that is shown of it: who is limited does not
+    get what nothing is known of."""
+    passed = presentation.lines(VIDEO) if presentation is not None and VIDEO in presentation.renditions else None
+    known = [lines for lines in (watch.asset.lines, passed) if lines is not None]
+    return max(known, default=vod.BETTER)
 
 
 def _lines(presentation: Presentation, quality: str) -> int:

@@ -11,6 +11,7 @@ from server.formats.fmp4.movie import read_index
 from server.formats.fmp4.part import audio_part, video_part
 from server.formats.sample import AudioConfig, VideoConfig
 from server.media.orders import TIMESCALE
+from server.playback.tokens import Limits
 from server.storage.journal import TrackEntry
 from server.storage.renditions import RenditionStore, entry
 from server.vod import movies as module
@@ -323,3 +324,30 @@ async def test_a_private_video_asks_for_a_token(cinema: Cinema, viewer: Client) 
         await problem(await viewer.get(file(id, name)), 403, "playback-token-missing")
         assert (await viewer.get(f"/vod/{id}/token/{cinema.token(id)}/mp4/{name}")).status == 200
         assert (await viewer.get(f"{file(id, name)}?token={cinema.token(id)}")).status == 200
+
+
+UHD = {"streams": [{"kind": "audio"}, {"kind": "video", "width": 3840, "height": 2160}]}
+TALL = {"streams": [{"kind": "video", "width": 608, "height": 1080, "sar": [1, 1]}]}
+SQUEEZED = {"streams": [{"kind": "video", "width": 1280, "height": 1080, "sar": [1, 2]}]}
+
+
+@pytest.mark.parametrize(
+    ("media", "most", "status"),
+    [(UHD, 1080, 403), (UHD, 2160, 200), (TALL, 608, 200), (TALL, 607, 403), (SQUEEZED, 640, 200),
+     ({"streams": [{"kind": "audio"}]}, 144, 200), ({"streams": [{"kind": "video"}]}, 4320, 403), (None, 4320, 403)],
+)  # fmt: skip
+async def test_a_file_that_is_better_than_all_that_is_made_of_it_is_not_given_out(
+    cinema: Cinema, viewer: Client, media: dict[str, Any] | None, most: int, status: int
+) -> None:
+    id = await cinema.make_video(state="done", playable=True, source="upload", media=media)
+    cinema.layout.video(id).mkdir(parents=True)
+    cinema.layout.video_source(id).write_bytes(UPLOAD)
+    plan(cinema, id)
+    write(cinema, id, "240p", PICTURE)
+
+    answers = [
+        await viewer.get(f"/vod/{id}/token/{cinema.session(id, limits=Limits(**limits))}/mp4/source.mp4")
+        for limits in ({"max_quality": most}, {})
+    ]
+
+    assert [answer.status for answer in answers] == [status, 200]
