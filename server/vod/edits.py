@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from server import ids
-from server.catalog import versions, videos
+from server.catalog import sandboxes, versions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.catalog.versions import NotNow
@@ -162,6 +162,7 @@ class Edits:
         version = await versions.new(transaction, video, reason, trim=trim, wait=video.archived_at is None)
         for name, look in looks.items():
             setattr(version, name, look)
+        await sandboxes.mark(transaction, version)  # whatever look was wished
         recorded = [video] if of == video.id and video.broadcast_id is not None else []
         await self._order(transaction, version, [of], span, recorded=recorded)
         return version

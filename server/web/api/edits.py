@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from server.catalog import versions
+from server.catalog.sandboxes import MARK_ID
 from server.web.api import videos, watermarks
 from server.web.api.alterations import CropBody, WatermarkBody
 from server.web.api.clones import EDITS, conflicts
@@ -106,7 +107,7 @@ async def remake(call: Call, video_id: str, body: RemakeBody) -> VideoAnswer:
         row = await videos.find(transaction, call, video_id)
         with conflicts():
             version = await call.request.app[EDITS].remake(transaction, row, looks)
-        if "watermark" in looks:
+        if "watermark" in looks and (version.watermark or {}).get("id") != MARK_ID:
             await watermarks.give(transaction, call, version)
     return answer(call, row)
 

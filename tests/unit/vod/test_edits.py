@@ -2,8 +2,8 @@
 
 import pytest
 
-from server.catalog import versions, videos
-from server.catalog.models import Video
+from server.catalog import projects, sandboxes, versions, videos
+from server.catalog.models import Project, Video
 from server.catalog.versions import NotNow
 from server.vod.edits import Edits, Span, SpanError, span_of
 from tests.unit.vod.conftest import Archive
@@ -119,6 +119,21 @@ async def test_what_is_left_out_stays_as_it_is(archive: Archive) -> None:
         video.watermark, video.crop = MARK, CROP
         version = await edits.remake(transaction, video, {"crop": None})
         assert (version.crop, version.watermark) == (None, MARK)
+
+
+@pytest.mark.parametrize("wished", [None, MARK])
+async def test_a_version_in_a_sandbox_bears_the_mark_whatever_was_wished(
+    archive: Archive, wished: dict[str, Any] | None
+) -> None:
+    async with archive.database.write() as transaction:
+        project = await projects.add(transaction, Project(name="Try", sandbox=True))
+    id = await with_source(archive, await archive.video(state="done", playable=True, project_id=project.id))
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        version = await edits.remake(transaction, video, {"watermark": wished})
+        assert version.watermark == sandboxes.MARK
 
 
 async def test_a_recording_that_is_shown_whole_again_is_as_large_as_before(archive: Archive) -> None:
