@@ -70,6 +70,11 @@ async def tell(transaction: Transaction, video: Video) -> None:
     await videos.tell(transaction, video, "updated", {**videos.links(video), "changed": ["additional_materials"]})
 
 
+async def ids_of_video(transaction: Transaction, video_id: str) -> list[str]:
+    """Those too whose files are still to come."""
+    return list(await transaction.scalars(select(Material.id).where(Material.video_id == video_id)))
+
+
 async def ids(transaction: Transaction) -> set[str]:
     """Of whatever project: those whose files are somebody's."""
     return set(await transaction.scalars(select(Material.id)))

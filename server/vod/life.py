@@ -9,14 +9,14 @@ The row of a deleted video goes in the transaction that orders the job; `video.e
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from server import clock, log
-from server.catalog import events, uploads, videos
+from server.catalog import events, materials, posters, uploads, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.jobs.context import JobContext
@@ -26,6 +26,7 @@ from server.vod.rounds import rounds
 
 JOB = "erase"
 EVERY_S = 60.0  # how late a video may go
+MATERIALS, POSTERS = "materialIds", "posterIds"  # arguments of the job: files beside the video's folder
 AT_ONCE = 100  # videos of a round: a thousand that are due together don't hold up writers
 
 _log = log.get("vod")
@@ -77,7 +78,8 @@ class Life:
         for version in await videos.versions(transaction, video.id):
             await self.delete(transaction, version)
         upload = await uploads.of_video(transaction, video.id)
-        arguments = {"broadcastId": video.broadcast_id, "uploadId": upload.id if upload else None}
+        arguments: dict[str, Any] = {"broadcastId": video.broadcast_id, "uploadId": upload.id if upload else None}
+        arguments |= await _companions(transaction, video.id)
         if video.version_of:
             arguments["versionOf"] = video.version_of
         await videos.remove(transaction, video)
@@ -93,6 +95,9 @@ class Life:
                 folders.append(self._layout.upload(upload_id))
             for folder in folders:
                 await asyncio.to_thread(_erase, folder)
+            beside = [self._layout.material(each) for each in job.arguments.get(MATERIALS, ())]
+            beside += [self._layout.picture(each) for each in job.arguments.get(POSTERS, ())]
+            await asyncio.to_thread(_unlink, beside)
             if broadcast_id := job.arguments.get("broadcastId"):
                 await self._release(broadcast_id)
 
@@ -117,6 +122,19 @@ class Life:
         if due:
             _log.info("videos are deleted whose time had come", count=len(due))
         return len(due)
+
+
+async def _companions(transaction: Transaction, video_id: str) -> dict[str, list[str]]:
+    """Arguments that name the files whose rows go with the video's; at most materials.MOST and posters.MOST."""
+    uploaded = [each.id for each in await posters.of_video(transaction, video_id) if each.at_s is None]
+    found = {MATERIALS: await materials.ids_of_video(transaction, video_id), POSTERS: uploaded}
+    return {name: ids for name, ids in found.items() if ids}
+
+
+def _unlink(paths: Sequence[Path]) -> None:
+    """Raises OSError where one stays."""
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _erase(folder: Path) -> None:

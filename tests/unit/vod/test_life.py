@@ -2,13 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from server import clock
-from server.catalog import videos
+from server.catalog import materials, posters, videos
 from server.catalog.database import Transaction
+from server.catalog.library_models import Material
 from server.catalog.models import DEFAULT_PROJECT, Video
 from server.jobs.context import JobContext
 from server.vod.life import JOB, Life
@@ -79,6 +81,36 @@ async def test_a_deleted_video_leaves_no_byte(archive: Archive, desk: Desk) -> N
     assert not archive.layout.video(id).exists()
     assert desk.released == ["br1", "br1"]
     assert (await archive.event_types(id))[-2:] == ["video.erased", "video.erased"]
+
+
+async def test_what_goes_with_a_deleted_video_goes_too(archive: Archive, desk: Desk) -> None:
+    id, other = [await archive.video() for _ in range(2)]
+    files: dict[str, list[Path]] = {}
+    async with archive.database.write() as transaction:
+        for each in (id, other):
+            video = await videos.find(transaction, each)
+            assert video is not None
+            sizes = (1, None)  # the second one's file is on its way
+            brought = [await materials.add(transaction, video, _material(video, size)) for size in sizes]
+            files[each] = [archive.layout.material(row.id) for row in brought]
+            files[each] += [archive.layout.picture((await posters.add(transaction, video, None)).id)]
+            await posters.add(transaction, video, 1.0)  # has no file
+    for path in [*files[id], *files[other]]:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+
+    await end(archive, id, life(archive, desk).remove)
+    job = FakeJob(id, desk.ordered[0][2])
+    for _ in range(2):
+        await life(archive, desk).erase(cast(JobContext, job))
+    assert [path.exists() for path in files[id]] == [False] * 3
+    assert [path.exists() for path in files[other]] == [True] * 3
+
+
+def _material(video: Video, size: int | None) -> Material:
+    return Material(
+        project_id=DEFAULT_PROJECT, video_id=video.id, title="a", filename="a", filetype="text/plain", size=size
+    )
 
 
 async def test_a_discarded_one_can_be_taken_back(archive: Archive, desk: Desk) -> None:
