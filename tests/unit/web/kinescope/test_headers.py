@@ -1,5 +1,6 @@
 """Texts in headers, however they are encoded."""
 
+import time
 from types import SimpleNamespace
 from typing import cast
 
@@ -22,6 +23,14 @@ from server.web.kinescope import headers
         ("=?UTF-8?B?w5xiZXI=?=", "Über"),
         ("=?UTF-8?Q?=C3=9Cber?=", "Über"),
         ("=?nonsense?B?x?=", "=?nonsense?B?x?="),
+        ("=?koi8-r?Q?=C6?= and =?iso-8859-1?Q?=FC?= more", "ф and ü more"),
+        ("=?unicode_escape?q?=5Cud800?=", "=?unicode_escape?q?=5Cud800?="),
+        ("=?utf-7?q?+2AA-?=", "=?utf-7?q?+2AA-?="),
+        ("=?utf-8?q?=ED=A0=80?=", "=?utf-8?q?=ED=A0=80?="),
+        ("=?iso-8859-12?q?x?=", "=?iso-8859-12?q?x?="),
+        ("€ =?utf-8?q?=C3=9C?=", "€ =?utf-8?q?=C3=9C?="),
+        ("=? what", "=? what"),
+        ("%41%4", "%41%4"),
         ("Über", "Über"),
         ("", ""),
     ],
@@ -31,7 +40,19 @@ def test_what_a_header_says(sent: str, text: str) -> None:
     assert headers.text(request, "X-Video-Title") == text
 
 
-@pytest.mark.parametrize("sent", ["a" * 11, "%00", b"\xff".decode(errors="surrogateescape")])
+@pytest.mark.parametrize("unit", ["%41", "=?a?q?", "=?utf-8?q?x?=", "?=", "=?", "=?utf-8?b?"])
+@pytest.mark.parametrize("end", ["", "%", "?="])
+def test_the_longest_is_read_at_once(unit: str, end: str) -> None:
+    sent = unit * ((headers.LIMIT - len(end)) // len(unit)) + end
+    request = cast(web.Request, SimpleNamespace(headers={"X-Video-Title": sent}))
+    began = time.process_time()
+    assert headers.text(request, "X-Video-Title")
+    assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    "sent", ["a" * 11, "\ud800", "%41" * headers.LIMIT, "%00", b"\xff".decode(errors="surrogateescape")]
+)
 def test_what_is_refused(sent: str) -> None:
     request = cast(web.Request, SimpleNamespace(headers={"X-Video-Title": sent}))
     with pytest.raises(Problem) as caught:
