@@ -1,5 +1,7 @@
 """What an edit is asked for: the times, and what becomes of the rows."""
 
+from typing import Any
+
 import pytest
 
 from server.catalog import projects, sandboxes, versions, videos
