@@ -126,7 +126,9 @@ class Uploads:
         await self._authorise(upload_id, secret)
         async with self.locks.hold(upload_id):
             row, upload = await self._look(upload_id)
-            write = admission.admit_append(Append(upload.offset, length, 0), upload, self.max_bytes)
+            write = admission.admit_append(
+                Append(upload.offset, length, 0), upload, await self.limit(row.project_id)
+            )
             row = await self._note(row, upload.offset, write.length)
             return _view(row, upload.offset)
 
@@ -141,7 +143,7 @@ class Uploads:
         await self._authorise(upload_id, secret)
         async with self.locks.hold(upload_id) as hold:
             row, upload = await self._look(upload_id)
-            write = admission.admit_whole(length, upload, self.max_bytes)
+            write = admission.admit_whole(length, upload, await self.limit(row.project_id))
             if upload.state == "uploaded":
                 return upload
             await self.files.check_space(length or 1)

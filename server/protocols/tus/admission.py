@@ -72,6 +72,8 @@ def admit_append(command: Append, upload: Upload, max_bytes: int) -> Write:
             headers={"Upload-Offset": str(upload.offset)},
         )
     length = _settled_length(command, upload)
+    if upload.length is None and length is not None and length > max_bytes:
+        raise Problem("uploaded-file-too-large", detail=f"At most {max_bytes} bytes are taken.")
     limit = (max_bytes if length is None else length) - upload.offset
     if command.body_length is not None and command.body_length > limit:
         raise Problem("uploaded-file-too-large", detail=f"At most {limit} more bytes are taken.")

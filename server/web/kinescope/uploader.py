@@ -75,7 +75,8 @@ class Endpoint(Answer):
 
 @operations.post(
     "/v2/init", "Make an address that takes a file", scope=placed_uploads.SCOPE, kind="upload",
-    errors=("conflict", "resource-not-found", "invalid-id", "storage-full", "video-source-already-uploaded"),
+    errors=("conflict", "resource-not-found", "invalid-id", "storage-full", "video-source-already-uploaded",
+            "uploaded-file-too-large"),
     example={"type": "video", "title": "My video", "parent_id": "658e977b-3e2f-435f-913e-73e00465e638"},
 )  # fmt: skip
 async def init(call: Call, body: Order) -> Data[Endpoint]:
@@ -84,6 +85,8 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
         placed_uploads.check_anywhere(call)
         return await _attachment(call, body)
     video_id = _named(body.video_id or body.parent_id, "video_id") if body.type == "replace" else None
+    uploads = call.request.app[UPLOADS]
+    await uploads.check_length(call.project_id, body.filesize)
     async with undertaking(together=True):  # the video and its upload, or neither
         if video_id is None:
             video_id = await _new_video(call, body)
@@ -92,7 +95,7 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
         description = Description(filename=body.filename, video_id=video_id, replace=body.type == "replace")
         sender = Sender(call.project_id, replaces=_may_replace(call))
         pairs = {SIZE: str(body.filesize)} if body.filesize else {}
-        opened = await call.request.app[UPLOADS].create(sender, Create(None, pairs, description, body.filesize or 0))
+        opened = await uploads.create(sender, Create(None, pairs, description, body.filesize or 0))
     endpoint = f"{call.base_url}{PATH}/{opened.id}/{opened.secret}"
     return Data(data=Endpoint(id=opened.video_id or video_id, endpoint=endpoint))
 

@@ -4,12 +4,14 @@ from datetime import timedelta
 import pytest
 
 from server import clock
-from server.catalog import events, uploads, videos
-from server.catalog.models import DEFAULT_PROJECT, UploadToken
+from server.catalog import events, jobs, uploads, videos
+from server.catalog.models import DEFAULT_PROJECT, Project, UploadToken
 from server.errors import Problem
 from server.protocols.tus import admission
 from server.protocols.tus.commands import Append
 from server.uploads.placement import Sender
+from server.uploads.service import Uploads
+from tests.unit.uploads.conftest import MAX_BYTES, chunks
 
 
 def view(upload):
@@ -312,6 +314,20 @@ async def test_an_expired_upload_is_gone(house):
     await overdue(house, opened)
 
     assert await refusal(house.append(opened, 0, b"abc")) == (410, "upload-gone")
+
+
+async def test_a_sandbox_takes_less_whenever_the_length_is_told(house):
+    house.service = Uploads(house.database, house.files, jobs.add, MAX_BYTES, 86400, sandbox_bytes=10)
+    async with house.database.write() as transaction:
+        transaction.add(Project(id="pr2", name="Sandbox", sandbox=True))
+    opened = await house.create(None, Sender("pr2"))
+    name, service = (opened.id, opened.secret), house.service
+
+    assert await refusal(service.settle(*name, 11)) == (413, "uploaded-file-too-large")
+    assert await refusal(service.whole(*name, 11, chunks(b"x" * 11))) == (413, "uploaded-file-too-large")
+    assert await refusal(service.whole(*name, None, chunks(b"x" * 11))) == (413, "uploaded-file-too-large")
+    assert await refusal(house.append(opened, 0, b"", length=11)) == (413, "uploaded-file-too-large")
+    assert view(await service.settle(*name, 10)) == ("uploading", 0, 10)
 
 
 async def test_bytes_put_the_expiry_off(house):

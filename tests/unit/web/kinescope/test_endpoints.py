@@ -19,7 +19,7 @@ from server.uploads.source import SourceUploads
 from server.web import tus
 from server.web.kinescope import endpoints, identifiers
 from server.web.kinescope.endpoints import MAX_LENGTH, SIZE, told_length
-from tests.unit.web.kinescope.kit import asked
+from tests.unit.web.kinescope.kit import asked, refused
 from tests.unit.web.kit import Client, Connect
 
 V = {"Tus-Resumable": "1.0.0"}
@@ -79,3 +79,10 @@ async def test_what_was_told_at_the_making_is_no_metadata_of_tus(client: Client)
     head = await client.head(endpoints.PATH + path, headers=V)
     assert head.headers["Upload-Length"] == "10"
     assert "Upload-Metadata" not in (await client.head(tus.PATH + path, headers=V)).headers
+
+
+async def test_a_length_beyond_the_limit_makes_nothing(client: Client) -> None:
+    found = await refused(client, "POST", "/v2/init", order(filesize=MAX_BYTES + 1))
+
+    assert found[0] == 413
+    assert (await asked(client, "GET", "/v1/videos"))["meta"]["pagination"]["total"] == 0
