@@ -93,6 +93,7 @@ async def change(call: Call, event_id: str, body: EventChanges) -> Data[EventAns
         row = await find(transaction, call, event_id)
         for name, value in _columns(call, row.restreams, body, given).items():
             setattr(row, name, value)
+        _keep_in_order(row)
         known = (await live_events.of(transaction, [row]))[row.id]
         own = await _own(transaction, call, body, given, known.facts)
         await live_events.put(transaction, row, own)
@@ -174,10 +175,15 @@ async def schedule(transaction: Transaction, row: LiveStream, moment: datetime) 
 
 async def _schedule(transaction: Transaction, row: LiveStream, moment: datetime | None) -> None:
     row.starts_at = moment
-    if moment is not None and row.stops_at is not None and row.stops_at <= moment:
-        row.stops_at = None
+    _keep_in_order(row)
     await transaction.flush()
     await live_streams.tell(transaction, row, "updated", changed=["schedule"])
+
+
+def _keep_in_order(row: LiveStream) -> None:
+    """The dialect knows no end: one that has passed before the beginning is dropped."""
+    if row.starts_at is not None and row.stops_at is not None and row.stops_at <= row.starts_at:
+        row.stops_at = None
 
 
 def _columns(

@@ -152,6 +152,25 @@ async def test_schedules(client: Client) -> None:
     assert (await refused(client, "POST", f"{at}/stream", {"started_at": "soon"}))[:2] == (400, 402402)
 
 
+@pytest.mark.parametrize(("hours", "stays"), [(11, True), (12, False), (13, False)])
+async def test_an_end_that_the_beginning_passes_is_dropped(
+    client: Client, database: Database, hours: int, stays: bool
+) -> None:
+    made = await asked(client, "POST", PATH, {"name": "x"})
+    begin = clock.now() + timedelta(days=1)
+    async with database.write() as transaction:
+        (row,) = await transaction.scalars(select(LiveStream))
+        row.stops_at = begin + timedelta(hours=12)
+    moment = (begin + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    found = await asked(client, "PUT", f"{PATH}/{made['id']}", {"scheduled": {"time": moment}})
+
+    assert found["scheduled"] == {"time": moment}
+    async with database.read() as transaction:
+        (row,) = await transaction.scalars(select(LiveStream))
+    assert (row.stops_at is not None) == stays
+
+
 async def test_recordings_and_quality(client: Client, database: Database, on_air: OnAir) -> None:
     made = await asked(client, "POST", PATH, {"name": "x"})
     at = f"{PATH}/{made['id']}"
