@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,12 +13,21 @@ from server.catalog import materials
 from server.catalog.database import Database
 from server.errors import Problem
 from server.storage import data_folder
+from server.storage.appender import uncancelled
 from server.storage.folders import make_folder, sync_folder
 from server.storage.layout import Layout
 
 MAX_BYTES = 1 << 30  # slides, exercises, a book: what is larger is a video, and has uploads that go on
 
 _log = log.get("vod")
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A file that is whole, and nobody's yet."""
+
+    name: str
+    size: int
 
 
 class Materials:
@@ -33,20 +43,32 @@ class Materials:
 
     async def keep(self, material_id: str, expected: int | None, chunks: AsyncIterator[bytes]) -> int:
         """Stores a file, whole or not at all; its bytes. Raises Problem: 400 empty, 413, 507."""
+        brought = await self.bring(expected, chunks)
+        try:
+            await self.publish(brought, material_id)
+        except BaseException:
+            await self.remove(brought.name)
+            raise
+        return brought.size
+
+    async def bring(self, expected: int | None, chunks: AsyncIterator[bytes]) -> Brought:
+        """Stores a file under a name of its own, for `publish` or `remove`. Raises Problem: 400 empty, 413, 507."""
         if (expected or 0) > MAX_BYTES:
             raise _too_large()
         free = await asyncio.to_thread(data_folder.free_bytes, self._layout.root)
         if free - (expected or 0) < self._reserve_bytes:
             raise Problem("storage-full")
-        path = self.path(material_id)
-        temporary = self.path(f"new{secrets.token_hex(8)}")  # two may bring it at once; what is left is swept
+        name = f"new{secrets.token_hex(8)}"  # two may bring one file at once; what is left is swept
         try:
-            size = await self._write(temporary, chunks)
-            await asyncio.to_thread(_publish, temporary, path)
+            return Brought(name, await self._write(self.path(name), chunks))
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            await self.remove(name)
             raise
-        return size
+
+    async def publish(self, brought: Brought, material_id: str) -> None:
+        """The file is the material's; in the transaction that says so, as only one may be."""
+        # one that is cancelled must not publish when another already has the turn
+        await uncancelled(asyncio.to_thread(_publish, self.path(brought.name), self.path(material_id)))
 
     async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> int:
         file = await asyncio.to_thread(_open, path)

@@ -132,12 +132,18 @@ async def material(request: web.Request) -> web.StreamResponse:
     database, material_id = request.app[SERVICES].database, request.match_info["material"]
     async with database.read() as transaction:
         _authorise(await materials.find(transaction, material_id), request.match_info["secret"])
-    size = await request.app[MATERIALS].keep(material_id, request.content_length, bodies.chunks(request))
-    async with database.write() as transaction:
-        row = _authorise(await materials.find(transaction, material_id), request.match_info["secret"])
-        video = await transaction.get_one(Video, row.video_id)
-        row.filetype = type_of(request)
-        await materials.arrived(transaction, video, row, size)
+    store = request.app[MATERIALS]
+    brought = await store.bring(request.content_length, bodies.chunks(request))
+    try:
+        async with database.write() as transaction:  # of several that bring it, the first one's is kept
+            row = _authorise(await materials.find(transaction, material_id), request.match_info["secret"])
+            video = await transaction.get_one(Video, row.video_id)
+            row.filetype = type_of(request)
+            await materials.arrived(transaction, video, row, brought.size)
+            await store.publish(brought, material_id)
+    except BaseException:
+        await store.remove(brought.name)
+        raise
     return web.Response(body=Data(data=told(row)).model_dump_json().encode(), headers=JSON_HEADERS)
 
 

@@ -1,5 +1,6 @@
 """The addresses that `/v2/init` makes, with uploads on a real catalogue and real files."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,11 +17,12 @@ from server.storage.upload_files import UploadFiles
 from server.uploads.partials import Partials
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
+from server.vod.materials import Materials
 from server.web import tus
 from server.web.kinescope import endpoints, identifiers
 from server.web.kinescope.endpoints import MAX_LENGTH, SIZE, told_length
 from tests.unit.web.kinescope.kit import asked, refused
-from tests.unit.web.kit import Client, Connect
+from tests.unit.web.kit import Client, Connect, Make
 
 V = {"Tus-Resumable": "1.0.0"}
 CHUNK = {**V, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
@@ -34,11 +36,16 @@ async def service(database: Database, tmp_path: Path) -> AsyncIterator[Uploads]:
 
 
 @pytest.fixture
-async def client(connect: Connect, service: Uploads) -> Client:
+def store(database: Database, tmp_path: Path) -> Materials:
+    return Materials(database, Layout(tmp_path / "data"), 0)
+
+
+@pytest.fixture
+async def client(connect: Connect, service: Uploads, store: Materials) -> Client:
     def mount(app: web.Application) -> None:
         tus.mount(app)
         endpoints.add_routes(app.router)
-        app[tus.UPLOADS] = service
+        app[tus.UPLOADS], app[endpoints.MATERIALS] = service, store
         app[tus.PARTIALS] = Partials(service, SourceUploads(service))
 
     return await connect(mounts=[mount])
@@ -86,3 +93,29 @@ async def test_a_length_beyond_the_limit_makes_nothing(client: Client) -> None:
 
     assert found[0] == 413
     assert (await asked(client, "GET", "/v1/videos"))["meta"]["pagination"]["total"] == 0
+
+
+async def test_of_two_that_bring_an_attachment_the_first_ones_is_kept(
+    client: Client, store: Materials, make_video: Make
+) -> None:
+    body = {"type": "attachment", "title": "Slides", "video_id": identifiers.uuid_of(await make_video())}
+    made = await asked(client, "POST", "/v2/init", body)
+    address = made["endpoint"].removeprefix(made["endpoint"].partition(endpoints.PATH)[0])
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"sec"
+        begun.set()
+        await go_on.wait()
+        yield b"ond"
+
+    second = asyncio.create_task(client.post(address, data=slowly()))
+    await begun.wait()
+    while not list(store.path("x").parent.glob("new*")):  # the server takes it in
+        await asyncio.sleep(0.01)
+    assert (await client.post(address, data=b"first")).status == 200
+    go_on.set()
+
+    assert (await second).status == 404
+    (kept,) = store.path("x").parent.iterdir()
+    assert kept.read_bytes() == b"first"
