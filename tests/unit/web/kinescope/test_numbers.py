@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from server.catalog import folders
 from server.catalog.control_models import PlaybackSession
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Video
+from server.catalog.organisation_models import Folder
+from server.web.kinescope import billing
 from server.web.kinescope.identifiers import uuid_of
 from tests.unit.web.kinescope.kit import asked, refused
 from tests.unit.web.kit import Client
@@ -49,6 +52,25 @@ async def test_usage(client: Client, database: Database) -> None:
         assert (await refused(client, "GET", f"/v1/billing/usage?{query}"))[:2] == (400, 400400), query
     for query in ("to=0001-01-01", "from=9999-12-30&to=9999-12-31T23:59:59Z"):
         await asked(client, "GET", f"/v1/billing/usage?{query}")
+
+
+async def test_usage_of_too_many_days_and_projects(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(billing, "ROWS_LIMIT", 6)
+    async with database.write() as transaction:
+        for name in ("a", "b"):
+            folder = await folders.add(transaction, Folder(project_id=DEFAULT_PROJECT, name=name))
+            video = Video(project_id=DEFAULT_PROJECT, title="x", source_bytes=1, folder_id=folder.id, created_at=DAY)
+            transaction.add(video)
+    for to, days in (("2026-01-16", 2), ("2026-01-15", 1)):
+        rows = await asked(client, "GET", f"/v1/billing/usage?from=2026-01-14&to={to}")
+        assert len(rows) == days * 2
+    async with client.get("/v1/billing/usage?from=2026-01-14&to=2026-01-17") as response:
+        assert response.status == 400
+        text = await response.text()
+    assert "from" in text
+    assert "Of 2 projects ask for 2 days at most." in text
 
 
 @pytest.fixture
