@@ -9,12 +9,15 @@ from server.catalog.access_models import AuditEntry, StoredAnswer
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import DEFAULT_PROJECT, ApiKey, Base, Event, Import, Job, Project, RevokedToken
+from server.catalog.oauth_models import OAuthGrant
+from server.catalog.upload_models import PartialUpload
 from server.catalog.usage_models import UsageDay
 
 SORT_COLUMNS = {"name": Project.name, "createdAt": Project.created_at}
 
-# rows that tell of what a project had, or open it, and don't keep it from going
-TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Import, Job, ApiKey, UsageDay)
+# Rows that tell of what a project had, or open it, and don't keep it from going. A grant is of the project's key, maybe
+# to an app of another project; its tokens are good no more without the key.
+TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Import, Job, OAuthGrant, ApiKey, UsageDay)
 UNDER_WAY = "jobs_under_way"  # among the contents: files of what was deleted may have to go yet
 
 
@@ -58,7 +61,8 @@ async def contents(transaction: Transaction, project: Project) -> list[str]:
 
 
 def _goes_along(table: Table) -> bool:
-    return any(key.ondelete == "CASCADE" for key in table.foreign_keys)
+    """With something else of the same project; a partial upload goes with what it is joined to, if ever it is."""
+    return table.name != PartialUpload.__tablename__ and any(key.ondelete == "CASCADE" for key in table.foreign_keys)
 
 
 async def remove(transaction: Transaction, project: Project) -> None:
