@@ -24,6 +24,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from server.catalog.sqlite_driver import Driver
+
 SQLITE_BUSY_MS = 30_000  # the job engine writes to the same file
 WRITE_LOCK = text("SELECT pg_advisory_xact_lock(7302, 0)")
 MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(7302, 1)")
@@ -45,7 +47,7 @@ PASSING = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300
 
 def make_engine(url: str) -> AsyncEngine:
     if url.startswith("sqlite"):
-        engine = create_async_engine(url)
+        engine = create_async_engine(url, module=Driver())
         _prepare_sqlite(engine)
         return engine
     connecting = {"server_settings": POSTGRESQL_SETTINGS, "timeout": CONNECT_S}
