@@ -19,6 +19,7 @@ from server import clock, ids, log
 from server.catalog import partial_uploads, uploads, videos
 from server.catalog.keys import hashed
 from server.catalog.models import Upload
+from server.catalog.undertakings import carried_on
 from server.catalog.upload_models import PartialUpload
 from server.errors import Problem
 from server.protocols.content_range import Piece, Pieces
@@ -73,6 +74,7 @@ class Partials:
 
     async def head(self, partial_id: str, secret: str) -> tuple[admission.Upload, dict[str, str]]:
         """Where it stands, and its metadata. Raises Problem: 404, 410, 423."""
+        await self._authorised(partial_id, secret)  # who asks for the lock breaks off its holder
         async with self._service.locks.hold(partial_id):
             row = await self._authorised(partial_id, secret)
             upload = await self._view(row)
@@ -110,6 +112,7 @@ class Partials:
         Raises Problem: 404 for a partial upload or the video, 409 one is not whole or belongs elsewhere, 413, 423,
         507, and as Uploads.create for the video.
         """
+        await self._all_of(sender, command.partials)  # who asks for the locks breaks off their holders
         async with AsyncExitStack() as stack:
             for partial_id in sorted(partial.id for partial in command.partials):
                 await stack.enter_async_context(self._service.locks.hold(partial_id))
@@ -117,7 +120,7 @@ class Partials:
             secret = secrets.token_urlsafe(SECRET_BYTES)
             upload_id = await self._joined_before(rows, secret)
             if upload_id is None:
-                upload_id = await uncancelled(self._begin(sender, command, rows, secret))
+                upload_id = await uncancelled(carried_on(self._begin(sender, command, rows, secret)))
         upload = await self._joined(upload_id)
         video_id = await self._video_of(upload)
         return Opened(upload.id, secret, video_id, self._service.view(upload))

@@ -1,11 +1,14 @@
 """Partial uploads and what they are joined to; a crash is a second house on the same folder."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from server import clock
-from server.catalog import events, partial_uploads, uploads
+from server.catalog import audit, events, partial_uploads, uploads
+from server.catalog.audit import Actor
+from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Upload
 from server.errors import Problem
 from server.protocols.tus.commands import Append, Create, Join
@@ -65,6 +68,44 @@ async def test_only_what_they_are_joined_to_is_news(house):
 
     assert told == []
     assert [event.type for event in heard] == ["upload.created", "upload.uploaded"]
+
+
+async def test_what_is_joined_is_in_the_audit_log(house):
+    one = await part(house, b"abc")
+    async with audit.audited(Actor("api-key", "POST_tus", DEFAULT_PROJECT, "ak1", "req1", "127.0.0.1")):
+        opened = await house.partials.join(OWNER, order(one))
+    async with house.database.read() as transaction:
+        found = await audit.page(transaction, DEFAULT_PROJECT, audit.Filter(), Paging(1, 25))
+
+    assert {(row.object_type, row.object_id) for row in found.rows} >= {("videos", opened.video_id)}
+    assert {row.actor_id for row in found.rows} == {"ak1"}
+
+
+class Slow:
+    """Two chunks; the second one when told."""
+
+    def __init__(self):
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def chunks(self):
+        yield b"ab"
+        self.begun.set()
+        await self.go_on.wait()
+        yield b"cd"
+
+
+@pytest.mark.parametrize("partial", [True, False])
+async def test_who_does_not_know_the_secret_breaks_nothing_off(house, partial):
+    opened = await begun(house, 4) if partial else await house.create(4)
+    slow, service = Slow(), house.partials if partial else house.service
+    sending = asyncio.create_task(service.append(opened.id, opened.secret, Append(0, None, 4), slow.chunks()))
+    await slow.begun.wait()
+    wrong = Join((Partial(opened.id, "guess"),), "final;x", {}, describe({}))
+
+    assert await refusal(house.partials.head(opened.id, "guess")) == (404, "resource-not-found")
+    assert await refusal(house.partials.join(OWNER, wrong)) == (404, "resource-not-found")
+    slow.go_on.set()
+    assert (await sending).offset == 4
 
 
 async def test_parts_go_on_where_they_stopped(house):
