@@ -1,5 +1,6 @@
 """What was watched, as rows: several numbers at once, by time and by what it was watched on."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,15 +55,31 @@ class Line:
 
 
 async def lines(
-    transaction: Transaction, scope: Scope, names: Sequence[str], interval: Interval | None, by: Sequence[str] = ()
+    transaction: Transaction,
+    scope: Scope,
+    names: Sequence[str],
+    interval: Interval | None,
+    by: Sequence[str] = (),
+    orders: Sequence[tuple[str, bool]] = (),
 ) -> list[Line]:
-    """`names` of NUMBERS, `by` of DIMENSIONS."""
+    """`names` of NUMBERS, `by` of DIMENSIONS; `orders`: names of NUMBERS, and whether the greatest come first.
+
+    Those that the order puts first are there, where there are more than ROWS_LIMIT; what is alike, and all without an
+    order, by time and dimensions.
+    """
     moment = [_beginning(transaction, interval)] if interval else []
     columns = [*moment, *(DIMENSIONS[each] for each in by)]
     query = select(*columns, *(NUMBERS[each] for each in names)).select_from(PlaybackSession)
     query = _narrowed(query.outerjoin(Video, Video.id == PlaybackSession.media_id), scope)
-    rows = await transaction.execute(query.group_by(*columns).order_by(*columns).limit(ROWS_LIMIT))
-    return [_line(tuple(row), names, bool(interval)) for row in rows]
+    query = query.group_by(*columns).order_by(*(_order(*each) for each in orders), *columns).limit(ROWS_LIMIT)
+    rows = (await transaction.execute(query)).all()
+    return await asyncio.to_thread(lambda: [_line(tuple(row), names, bool(interval)) for row in rows])
+
+
+def _order(name: str, falling: bool) -> ColumnElement[Any]:
+    """By the number as it is told."""
+    number: ColumnElement[Any] = func.round(func.coalesce(NUMBERS[name], 0))
+    return number.desc() if falling else number.asc()
 
 
 def _line(row: tuple[Any, ...], names: Sequence[str], timed: bool) -> Line:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.catalog import folders
+from server.catalog import folders, viewing
 from server.catalog.control_models import PlaybackSession
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Video
@@ -115,6 +115,38 @@ async def test_custom_numbers(client: Client, watched: list[str]) -> None:
         assert [(row["date"][:10], row[name]) for row in found["data"]] == wanted
     for query in ("fields=x", "group_entities=x", "order=x", "group=x", "from=x"):
         assert (await refused(client, "GET", f"/v1/analytics?{query}"))[0] == 400, query
+
+
+async def test_of_too_many_rows_those_that_are_asked_for_first(
+    client: Client, watched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewing, "ROWS_LIMIT", 1)
+    stretch = "from=2026-01-14&to=2026-02-01"
+    cases = (
+        ("group_entities=&order=play.desc", "2026-01-15"),
+        ("group_entities=video_id&order=play.desc", "2026-01-15"),
+        ("group_entities=&order=play.asc", "2026-01-14"),
+        ("group_entities=&fields=player_load,view&order=view.desc,player_load.desc", "2026-01-20"),
+        ("group_entities=&fields=seek,watch_time&order=seek.desc,watch_time.desc", "2026-01-15"),
+        ("group_entities=&fields=unique_view&order=unique_view.desc", "2026-01-14"),
+    )
+    for query, day in cases:
+        found = await _whole(client, f"/v1/analytics?{stretch}&{query}")
+        assert [row["date"][:10] for row in found["data"]] == [day], query
+
+
+async def test_an_overview_tells_of_the_most_viewed(
+    client: Client, database: Database, watched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.write() as transaction:
+        session = PlaybackSession(
+            project_id=DEFAULT_PROJECT, media_id="vi1", media_type="video", viewer="x", loaded_at=DAY, heard_at=DAY,
+            plays=1, watched_s=1.0, country="AT", operating_system="BSD", device_type="desktop", browser="Amaya",
+        )  # fmt: skip
+        transaction.add(session)
+    monkeypatch.setattr(viewing, "ROWS_LIMIT", 1)
+    found = await _whole(client, "/v1/analytics/overview?from=2026-01-14&to=2026-02-01")
+    assert [each["name"] for each in found["data"]["top"]["browsers"]] == ["Firefox"]
 
 
 async def test_an_overview(client: Client, watched: list[str]) -> None:
