@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from server.catalog.database import Transaction
 from server.catalog.models import Upload
@@ -35,9 +35,17 @@ async def of_upload(transaction: Transaction, upload_id: str) -> list[PartialUpl
 
 async def expired(transaction: Transaction, now: datetime, limit: int = 100) -> list[str]:
     """Ids of those whose time is over, but for those that are being joined."""
+    return list(await transaction.scalars(_expired(now).limit(limit)))
+
+
+async def is_expired(transaction: Transaction, partial_id: str, now: datetime) -> bool:
+    """Whether it is one of those."""
+    return await transaction.scalar(_expired(now).where(PartialUpload.id == partial_id)) is not None
+
+
+def _expired(now: datetime) -> Select[str]:
     joining = select(Upload.id).where(Upload.id == PartialUpload.upload_id, Upload.state.in_(OPEN)).exists()
-    query = select(PartialUpload.id).where(PartialUpload.expires_at <= now, ~joining).limit(limit)
-    return list(await transaction.scalars(query))
+    return select(PartialUpload.id).where(PartialUpload.expires_at <= now, ~joining)
 
 
 async def remove(transaction: Transaction, partial_id: str) -> None:

@@ -94,7 +94,10 @@ class Partials:
                 return upload
             await self._files.check_space(write.limit if write.length else command.body_length or 1)
             row = await self._note(row, write.length)
-            size = await self._receive(row, write, command, chunks, hold)
+            try:
+                size = await self._receive(row, write, command, chunks, hold)
+            finally:  # the bytes may have come for longer than an upload lasts that nobody goes on with
+                row = await uncancelled(self._note(row, write.length))
         return _view(row, size)
 
     async def abort(self, partial_id: str, secret: str) -> None:
@@ -138,12 +141,19 @@ class Partials:
     async def sweep(self) -> int:
         """Those whose time is over go; how many."""
         async with self._database.read() as transaction:
-            ended = await partial_uploads.expired(transaction, clock.now())
-        for partial_id in ended:
-            if not self._service.locks.is_held(partial_id):
-                async with self._service.locks.hold(partial_id):
-                    await uncancelled(self._remove(partial_id))
-        return len(ended)
+            listed = await partial_uploads.expired(transaction, clock.now())
+        return sum([await self._expire(partial_id) for partial_id in listed])
+
+    async def _expire(self, partial_id: str) -> bool:
+        """Removes it unless somebody writes it, or went on with it or joined it since it was listed; whether."""
+        if self._service.locks.is_held(partial_id):
+            return False
+        async with self._service.locks.hold(partial_id):
+            async with self._database.read() as transaction:
+                over = await partial_uploads.is_expired(transaction, partial_id, clock.now())
+            if over:
+                await uncancelled(self._remove(partial_id))
+        return over
 
     async def alive(self, partial_id: str) -> bool:
         """Whether the bytes are a partial upload's."""
@@ -219,6 +229,8 @@ class Partials:
             made_of = await partial_uploads.of_upload(transaction, upload_id) if upload_id else []
             if upload is None or [row.id for row in made_of] != [row.id for row in rows]:
                 raise Problem("conflict", detail="A partial upload belongs to another upload.", name="Upload-Concat")
+            if upload.state not in (*uploads.OPEN, "uploaded"):
+                raise Problem("upload-gone", name="Upload-Concat")
             upload.secret_hash = hashed(secret)
         return upload.id
 

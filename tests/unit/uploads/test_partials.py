@@ -8,6 +8,7 @@ import pytest
 from server import clock
 from server.catalog import audit, events, partial_uploads, uploads
 from server.catalog.audit import Actor
+from server.catalog.keys import hashed
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Upload
 from server.errors import Problem
@@ -184,6 +185,50 @@ async def test_parts_expire(house, monkeypatch):
     assert house.stored() == []
     async with house.database.read() as transaction:
         assert await partial_uploads.named(transaction, [left.id, joined.id]) == []
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+async def test_the_time_counts_from_the_last_byte_on(house, monkeypatch, breaks_off):
+    opened, later = await begun(house, 6), clock.now() + timedelta(days=2)
+
+    async def late():
+        yield b"abc"
+        monkeypatch.setattr(clock, "now", lambda: later)
+        if breaks_off:
+            raise ConnectionResetError
+
+    sent = house.partials.append(opened.id, opened.secret, Append(0, None, 3), late())
+    if breaks_off:
+        with pytest.raises(ConnectionResetError):
+            await sent
+    else:
+        assert (await sent).expires_at > later
+    assert (await house.partials.head(opened.id, opened.secret))[0].offset == 3
+    assert await house.partials.sweep() == 0
+
+
+@pytest.mark.parametrize("joined", [False, True])
+async def test_what_somebody_went_on_with_since_it_was_listed_stays(house, monkeypatch, joined):
+    one = await part(house, b"ab")
+    if joined:
+        await committed(house, one)
+
+    async def listed_before(*_):
+        return [one.id]
+
+    monkeypatch.setattr(partial_uploads, "expired", listed_before)
+
+    assert await house.partials.sweep() == 0
+    assert house.stored() == [one.id]
+
+
+async def test_what_is_over_is_not_joined_again(house):
+    one = await part(house, b"ab")
+    upload_id = await committed(house, one)
+    await house.service._end(upload_id, "aborted")
+
+    assert await refusal(house.partials.join(OWNER, order(one))) == (410, "upload-gone")
+    assert (await upload(house, upload_id)).secret_hash == hashed("secret")
 
 
 async def test_idle_parts_are_no_leftovers(house, monkeypatch):
