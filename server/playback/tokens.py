@@ -45,6 +45,9 @@ CACHE_SIZE = 4096  # verified tokens kept, about 1.5 KiB each
 NAMED_BY = 32  # characters of a token's hash, which names it where it doesn't name itself
 LIST_LIMIT = 50  # entries of `origins` and `countries`
 TEXT_LIMIT = 256  # characters of any one claim
+COUNT_LIMIT = (1 << 31) - 1
+SESSIONS_LIMIT = 1000  # who watch at once with one token: each is remembered while it watches
+RESTRICTION = "restriction_"  # begins the ids of playback restrictions
 
 # scheme://host[:port], or a host, either with *. in front of its name for every host below it
 _ORIGIN = re.compile(r"(https?://)?(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
@@ -294,8 +297,8 @@ def _grant(claims: Mapping[str, Any], token: str) -> Grant:
         countries=tuple(text.upper() for text in _texts(claims, "countries")),
         max_quality=_count(claims, "max_quality"),
         viewer=_text(claims, "viewer"),
-        sessions=_count(claims, "sessions"),
-        restriction=_text(claims, "restriction"),
+        sessions=_count(claims, "sessions", SESSIONS_LIMIT),
+        restriction=_id(claims, "restriction", RESTRICTION),
     )
     check_limits(limits)
     return Grant(
@@ -324,9 +327,15 @@ def _texts(claims: Mapping[str, Any], name: str) -> list[str]:
     return value
 
 
-def _count(claims: Mapping[str, Any], name: str) -> int | None:
+def _id(claims: Mapping[str, Any], name: str, prefix: str) -> str | None:
+    """Nothing else is looked for in the catalogue."""
+    value = _text(claims, name)
+    return value if value is None else ids.canonical(prefix, value)
+
+
+def _count(claims: Mapping[str, Any], name: str, limit: int = COUNT_LIMIT) -> int | None:
     value = claims.get(name)
-    if value is None or (type(value) is int and 0 < value < 1 << 31):
+    if value is None or (type(value) is int and 0 < value <= limit):
         return value
     raise ValueError(name)
 

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 
-from server.playback.tokens import DEFAULT_TTL_S, LIST_LIMIT, MAX_TTL_S, PLAYBACK, TEXT_LIMIT, Limits, check_limits
+from server.playback.tokens import (
+    COUNT_LIMIT,
+    DEFAULT_TTL_S,
+    LIST_LIMIT,
+    MAX_TTL_S,
+    PLAYBACK,
+    SESSIONS_LIMIT,
+    TEXT_LIMIT,
+    Limits,
+    check_limits,
+)
 from server.web import validation
 from server.web.api import playback_restrictions
 from server.web.api.playback_restrictions import ORIGIN
@@ -14,9 +24,8 @@ from server.web.asset_urls import AssetUrls
 from server.web.shapes import Answer, Body, Moment, Text
 from server.web.typed import Call
 
-COUNT_LIMIT = 2**31 - 1
-
 Count = Annotated[int, Field(ge=1, le=COUNT_LIMIT)]
+Sessions = Annotated[int, Field(ge=1, le=SESSIONS_LIMIT)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=TEXT_LIMIT)]
 # checked by `check_limits`, as when they come in a token
 Origin = Annotated[Text, Field(json_schema_extra={"pattern": ORIGIN})]
@@ -45,7 +54,7 @@ class TokenBody(Body):
         description="Height of the best rendition that is given out.",
     )
     viewer: ShortText | None = Field(None, description="Your own id of who watches.")
-    sessions: Count | None = Field(
+    sessions: Sessions | None = Field(
         None, description="How many may watch at once: of this viewer, or with this token where it names no viewer."
     )
     restriction: ShortText | None = Field(

@@ -199,6 +199,9 @@ def test_any_changed_character_breaks_it(tokens: Tokens) -> None:
         {"max_quality": 0},
         {"max_quality": True},
         {"sessions": 1.5},
+        {"sessions": 1001},
+        {"restriction": "x\x00y"},
+        {"restriction": "anything"},
         {"viewer": "x" * 257},
     ],
 )

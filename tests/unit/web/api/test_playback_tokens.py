@@ -87,6 +87,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"viewer": ""}, "viewer"),
     ({"viewer": "x" * 257}, "viewer"),
     ({"sessions": 0}, "sessions"),
+    ({"sessions": 1001}, "sessions"),
     ({"exp": 1}, "exp"),
     ({"sub": "vi1"}, "sub"),
 ]
