@@ -195,9 +195,9 @@ class Assets:
     async def zone(self, project_id: str) -> Zone:
         return await self._zones.get(project_id) or zones.NONE
 
-    def peek_zone(self, project_id: str) -> Zone:
-        """As far as it is in memory."""
-        return self._zones.peek(project_id) or zones.NONE
+    def peek_zone(self, project_id: str) -> Zone | None:
+        """As `zone`, where it is in memory and fresh."""
+        return self._zones.peek(project_id)
 
 
 def _as_named(made: OrderedDict[str, _Named], name: Name, asset: Asset | None) -> Asset | None:

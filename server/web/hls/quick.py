@@ -217,15 +217,16 @@ class Guest:
         return True
 
     def _enter(self, request: "_Request") -> Watch | None:
-        """None where the asset is not in memory. Raises Problem."""
+        """None where the asset, or its project's zone, is not in memory. Raises Problem."""
         watching, token = self._desk.watching, request.place.token
         asset = watching.assets.peek(request.place.id, "live")
-        if asset is None:
+        zone = watching.assets.peek_zone(asset.project_id) if asset is not None else None
+        if asset is None or zone is None:
             return None
         facts = request.client.facts
         allow = watching.door.check(asset, token, facts)
         watching.door.play(asset, allow, facts)
-        return Watch(asset, allow, token, facts, watching.assets.peek_zone(asset.project_id))
+        return Watch(asset, allow, token, facts, zone)
 
     # --- waiting
 

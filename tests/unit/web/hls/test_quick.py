@@ -10,9 +10,13 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from server.catalog import delivery_zones
+from server.catalog.models import DEFAULT_PROJECT
+from server.catalog.sharing_models import DeliveryZone
 from server.packager import playlist
 from server.web import access_log
 from server.web.hls import quick
+from server.web.hls.gate import WATCHING
 from server.web.protocol import is_whole
 from tests.unit.web.cinema import Air, Cinema
 from tests.unit.web.kit import Client
@@ -87,8 +91,9 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 async def known(air: Air, viewer: Client) -> Air:
-    """The asset is in memory, as after the multivariant playlist."""
+    """The asset and its project's zone are in memory, as after the multivariant playlist."""
     await (await viewer.get(air.manifest)).read()
+    await viewer.app[WATCHING].assets.zone(DEFAULT_PROJECT)  # type: ignore[union-attr]
     return air
 
 
@@ -139,6 +144,21 @@ async def test_both_ways_answer_alike(
     assert shown[2] == shown[3]
     assert "eyJ" not in str(shown)
     assert ("***" in shown[0]["url"]) is private
+
+
+async def test_what_its_zone_says_holds_where_that_is_not_in_memory(
+    cinema: Cinema, viewer: Client, wire: Wire, desk: quick.Desk
+) -> None:
+    air = await known(await cinema.on_air(), viewer)
+    async with cinema.database.write() as transaction:
+        row = DeliveryZone(project_id=DEFAULT_PROJECT, name="z", host="edge.example", segment_ttl_s=60)
+        await delivery_zones.add(transaction, row)
+    desk.watching.assets.forget({DEFAULT_PROJECT})
+
+    for ways in (0, 1):  # the first time the long way
+        _, headers, _ = await wire.get(air.path("0.m4s"))
+        assert headers["Cache-Control", "public, max-age=60"] == 1
+        assert desk.answered == ways
 
 
 async def test_answers_say_who_may_read_them(cinema: Cinema, connect: Any, viewer: Client, wire: Wire) -> None:
