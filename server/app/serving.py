@@ -31,7 +31,7 @@ from server.app.numbers import (
 )
 from server.app.on_demand import OnDemand
 from server.app.sweeping import SWEEPS, Sweep, sweeping
-from server.catalog import audit, keys, oauth_grants
+from server.catalog import audit, keys, oauth_grants, playback_ids
 from server.catalog.usage import Delivered
 from server.config import Config, ConfigError
 from server.playback.themes import Themes
@@ -127,7 +127,10 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await on_air.open(stack)
     await on_demand.keep(stack)
     delivered = Delivered()
-    sweeps = [*SWEEPS, oauth_grants.sweep, core.credentials.note_uses, _old_entries(config), delivered.write]
+    sweeps = [
+        *SWEEPS, oauth_grants.sweep, playback_ids.sweep_ended, core.credentials.note_uses, _old_entries(config),
+        delivered.write,
+    ]  # fmt: skip
     await stack.enter_async_context(sweeping(core.database, sweeps))
     await open_sender(config.webhooks, core.database, stack, core.metrics)
     _watch(core, on_air, on_demand)

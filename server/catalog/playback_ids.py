@@ -1,8 +1,8 @@
 """Playback ids: further names of a video or live stream, each with a policy of its own."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from server import clock
 from server.catalog import events, listing
@@ -81,6 +81,11 @@ async def sweep(transaction: Transaction, restriction_id: str) -> None:
     for row in await transaction.scalars(query):
         await transaction.delete(row)
     await transaction.flush()
+
+
+async def sweep_ended(transaction: Transaction, now: datetime) -> None:
+    """Removes those that open nothing any more."""
+    await transaction.execute(delete(PlaybackId).where(PlaybackId.ends_at <= now))
 
 
 def _of(object_id: str) -> ColumnElement[bool]:

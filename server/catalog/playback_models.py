@@ -36,6 +36,7 @@ class PlaybackId(Base):
         Index(None, "live_stream_id", "created_at"),
         Index(None, "project_id"),
         Index(None, "restriction_id"),
+        Index(None, "ends_at"),
     )
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("pb"))

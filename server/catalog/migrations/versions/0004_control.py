@@ -303,7 +303,7 @@ def _playback_ids() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_playback_ids")),
     )
     for columns in (
-        ["video_id", "created_at"], ["live_stream_id", "created_at"], ["project_id"], ["restriction_id"],
+        ["video_id", "created_at"], ["live_stream_id", "created_at"], ["project_id"], ["restriction_id"], ["ends_at"],
     ):  # fmt: skip
         op.create_index(f"ix_playback_ids_{'_'.join(columns)}", "playback_ids", columns)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from server import ids
-from server.catalog import events
+from server import clock, ids
+from server.catalog import events, playback_ids
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT
 from server.web.hls.gate import WATCHING
@@ -80,6 +80,20 @@ async def test_rotated(client: Client, make_video: Make) -> None:
     await call(client, "POST", f"/playback-ids/{new['playbackId']}/rotate", {"overlap": 0}, 201)
     async with client.get(f"/playback-ids/{new['playbackId']}") as response:
         await problem(response, 404, "resource-not-found", "playbackId")
+
+
+async def test_those_that_have_ended_are_swept(client: Client, make_video: Make, database: Database) -> None:
+    id = await make_video()
+    old, other = await named(client, id), await named(client, id)
+    new = await call(client, "POST", f"/playback-ids/{old['playbackId']}/rotate", {"overlap": 0}, 201)
+    await call(client, "POST", f"/playback-ids/{other['playbackId']}/rotate", {"overlap": 3600}, 201)
+
+    async with database.write() as transaction:
+        await playback_ids.sweep_ended(transaction, clock.now())
+
+    async with database.read() as transaction:
+        there = [await playback_ids.find(transaction, each["playbackId"]) is not None for each in (old, other, new)]
+    assert there == [False, True, True]
 
 
 @pytest.mark.parametrize(
