@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from server import log
 from server.errors import Problem
 from server.web.inward import Inward
 from server.web.services import SERVICES
@@ -26,6 +27,8 @@ LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 REST = "sluice.rest"  # in the scope of a request
 KEPT_FROM_LIBRARY = frozenset({"authorization", "cookie"})  # it has no use for secrets
 
+_log = log.get("web")
+
 Message = MutableMapping[str, Any]
 
 
@@ -39,12 +42,13 @@ class Assistants:
         self._running: asyncio.Task[None] | None = None
 
     async def manager(self) -> "StreamableHTTPSessionManager":
+        """Raises Problem where the library does not begin; the next call tries again."""
         async with self._loading:
             if self._manager is None:
                 manager = await asyncio.to_thread(_load)
                 started = asyncio.Event()
                 self._running = asyncio.create_task(self._run(manager, started))
-                await started.wait()
+                await _began(started, self._running)
                 self._manager = manager
             return self._manager
 
@@ -56,8 +60,23 @@ class Assistants:
 
     async def close(self) -> None:
         self._stop.set()
-        if self._running is not None:
+        if self._manager is not None and self._running is not None:
             await self._running
+
+
+async def _began(started: asyncio.Event, running: asyncio.Task[None]) -> None:
+    """Raises Problem where it ended instead; whose wait is cut short takes it with him."""
+    waiting = asyncio.create_task(started.wait())
+    try:
+        await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        running.cancel()
+        raise
+    finally:
+        waiting.cancel()
+    if not started.is_set():
+        _log.error("the assistants' library does not begin", exc_info=running.exception())
+        raise Problem("unavailable", "Assistants can't be answered at the moment.")
 
 
 ASSISTANTS = web.AppKey("assistants", Assistants)
@@ -81,10 +100,10 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     count(request, services, caller, "read")  # what the tools call counts by itself
     inward = Inward(request)
     body = await request.read()
-    manager = await request.app[ASSISTANTS].manager()
     answer = _Answer()
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
+            manager = await request.app[ASSISTANTS].manager()
             await manager.handle_request(_scope(request, inward), _once(body), answer.send)
     except TimeoutError:
         raise Problem("unavailable", "The call took too long.") from None
