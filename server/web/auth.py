@@ -185,6 +185,15 @@ class Credentials:
         found = self._read(refresh_token, PROGRAM)
         return (found.grant_id, found.number) if found is not None and found.grant_id else None
 
+    def of_grant(self, access_token: str) -> tuple[str, str] | None:
+        """(grant, id) of a program's access token that has not expired."""
+        found = self._read(access_token, "api")
+        return (found.grant_id, found.token_id) if found is not None and found.grant_id else None
+
+    def is_token(self, token: str) -> bool:
+        """Whether it is one of a key's, and has not expired."""
+        return (self._read(token, "api") or self._read(token, "refresh")) is not None
+
     def holder(self, caller: Caller, api_key: str) -> "Holder":
         return Holder(caller.key_id, self._generation(keys.hashed(api_key)))
 

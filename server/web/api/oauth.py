@@ -6,6 +6,7 @@ are short-lived, have a part of the key's scopes, and can be taken back one by o
 as RFC 8414 has it. Errors are problems that also carry the members of RFC 6749, section 5.2.
 """
 
+import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
@@ -16,12 +17,14 @@ import orjson
 from aiohttp import BasicAuth, web
 from pydantic import ConfigDict, Field
 
-from server import clock
+from server import clock, ids
 from server.catalog import oauth_apps, oauth_grants
-from server.catalog.oauth_models import OAuthGrant
+from server.catalog.database import Transaction
+from server.catalog.keys import hashed
+from server.catalog.oauth_models import OAuthApp, OAuthGrant
 from server.errors import Problem
 from server.web.addresses import client_ip
-from server.web.api.oauth_apps import REUSED, REVOKED, end
+from server.web.api.oauth_apps import KEPT, REUSED, REVOKED, end
 from server.web.auth import CREDENTIAL_LIMIT, REFRESH_TTL_S, Caller, Credentials, Holder, Pair
 from server.web.oauth_server import CODE, REFRESH, Conversation
 from server.web.problems import body_of
@@ -29,6 +32,7 @@ from server.web.scopes import names
 from server.web.shapes import LEFT_OUT, Answer
 from server.web.typed import JSON_HEADERS, Call, Operations, refuse_guessing
 
+APP = ids.PREFIXES["OAuth app"]
 FIELDS_LIMIT = 20
 FORM = "application/x-www-form-urlencoded"
 CLIENT = {
@@ -121,15 +125,16 @@ async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
     """To a program that acts for somebody. Raises _Refused, Problem."""
     refuse_guessing(call.request, call.services)
     services, credentials = call.services, call.services.credentials
-    client_id, _ = _given(call.request, form)
+    app = await _app(call, _given(call.request, form)[0])
+    if app is None:
+        raise _wrong_client(call)
     presented = credentials.of_program(form.get("refresh_token", "")) if form["grant_type"] == REFRESH else None
     async with services.database.write() as transaction:
-        app = await oauth_apps.find(transaction, client_id)
         if presented is not None:
             row = await oauth_grants.find(transaction, presented[0])
         else:
             row = await oauth_grants.by_code(transaction, form.get("code", "")) if form["grant_type"] == CODE else None
-        row = row if row is not None and app is not None and row.app_id == app.id else None
+        row = row if row is not None and row.app_id == app.id else None
         number = presented[1] if presented else 0
         good = row is not None and await _is_good(credentials, row, number)
         made: list[Pair] = []
@@ -155,6 +160,37 @@ async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
     raise _Refused(str(told.get("error")), str(told.get("error_description") or "The code or token is not good."))
 
 
+async def _app(call: Call, client_id: str) -> OAuthApp | None:
+    """The program of that id, which may be anything."""
+    try:
+        if ids.canonical(APP, client_id) != client_id:
+            return None
+    except ids.InvalidId:
+        return None
+    async with call.services.database.read() as transaction:
+        return await oauth_apps.find(transaction, client_id)
+
+
+async def _program(call: Call, form: dict[str, str]) -> OAuthApp | None:
+    """The registered program that calls; None where nobody says so. Raises _Refused, Problem."""
+    client_id, secret = _given(call.request, form)
+    app = await _app(call, client_id)
+    if app is None:
+        return None
+    refuse_guessing(call.request, call.services)
+    own = app.secret_hash
+    good = own is not None and secrets.compare_digest(own, hashed(secret)) if app.confidential else not secret
+    if not good:
+        raise _wrong_client(call)
+    return app
+
+
+def _wrong_client(call: Call) -> _Refused:
+    """It counts for its address."""
+    call.services.failures.take(client_ip(call.request), "failure")
+    return _Refused("invalid_client", "The client_id or the client_secret is wrong.")
+
+
 async def _is_good(credentials: Credentials, row: OAuthGrant, number: int) -> bool:
     """Whether it is the newest code or refresh token, in time, and who consented still could."""
     in_time = row.expires_at > clock.now() and number == row.refresh_number
@@ -175,12 +211,15 @@ async def _is_good(credentials: Credentials, row: OAuthGrant, number: int) -> bo
     },
 )
 async def revoke(call: Call) -> web.Response | None:
-    """One that was had for the same key, here or from `/auth/api-key`; of any other nothing is said and done."""
+    """One that was had for the same key, here or from `/auth/api-key`, or by the same program; of any other nothing is
+    said and done. A program that only holds the token may give it back: with a refresh token all that it was allowed
+    ends, with an access token that alone."""
     try:
         form = await _form(call)
         if not form.get("token"):
             raise _Refused("invalid_request", "The token is missing.")
-        if await _program_gives_back(call, form):
+        app = await _program(call, form)
+        if await _program_gives_back(call, form["token"], app) or app is not None or _is_nobodys(call, form):
             return None
         _, client = await _client(call, form)
     except _Refused as refusal:
@@ -191,16 +230,33 @@ async def revoke(call: Call) -> web.Response | None:
     return None
 
 
-async def _program_gives_back(call: Call, form: dict[str, str]) -> bool:
-    """Whether it was a program's refresh token, which opens what it ends: no more has to be shown."""
-    presented = call.services.credentials.of_program(form["token"])
-    if presented is None:
-        return False
-    async with call.services.database.write() as transaction:
-        row = await oauth_grants.find(transaction, presented[0])
+def _is_nobodys(call: Call, form: dict[str, str]) -> bool:
+    """Whether somebody who does not say who he is has a token that is none, or has expired: there is nothing to revoke,
+    and that is no error (RFC 7009, section 2.2)."""
+    says_who = "Authorization" in call.request.headers or "client_secret" in form
+    return not says_who and not call.services.credentials.is_token(form["token"])
+
+
+async def _program_gives_back(call: Call, token: str, app: OAuthApp | None) -> bool:
+    """Whether it was a program's token, which opens what it ends: no more has to be shown. Another program's stays."""
+    credentials = call.services.credentials
+    refresh, access = credentials.of_program(token), credentials.of_grant(token)
+    if refresh is not None:
+        async with call.services.database.write() as transaction:
+            row = await _granted(transaction, refresh[0], app)
+            if row is not None:
+                await end(transaction, call.services, row, REVOKED)
+    elif access is not None:
+        async with call.services.database.read() as transaction:
+            row = await _granted(transaction, access[0], app)
         if row is not None:
-            await end(transaction, call.services, row, REVOKED)
-    return True
+            await call.services.revocations.add(row.project_id, access[1], KEPT)
+    return refresh is not None or access is not None
+
+
+async def _granted(transaction: Transaction, grant_id: str, app: OAuthApp | None) -> OAuthGrant | None:
+    row = await oauth_grants.find(transaction, grant_id)
+    return row if row is not None and (app is None or row.app_id == app.id) else None
 
 
 @operations.get("/.well-known/oauth-authorization-server", "Show what OAuth offers", scope=None, kind="free")
@@ -240,8 +296,7 @@ async def _client(call: Call, form: dict[str, str]) -> tuple[str, Caller]:
     key_id, secret = _given(call.request, form)
     caller = await call.services.credentials.of_key(secret)
     if caller is None or key_id != caller.key_id:
-        call.services.failures.take(client_ip(call.request), "failure")
-        raise _Refused("invalid_client", "The client_id or the client_secret is wrong.")
+        raise _wrong_client(call)
     return secret, caller
 
 

@@ -306,6 +306,54 @@ async def test_taken_back(client: Client, public: Program, database: Database, w
     assert (await public.refresh(tokens["refresh_token"])).status in (400, 401)
 
 
+async def test_a_program_gives_its_access_token_back(client: Client, program: Program) -> None:
+    tokens = await program.token(await program.code())
+    secret = {"client_secret": program.registered["clientSecret"]} if program.registered["clientSecret"] else {}
+
+    assert (await revoke(program, tokens["access_token"], client_id=program.id, **secret)).status == 200
+
+    assert await opens(client, tokens["access_token"]) == 401
+    assert (await program.refresh(tokens["refresh_token"], **secret)).status == 200  # the rest stays
+
+
+async def revoke(program: Program, token: str, **form: str) -> ClientResponse:
+    async with ClientSession() as session:
+        response = await session.post(f"{program.base}/oauth/revoke", data={"token": token, **form})
+        await response.read()
+    return response
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_token_that_is_none_is_revoked_already(
+    client: Client, public: Program, named: bool
+) -> None:
+    for _ in range(30):
+        response = await revoke(public, "none", **({"client_id": public.id} if named else {}))
+        assert response.status == 200
+    assert (await opens(client, OWNER_KEY)) == 200
+
+
+async def test_another_programs_token_stays(client: Client, public: Program) -> None:
+    tokens = await public.token(await public.code())
+    other, confidential = await register(client), await register(client, confidential=True)
+
+    for name in ("access_token", "refresh_token"):
+        assert (await revoke(public, tokens[name], client_id=other.id)).status == 200
+        refused = await revoke(public, tokens[name], client_id=confidential.id, client_secret="wrong")
+        assert (refused.status, await error_of(refused)) == (401, "invalid_client")
+    assert await opens(client, tokens["access_token"]) == 200
+    assert (await public.refresh(tokens["refresh_token"])).status == 200
+
+
+@pytest.mark.parametrize("client_id", ["x\x00y", "", "app_nobody", ids.new("app_"), "key_" + "1" * 22])
+async def test_a_program_that_is_none_writes_nothing(
+    public: Program, database: Database, monkeypatch: pytest.MonkeyPatch, client_id: str
+) -> None:
+    monkeypatch.setattr(database, "write", None)
+    response = await public.ask(grant_type="refresh_token", refresh_token="x", client_id=client_id)
+    assert (response.status, await error_of(response)) == (401, "invalid_client")
+
+
 # --- the page
 
 
