@@ -128,8 +128,9 @@ class Database:
     async def read(self) -> AsyncIterator[Transaction]:
         """A transaction that only reads."""
         current = under_way()
-        if current is not None and current.held is not None:
-            yield current.held  # what was written is not committed yet
+        written = current.written if current is not None else None
+        if written is not None:
+            yield written  # what was written is not committed yet
             return
         async with Transaction(self.engine, expire_on_commit=False, autoflush=False) as transaction:
             await self._connect(transaction)

@@ -33,7 +33,13 @@ class Undertaking:
     ending: Look
     stack: AsyncExitStack | None  # that the one transaction is held on
     task: asyncio.Task[Any] | None
+    around: "Undertaking | None" = None  # with one transaction, which this one's are parts of
     held: "Transaction | None" = None
+
+    @property
+    def written(self) -> "Transaction | None":
+        """The one transaction, where there is one by now."""
+        return self.held or (self.around.written if self.around is not None else None)
 
     @asynccontextmanager
     async def write(self, begin: Begin) -> AsyncIterator["Transaction"]:
@@ -42,7 +48,7 @@ class Undertaking:
             async with (await self._hold(self.stack, begin)).part() as transaction:
                 yield transaction
             return
-        async with begin() as transaction:
+        async with self._begin(begin) as transaction:
             await self.begun(transaction)
             yield transaction
             await self.ending(transaction)
@@ -50,9 +56,12 @@ class Undertaking:
     async def _hold(self, stack: AsyncExitStack, begin: Begin) -> "Transaction":
         if self.held is None:
             await stack.enter_async_context(asyncio.timeout(HELD_S))
-            self.held = await stack.enter_async_context(begin())
+            self.held = await stack.enter_async_context(self._begin(begin))
             await self.begun(self.held)
         return self.held
+
+    def _begin(self, begin: Begin) -> AbstractAsyncContextManager["Transaction"]:
+        return begin() if self.around is None else self.around.write(begin)
 
 
 _CURRENT: ContextVar[Undertaking | None] = ContextVar("undertaking", default=None)
@@ -67,13 +76,15 @@ async def undertaking(
     With `together` there is only one: it begins with the first write, later writes and reads go on in it, and it
     commits when the context ends well. Until then nobody else writes: the task must not wait for another that would.
     What it starts beside itself has transactions of its own. Raises TimeoutError after HELD_S. One within another is
-    seen by the looks of both.
+    seen by the looks of both; within one that has one transaction, it is a part of that, and commits with it.
     """
-    outer = under_way()
-    if outer is not None:
+    outer, around = under_way(), None
+    if outer is not None and (outer.stack is not None or outer.around is not None):
+        around = outer
+    elif outer is not None:
         begun, ending = _both(outer.begun, begun), _both(ending, outer.ending)
     async with AsyncExitStack() as stack:
-        current = Undertaking(begun, ending, stack if together else None, asyncio.current_task())
+        current = Undertaking(begun, ending, stack if together else None, asyncio.current_task(), around)
         token = _CURRENT.set(current)
         try:
             yield
@@ -95,7 +106,7 @@ async def carried_on(work: Awaitable[Result]) -> Result:
     """The work's result. Awaited by a task that its starter only waits for, it writes for the starter's undertaking;
     it has transactions of its own where that one holds its only one."""
     current = _CURRENT.get()
-    if current is None or current.stack is not None:
+    if current is None or current.stack is not None or current.around is not None:
         return await work
     token = _CURRENT.set(replace(current, task=asyncio.current_task()))
     try:

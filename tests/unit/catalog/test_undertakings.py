@@ -1,6 +1,7 @@
 """Writes of one task that belong together."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
@@ -83,6 +84,63 @@ async def test_listeners_hear_of_all_that_changed(database: Database) -> None:
 
     assert len(heard) == 1
     assert ids <= heard[0]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_one_within_another_commits_with_it(database: Database, together: bool) -> None:
+    async def fail() -> None:
+        async with undertaking(together=True):
+            async with undertaking(together=together):
+                assert await add(database, "inner")
+                assert await titles(database) == ["inner"]
+            await add(database, "outer")
+            assert await seen_by_others(database) == []
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        await fail()
+    assert await titles(database) == []
+
+    async with undertaking(together=True):
+        await add(database, "outer")
+        async with undertaking(together=together):
+            assert await titles(database) == ["outer"]
+            await add(database, "inner")
+    assert await seen_by_others(database) == ["inner", "outer"]
+
+
+async def test_one_that_fails_within_another_is_undone_whole(database: Database) -> None:
+    async def fail() -> None:
+        async with undertaking(together=True):
+            await add(database, "inner")
+            await add(database, "inner too")
+            raise ValueError("stop")
+
+    async with undertaking(together=True):
+        await add(database, "before")
+        with pytest.raises(ValueError, match="stop"):
+            await fail()
+        await add(database, "after")
+
+    assert await titles(database) == ["after", "before"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_looks_of_one_within_another(database: Database, together: bool) -> None:
+    seen: list[str] = []
+
+    async def look(word: str, _: Transaction) -> None:
+        seen.append(word)
+
+    def looks(name: str) -> tuple[undertakings.Look, undertakings.Look]:
+        return partial(look, f"{name} begun"), partial(look, f"{name} ending")
+
+    async with undertaking(*looks("outer"), together=True), undertaking(*looks("inner"), together=together):
+        await add(database, "a")
+        await add(database, "b")
+
+    inner = ["inner begun", "inner ending"]
+    assert seen == ["outer begun", *inner, *([] if together else inner), "outer ending"]
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from server.catalog import jobs, libraries
+from server.catalog import jobs, libraries, stored_answers
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT
+from server.errors import Problem
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
 from server.uploads.partials import Partials
@@ -119,3 +120,20 @@ async def test_of_two_that_bring_an_attachment_the_first_ones_is_kept(
     assert (await second).status == 404
     (kept,) = store.path("x").parent.iterdir()
     assert kept.read_bytes() == b"first"
+
+
+async def test_an_answer_that_could_not_be_kept_leaves_no_video(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise Problem("unavailable")
+
+    key = {"Idempotency-Key": "once"}
+    with monkeypatch.context() as patch:
+        patch.setattr(stored_answers, "keep", fail)
+        assert (await refused(client, "POST", "/v2/init", order(), headers=key))[0] == 503
+    assert (await asked(client, "GET", "/v1/videos"))["meta"]["pagination"]["total"] == 0
+
+    made = await asked(client, "POST", "/v2/init", order(), headers=key)
+    assert await asked(client, "POST", "/v2/init", order(), headers=key) == made
+    assert (await asked(client, "GET", "/v1/videos"))["meta"]["pagination"]["total"] == 1
