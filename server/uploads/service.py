@@ -4,6 +4,7 @@ The offset is what is on disk; a row's `received` is a hint for those who watch.
 are all there finishes it, so a crash between the last byte and the commit costs nothing.
 """
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -74,6 +75,7 @@ class Uploads:
         self._rows = Rows(database)
         self._enqueue = enqueue
         self._expiry_s = expiry_s
+        self._superseding: set[asyncio.Future[None]] = set()  # one for each upload that was superseded just now
 
     async def create(self, sender: Sender, command: Create) -> Opened:
         """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 413, 507."""
@@ -223,6 +225,7 @@ class Uploads:
         self, sender: Sender, upload: Upload, wanted: Description, partials: Sequence[str] = ()
     ) -> Video:
         """The upload, made of those partial ones, becomes a video's: a new one's, or that which is wanted."""
+        leaving: list[asyncio.Future[None]] = []
         async with self.database.write() as transaction:
             if wanted.video_id is None:
                 video = await placement.new_video(transaction, sender, wanted)
@@ -231,9 +234,22 @@ class Uploads:
             superseded = await placement.begin(transaction, video, upload)
             for number, partial in enumerate(await partial_uploads.named(transaction, partials), 1):
                 partial.upload_id, partial.number, partial.expires_at = upload.id, number, self.expiry()
-        self.numbers.begun.add(upload.protocol)
-        await self.supersede(superseded)
+            transaction.after_commit(lambda: leaving.append(self._begun(upload, superseded)))
+        if leaving:  # none yet, where this is a part of what is committed later
+            await asyncio.wait(leaving)
         return video
+
+    def _begun(self, upload: Upload, superseded: Upload | None) -> asyncio.Future[None]:
+        self.numbers.begun.add(upload.protocol)
+        task = asyncio.ensure_future(self.supersede(superseded))
+        self._superseding.add(task)
+        task.add_done_callback(self._superseded)
+        return task
+
+    def _superseded(self, task: asyncio.Future[None]) -> None:
+        self._superseding.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.warning("bytes of a superseded upload stay", reason=str(error) or type(error).__name__)
 
     async def supersede(self, last: Upload | None) -> None:
         """Another upload is in its place: its bytes go."""

@@ -6,6 +6,7 @@ import pytest
 from server import clock
 from server.catalog import events, jobs, uploads, videos
 from server.catalog.models import DEFAULT_PROJECT, Project, UploadToken
+from server.catalog.undertakings import undertaking
 from server.errors import Problem
 from server.protocols.tus import admission
 from server.protocols.tus.commands import Append
@@ -260,6 +261,27 @@ async def test_a_second_upload_of_a_video_supersedes_the_first(house):
     assert await refusal(house.head(first)) == (410, "upload-gone")
     assert house.stored() == [second.id]
     assert view(await house.append(second, 0, b"abc")) == ("uploaded", 3, 3)
+
+
+async def test_what_was_superseded_goes_with_the_commit(house):
+    video_id = await house.new_video()
+    first = await house.create(3, videoId=video_id)
+
+    async def fail():
+        async with undertaking(together=True):
+            await house.create(3, videoId=video_id)
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        await fail()
+    assert first.id in house.stored()
+    async with undertaking(together=True):
+        second = await house.create(3, videoId=video_id)
+        assert first.id in house.stored()
+    async with asyncio.timeout(10):
+        while first.id in house.stored():
+            await asyncio.sleep(0.01)
+    assert second.id in house.stored()
 
 
 async def test_a_video_that_failed_may_be_filled_again(house):
