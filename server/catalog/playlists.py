@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, case, func, select, update
 
 from server.catalog import events, limits, listing
 from server.catalog.database import Transaction
@@ -107,11 +107,12 @@ async def append(transaction: Transaction, playlist: Playlist, video_ids: Sequen
 async def take_out(transaction: Transaction, playlist: Playlist, video_ids: Sequence[str]) -> None:
     """Those that are not in it are passed over."""
     known = await _in_order(transaction, playlist)
-    gone = [entry for entry in known if entry.video_id in set(video_ids)]
+    names = set(video_ids)
+    gone = [entry for entry in known if entry.video_id in names]
     for entry in gone:
         await transaction.delete(entry)
-    _number([entry for entry in known if entry not in gone])
     await transaction.flush()
+    await _close_up(transaction, playlist)
     if gone:
         await tell(transaction, playlist, "updated", removed=[entry.video_id for entry in gone])
 
@@ -123,9 +124,9 @@ async def move(transaction: Transaction, playlist: Playlist, video_id: str, posi
     if entry is None:
         return False
     known.remove(entry)
-    known.insert(min(position, len(known) + 1) - 1, entry)
-    _number(known)
+    entry.position = min(position, len(known) + 1)
     await transaction.flush()
+    await _close_up(transaction, playlist, entry)
     await tell(transaction, playlist, "updated", moved=video_id)
     return True
 
@@ -136,13 +137,28 @@ async def tell(transaction: Transaction, playlist: Playlist, what: str, **more: 
 
 
 async def _in_order(transaction: Transaction, playlist: Playlist) -> list[PlaylistEntry]:
-    rows = await transaction.scalars(
-        select(PlaylistEntry).where(PlaylistEntry.playlist_id == playlist.id).order_by(PlaylistEntry.position)
+    return list(await transaction.scalars(_ordered(playlist)))
+
+
+def _ordered(playlist: Playlist) -> Select[PlaylistEntry]:
+    return select(PlaylistEntry).where(PlaylistEntry.playlist_id == playlist.id).order_by(PlaylistEntry.position)
+
+
+async def _close_up(transaction: Transaction, playlist: Playlist, placed: PlaylistEntry | None = None) -> None:
+    """All others get the positions that are left, in their order: in one statement, as this is nobody's change, and a
+    change of each row would be noted row by row."""
+    others = PlaylistEntry.playlist_id == playlist.id
+    if placed is not None:
+        others = and_(others, PlaylistEntry.video_id != placed.video_id)
+    number = func.row_number().over(order_by=(PlaylistEntry.position, PlaylistEntry.video_id))
+    ranked = select(PlaylistEntry.video_id, number.label("number")).where(others).subquery()
+    before = ranked.c.number < (placed.position if placed is not None else ENTRIES_LIMIT + 1)
+    to = case((before, ranked.c.number), else_=ranked.c.number + 1)
+    await transaction.execute(
+        update(PlaylistEntry)
+        .where(others, PlaylistEntry.video_id == ranked.c.video_id, PlaylistEntry.position != to)
+        .values(position=to)
+        .execution_options(synchronize_session=False)
     )
-    return list(rows)
-
-
-def _number(known: Sequence[PlaylistEntry]) -> None:
-    for number, entry in enumerate(known, 1):
-        if entry.position != number:
-            entry.position = number
+    rows = await transaction.scalars(_ordered(playlist).execution_options(populate_existing=True))
+    rows.all()  # those that are held know their positions

@@ -1,9 +1,12 @@
 """Playlists: their videos and the order of these."""
 
 import pytest
+from sqlalchemy import select
 
 from server import clock
 from server.catalog import events, playlists
+from server.catalog.access_models import AuditEntry
+from server.catalog.audit import Actor, audited
 from server.catalog.database import Database, Transaction
 from server.catalog.limits import TooMany
 from server.catalog.listing import Paging
@@ -37,6 +40,27 @@ async def test_videos_are_placed_moved_and_taken_out(database: Database) -> None
         await playlists.take_out(transaction, row, [two, "vi0"])
         entries = await playlists.entries(transaction, row)
     assert [(entry.position, entry.video_id) for entry, _ in entries] == [(1, one), (2, three)]
+
+
+async def test_only_the_moved_one_is_a_change(database: Database) -> None:
+    async with database.write() as transaction:
+        row, ids = await _made(transaction, *"abcde")
+    async with audited(Actor("api-key", "move", DEFAULT_PROJECT)), database.write() as transaction:
+        found = await transaction.get_one(Playlist, row.id)
+        assert await playlists.move(transaction, found, ids[4], 2)
+        assert await _titles(transaction, found) == "a e b c d"
+    async with audited(Actor("api-key", "take", DEFAULT_PROJECT)), database.write() as transaction:
+        found = await transaction.get_one(Playlist, row.id)
+        await playlists.take_out(transaction, found, [ids[0]])
+        entries = await playlists.entries(transaction, found)
+
+    assert [(entry.position, video.title) for entry, video in entries] == [(1, "e"), (2, "b"), (3, "c"), (4, "d")]
+    async with database.read() as transaction:
+        entries_told = await transaction.scalars(
+            select(AuditEntry).where(AuditEntry.object_type == "playlist_entries")
+        )
+        told = [(each.operation, each.action) for each in entries_told]
+    assert sorted(told) == [("move", "changed"), ("take", "deleted")]
 
 
 @pytest.mark.parametrize(
