@@ -8,12 +8,13 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from server.client.refusals import Refused, parsed
 
 CALL_TIMEOUT_S = 60.0
 PAGE_SIZE = 100  # the most that a list gives at once
+SCHEMES = ("http", "https")  # the library also opens files of this machine, and URLs may come from elsewhere
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of one answer that are read
 
 
@@ -27,6 +28,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+def same_server(url: str, other: str) -> bool:
+    """Whether what is told to the one may be told to the other: in the clear is another. Raises Unreachable."""
+    try:
+        return urlsplit(url)[:2] == urlsplit(other)[:2]
+    except ValueError:
+        raise Unreachable(f"{url} is no URL.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,8 @@ class Api:
 def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
     """Raises Refused, Unreachable."""
     try:
+        if urlsplit(url).scheme not in SCHEMES:
+            raise ValueError("its URL begins with neither http:// nor https://")
         request = urllib.request.Request(url, data, dict(headers), method=method)
         with _OPENER.open(request, timeout=CALL_TIMEOUT_S) as answer:
             return Answer(answer.status, answer.headers, answer.read(ANSWER_LIMIT))

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from server.client.api import PAGE_SIZE, Api, at, exchange
+from server.client.api import PAGE_SIZE, Api, at, exchange, same_server
 from server.client.migration.library import Listing, OddAnswer, SourceText, SourceVideo, items, text, words
 
 URL = "https://ws.api.video"
@@ -22,7 +21,7 @@ class ApiVideo:
         return Listing(_whole(first, "itemsTotal"), self._videos(first))
 
     def download(self, url: str) -> bytes:
-        own = urlsplit(url).netloc == urlsplit(self._api.url).netloc
+        own = same_server(url, self._api.url)
         return exchange("GET", url, None, {"Authorization": self._api.authorization} if own else {}).raw
 
     def _page(self, number: int) -> Mapping[str, Any]:

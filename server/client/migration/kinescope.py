@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from server.client.api import PAGE_SIZE, at, exchange, query_string
+from server.client.api import PAGE_SIZE, at, exchange, query_string, same_server
 from server.client.migration.library import Listing, OddAnswer, SourceText, SourceVideo, items, text, words
 from server.formats.webvtt import Cue, TextTrack, escaped, write
 
@@ -26,7 +25,7 @@ class Kinescope:
         return Listing(_total(first), self._videos(first))
 
     def download(self, url: str) -> bytes:
-        own = urlsplit(url).netloc == urlsplit(self._url).netloc
+        own = same_server(url, self._url)
         return exchange("GET", url, None, self._headers if own else {}).raw
 
     def _page(self, path: str, number: int, **query: str) -> Mapping[str, Any]:

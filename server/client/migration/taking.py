@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from server.client import forms
-from server.client.api import Api, at
+from server.client.api import Api, Unreachable, at
 from server.client.migration.library import Library, SourceText, SourceVideo
 from server.client.refusals import Refused
 
@@ -139,7 +139,7 @@ class Migration:
                     self._send_text(video_id, one)
 
     def _send_text(self, video_id: str, text: SourceText) -> None:
-        content = text.content if text.content is not None else self._library.download(text.url or "")
+        content = text.content if text.content is not None else self._downloaded(text.url or "")
         if len(content) > TEXT_LIMIT:
             raise Refused(413, {"name": text.kind, "title": f"The file of {text.language} is too large."})
         path = at("videos", video_id, text.kind, text.language)
@@ -147,6 +147,13 @@ class Migration:
         self._api.send("POST", path, body, headers=headers)
         if text.default:
             self._api.call("PATCH", path, {"default": True})
+
+    def _downloaded(self, url: str) -> bytes:
+        """Of one video: what can't be reached there does not keep the others. Raises Refused."""
+        try:
+            return self._library.download(url)
+        except Unreachable as error:
+            raise Refused(502, {"title": str(error)}) from None
 
     def _folder(self, path: tuple[str, ...]) -> str:
         """The id of the folder with these names from the top down, which is made where it is not there."""

@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from server.client.api import Answer, Api, Unreachable
 from server.client.migration.apivideo import ApiVideo
 from server.client.migration.kinescope import Kinescope
-from server.client.migration.library import Library, OddAnswer, SourceVideo
+from server.client.migration.library import Library, Listing, OddAnswer, SourceText, SourceVideo
+from server.client.migration.taking import Migration
 from server.client.refusals import Refused
 
 Answers = dict[str, Any]  # by path, with the page where it matters
@@ -189,3 +193,44 @@ def test_what_is_no_such_api_is_told(elsewhere: Elsewhere, library: Any, body: A
 def test_refusals_are_passed_on(elsewhere: Elsewhere, library: Any) -> None:
     with pytest.raises(Refused, match="status 404"):
         all_of(library("k", elsewhere.url))
+
+
+@pytest.mark.parametrize("kind", [ApiVideo, Kinescope])
+def test_only_the_web_is_asked_for_texts(kind: Any, tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(b"secret")
+    library = kind("key", "http://127.0.0.1:1")
+    for url in ((tmp_path / "own").as_uri(), f"<URL:{(tmp_path / 'own').as_uri()}>", "data:text/plain,x",
+                "ftp://127.0.0.1:1/x", "", "http://[x"):  # fmt: skip
+        with pytest.raises(Unreachable):
+            library.download(url)
+
+
+@pytest.mark.parametrize("kind", [ApiVideo, Kinescope])
+def test_the_key_is_not_sent_in_the_clear(elsewhere: Elsewhere, kind: Any) -> None:
+    elsewhere.answers["/a.vtt"] = b"WEBVTT"
+
+    for own in (elsewhere.url.replace("http", "https"), elsewhere.url):
+        assert kind("key", own).download(elsewhere.url + "/a.vtt") == b"WEBVTT"
+
+    assert elsewhere.keys[0] == ""
+    assert elsewhere.keys[1]
+
+
+def test_a_text_that_can_not_be_reached_fails_its_own_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    video = SourceVideo("a", "A", "", "https://cdn.example/a.mp4", texts=(SourceText("captions", "fr", "ftp://x/y"),))
+
+    class Shelf(ApiVideo):
+        def listing(self) -> Listing:
+            return Listing(2, iter([video, replace(video, id="b", texts=())]))
+
+    def send(self: Api, method: str, path: str, *_: Any, **__: Any) -> Answer:
+        found: Any = {"videoId": "vi1", "state": "done"}
+        if method == "GET":
+            found = {"data": [], "pagination": {"pagesTotal": 1}}
+        return Answer(200, {}, json.dumps(found).encode())
+
+    monkeypatch.setattr(Api, "send", send)
+    taken = Migration(Api("http://a", "k"), Shelf("key")).run(lambda _: None, lambda _: None)
+
+    assert [one.result for one in taken] == ["failed", "new"]
+    assert "http://" in taken[0].reason
