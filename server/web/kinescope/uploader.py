@@ -85,13 +85,13 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
         placed_uploads.check_anywhere(call)
         return await _attachment(call, body)
     video_id = _named(body.video_id or body.parent_id, "video_id") if body.type == "replace" else None
-    uploads = call.request.app[UPLOADS]
-    await uploads.check_length(call.project_id, body.filesize)
     async with undertaking(together=True):  # the video and its upload, or neither
         if video_id is None:
             video_id = await _new_video(call, body)
         else:
             _check_replacing(call)
+        uploads = call.request.app[UPLOADS]
+        await uploads.check_length(call.project_id, body.filesize)
         description = Description(filename=body.filename, video_id=video_id, replace=body.type == "replace")
         sender = Sender(call.project_id, replaces=_may_replace(call))
         pairs = {SIZE: str(body.filesize)} if body.filesize else {}
