@@ -5,6 +5,7 @@ from typing import Any
 
 from server.client.api import PAGE_SIZE, Api, at, exchange, same_server
 from server.client.migration.library import Listing, OddAnswer, SourceText, SourceVideo, items, text, words
+from server.client.refusals import Refused
 
 URL = "https://ws.api.video"
 ODD = "This does not answer as api.video does."
@@ -35,16 +36,24 @@ class ApiVideo:
         number = 1
         while True:
             for found in items(page["data"]):
-                yield self._video(found)
+                yield self._asked(found)
             if number >= _whole(page, "pagesTotal"):
                 return
             number += 1
             page = self._page(number)
 
-    def _video(self, found: Mapping[str, Any]) -> SourceVideo:
+    def _asked(self, found: Mapping[str, Any]) -> SourceVideo:
+        """What is refused of one, which may just have been deleted, is said of that alone. Raises OddAnswer."""
         id = text(found, "videoId")
         if not id:
             raise OddAnswer(ODD)
+        try:
+            return self._video(id, found)
+        except Refused as refusal:
+            title = text(found, "title") or id
+            return SourceVideo(id, title, text(found, "createdAt"), None, str(refusal), refused=True)
+
+    def _video(self, id: str, found: Mapping[str, Any]) -> SourceVideo:
         file_url, reason = self._file(id, found)
         return SourceVideo(
             id=id,

@@ -27,13 +27,15 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class SourceVideo:
-    """`file_url` None: there is no file to be had, and `reason` says why. `folder`: names from the top down."""
+    """`file_url` None: there is no file to be had, and `reason` says why; `refused`: as more of it was asked for.
+    `folder`: names from the top down."""
 
     id: str
     title: str
     created_at: str
     file_url: str | None
     reason: str = ""
+    refused: bool = False
     description: str = ""
     language: str | None = None
     public: bool = True

@@ -63,6 +63,8 @@ class Migration:
         def became(result: Result, reason: str = "") -> Taken:
             return Taken(video.id, video.title, result, known["videoId"] if known else None, reason)
 
+        if video.refused:
+            return became("failed", video.reason)
         try:
             known = self._known(video)
             if known is None and video.file_url is None:

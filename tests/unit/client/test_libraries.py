@@ -174,6 +174,21 @@ def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
     assert "mp4Support" in second.reason
 
 
+def test_one_of_whom_no_more_is_told_fails_alone(elsewhere: Elsewhere) -> None:
+    there = {"assets": {"mp4": "https://cdn.example/a.mp4"}}
+    elsewhere.answers = {
+        "/videos": listed({**OTHER, **there, "videoId": "vi1"}, {**OTHER, **there, "videoId": "vi2"}),
+        "/videos/vi2/status": {"encoding": {"playable": False}},
+    }
+
+    taken = Migration(Api("http://127.0.0.1:1", "k"), ApiVideo("k", elsewhere.url), True)
+    first, second = all_of(ApiVideo("k", elsewhere.url))
+
+    assert (first.id, first.refused, "404" in first.reason) == ("vi1", True, True)
+    assert (second.id, second.refused) == ("vi2", False)
+    assert taken._taken(first).result == "failed"
+
+
 def test_a_key_is_given_to_its_own_api_alone(elsewhere: Elsewhere) -> None:
     elsewhere.answers = {"/c.vtt": b"WEBVTT\n"}
     for library in (ApiVideo("k", "http://other.example"), Kinescope("k", "http://other.example")):
