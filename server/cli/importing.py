@@ -11,12 +11,13 @@ import click
 from server.cli.options import JSON_OPTION, Failed, calls_api
 from server.cli.showing import show_json, show_list
 from server.cli.tables import column, printable
-from server.client.api import Api
+from server.client.api import Api, Unreachable
 from server.client.importing import import_file, unfinished
 from server.client.migration.apivideo import ApiVideo
 from server.client.migration.kinescope import Kinescope
 from server.client.migration.library import Library
 from server.client.migration.taking import Migration, Taken
+from server.client.refusals import Refused
 from server.client.watching import watch
 
 LIBRARIES: dict[str, Callable[[str, str | None], Library]] = {"apivideo": ApiVideo, "kinescope": Kinescope}
@@ -53,7 +54,7 @@ def import_videos(
     if not source_key:
         raise click.UsageError("--from takes --source-key, or SLUICE_SOURCE_KEY.")
     library = LIBRARIES[source or ""](source_key, source_url)
-    found = _taken_over(api, library, dry_run)
+    found = _taken_over(api, library, dry_run, as_json)
     if wait and not dry_run:
         _wait_for(api, [one.video_id for one in found if one.video_id and one.result in ("new", "again", "known")])
     _report(found, as_json)
@@ -88,13 +89,29 @@ def _of_table(api: Api, file: Path, as_json: bool) -> None:
     sys.exit(any(video["state"] != "done" for video in found["videos"]))
 
 
-def _taken_over(api: Api, library: Library, rehearsal: bool) -> list[Taken]:
+def _taken_over(api: Api, library: Library, rehearsal: bool, as_json: bool) -> list[Taken]:
+    """Where it breaks off, what was taken until then is shown. Raises Refused, Unreachable."""
+    found: list[Taken] = []
+    try:
+        _take(api, library, rehearsal, found)
+    except (Refused, Unreachable):
+        if found:
+            _show(found, as_json)
+        raise
+    return found
+
+
+def _take(api: Api, library: Library, rehearsal: bool, found: list[Taken]) -> None:
     with click.progressbar(length=1, label="Looking at videos" if rehearsal else "Taking over", file=sys.stderr) as bar:
 
         def began(total: int) -> None:
             bar.length = max(total, 1)
 
-        return Migration(api, library, rehearsal).run(began, lambda _: bar.update(1))
+        def moved(taken: Taken) -> None:
+            found.append(taken)
+            bar.update(1)
+
+        Migration(api, library, rehearsal).run(began, moved)
 
 
 def _wait_for(api: Api, ids: list[str]) -> None:
@@ -105,10 +122,14 @@ def _wait_for(api: Api, ids: list[str]) -> None:
 
 def _report(found: list[Taken], as_json: bool) -> None:
     """Exits with 1 where one has failed."""
+    _show(found, as_json)
+    sys.exit(any(one.result == "failed" for one in found))
+
+
+def _show(found: list[Taken], as_json: bool) -> None:
     if as_json:
         show_json([one.shown() for one in found])
     else:
         show_list([one.shown() for one in found], COLUMNS, False)
         counts = Counter(one.result for one in found)
         click.echo(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) or "nothing", err=True)
-    sys.exit(any(one.result == "failed" for one in found))
