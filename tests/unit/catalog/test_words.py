@@ -38,3 +38,10 @@ def test_what_is_looked_for_is_found_in_itself(text: str) -> None:
     there = words.of([text]).split(" ")
     assert all(any(word.startswith(wanted) for word in there) for wanted in words.of_search(text))
     assert all(word.isalnum() for word in there if word)
+
+
+@pytest.mark.parametrize("character", ["\ufdfa", "\ufb03", "\u3300", "\u0390", "a\u0301\u0323", "a"])
+def test_what_characters_stand_for_counts_too(character: str) -> None:
+    found = words._all(character * 100_000)
+
+    assert 0 < sum(map(len, found)) <= words.TEXT_CHARS
