@@ -17,6 +17,7 @@ from server.catalog.organisation_models import Folder, VideoWords
 
 DEPTH = 16  # levels: more than a person finds the way in, few enough to walk for each answer
 MOST = 10_000  # folders of a project
+MOST_LIFTED = 10_000  # videos that one statement moves: nobody else writes meanwhile
 TOP = "root"  # names the top where an id of a folder could stand
 
 SORT_COLUMNS = {"name": Folder.name, "createdAt": Folder.created_at, "updatedAt": Folder.updated_at}
@@ -129,18 +130,27 @@ async def move(transaction: Transaction, folder: Folder, parent_id: str | None) 
 
 
 async def remove(transaction: Transaction, folder: Folder, *, lift: bool = False) -> None:
-    """The row goes. With `lift` what is in it moves to where the folder was. Raises NotEmpty."""
+    """The row goes. With `lift` what is in it moves to where the folder was. Raises NotEmpty, TreeError."""
     inside = (await contents(transaction, folder.project_id, [folder.id]))[folder.id]
     if (inside.folders or inside.videos) and not lift:
         raise NotEmpty
     below = update(Folder).where(Folder.project_id == folder.project_id, Folder.parent_id == folder.id)
-    await transaction.execute(below.values(parent_id=folder.parent_id))
+    await _check_lifted(transaction, folder)
+    # what is in it is not changed by that
+    await transaction.execute(below.values(parent_id=folder.parent_id, updated_at=Folder.updated_at))
     # discarded videos too: they may be taken back
     videos = update(Video).where(Video.project_id == folder.project_id, Video.folder_id == folder.id)
     await _mark_anew(transaction, folder)
-    await transaction.execute(videos.values(folder_id=folder.parent_id))
+    await transaction.execute(videos.values(folder_id=folder.parent_id, updated_at=Video.updated_at))
     await transaction.delete(folder)
     await _tell(transaction, folder, "deleted", lifted={"folders": inside.folders, "videos": inside.videos})
+
+
+async def _check_lifted(transaction: Transaction, folder: Folder) -> None:
+    inside = select(Video.id).where(Video.project_id == folder.project_id, Video.folder_id == folder.id)
+    counted = await transaction.scalar(select(func.count()).select_from(inside.limit(MOST_LIFTED + 1).subquery()))
+    if (counted or 0) > MOST_LIFTED:
+        raise TreeError(f"More than {MOST_LIFTED} videos are in the folder: move some of them first.")
 
 
 async def _mark_anew(transaction: Transaction, folder: Folder) -> None:

@@ -134,6 +134,8 @@ async def delete(call: Call, folder_id: str, query: FolderRemoval) -> None:
             await folders.remove(transaction, row, lift=query.contents == "lift")
         except NotEmpty:
             raise Problem("conflict", "The folder is not empty; see `contents`.", name="folderId") from None
+        except TreeError as error:
+            raise Problem("conflict", str(error), name="folderId") from None
 
 
 async def chosen(transaction: Transaction, call: Call, text: str | None, name: str) -> str | None:

@@ -94,7 +94,7 @@ async def change(call: Call, project_id: str, folder_id: str, body: FolderChange
 
 
 @operations.delete(
-    "/v1/projects/{project_id}/folders/{folder_id}", "Delete a folder", scope="folders:delete"
+    "/v1/projects/{project_id}/folders/{folder_id}", "Delete a folder", scope="folders:delete", errors=["conflict"]
 )
 async def delete(call: Call, project_id: str, folder_id: str) -> Data[FolderAnswer]:
     """What is in it moves to where it was: no video is deleted by this."""
@@ -102,7 +102,8 @@ async def delete(call: Call, project_id: str, folder_id: str) -> Data[FolderAnsw
         library = await found(transaction, call, project_id)
         row = await _find(transaction, library, folder_id)
         answer = folder_answer(row, library.id)
-        await folders.remove(transaction, row, lift=True)
+        with within_the_tree():
+            await folders.remove(transaction, row, lift=True)
     return Data(data=answer)
 
 

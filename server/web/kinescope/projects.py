@@ -148,7 +148,8 @@ async def delete(call: Call, project_id: str) -> Done:
         if library.is_default or library.folder is None:
             raise Problem("conflict", "The default project stays.", name="project_id")
         try:
-            await folders.remove(transaction, library.folder)
+            with within_the_tree():
+                await folders.remove(transaction, library.folder)
         except NotEmpty:
             raise Problem("conflict", "The project is not empty.", name="project_id") from None
     return DONE

@@ -1,7 +1,10 @@
 """Rows of folders: a tree stays a tree."""
 
+from datetime import timedelta
+
 import pytest
 
+from server import clock
 from server.catalog import events, folders, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.folders import DEPTH, TOP, Contents, Filter, NotEmpty, TreeError
@@ -98,6 +101,34 @@ async def test_only_an_empty_one_goes_unless_what_is_in_it_is_lifted(database: D
             assert getattr(row, "parent_id", None) or getattr(row, "folder_id", None) == top.id
         told = (await events.of_object(transaction, DEFAULT_PROJECT, inner.id))[-1]
         assert (told.type, told.payload["lifted"]) == ("folder.deleted", {"folders": 1, "videos": 1})
+
+
+async def test_not_too_many_videos_are_lifted_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "MOST_LIFTED", 1)
+    async with database.write() as transaction:
+        row = await made(transaction, "a")
+        for _ in range(2):
+            await videos.add(transaction, Video(project_id=DEFAULT_PROJECT, title="v", folder_id=row.id))
+        with pytest.raises(TreeError, match="More than 1 videos"):
+            await folders.remove(transaction, row, lift=True)
+        assert (await folders.contents(transaction, DEFAULT_PROJECT, [row.id]))[row.id].videos == 2
+
+
+async def test_what_is_lifted_is_not_updated(database: Database) -> None:
+    long_ago = clock.now() - timedelta(days=1)
+    async with database.write() as transaction:
+        row = await made(transaction, "a")
+        below = await folders.add(
+            transaction, Folder(project_id=DEFAULT_PROJECT, name="b", parent_id=row.id, updated_at=long_ago)
+        )
+        video = await videos.add(
+            transaction, Video(project_id=DEFAULT_PROJECT, title="v", folder_id=row.id, updated_at=long_ago)
+        )
+    async with database.write() as transaction:
+        await folders.remove(transaction, await transaction.get_one(Folder, row.id), lift=True)
+    async with database.read() as transaction:
+        assert (await transaction.get_one(Folder, below.id)).updated_at == long_ago
+        assert (await transaction.get_one(Video, video.id)).updated_at == long_ago
 
 
 async def test_a_discarded_video_keeps_a_place(database: Database) -> None:
