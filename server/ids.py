@@ -20,6 +20,7 @@ PREFIXES = {
     "upload": "up",
     "partial upload": "pu",
     "upload token": "to",
+    "upload session": "us",
     "import": "im",
     "playback id": "pb",
     "session": "ps",

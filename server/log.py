@@ -29,9 +29,10 @@ _SECRET_TEXT = re.compile(
     r"|(?<=[?&]streamKey=)[^&#\s\"]+"
     r"|(?<=/tus/)((?:up|pu)\w+/)[\w-]+"
     r"|(?<=/v2/upload/)([\w-]+/)[\w-]+"
+    r"|(?<=/upload-sessions/)(us\w+/)[\w/-]+"
 )
 # without any of these in it a text is left alone: looking for them is ten times cheaper than the expression
-_HINTS = ("eyJ", "token", "avh=", "streamKey=", "/tus/", "/v2/upload/")
+_HINTS = ("eyJ", "token", "avh=", "streamKey=", "/tus/", "/v2/upload/", "/upload-sessions/")
 MASK = "***"
 
 KEPT_AT_MOST = 64 << 10  # bytes of lines that wait to be written together: some 200 lines
@@ -50,7 +51,7 @@ def mask(text: str) -> str:
     """The text without what opens anything."""
     if not any(hint in text for hint in _HINTS):
         return text
-    return _SECRET_TEXT.sub(lambda found: (found.group(1) or found.group(2) or "") + MASK, text)
+    return _SECRET_TEXT.sub(lambda found: next(filter(None, found.groups()), "") + MASK, text)
 
 
 class Lines:

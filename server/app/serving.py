@@ -39,7 +39,7 @@ from server.recorder.clips import Clips
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
 from server.vod.life import Life
-from server.web import application, dash, embed, mcp, tus
+from server.web import application, dash, embed, mcp, tus, upload_urls
 from server.web.api import (
     clips,
     clones,
@@ -190,7 +190,9 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand, delivered: Deliv
         app[players.PICTURES] = core.pictures
         app[endpoints.MATERIALS] = on_demand.materials
         app[embed.THEMES] = Themes(core.database)
-        for part in (live, vod, movies, captions, images, texts, embed, dash, players, *kinescope.PAGES):
+        for part in (
+            live, vod, movies, captions, images, texts, embed, dash, players, upload_urls, *kinescope.PAGES,
+        ):  # fmt: skip
             part.add_routes(app.router)
         quick.mount(app)
         app.on_shutdown.append(live.let_go)

@@ -29,7 +29,7 @@ UNAUDITED = frozenset(
 class Actor:
     """Who calls, and what."""
 
-    kind: str  # api-key | upload-token | command-line
+    kind: str  # api-key | upload-token | upload-session | command-line
     operation: str
     project_id: str | None = None
     id: str | None = None

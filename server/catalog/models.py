@@ -270,7 +270,8 @@ class Upload(Base):
     filename: Mapped[str | None] = mapped_column(Text)
     filetype: Mapped[str | None] = mapped_column(Text)
     meta: Mapped[dict[str, Any]] = mapped_column("metadata", default=dict)  # Upload-Metadata as it came
-    upload_token_id: Mapped[str | None] = mapped_column(_ID)
+    upload_token_id: Mapped[str | None] = mapped_column(_ID)  # or an upload session's
+    max_bytes: Mapped[int | None] = mapped_column(BigInteger)  # less than others may have
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)

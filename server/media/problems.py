@@ -12,6 +12,7 @@ TITLES = {
     "too-many-tracks": "The file has more tracks than are taken.",
     "too-large": "The pictures are larger than are taken.",
     "too-long": "The video is longer than is taken.",
+    "other-type": "The file is of another type than is taken.",
     "sandbox": "The video is more than a sandbox project takes.",
     "crop": "The crop does not fit the picture.",
     "codec": "The file is coded in a way that is not known here.",

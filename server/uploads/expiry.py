@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from server import clock, log
-from server.catalog import uploads
+from server.catalog import upload_sessions, uploads
 from server.errors import Problem
 from server.storage import sweeper
 from server.storage.layout import Layout
@@ -40,6 +40,8 @@ async def sweep(service: Uploads, partials: Partials, layout: Layout) -> int:
     for row in rows:
         await service.expire(row.id)
     ended = await partials.sweep()
+    async with service.database.write() as transaction:
+        await upload_sessions.expire(transaction, clock.now())
     before = clock.wall_ms() / 1000 - LEFTOVER_S
     found = await asyncio.to_thread(sweeper.leftovers, layout, before)
     async with service.database.read() as transaction:

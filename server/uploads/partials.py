@@ -51,7 +51,7 @@ class Partials:
 
     async def create(self, sender: Sender, command: Create) -> Opened:
         """A new one, without a video. Raises Problem: 413, 507."""
-        await self._service.check_length(sender.project_id, command.length)
+        await self._service.check_length(sender, command.length)
         await self._files.check_space(command.length or command.body_length or 1)
         secret = secrets.token_urlsafe(SECRET_BYTES)
         row = PartialUpload(
@@ -237,7 +237,7 @@ class Partials:
     async def _begin(self, sender: Sender, command: Join, rows: Sequence[PartialUpload], secret: str) -> str:
         """The upload's row, and its parts'; the upload's id."""
         sizes = [await self._whole(row) for row in rows]
-        await self._service.check_length(sender.project_id, sum(sizes))
+        await self._service.check_length(sender, sum(sizes))
         await self._files.check_space(max(sizes[1:], default=0))
         upload = self._service.row(sender, PROTOCOL, command.description.filename)
         upload.filetype, upload.meta, upload.secret_hash = (

@@ -1,13 +1,16 @@
 """Which video an upload is for: a new one, or one that waits for its source."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from server import ids
-from server.catalog import file_requests, folders, uploads, versions, video_details, videos
+from server.catalog import file_requests, folders, upload_sessions, uploads, versions, video_details, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Upload, Video
 from server.catalog.sharing_models import FileRequest
+from server.catalog.upload_models import UploadSession
 from server.errors import Problem
+from server.media import file_types
 from server.protocols.tus.metadata import MAX_FILENAME_CHARS, Description
 
 UNTITLED = "Untitled"
@@ -17,12 +20,37 @@ WAITING = frozenset({"pending", "uploading", "error", "aborted"})
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What an upload session takes: one file, of those types."""
+
+    max_bytes: int | None = None
+    types: tuple[str, ...] = ()  # as media.file_types has them; none: all
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
-    """Who uploads: a project's API key, or the bearer of one of its upload tokens."""
+    """Who uploads: a project's API key, or the bearer of one of its upload tokens, or of the URL of an upload session,
+    which stands in the token's place and has terms."""
 
     project_id: str
     token_id: str | None = None
     replaces: bool = True  # whether files that videos have, too
+    terms: Terms | None = None
+
+    def limit(self, limit: int) -> int:
+        """Bytes that a file may have, of which others may have `limit`."""
+        return limit if self.terms is None or self.terms.max_bytes is None else min(limit, self.terms.max_bytes)
+
+    def check_type(self, filename: str | None, content_type: str | None) -> None:
+        """Raises Problem (415)."""
+        if self.terms is None or not self.terms.types or file_types.said(self.terms.types, filename, content_type):
+            return
+        taken = ", ".join(self.terms.types)
+        raise Problem("unsupported-media-type", f"Files of these types are taken, and say so: {taken}.")
+
+
+def sender_of_session(row: UploadSession) -> Sender:
+    return Sender(row.project_id, row.id, replaces=False, terms=Terms(row.max_bytes, tuple(row.types)))
 
 
 async def sender_of_token(database: Database, token: str) -> Sender:
@@ -39,21 +67,41 @@ async def sender_of_token(database: Database, token: str) -> Sender:
 
 
 async def new_video(transaction: Transaction, sender: Sender, description: Description) -> Video:
-    """A video that is described by its upload; one that a file request brings is its library's in the rest."""
+    """A video that is described by its upload; what an upload session says of it goes before that, and one that a file
+    request brings is its library's in the rest.
+
+    Raises Problem where a session takes none any more: 409, 410.
+    """
     request = await file_requests.of_token(transaction, sender.token_id) if sender.token_id else None
-    video = Video(
-        project_id=sender.project_id,
-        folder_id=await _folder(transaction, request) if request is not None else None,
-        title=description.title or base_name(description.filename) or UNTITLED,
-        description=description.description or "",
-        public=True if description.public is None else description.public,
-        tags=list(description.tags),
-        meta=[{"key": key, "value": value} for key, value in description.metadata],
-    )
-    await videos.add(transaction, video)
+    facts = {
+        "folder_id": await _folder(transaction, request) if request is not None else None,
+        "title": description.title or base_name(description.filename) or UNTITLED,
+        "description": description.description or "",
+        "public": True if description.public is None else description.public,
+        "tags": list(description.tags),
+        "meta": [{"key": key, "value": value} for key, value in description.metadata],
+        **await _wish(transaction, sender),
+    }
+    video = await videos.add(transaction, Video(project_id=sender.project_id, **facts))
     if request is not None:
         await video_details.take_over_from_library(transaction, video)
     return video
+
+
+async def _wish(transaction: Transaction, sender: Sender) -> dict[str, Any]:
+    """Columns of the first video of a session. Raises Problem as `new_video`."""
+    if sender.terms is None or sender.token_id is None:
+        return {}
+    session = await upload_sessions.locked(transaction, sender.token_id)
+    if session is None:
+        raise Problem("upload-gone", "The upload session is gone.")
+    if session.state != "waiting":
+        raise Problem("conflict", "Another file has begun to come for the upload session.")
+    wish = dict(session.wish)
+    if "folder_id" in wish:  # it may be gone
+        folder = await folders.get(transaction, session.project_id, wish["folder_id"])
+        wish["folder_id"] = folder.id if folder is not None else None
+    return wish
 
 
 async def _folder(transaction: Transaction, request: FileRequest) -> str | None:
@@ -75,12 +123,13 @@ async def waiting_video(transaction: Transaction, sender: Sender, video_id: str)
 
 async def _waiting(transaction: Transaction, sender: Sender, video: Video) -> Video:
     """Raises Problem as `waiting_video`."""
+    last = await uploads.of_video(transaction, video.id) if sender.token_id is not None else None
+    if sender.terms is not None and last is not None and last.state == "uploaded":
+        raise Problem("video-source-already-uploaded", "The upload session has its file.")
     if video.state not in WAITING or video.live_stream_id is not None:
         raise Problem("video-source-already-uploaded", name="videoId")
-    if sender.token_id is not None:
-        last = await uploads.of_video(transaction, video.id)
-        if last is not None and last.upload_token_id != sender.token_id:
-            raise Problem("forbidden", detail="Another credential began to upload this video.", name="videoId")
+    if last is not None and last.upload_token_id != sender.token_id:
+        raise Problem("forbidden", detail="Another credential began to upload this video.", name="videoId")
     return video
 
 
@@ -138,6 +187,7 @@ async def begin(transaction: Transaction, video: Video, upload: Upload) -> Uploa
         await uploads.move(transaction, superseded, "aborted", reason="superseded")
     upload.video_id = video.id
     await uploads.add(transaction, upload)
+    await upload_sessions.begun(transaction, upload)
     video.upload_id, video.source, video.source_name = upload.id, "upload", upload.filename
     if video.state != "uploading":
         await videos.move(transaction, video, "uploading")

@@ -78,8 +78,9 @@ class Uploads:
         self._superseding: set[asyncio.Future[None]] = set()  # one for each upload that was superseded just now
 
     async def create(self, sender: Sender, command: Create) -> Opened:
-        """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 413, 507."""
-        await self.check_length(sender.project_id, command.length)
+        """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 413, 415, 507."""
+        await self.check_length(sender, command.length)
+        sender.check_type(command.description.filename, command.description.filetype)
         await self.files.check_space(command.length or command.body_length or 1)
         secret = secrets.token_urlsafe(SECRET_BYTES)
         upload = self.row(sender, "tus", command.description.filename)
@@ -112,7 +113,7 @@ class Uploads:
         await self._authorise(upload_id, secret)
         async with self.locks.hold(upload_id) as hold:
             row, upload = await self._look(upload_id)
-            write = admission.admit_append(command, upload, await self.limit(row.project_id))
+            write = admission.admit_append(command, upload, await self._limit_of(row))
             if upload.state == "uploaded":
                 return upload
             await self.files.check_space(write.limit if write.length else command.body_length or 1)
@@ -128,9 +129,7 @@ class Uploads:
         await self._authorise(upload_id, secret)
         async with self.locks.hold(upload_id):
             row, upload = await self._look(upload_id)
-            write = admission.admit_append(
-                Append(upload.offset, length, 0), upload, await self.limit(row.project_id)
-            )
+            write = admission.admit_append(Append(upload.offset, length, 0), upload, await self._limit_of(row))
             row = await self._note(row, upload.offset, write.length)
             return _view(row, upload.offset)
 
@@ -194,11 +193,15 @@ class Uploads:
     async def limit_of(self, upload_id: str) -> int:
         """Bytes that it may have."""
         row = await self._rows.get(upload_id)
-        return self.max_bytes if row is None else await self.limit(row.project_id)
+        return self.max_bytes if row is None else await self._limit_of(row)
 
-    async def check_length(self, project_id: str, length: int | None) -> None:
+    async def _limit_of(self, row: Upload) -> int:
+        limit = await self.limit(row.project_id)
+        return limit if row.max_bytes is None else min(limit, row.max_bytes)
+
+    async def check_length(self, sender: Sender, length: int | None) -> None:
         """Raises Problem (413)."""
-        limit = await self.limit(project_id)
+        limit = sender.limit(await self.limit(sender.project_id))
         if length is not None and length > limit:
             raise Problem("uploaded-file-too-large", detail=f"At most {limit} bytes are taken.")
 
@@ -214,6 +217,7 @@ class Uploads:
             protocol=protocol,
             filename=placement.base_name(filename),
             upload_token_id=sender.token_id,
+            max_bytes=sender.terms.max_bytes if sender.terms else None,
             expires_at=self.expiry(),
         )
 

@@ -51,10 +51,16 @@ class SourceUploads:
                 await placement.waiting_video(transaction, sender, video_id)
 
     async def stage(
-        self, sender: Sender, filename: str | None, expected: int | None, chunks: AsyncIterator[bytes]
+        self,
+        sender: Sender,
+        filename: str | None,
+        expected: int | None,
+        chunks: AsyncIterator[bytes],
+        content_type: str | None = None,
     ) -> Staged:
-        """Stores a request's file; `expected` bytes at most are announced. Raises Problem: 400 empty, 413, 507."""
-        limit = await self._service.limit(sender.project_id)
+        """Stores a request's file; `expected` bytes at most are announced. Raises Problem: 400 empty, 413, 415, 507."""
+        sender.check_type(filename, content_type)
+        limit = sender.limit(await self._service.limit(sender.project_id))
         if expected is not None and expected > limit + ENVELOPE_BYTES:
             raise Problem("uploaded-file-too-large", detail=f"At most {limit} bytes are taken.")
         await self._files.check_space(expected or 1)
@@ -126,7 +132,7 @@ class SourceUploads:
         elif last is None or piece is None or last.parts is None or last.state not in uploads.OPEN:
             await self._begin(sender, staged, filled, piece)
         else:
-            await self._go_on(last.id, Pieces.from_row(last.parts), staged, piece)
+            await self._go_on(sender, last.id, Pieces.from_row(last.parts), staged, piece)
 
     async def _begin(self, sender: Sender, staged: Staged, filled: Video | None, piece: Piece | None) -> str:
         """The staged bytes become an upload; the video's id."""
@@ -158,10 +164,12 @@ class SourceUploads:
             return await placement.new_video(transaction, sender, Description(filename=filename))
         return await placement.still_waiting(transaction, sender, filled.id)
 
-    async def _go_on(self, upload_id: str, before: Pieces, staged: Staged, piece: Piece) -> None:
+    async def _go_on(
+        self, sender: Sender, upload_id: str, before: Pieces, staged: Staged, piece: Piece
+    ) -> None:
         """The staged bytes become a part of an upload that others began."""
         pieces = before.with_piece(piece, staged.size)
-        await self._service.check_length(staged.upload.project_id, pieces.bytes_received)
+        await self._service.check_length(sender, pieces.bytes_received)
         # first the bytes, then the row that counts on them
         await self._files.adopt_part(upload_id, piece.key, staged.upload.id)
         async with self._database.write() as transaction:

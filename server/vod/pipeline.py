@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from server import log
-from server.catalog import renditions, videos
+from server.catalog import renditions, upload_sessions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, Video
 from server.catalog.sandboxes import MARK_ID
+from server.catalog.upload_models import UploadSession
 from server.formats.fmp4.index import MovieIndex
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
@@ -40,7 +41,19 @@ from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.storage.room import Room
 from server.storage.watermarks import WatermarkStore
-from server.vod import copying, embedded, encoding, making, measuring, passthrough, plan, plans, sandbox, waiting
+from server.vod import (
+    copying,
+    embedded,
+    encoding,
+    making,
+    measuring,
+    passthrough,
+    plan,
+    plans,
+    sandbox,
+    terms,
+    waiting,
+)  # fmt: skip
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
 from server.vod.making import GAVE_UP, UNFINISHED
@@ -214,7 +227,9 @@ class Pipeline:
             os.replace(index, self._layout.video_index(video_id))
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
-            if video is not None and video.state in UNFINISHED and not video.altered:
+            if video is None or video.state not in UNFINISHED or video.altered:
+                return
+            if not terms.limited(await upload_sessions.of_video(transaction, video)):
                 await making.publish(transaction, video)
 
     async def _go_on(self, video_id: str, facts: SourceFacts, indexed: bool) -> None:
@@ -223,6 +238,7 @@ class Pipeline:
         if begun is None:
             return
         revision, altered = begun.source_revision, Alteration.of_video(begun)
+        session = await self._admit(begun, facts, indexed)
         if (begun.watermark or {}).get("id") == MARK_ID:
             self._check_length(facts)
             await asyncio.to_thread(self._watermarks.keep, video_id, sandbox.picture())
@@ -241,8 +257,9 @@ class Pipeline:
             copied = await self._copy(video_id, revision, facts, begun.altered)
             shown, rows = passthrough.shown_by_copies(facts, copied), tuple(copied)
             facts = _joined(facts, copying.length_s(copied))
+            terms.check(session, facts)  # some files tell their length only when they were read
             if (begun.watermark or {}).get("id") == MARK_ID:
-                self._check_length(facts)  # some files tell only when they were read
+                self._check_length(facts)
         codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
         made = replace(made, effort=self._wanted.effort)
@@ -261,6 +278,19 @@ class Pipeline:
             if (texts := embedded.order(video.source_revision, facts)) is not None:
                 await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, texts)
             await making.settle(transaction, video)
+
+    async def _admit(self, video: Video, facts: SourceFacts, indexed: bool) -> UploadSession | None:
+        """The upload session that let the file in. One that keeps to its terms can be watched from now on. Raises
+        Unreadable."""
+        async with self._database.read() as transaction:
+            session = await upload_sessions.of_video(transaction, video)
+        terms.check(session, facts)
+        if terms.limited(session) and indexed and not video.altered:
+            async with self._database.write() as transaction:
+                fresh = await videos.find(transaction, video.id)
+                if fresh is not None and fresh.state in UNFINISHED:
+                    await making.publish(transaction, fresh)
+        return session
 
     def _check_length(self, facts: SourceFacts) -> None:
         """Raises Unreadable for what is too long in a sandbox."""
@@ -298,7 +328,7 @@ class Pipeline:
             video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED or (video.altered and facts.picture):
                 return
-            if whole:
+            if whole and not terms.limited(await upload_sessions.of_video(transaction, video)):
                 await making.publish(transaction, video)
 
     def _indexed(self, video_id: str) -> IndexedVideo:

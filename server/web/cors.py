@@ -35,6 +35,10 @@ EXPOSED = (
 _HEADER_LIST = re.compile(r"[\w!#$%&'*+.^`|~, -]{1,1024}", re.ASCII)
 
 
+# an origin that may read this one answer, whatever the server's list says
+ALLOWED_ORIGIN = web.RequestKey("allowed_origin", str)
+
+
 class Cors:
     """Which origins may read answers. No cookie is ever used, so credentials are never allowed."""
 
@@ -49,8 +53,12 @@ class Cors:
         self._exposed = ", ".join(known + [name for name in headers if name not in known])
 
     def add_to(self, request: web.Request, headers: CIMultiDict[str]) -> None:
-        allowed = self.headers_for(request.headers.get("Origin"))
-        if self.varies:
+        only = request.get(ALLOWED_ORIGIN)
+        if only is None:
+            allowed = self.headers_for(request.headers.get("Origin"))
+        else:
+            allowed = {"Access-Control-Allow-Origin": only, "Access-Control-Expose-Headers": self._exposed}
+        if self.varies and only is None:
             headers.add("Vary", "Origin")
         headers.update(allowed)
         if allowed and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:

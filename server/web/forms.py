@@ -156,18 +156,20 @@ class _Reader:
             match event:
                 case PartBegin(filename=None, name=name) if name != "file":
                     self.fields[name] = await self._field(name)
-                case PartBegin(filename=filename):
-                    await self._file(filename)
+                case PartBegin(filename=filename, content_type=content_type):
+                    await self._file(filename, content_type)
                 case _:
                     raise LookupError("data outside of a part")
 
     async def _field(self, name: str) -> str:
         return _text(name, b"".join([data async for data in self._part(MAX_FIELD_BYTES)]))
 
-    async def _file(self, filename: str | None) -> None:
+    async def _file(self, filename: str | None, content_type: str | None) -> None:
         if self.staged is not None:
             raise Problem("uploaded-file-multiple-files")
-        self.staged = await self._sources.stage(self._sender, filename, self._length, self._part(None))
+        self.staged = await self._sources.stage(
+            self._sender, filename, self._length, self._part(None), content_type
+        )
 
     async def _part(self, limit: int | None) -> AsyncGenerator[bytes]:
         """The data of the part that has begun."""

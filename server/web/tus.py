@@ -96,6 +96,13 @@ async def upload(request: web.Request) -> web.StreamResponse:
 
 async def _create(request: web.Request, service: Uploads | Partials, command: Create) -> web.StreamResponse:
     sender, actor = await _sender(request)
+    return await begin(request, service, command, sender, actor)
+
+
+async def begin(
+    request: web.Request, service: Uploads | Partials, command: Create, sender: Sender, actor: Actor, path: str = PATH
+) -> web.StreamResponse:
+    """A new upload, under `path`, with what of it has come along. Raises Problem."""
     async with audit.audited(actor):
         opened = await service.create(sender, command)
     now = opened.upload
@@ -106,7 +113,7 @@ async def _create(request: web.Request, service: Uploads | Partials, command: Cr
         except Problem:
             await service.abort(opened.id, opened.secret)  # its URL will not be told
             raise
-    return _created(request, replace(opened, upload=now))
+    return _created(request, replace(opened, upload=now), path)
 
 
 async def _join(request: web.Request, command: Join) -> web.StreamResponse:
@@ -116,8 +123,8 @@ async def _join(request: web.Request, command: Join) -> web.StreamResponse:
     return _created(request, opened)
 
 
-def _created(request: web.Request, opened: Opened) -> web.StreamResponse:
-    location = f"{_base(request)}{PATH}/{opened.id}/{opened.secret}"
+def _created(request: web.Request, opened: Opened, path: str = PATH) -> web.StreamResponse:
+    location = f"{_base(request)}{path}/{opened.id}/{opened.secret}"
     video = {VIDEO_HEADER: opened.video_id} if opened.video_id else {}
     return _response(answers.created(location, opened.upload), video)
 

@@ -41,6 +41,7 @@ PATH_IDS = {
     "videoId": "vi",
     "liveStreamId": "li",
     "uploadToken": "to",
+    "uploadSessionId": "us",
     "importId": "im",
     "watermarkId": "watermark_",
     "playerId": "pl",

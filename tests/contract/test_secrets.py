@@ -107,7 +107,13 @@ def tokens(server: Server) -> dict[str, str]:
     made = server.call("POST", "/tus", b"", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "5"})
     assert made.status == 201, made.text
     tus = made.headers["Location"].rpartition("/")[2]
-    return {"upload token": upload, "playback token": playback, "tus upload": tus}
+    session = server.api("POST", "/upload-sessions", {})["url"]
+    sent = server.call("PUT", session.removeprefix(server.http), b"12345", key=None)
+    assert sent.status == 201, sent.text
+    return {
+        "upload token": upload, "playback token": playback, "tus upload": tus,
+        "upload session": session.rpartition("/")[2],
+    }  # fmt: skip
 
 
 def streams(server: Server, folder: Path) -> dict[str, str]:

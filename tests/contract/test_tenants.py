@@ -21,7 +21,8 @@ PREFIXES = {
     "videoId": "vi", "liveStreamId": "li", "restreamId": "rs", "uploadToken": "to", "playerId": "pl", "jobId": "jo",
     "webhookId": "webhook_", "deliveryId": "de", "summaryId": "summary_", "watermarkId": "watermark_",
     "apiKeyId": "key_", "projectId": "pr", "folderId": "fo", "collectionId": "co", "playbackId": "pb",
-    "restrictionId": "restriction_", "signingKeyId": "sk_", "customFieldId": "cf", "appId": "app_", **UNMADE,
+    "restrictionId": "restriction_", "signingKeyId": "sk_", "customFieldId": "cf", "appId": "app_",
+    "uploadSessionId": "us", **UNMADE,
 }  # fmt: skip
 # of requests that name an object elsewhere than in the path: {} stands for its id
 ELSEWHERE: list[tuple[str, str, str, Any]] = [
@@ -36,6 +37,7 @@ ELSEWHERE: list[tuple[str, str, str, Any]] = [
     ("folderId", "GET", "/folders?parentId={}", None),
     ("folderId", "POST", "/videos", {"title": "x", "folderId": "{}"}),
     ("folderId", "GET", "/videos?folderId={}", None),
+    ("folderId", "POST", "/upload-sessions", {"folderId": "{}"}),
     ("videoId", "POST", "/collections", {"name": "x", "videos": ["{}"]}),
     ("videoId", "GET", "/collections?videoId={}", None),
     ("restrictionId", "POST", "/videos/{video}/playback-ids", {"policy": "public", "restrictionId": "{}"}),
@@ -109,6 +111,7 @@ def theirs(server: Server) -> dict[str, str]:
         "liveStreamId": live,
         "restreamId": other.make(f"/live-streams/{live}/restreams", "restreamId", target),
         "uploadToken": other.make("/upload-tokens", "token", {}),
+        "uploadSessionId": other.make("/upload-sessions", "uploadSessionId", {}),
         "playerId": other.make("/players", "playerId", {}),
         "folderId": other.make("/folders", "folderId", {"name": "theirs"}),
         "collectionId": other.make("/collections", "collectionId", {"name": "theirs"}),

@@ -27,6 +27,7 @@ def things(server: Server) -> Mapping[str, str]:
         "restreamId": api("POST", f"/live-streams/{live}/restreams", target)["restreamId"],
         "playerId": api("POST", "/players", {"name": "A"})["playerId"],
         "uploadToken": api("POST", "/upload-tokens", {})["token"],
+        "uploadSessionId": api("POST", "/upload-sessions", {})["uploadSessionId"],
         "summaryId": api("POST", "/summaries", {"videoId": video["videoId"]})["summaryId"],
         "webhookId": webhook,
         "deliveryId": api("POST", f"/webhooks/{webhook}/ping", {})["deliveryId"],

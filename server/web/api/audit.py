@@ -17,7 +17,7 @@ operations = Operations("Audit log")
 
 
 class AuditActor(Answer):
-    type: Annotated[str, Field(description="api-key, upload-token or command-line.")]
+    type: Annotated[str, Field(description="api-key, upload-token, upload-session or command-line.")]
     api_key_id: str | None
 
 

@@ -29,6 +29,7 @@ def upgrade() -> None:
     _summaries()
     _playback()
     _partial_uploads()
+    _upload_sessions()
     _stored_answers()
     _webhooks()
     _api_keys()
@@ -163,6 +164,32 @@ def _partial_uploads() -> None:
     )
     for column in ("upload_id", "expires_at"):
         op.create_index(f"ix_partial_uploads_{column}", "partial_uploads", [column])
+
+
+def _upload_sessions() -> None:
+    op.add_column("uploads", sa.Column("max_bytes", sa.BigInteger(), nullable=True))
+    op.create_table(
+        "upload_sessions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("video_id", sa.String(length=40), nullable=True),
+        sa.Column("upload_id", sa.String(length=40), nullable=True),
+        sa.Column("max_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("max_duration_s", sa.Float(), nullable=True),
+        sa.Column("types", types.Json(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column("wish", types.Json(), nullable=False),
+        sa.Column("passthrough", sa.Text(), nullable=True),
+        sa.Column("expires_at", types.Utc(), nullable=False),
+        sa.Column("created_at", types.Utc(), nullable=False),
+        sa.Column("updated_at", types.Utc(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_upload_sessions_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_upload_sessions")),
+    )
+    for columns in (["project_id", "created_at"], ["state", "expires_at"]):
+        op.create_index(f"ix_upload_sessions_{'_'.join(columns)}", "upload_sessions", columns)
 
 
 def _stored_answers() -> None:
@@ -783,6 +810,8 @@ def downgrade() -> None:
         "playlist_entries", "playlists",
     ):  # fmt: skip
         op.drop_table(table)
+    op.drop_table("upload_sessions")
+    op.drop_column("uploads", "max_bytes")
     op.drop_table("usage_days")
     op.drop_table("collection_videos")
     op.drop_table("collections")
