@@ -144,7 +144,7 @@ class Uploads:
         await self._authorise(upload_id, secret)
         async with self.locks.hold(upload_id) as hold:
             row, upload = await self._look(upload_id)
-            write = admission.admit_whole(length, upload, await self.limit(row.project_id))
+            write = admission.admit_whole(length, upload, await self._limit_of(row))
             if upload.state == "uploaded":
                 return upload
             await self.files.check_space(length or 1)
