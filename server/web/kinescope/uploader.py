@@ -91,7 +91,7 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
         else:
             _check_replacing(call)
         uploads = call.request.app[UPLOADS]
-        await uploads.check_length(call.project_id, body.filesize)
+        await uploads.check_length(Sender(call.project_id), body.filesize)
         description = Description(filename=body.filename, video_id=video_id, replace=body.type == "replace")
         sender = Sender(call.project_id, replaces=_may_replace(call))
         pairs = {SIZE: str(body.filesize)} if body.filesize else {}
