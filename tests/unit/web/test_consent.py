@@ -14,7 +14,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from sqlalchemy import select
 
-from server import clock, ids
+from server import clock
 from server.catalog import events, keys, oauth_grants
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Project
@@ -22,6 +22,8 @@ from server.catalog.oauth_models import OAuthGrant
 from tests.unit.web.kit import OWNER_KEY, Client, bearer, problem
 
 BACK = "https://app.example.com/callback?of=ours"
+
+NOBODY = "app_6F1o9vqnoDu2EoQzb3MbPG"  # an id that was never given
 
 
 class Program:
@@ -345,7 +347,7 @@ async def test_another_programs_token_stays(client: Client, public: Program) -> 
     assert (await public.refresh(tokens["refresh_token"])).status == 200
 
 
-@pytest.mark.parametrize("client_id", ["x\x00y", "", "app_nobody", ids.new("app_"), "key_" + "1" * 22])
+@pytest.mark.parametrize("client_id", ["x\x00y", "", "app_nobody", NOBODY, "key_" + "1" * 22])
 async def test_a_program_that_is_none_writes_nothing(
     public: Program, database: Database, monkeypatch: pytest.MonkeyPatch, client_id: str
 ) -> None:
@@ -373,7 +375,7 @@ async def test_the_page_says_who_asks_for_what_and_can_not_be_framed(public: Pro
 @pytest.mark.parametrize(
     "changed",
     [
-        {"client_id": None}, {"client_id": "nonsense"}, {"client_id": ids.new("app_")}, {"redirect_uri": None},
+        {"client_id": None}, {"client_id": "nonsense"}, {"client_id": NOBODY}, {"redirect_uri": None},
         {"redirect_uri": "https://app.example.com/callback"}, {"redirect_uri": "https://evil.example/"},
         {"redirect_uri": BACK + "/"}, {"state": "x" * 3000},
     ],
