@@ -51,3 +51,8 @@ class UploadSession(Base):
     expires_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether its terms are about what is found in a file, which is shown to nobody before."""
+        return self.max_duration_s is not None or bool(self.types)

@@ -16,6 +16,7 @@ from server.catalog.upload_models import UploadSession
 
 State = Literal["waiting", "uploading", "done", "failed", "expired"]
 
+NOT_SEEN = ("pending", "uploading", "pre-processing")  # of a video: its file was not looked at yet
 KEPT = timedelta(days=30)  # after the end of its time; what was uploaded stays
 SORT_COLUMNS = {"createdAt": UploadSession.created_at, "expiresAt": UploadSession.expires_at}
 
@@ -114,7 +115,8 @@ def _status(row: UploadSession, upload: Upload | None, video: Video | None, now:
         return Status("waiting" if row.state != "expired" and row.expires_at > now else "expired")
     if upload is None or video is None:
         return Status("done")  # and deleted since
-    if upload.state in uploads.OPEN or video.state in ("uploading", "pre-processing"):
+    unseen = video.state in NOT_SEEN or (video.state == "processing" and not video.playable and row.looks_inside)
+    if upload.state in uploads.OPEN or unseen:
         return Status("uploading")
     return Status("failed", video.error) if video.state == "error" else Status("done")
 

@@ -10,7 +10,7 @@ TOLERANCE_S = 0.1  # sound that ends after the pictures is nobody's fault
 
 def limited(session: UploadSession | None) -> bool:
     """Whether a file is shown only once it has been looked at."""
-    return session is not None and (session.max_duration_s is not None or bool(session.types))
+    return session is not None and session.looks_inside
 
 
 def check(session: UploadSession | None, facts: SourceFacts) -> None:
