@@ -239,7 +239,8 @@ class Pipeline:
             return
         revision, altered = begun.source_revision, Alteration.of_video(begun)
         session = await self._admit(begun, facts, indexed)
-        if (begun.watermark or {}).get("id") == MARK_ID:
+        marked = (begun.watermark or {}).get("id") == MARK_ID  # by a sandbox
+        if marked:
             self._check_length(facts)
             await asyncio.to_thread(self._watermarks.keep, video_id, sandbox.picture())
         elif begun.version_of is not None and begun.watermark is not None:
@@ -258,7 +259,7 @@ class Pipeline:
             shown, rows = passthrough.shown_by_copies(facts, copied), tuple(copied)
             facts = _joined(facts, copying.length_s(copied))
             terms.check(session, facts)  # some files tell their length only when they were read
-            if (begun.watermark or {}).get("id") == MARK_ID:
+            if marked:
                 self._check_length(facts)
         codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
         made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)

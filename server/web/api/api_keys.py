@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from server import clock, ids
-from server.catalog import keys, projects
+from server import clock
+from server.catalog import keys
 from server.catalog.database import Transaction
 from server.catalog.models import DEFAULT_PROJECT, ApiKey
 from server.errors import Problem
 from server.web import scopes, validation
+from server.web.api.projects import named_project
 from server.web.pagination import PageQuery, Pagination, pagination
 from server.web.shapes import ABSENT, Answer, Body, Changes, DateTime, Moment, Text
 from server.web.typed import Call, Operations
@@ -114,7 +115,7 @@ async def create(call: Call, body: ApiKeyCreation) -> ApiKeySecret:
     it."""
     _may_give(call, body.scopes)
     async with call.services.database.write() as transaction:
-        project_id = await _project(transaction, call, body.project_id)
+        project_id = await named_project(transaction, call, body.project_id, validation.of_attribute)
         if await keys.count_of_project(transaction, project_id) >= KEYS_LIMIT:
             raise Problem("conflict", f"A project has {KEYS_LIMIT} API keys at most.")
         limits = _limits(body.rate_limits)
@@ -128,7 +129,7 @@ async def create(call: Call, body: ApiKeyCreation) -> ApiKeySecret:
 async def list_all(call: Call, query: ApiKeyQuery) -> ApiKeyList:
     """Without their secrets, which nobody can read any more."""
     async with call.services.database.read() as transaction:
-        project_id = await _project(transaction, call, query.project_id)
+        project_id = await named_project(transaction, call, query.project_id, validation.of_attribute)
         page = await keys.page(transaction, project_id, query.paging(query.sort_by))
     return ApiKeyList(data=[_answer(row) for row in page.rows], pagination=pagination(call.request, page))
 
@@ -185,21 +186,6 @@ def _may_give(call: Call, wanted: list[str]) -> None:
         for at, scope in enumerate(wanted):
             if not call.caller.may(scope):
                 raise Problem("forbidden", f"The API key lacks the scope {scope} itself.", name=f"scopes[{at}]")
-
-
-async def _project(transaction: Transaction, call: Call, text: str | None) -> str:
-    """The caller's, or the one that the organisation's key names. Raises Problem."""
-    if text is None:
-        return call.project_id
-    try:
-        project_id = ids.canonical("pr", text)
-    except ids.InvalidId:
-        raise validation.of_attribute("projectId", "There is no such project.") from None
-    if project_id != call.project_id:
-        known = call.project_id == DEFAULT_PROJECT and await projects.get(transaction, project_id) is not None
-        if not known:
-            raise validation.of_attribute("projectId", "There is no such project.")
-    return project_id
 
 
 async def _find(transaction: Transaction, call: Call, api_key_id: str) -> ApiKey:

@@ -4,10 +4,12 @@ Keys of the default project are the organisation's: with `projects:…` they man
 sees that one alone.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
+from server import ids
 from server.catalog import projects
 from server.catalog.database import Transaction
 from server.catalog.models import DEFAULT_PROJECT, Project
@@ -115,3 +117,21 @@ async def _find(transaction: Transaction, call: Call, project_id: str) -> Projec
 
 def _answer(row: Project) -> ProjectAnswer:
     return ProjectAnswer(project_id=row.id, name=row.name, sandbox=row.sandbox, created_at=row.created_at)
+
+
+async def named_project(
+    transaction: Transaction, call: Call, text: str | None, refusal: Callable[[str, str], Problem]
+) -> str:
+    """The caller's project, or the one that the organisation's key names; `refusal` is what to raise of a field and
+    why."""
+    if text is None:
+        return call.project_id
+    try:
+        project_id = ids.canonical("pr", text)
+    except ids.InvalidId:
+        raise refusal("projectId", "There is no such project.") from None
+    if project_id != call.project_id:
+        known = call.project_id == DEFAULT_PROJECT and await projects.get(transaction, project_id) is not None
+        if not known:
+            raise refusal("projectId", "There is no such project.")
+    return project_id

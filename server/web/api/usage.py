@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from server import clock, ids
-from server.catalog import projects, usage
-from server.catalog.database import Transaction
-from server.catalog.models import DEFAULT_PROJECT
+from server import clock
+from server.catalog import usage
 from server.catalog.usage import Usage
 from server.web import validation
+from server.web.api.projects import named_project
 from server.web.shapes import Answer, Query
 from server.web.typed import Call, Operations
 
@@ -59,7 +58,7 @@ async def show(call: Call, query: UsageQuery) -> UsageAnswer:
     if (last - first).days >= DAYS_LIMIT:
         raise validation.of_parameter("from", f"At most {DAYS_LIMIT} days are shown at once.")
     async with call.services.database.read() as transaction:
-        project_id = await _project(transaction, call, query.project_id)
+        project_id = await named_project(transaction, call, query.project_id, validation.of_parameter)
         known = await usage.days(transaction, project_id, first, last)
         stored = await usage.stored_bytes(transaction, project_id)
     data = [_period(days, known) for days in _periods(first, last, query.interval)]
@@ -90,18 +89,3 @@ def _period(days: tuple[date, date], known: Sequence[Usage]) -> UsagePeriod:
             "liveMinutes": round(sum(one.live_ms for one in within) / 60_000, 3),
         }
     )
-
-
-async def _project(transaction: Transaction, call: Call, text: str | None) -> str:
-    """The caller's, or the one that the organisation's key names. Raises Problem."""
-    if text is None:
-        return call.project_id
-    try:
-        project_id = ids.canonical("pr", text)
-    except ids.InvalidId:
-        raise validation.of_parameter("projectId", "There is no such project.") from None
-    if project_id != call.project_id:
-        known = call.project_id == DEFAULT_PROJECT and await projects.get(transaction, project_id) is not None
-        if not known:
-            raise validation.of_parameter("projectId", "There is no such project.")
-    return project_id
