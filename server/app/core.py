@@ -41,8 +41,9 @@ from server.vod.images import Images
 from server.vod.joining import Joining
 from server.vod.measuring import Measuring
 from server.vod.movies import Movies
+from server.vod.ordering import Ordering, Wanted
 from server.vod.pictures import Pictures
-from server.vod.pipeline import Pipeline, Wanted
+from server.vod.pipeline import Pipeline
 from server.vod.plan import Effort
 from server.vod.posters import Posters
 from server.vod.presentations import Presentations
@@ -163,9 +164,10 @@ def make_jobs(
         Recordings(films, room) if films else None,
     )  # fmt: skip
     joiner = Joining(database, layout, children, jobs.enqueue)
-    processing = Pipeline(database, layout, children, posters, jobs.enqueue, wanted, config.jobs.probe_timeout_s, room)
+    ordering = Ordering(jobs.enqueue, wanted)
+    processing = Pipeline(database, layout, children, posters, ordering, config.jobs.probe_timeout_s, room)
     encoder = Encoding(
-        database, layout, children, RenditionStore(layout, room), vod.quality, vod.preset, processing.order_pictures,
+        database, layout, children, RenditionStore(layout, room), vod.quality, vod.preset, ordering.order_pictures,
         vod.encoder_threads, vod.per_title,
     )  # fmt: skip
     measurer = Measuring(database, layout, children, jobs.enqueue, vod.chunk_s, vod.quality)

@@ -5,14 +5,11 @@
 """
 
 import asyncio
-import math
 import os
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from server import log
 from server.catalog import renditions, upload_sessions, videos
@@ -23,8 +20,6 @@ from server.catalog.upload_models import UploadSession
 from server.formats.fmp4.index import MovieIndex
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed
-from server.jobs.orders import Enqueue
-from server.media import calls
 from server.media.calls import Examination
 from server.media.child import ChildFailed, Children
 from server.media.containers import BY_NAME
@@ -41,44 +36,18 @@ from server.storage.layout import Layout
 from server.storage.renditions import Made, RenditionStore
 from server.storage.room import Room
 from server.storage.watermarks import WatermarkStore
-from server.vod import (
-    copying,
-    embedded,
-    encoding,
-    making,
-    measuring,
-    passthrough,
-    plan,
-    plans,
-    sandbox,
-    terms,
-    waiting,
-)  # fmt: skip
+from server.vod import copying, making, passthrough, plan, plans, sandbox, terms, waiting
 from server.vod.alterations import Alteration
 from server.vod.copying import Copying
+from server.vod.examining import Examining
 from server.vod.making import GAVE_UP, UNFINISHED
-from server.vod.plan import Effort, Plan, Shown
+from server.vod.ordering import Ordering
 from server.vod.posters import Posters
 
 JOB = "vod"
-ATTEMPTS = 2  # of a child that crashes: once may be the machine's fault
 JOINED_S = 2.0  # that more comes of a file than it tells
 
 _log = log.get("vod")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is made of every upload."""
-
-    lines: Sequence[int]  # of the ladder; none: only what the source can't be shown without
-    segment_s: float
-    chunk_s: float
-    per_title: bool = False
-    codec: str = "h264"
-    on_request: bool = False  # pictures are made when they are asked for, where the source allows: H.264
-    effort: Effort = field(default_factory=Effort)
-    sandbox_s: float = math.inf  # the longest video of a sandbox project
 
 
 class Pipeline:
@@ -90,8 +59,7 @@ class Pipeline:
         layout: Layout,
         children: Children,
         posters: Posters,
-        enqueue: Enqueue,
-        wanted: Wanted,
+        ordering: Ordering,
         probe_timeout_s: float,
         room: Room | None = None,
     ) -> None:
@@ -99,12 +67,12 @@ class Pipeline:
         self._database = database
         self._watermarks = WatermarkStore(layout)
         self._copying = Copying(children, RenditionStore(layout, room))
-        self._enqueue = enqueue
-        self._wanted = wanted
+        self._ordering = ordering
+        self._wanted = ordering.wanted
         self._layout = layout
         self._children = children
+        self._examining = Examining(children, layout, probe_timeout_s)
         self._posters = posters
-        self._timeout_s = probe_timeout_s
 
     async def run(self, job: JobContext) -> None:
         """Steps that were finished before a crash are not done again."""
@@ -127,7 +95,7 @@ class Pipeline:
         if self._wanted.lines:
             soon(self._children)  # what is found will have a smallest rendition
         try:
-            found = await self._found_early(video_id) or await self._tried(video_id)
+            found = await self._found_early(video_id) or await self._examined(video_id)
             if found.problem is None and found.facts is not None:
                 await self._go_on(video_id, found.facts, found.indexed)
         except Unreadable as error:
@@ -183,38 +151,9 @@ class Pipeline:
             copying.Order(video_id, revision, source, wanted, but=but, target_s=target_s), _nobody_waits
         )
 
-    async def _tried(self, video_id: str) -> Examination:
-        attempts = ATTEMPTS
-        while True:
-            try:
-                return await self._examined(video_id)
-            except ChildFailed as error:
-                _log.warning("the probe failed", video=video_id, reason=error.reason, detail=error.detail)
-                attempts -= 1
-                if error.reason != "crashed" or not attempts:
-                    return Examination(False, None, calls.problem_of(error))
-
     async def _examined(self, video_id: str) -> Examination:
-        """Asks a child; the video is playable as soon as its index is whole. Raises ChildFailed."""
-        publishing: list[asyncio.Task[None]] = []
-        with ExitStack() as stack:
-            index_path = self._layout.video_index(video_id).with_suffix(".new")
-            source = _opened(stack, self._layout.video_source(video_id), os.O_RDONLY)
-            index = _opened(stack, index_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-
-            def indexed() -> None:
-                publishing.append(_start(self._publish(video_id, index_path)))
-
-            try:
-                found = await calls.examine(self._children, source, index, indexed, self._timeout_s)
-            finally:
-                if publishing:
-                    await publishing[0]
-                else:
-                    index_path.unlink(missing_ok=True)
-        if found.facts is None and found.problem is None:
-            return Examination(False, None, GAVE_UP)
-        return found
+        """The video is playable as soon as its index is whole."""
+        return await self._examining.tried(video_id, lambda index: self._publish(video_id, index))
 
     async def _state(self, video_id: str) -> str | None:
         async with self._database.read() as transaction:
@@ -261,13 +200,9 @@ class Pipeline:
             terms.check(session, facts)  # some files tell their length only when they were read
             if marked:
                 self._check_length(facts)
-        codec, demuxer = "h264" if self._wanted.on_request else self._wanted.codec, BY_NAME[facts.container].demuxer
-        made = plan.of_source(facts, self._wanted.lines, demuxer, shown, altered, codec)
-        made = replace(made, effort=self._wanted.effort)
+        made = self._ordering.planned(video_id, facts, shown, altered, times)
         if copied and not indexed:
             made = replace(made, target_s=plan.COPIED_TARGET_S)
-        if self._wanted.on_request:
-            made = self._on_request(video_id, made, facts, shown, times)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None or video.state not in UNFINISHED:
@@ -275,9 +210,7 @@ class Pipeline:
             video.duration_s = facts.duration_s
             await asyncio.to_thread(plans.keep, self._layout, video_id, revision, made)
             await making.list_planned(transaction, video, made, passthrough.rows(video, facts, rows))
-            await self._order(transaction, video, made)
-            if (texts := embedded.order(video.source_revision, facts)) is not None:
-                await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, texts)
+            await self._ordering.order(transaction, video, made, facts)
             await making.settle(transaction, video)
 
     async def _admit(self, video: Video, facts: SourceFacts, indexed: bool) -> UploadSession | None:
@@ -336,36 +269,6 @@ class Pipeline:
         index = MovieIndex.from_bytes(self._layout.video_index(video_id).read_bytes())
         return IndexedVideo(index, self._wanted.segment_s)
 
-    def _on_request(self, video_id: str, made: Plan, facts: SourceFacts, shown: Shown, times: Sequence[int]) -> Plan:
-        """The plan with its pictures made when they are asked for, unless that would take too long."""
-        longest = max((after - before for before, after in pairwise(shown.cuts)), default=0) if shown.indexed else 0
-        if longest > plan.FAR_S * TIMESCALE:
-            _log.info("made ahead", video=video_id, reason=f"key frames are {longest / TIMESCALE:.0f} s apart")
-            return made
-        return plan.made_on_request(made, facts, shown, times, self._wanted.effort.quality)
-
-    async def _order(self, transaction: Transaction, video: Video, made: Plan) -> None:
-        """Sound first, which is quick and without which nothing is whole."""
-        revision = {"revision": video.source_revision}
-        for sound in made.sounds:
-            arguments = {**revision, "rendition": sound.rendition}
-            await self._enqueue(transaction, video.project_id, encoding.SOUND, video.id, arguments)
-        if made.on_request is not None:
-            arguments = {**revision, "renditions": [rung.name for rung in made.rungs]}
-            await self._enqueue(transaction, video.project_id, encoding.BEGIN, video.id, arguments)
-            return
-        await self.order_pictures(transaction, video, made)
-
-    async def order_pictures(self, transaction: Transaction, video: Video, made: Plan) -> None:
-        """To be encoded ahead, whole."""
-        revision = {"revision": video.source_revision}
-        shares = plan.chunks(made.cuts, [rung.name for rung in made.rungs], self._wanted.chunk_s)
-        if self._wanted.per_title and measuring.worth_while(made, shares):
-            await self._enqueue(transaction, video.project_id, measuring.JOB, video.id, revision)
-            shares = shares[:1]  # the rest is ordered once it is known what the title needs
-        for number, share in enumerate(shares):
-            await encoding.order(self._enqueue, transaction, video, encoding.SHARE if number else encoding.FIRST, share)
-
     async def _refuse(self, video_id: str, problem: MediaProblem, facts: SourceFacts | None) -> None:
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
@@ -397,13 +300,3 @@ def _joined(facts: SourceFacts, length_s: float) -> SourceFacts:
 def _with_length(facts: SourceFacts, length_s: float, size: int) -> SourceFacts:
     """Of a file whose length only its end told."""
     return replace(facts, duration_s=round(length_s, 6), bit_rate=round(size * 8 / max(length_s, 0.001)))
-
-
-def _opened(stack: ExitStack, path: Path, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
-    stack.callback(os.close, descriptor)
-    return descriptor
-
-
-def _start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    return asyncio.ensure_future(work)

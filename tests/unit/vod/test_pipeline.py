@@ -15,7 +15,8 @@ from server.media.child import ChildFailed, Children
 from server.media.problems import MediaProblem
 from server.vod import making
 from server.vod import pipeline as module
-from server.vod.pipeline import Pipeline, Wanted
+from server.vod.ordering import Ordering, Wanted
+from server.vod.pipeline import Pipeline
 from server.vod.plan import Plan
 from server.vod.posters import Posters
 from tests.unit.vod.conftest import FACTS, FOUND, INDEX, JPEG, Archive
@@ -45,8 +46,8 @@ class FakeJob:
 def pipeline(archive: Archive) -> Pipeline:
     children = cast(Children, archive.children)
     posters = Posters(archive.database, archive.layout, children)
-    wanted = Wanted((), 4.0, 60.0)
-    return Pipeline(archive.database, archive.layout, children, posters, archive.enqueue, wanted, 60.0)
+    ordering = Ordering(archive.enqueue, Wanted((), 4.0, 60.0))
+    return Pipeline(archive.database, archive.layout, children, posters, ordering, 60.0)
 
 
 async def run(pipeline: Pipeline, id: str, **done: Any) -> None:
