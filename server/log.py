@@ -114,9 +114,9 @@ def configure(level: str, style: str, stream: TextIO | None = None) -> None:
         redact,
     ]
     renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty(), sort_keys=False)]  # as whoever logs them put them
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), sort_keys=False), _masked]  # in the order of who logs them
         if pretty
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
+        else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(serializer=_dumps)]
     )
     structlog.configure(
         processors=[
@@ -152,6 +152,11 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
         elif isinstance(value, str):
             event[name] = mask(value)
     return event
+
+
+def _masked(_logger: Any, _method: str, line: str) -> str:
+    """What an exception says is in the line only when it is rendered."""
+    return mask(line)
 
 
 def _dumps(value: Any, default: Callable[[Any], Any] | None = None, **_: Any) -> str:

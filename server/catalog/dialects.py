@@ -46,12 +46,15 @@ PASSING = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300
 
 
 def make_engine(url: str) -> AsyncEngine:
+    """Parameters of statements stand in no error of its: keys, tokens and passwords are among them."""
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, module=Driver())
+        engine = create_async_engine(url, module=Driver(), hide_parameters=True)
         _prepare_sqlite(engine)
         return engine
     connecting = {"server_settings": POSTGRESQL_SETTINGS, "timeout": CONNECT_S}
-    engine = create_async_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=connecting)
+    engine = create_async_engine(
+        url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=connecting, hide_parameters=True
+    )
     event.listen(engine.sync_engine, "handle_error", _as_operational)
     return engine
 

@@ -206,10 +206,10 @@ def _config(database: sa.Engine, url: sa.URL, worker: str) -> DBOSConfig:
 
 def _database(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, pool_size=POOL)
+        engine = sa.create_engine(url, pool_size=POOL, hide_parameters=True)
         sa.event.listen(engine, "connect", _prepare)
         return engine
-    return sa.create_engine(url, pool_size=POOL, pool_pre_ping=True)
+    return sa.create_engine(url, pool_size=POOL, pool_pre_ping=True, hide_parameters=True)
 
 
 def _prepare(connection: Any, _record: Any) -> None:

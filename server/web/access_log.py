@@ -6,14 +6,13 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from server import clock
-from server.log import Lines, get, mask
+from server.log import Lines, get
+from server.web import shown_urls
 from server.web.addresses import ADDRESSES
 from server.web.metrics import Metrics
 from server.web.middleware import REQUEST_ID
 from server.web.services import SERVICES
 
-PATH_LIMIT = 300  # characters of a URL that a log line holds
-MASKED_LIMIT = 1500  # and that are looked at for what must not stand there: most tokens are shorter
 UNROUTED = "(none)"
 WATCHED = web.RequestKey("watched", str)  # the project whose asset it watches
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -48,7 +47,7 @@ class AccessLog(AbstractAccessLogger):
         done = Done(
             method,
             template(request),
-            mask(request.raw_path[:MASKED_LIMIT])[:PATH_LIMIT],
+            shown_urls.url(request),
             response.status,
             sent,
             time,

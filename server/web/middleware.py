@@ -14,7 +14,7 @@ from aiohttp import web
 from server import log
 from server.catalog.database import out_of_space
 from server.errors import Problem
-from server.web import problems
+from server.web import problems, shown_urls
 from server.web.cors import CORS
 from server.web.kinescope import errors
 
@@ -58,7 +58,7 @@ async def outermost(
         return web.Response(status=CLIENT_GONE, reason="Client Closed Request")  # nobody reads it but the log
     except Exception as error:
         full = out_of_space(error)
-        _log.error("request failed", method=request.method, path=request.path, full=full, exc_info=not full)
+        _log.error("request failed", method=request.method, path=shown_urls.path(request), full=full, exc_info=not full)
         return _refuse(request, Problem("storage-full" if full else "internal-error"))
 
 
