@@ -8,6 +8,13 @@ WORKERS ?= 3
 CONFIG := $(wildcard config.toml)
 PLAYER_SOURCES := $(shell find player -path player/node_modules -prune -o -path player/dist -prune -o -path player/tests -prune -o -type f -print)
 
+# What Python compiles is kept, whatever the environment says: else each server that a test starts compiles it all again
+export PYTHONDONTWRITEBYTECODE :=
+
+# One file's tests go to one worker, for they share servers. Files go out in the order of their folders (contract, e2e,
+# integration, unit), not the largest first: what waits for servers begins early, and tests of a moment fill the end.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 .PHONY: run setup player test test-fast lint types player-checks unit bench soak openapi clean debian-packages
 
 run: setup
@@ -66,19 +73,21 @@ debian-packages:
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check server tests
 
+# Beside mypy, which has one thread, the tests are compiled, whose rewritten assertions take long: else each of the
+# workers would do that for itself, at the same time. What is wrong with them is said when they are run.
 types: $(VENV)/.ready-dev
-	$(BIN)/mypy
+	@$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 & $(BIN)/mypy; types=$$?; wait; exit $$types
 
 player-checks: player/node_modules/.ready
 	cd player && npm run --silent check && npm run --silent lint && npm test --silent
 
 # Most tests wait for real time to pass, so several run at once; browsers, whose pictures must come in time, run alone
 test: setup $(VENV)/.ready-dev tests/clients/node_modules/.ready tests/clients/python/.ready tests/clients/python/generator/.ready debian-packages lint types player-checks
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not browser"; first=$$?; \
+	@$(BIN)/pytest $(PARALLEL) -m "not browser"; first=$$?; \
 	$(BIN)/pytest -m browser && exit $$first
 
 test-fast: $(VENV)/.ready-dev lint types
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not server and not browser"
+	$(BIN)/pytest $(PARALLEL) -m "not server and not browser"
 
 # Writes down what the OpenAPI document says, which a test compares
 openapi: setup $(VENV)/.ready-dev

@@ -6,6 +6,7 @@ import base64
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +25,13 @@ KEY = {"Authorization": "Basic " + base64.b64encode(f"{OWNER_KEY}:".encode()).de
 
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
 
-# bytes that no two places have in common, the same here and there
-BYTES = b"".join((at * 2654435761 % (1 << 32)).to_bytes(4, "little") for at in range(SIZE // 4 + 1))[:SIZE]
+
+@cache
+def sent() -> bytes:
+    """Bytes that no two places have in common, the same here and there."""
+    return b"".join((at * 2654435761 % (1 << 32)).to_bytes(4, "little") for at in range(SIZE // 4 + 1))[:SIZE]
+
+
 MAKE = """const file = (size) => {
   const words = Uint32Array.from({ length: Math.floor(size / 4) + 1 }, (_, at) => Math.imul(at, 2654435761))
   return new File([new Uint8Array(words.buffer, 0, size)], 'from-a-page.mp4', { type: 'video/mp4' })
@@ -148,7 +154,7 @@ async def test_parallel_uploads_of_tus_js_client(server: Server, stop_after: int
 
     assert (done["ended"], done["resumed"], len(done["parts"])) == (True, stop_after < SIZE, 4)
     assert video["title"] == "from-a-page.mp4"
-    assert file == BYTES
+    assert file == sent()
 
 
 async def test_parallel_uploads_over_connections_that_break(server: Server) -> None:
@@ -159,7 +165,7 @@ async def test_parallel_uploads_over_connections_that_break(server: Server) -> N
 
     assert network.left == 0
     assert done["tries"] > 0
-    assert stored(server)[1] == BYTES
+    assert stored(server)[1] == sent()
 
 
 @pytest.mark.parametrize("options", [{}, {"parallelUploads": 4}], ids=["one", "parallel"])
@@ -175,4 +181,4 @@ async def test_uppy_pauses_and_goes_on_over_connections_that_break(
     assert (done["failed"], len(done["urls"]), network.left) == ([], 1, 0)
     assert done["paused"]
     assert video["title"] == "Film"
-    assert file == BYTES
+    assert file == sent()

@@ -8,19 +8,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from server.app.key_commands import create, listed, revoke, rotate
-from server.catalog import keys
-from server.catalog.database import Database, sqlite_url
 from server.cli import main
 from server.config import Config, DatabaseConfig, StorageConfig
+from tests.harness import catalogue
 
 
 @pytest.fixture
-async def config(tmp_path: Path) -> Config:
-    url = sqlite_url(tmp_path / "sluice.db")
-    async with Database.open(url) as database:
-        await database.migrate()
-        async with database.write() as transaction:
-            await keys.default_project(transaction)
+def config(tmp_path: Path) -> Config:
+    url = catalogue.copy(tmp_path)
     return Config(storage=StorageConfig(path=tmp_path), database=DatabaseConfig(url=url))  # type: ignore[call-arg]
 
 

@@ -1,16 +1,20 @@
+"""A catalogue of its own for each test."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from server.catalog import keys
-from server.catalog.database import Database, sqlite_url
+from server.catalog.database import Database
+from tests.harness import catalogue
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(sqlite_url(tmp_path / "sluice.db")) as database:
-        await database.migrate()
-        async with database.write() as transaction:
-            await keys.default_project(transaction)
+def catalogue_url(tmp_path: Path) -> str:
+    return catalogue.copy(tmp_path)
+
+
+@pytest.fixture
+async def database(catalogue_url: str) -> AsyncIterator[Database]:
+    async with Database.open(catalogue_url) as database:
         yield database

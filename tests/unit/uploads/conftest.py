@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from server.catalog import jobs, keys, uploads, videos
-from server.catalog.database import Database, sqlite_url
+from server.catalog import jobs, uploads, videos
+from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Job, Upload, Video
 from server.protocols.tus.commands import Append, Create
 from server.protocols.tus.metadata import describe
@@ -16,6 +16,7 @@ from server.uploads.partials import Partials
 from server.uploads.placement import Sender
 from server.uploads.service import Opened, Uploads
 from server.uploads.source import SourceUploads
+from tests.harness import catalogue
 
 MAX_BYTES = 1000
 OWNER = Sender(DEFAULT_PROJECT)
@@ -81,11 +82,13 @@ class House:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(sqlite_url(tmp_path / "sluice.db")) as database:
-        await database.migrate()
-        async with database.write() as transaction:
-            await keys.default_project(transaction)
+def catalogue_url(tmp_path: Path) -> str:
+    return catalogue.copy(tmp_path)
+
+
+@pytest.fixture
+async def database(catalogue_url: str) -> AsyncIterator[Database]:
+    async with Database.open(catalogue_url) as database:
         yield database
 
 
