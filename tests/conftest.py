@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import postgres
+from tests.harness import orphans
 from tests.harness.server import Server
 
 # A busy machine is not a finding; CI repeats the same examples, a developer's machine looks for new ones.
@@ -16,6 +17,11 @@ settings.register_profile(
     "sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("sluice")
+
+
+def pytest_configure() -> None:
+    """In the process that gives out the tests and in each that runs them."""
+    orphans.watch()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BINARIES = (Path("/usr/lib/postgresql"), Path("/usr/pgsql"))
-START_S = 60
+START_S = 180  # of a machine where much else runs
 # Nothing here has to outlive the machine.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=80 -c shared_buffers=32MB"
 
