@@ -149,7 +149,7 @@ def test_a_private_live_stream_needs_its_token_for_every_byte(server: Server) ->
 def test_the_command_line_mints(server: Server, video: dict[str, Any]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "server", "token", video["videoId"], "--ttl", "60"],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=30, check=True,
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=True,
         env={"SLUICE_STORAGE__PATH": str(server.data), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     token = done.stdout.strip()

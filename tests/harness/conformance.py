@@ -82,7 +82,7 @@ def packed_anew(track: Path, into: Path) -> str:
     """What Shaka Packager says against a track; nothing if it packs all of it."""
     done = subprocess.run(
         [str(PACKAGER), f"in={track},stream=0,out={into}", "--quiet"],
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     if done.returncode:
         return done.stderr[-500:]

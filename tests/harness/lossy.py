@@ -44,7 +44,7 @@ class Lossy:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._over.set()
-        self._thread.join(5)
+        self._thread.join(30)
         for each in (self._front, *self._back.values()):
             each.close()
 

@@ -51,7 +51,7 @@ class Encoder:
         ]  # fmt: skip
         return cls(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
 
-    def wait(self, timeout_s: float = 30) -> str:
+    def wait(self, timeout_s: float = 90) -> str:
         """Its end; what it said. Raises if it failed."""
         _, said = self.process.communicate(timeout=timeout_s)
         assert self.process.returncode == 0, said[-2000:]
@@ -60,7 +60,7 @@ class Encoder:
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate(timeout=5)
+        self.process.communicate(timeout=60)
 
 
 def _only(kind: str, index: int, options: list[str]) -> list[str]:

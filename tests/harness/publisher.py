@@ -31,17 +31,17 @@ class Publisher:
             self.process.send_signal(signal.SIGINT)
         self._close()
 
-    def wait(self, timeout_s: float = 15) -> tuple[int, str]:
+    def wait(self, timeout_s: float = 90) -> tuple[int, str]:
         """The exit status of a publisher that ends by itself, and what it said."""
         _, said = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, said
 
     def _close(self) -> None:
         try:
-            self.process.communicate(timeout=10)
+            self.process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.communicate(timeout=5)
+            self.process.communicate(timeout=60)
 
 
 @contextmanager

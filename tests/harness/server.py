@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-START_S = 20.0
 OWNER_KEY = "test-owner-key"
 
 
@@ -105,7 +104,7 @@ class Server:
         self.process.kill()
         self._reap(10)
 
-    def stop(self, timeout_s: float = 12) -> int:
+    def stop(self, timeout_s: float = 30) -> int:
         """SIGTERM; the exit status."""
         if self.process is None:
             return 0
@@ -118,7 +117,7 @@ class Server:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(5)
+            self.process.wait(30)
             raise AssertionError(f"the server did not end within {timeout_s} s") from None
         finally:
             if self.process.stdout:
@@ -151,7 +150,7 @@ class Server:
         *,
         key: str | None = OWNER_KEY,
         headers: Mapping[str, str] | None = None,
-        timeout_s: float = 20,
+        timeout_s: float = 60,
     ) -> Answer:
         """A request with the owner's key; `body` is JSON unless it is bytes. Redirects are not followed."""
         url = path if path.startswith("http") else self.http + path

@@ -13,10 +13,10 @@ import pytest
 from server.jobs.errors import CRASHING
 from server.jobs.jobs import MAX_ATTEMPTS
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-END_S = 50
+END_S = 150
 
 
 class Folder:

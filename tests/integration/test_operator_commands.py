@@ -206,6 +206,6 @@ def test_completion_knows_the_commands() -> None:
     program = "from server.cli import main; main(prog_name='sluice')"
     done = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, check=False,
-        timeout=30,
+        timeout=120,
     )  # fmt: skip
     assert [line.split(",")[1] for line in done.stdout.splitlines()] == ["update", "upload"]

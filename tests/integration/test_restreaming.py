@@ -15,7 +15,7 @@ from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 NGINX = """
@@ -64,7 +64,7 @@ def nginx(folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def test_ffmpeg_takes_it(server: Server, tmp_path: Path) -> None:
         live = server.live_stream(restreams=[target(f"rtmp://127.0.0.1:{port}/live", "key")])
         with publishing(media.clip(10, gop_s=1), server.ingest_url(live)):
             until(lambda: restreams(server, live)["elsewhere"]["bytes"] > 150_000)
-        _, said = listener.communicate(timeout=15)  # our goodbye ends it
+        _, said = listener.communicate(timeout=60)  # our goodbye ends it
     finally:
         if listener.poll() is None:
             listener.kill()

@@ -269,7 +269,7 @@ def test_garbage_and_floods_leave_others_alone(server: Server, tmp_path: Path) -
         until(lambda: playlist(server, live) != before)
         for process in (feeder, transmitter):
             process.kill()
-            process.wait(10)
+            process.wait(30)
         assert feeder.stdout
         feeder.stdout.close()
         assert publisher.process.poll() is None

@@ -61,7 +61,7 @@ def ended(*processes: "subprocess.Popen[bytes]") -> Iterator[None]:
                 if pipe is not None:
                     with suppress(OSError):
                         pipe.close()
-            process.wait(timeout=5)
+            process.wait(timeout=30)
 
 
 def free_port() -> int:
@@ -103,13 +103,13 @@ def stream(pump: Pump, connection: Connection, process: "subprocess.Popen[bytes]
             count += 1
         return count == len(MESSAGES) and not connection.send_buffered
 
-    pump.until(sent, 6)
+    pump.until(sent, 30)
     # A peer that was kept from the processor while it connected plays everything so much later: wait for its last
     # message. Some of them stay in its output's buffer until it ends.
     played = pump.now() + (connection.send_latency_ms + 150) * 1000
     pump.until(lambda: pump.now() >= played and (sink.quiet(1) or len(sink.data) > len(SENT) - _UNWRITTEN), 10)
     process.terminate()
-    sink.join(5)
+    sink.join(30)
     size = len(MESSAGES[0])
     written = [bytes(sink.data[at : at + size]) for at in range(0, len(sink.data), size)]
     # Every one unharmed and in its place. A machine too busy for the latency may drop some, a line that loses 5 % and
@@ -173,7 +173,7 @@ def test_our_caller_sends_to_libsrt_over_a_bad_line_with_keys_refreshed() -> Non
         caller = pump.core = Caller(
             ("127.0.0.1", port), pump.now(), stream_id="abc", passphrase=PASSPHRASE, key_bits=256, limits=REFRESH
         )
-        pump.until(lambda: caller.connection is not None, 5)
+        pump.until(lambda: caller.connection is not None, 30)
         assert caller.connection is not None
         assert (caller.connection.key_bits, caller.connection.send_latency_ms) == (256, 800)
         stream(pump, caller.connection, process)
@@ -240,7 +240,7 @@ def test_libsrt_refuses_our_caller_and_says_why(passphrase: str, code: Code) -> 
     process = transmit(f"srt://127.0.0.1:{port}?mode=listener&passphrase={PASSPHRASE}", "file://con", reads=False)
     with ended(process), Pump() as pump:
         caller = pump.core = Caller(("127.0.0.1", port), pump.now(), passphrase=passphrase)
-        pump.until(lambda: caller.closed, 5)
+        pump.until(lambda: caller.closed, 30)
         (closed,) = pump.events
         assert isinstance(closed, Closed)
         assert (closed.code, closed.by_peer) == (code, True)

@@ -20,10 +20,10 @@ from server.jobs.jobs import WAITING
 from tests.harness.server import Server, until
 from tests.postgres import Cluster
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-END_S = 50
+END_S = 150
 JOBS = 60
 PLACES = 2  # of each process
 

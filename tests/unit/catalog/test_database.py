@@ -122,7 +122,7 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock(database: Database) -> 
     cut_off.cancel()
     await asyncio.wait([cut_off])
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await make(database)
     assert cut_off.cancelled()
 
@@ -189,7 +189,7 @@ async def other(url: str, database: Database) -> AsyncIterator[Database]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -236,7 +236,7 @@ async def test_a_process_whose_connection_was_cut_comes_back(
         await transaction.execute(text("select pg_terminate_backend(pid) from pg_stat_activity where "
                                        "pid <> pg_backend_pid() and datname = current_database()"))  # fmt: skip
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while not heard:
             with suppress(OperationalError):
                 await make(database)

@@ -103,7 +103,7 @@ class Studio:
         """The next server, on what a killed one left: nobody says goodbye."""
         for on_air in self.broadcasts.all():
             on_air.rearm(None)
-        self.store.flush().result(5)
+        self.store.flush().result(30)
         return await self.start()
 
     async def live_stream(self, key: str = KEY, **fields: Any) -> str:
@@ -180,7 +180,7 @@ def send(
         publisher.audio(at_ms, b"\x21" + index.to_bytes(4, "big"))
 
 
-async def until(what: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+async def until(what: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """Lets the loop go on until `what` is true or answers something true."""
     async with asyncio.timeout(timeout_s):
         while True:

@@ -376,7 +376,7 @@ async def test_a_disk_that_does_not_answer_does_not_cost_the_recording(
     live, publisher = await studio.on_air()
     stuck = asyncio.Event()
     loop = asyncio.get_running_loop()
-    studio.store._order(lambda: asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(5))
+    studio.store._order(lambda: asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(30))
 
     publisher.closed("bye", ended=True)
     await until(lambda: studio.showing(live).state == "ended")

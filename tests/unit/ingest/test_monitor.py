@@ -111,6 +111,6 @@ async def test_it_goes_on_after_a_fault(studio: Studio, monkeypatch: pytest.Monk
         return [studio.showing(live)]
 
     async with Monitor(stages, lambda *_: None, lambda *_: None).running():
-        await asyncio.wait_for(looks.wait(), 5)
+        await asyncio.wait_for(looks.wait(), 30)
 
     send(publisher, 1, start_ms=4000)

@@ -65,7 +65,7 @@ async def test_only_what_is_recorded_outlives_the_window(studio: Studio, monkeyp
     send(publisher, 60, start_ms=7000)
 
     await until(lambda: on_air.intervals[0]["videoId"])
-    studio.store.flush().result(5)
+    studio.store.flush().result(30)
     folder = studio.layout.rendition(on_air.broadcast_id, "video")
     assert [folder.segment(msn).exists() for msn in range(5)] == [False, True, True, False, False]
 

@@ -23,7 +23,7 @@ from tests.unit.ingest.conftest import KEY, Studio
 
 CONFIG = SrtConfig(host="127.0.0.1", port=0)  # type: ignore[call-arg]
 TICK_S = 0.005
-LIMIT_S = 10.0
+LIMIT_S = 40.0
 PASSPHRASE = "a secret of ours"
 
 

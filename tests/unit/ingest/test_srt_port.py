@@ -129,7 +129,7 @@ async def test_a_thread_that_is_busy_is_not_waited_for_for_ever(monkeypatch: pyt
     async with opened() as (door, _):
         monkeypatch.setattr(srt_port, "ASK_S", 0.05)
         free, done = threading.Event(), []
-        door.port.call(lambda now: (free.wait(5), None)[1])
+        door.port.call(lambda now: (free.wait(30), None)[1])
         with pytest.raises(TimeoutError):
             await door.port.ask(done.append)
         free.set()

@@ -34,7 +34,7 @@ async def launched(database: Database, body: Body, worker: str = "wo1") -> Async
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.002)
 

@@ -76,7 +76,7 @@ async def order(database: Database, jobs: Jobs, object_id: str = "vi1", kind: st
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.002)
 
@@ -89,7 +89,7 @@ async def row(database: Database, job_id: str) -> Job:
 
 
 async def ended(database: Database, jobs: Jobs, job_id: str) -> Job:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while (job := await row(database, job_id)).finished_at is None:
             await asyncio.sleep(0.005)
     await until(lambda: jobs.active == 0)
@@ -270,7 +270,7 @@ async def test_progress_is_in_the_row_while_the_job_runs(
     work.gate.clear()
     async with running(database, ("work", run, None)) as jobs:
         job_id = await order(database, jobs)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while not (job := await row(database, job_id)).progress:
                 await asyncio.sleep(0.01)
         assert (job.progress, job.message) == (0.49, "part 49")
@@ -679,7 +679,7 @@ async def test_what_ended_is_forgotten_now_and_then(
 
     second = await order(database, jobs)
     await ended(database, jobs, second)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while await left("workflow_status") or await left("jobs") > 1:
             jobs._wake.set()
             await asyncio.sleep(0.02)

@@ -25,7 +25,7 @@ from tests.unit.ladder.fakes import FakePackager
 from tests.unit.media.coded import Coded, coded
 
 TWO = [{"height": 144}, {"height": 90, "videoBitrate": 80_000, "fps": 15.0}]
-PATIENCE_S = 20
+PATIENCE_S = 50
 
 Open = Callable[..., Any]
 

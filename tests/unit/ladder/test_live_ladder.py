@@ -40,7 +40,7 @@ class Kit:
         return child
 
     async def until_children(self, count: int) -> FakeTranscoder:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.children) < count:
                 await asyncio.sleep(0)
         return self.children[-1]
@@ -164,7 +164,7 @@ async def test_with_the_last_rendition_the_child_ends(make: Make) -> None:
     child.hear(Dropped("360p", TOO_SLOW))
     assert child.finished
     assert kit.running is not None
-    await asyncio.wait_for(kit.running, 5)
+    await asyncio.wait_for(kit.running, 30)
     assert len(kit.children) == 1
 
 
@@ -232,7 +232,7 @@ async def test_the_end_waits_for_the_last_pictures(make: Make) -> None:
     waiting = await drained(kit.ladder)
     assert child.took()[-1] == Flush(1)
     child.hear(Flush(1))
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)
 
 
 async def test_the_end_does_not_wait_for_a_child_that_is_gone(make: Make) -> None:
@@ -240,15 +240,15 @@ async def test_the_end_does_not_wait_for_a_child_that_is_gone(make: Make) -> Non
     child = await kit.fed()
     waiting = await drained(kit.ladder)
     child.fail()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)
 
 
 async def test_the_end_does_not_wait_for_ever(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_ladder, "DRAIN_S", 0.01)
     kit = make([Wish(480)])
     await kit.fed()
-    await asyncio.wait_for(kit.ladder.drain(), 5)
+    await asyncio.wait_for(kit.ladder.drain(), 30)
 
 
 async def test_nothing_to_wait_for_without_a_child(make: Make) -> None:
-    await asyncio.wait_for(make().ladder.drain(), 5)
+    await asyncio.wait_for(make().ladder.drain(), 30)

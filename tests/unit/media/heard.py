@@ -11,7 +11,7 @@ from server.media.wire import Config, Dropped, Flush, Message, Unit
 from tests.unit.media.coded import Coded
 
 WISHES = (Wish(144), Wish(90, bitrate=80_000, frame_rate=15.0))
-PATIENCE_S = 20
+PATIENCE_S = 50
 
 
 class Heard:

@@ -53,7 +53,7 @@ def test_the_rest_is_waited_for(file: int, how: Callable[[Source, int, int], byt
         assert thread.is_alive()
         for size in (110, 105, 120, 120):
             growth.grew(size)
-        thread.join(5)
+        thread.join(30)
     assert read[0] == TEXT[100 : 100 + len(read[0])]
     assert len(read[0]) == 20 if how is Source.read else len(read[0]) in (10, 20)
 

@@ -51,7 +51,7 @@ def test_put_waits_while_it_is_full(filling: list[Unit]) -> None:
     last.join(0.05)
     assert last.is_alive()
     taken = [inbox.take() for _ in range(3)]
-    last.join(5)
+    last.join(30)
     assert not last.is_alive()
     assert taken == [CONFIG, *filling[:2]]
 
@@ -61,7 +61,7 @@ def test_take_waits_while_it_is_empty() -> None:
     found: list[Message | None] = []
     waiting = in_thread(lambda: found.append(inbox.take()))
     inbox.put(Flush(3))
-    waiting.join(5)
+    waiting.join(30)
     assert found == [Flush(3)]
 
 
@@ -73,5 +73,5 @@ def test_closing_lets_everybody_go() -> None:
     for inbox in (full, empty):
         inbox.close()
     for thread in waiting:
-        thread.join(5)
+        thread.join(30)
         assert not thread.is_alive()

@@ -118,7 +118,7 @@ class Broadcast:
         return self.layout.rendition("br1", rendition).segment(msn)
 
     def written(self) -> None:
-        self.store.flush().result(5)
+        self.store.flush().result(30)
 
 
 def check(broadcast: Broadcast) -> None:

@@ -152,7 +152,7 @@ async def test_a_clip_outlives_the_live_window_and_the_recording(studio: Studio)
         writer = studio.store.rendition("br1", "video")
         for msn in range(6):
             writer.discard(msn)
-        studio.store.flush().result(5)
+        studio.store.flush().result(30)
 
     assert studio.store.layout.rendition("br1", "video").numbers() == [1, 2]
 

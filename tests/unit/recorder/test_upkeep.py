@@ -125,6 +125,6 @@ async def test_a_restart_knows_the_clips_of_what_is_on_air(house: House) -> None
         writer = house.store.rendition("br1", "video")
         for msn in range(5):
             writer.discard(msn)
-        house.store.flush().result(5)
+        house.store.flush().result(30)
 
     assert house.left() == [1, 2]

@@ -103,7 +103,7 @@ class Platform:
             self.cut()
 
 
-async def until(what: Callable[[], Any], timeout_s: float = 5.0) -> Any:
+async def until(what: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """Lets the loop go on until `what` is true."""
     async with asyncio.timeout(timeout_s):
         while not (found := what()):

@@ -47,7 +47,7 @@ def write(writer: RenditionWriter, msn: int, *parts: bytes) -> SegmentEntry:
 
 
 def flush(store: SegmentStore) -> None:
-    store.flush().result(5)
+    store.flush().result(30)
 
 
 def test_a_segment_is_its_parts_and_a_line(store: SegmentStore, video: RenditionWriter) -> None:

@@ -275,7 +275,7 @@ async def test_a_silent_source_is_tried_again(fetcher: Fetcher, origin: Origin) 
 
     def wait(sent: int) -> None:
         if sent and len(origin.requests) == 1:
-            asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(5)
+            asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(30)
 
     origin.on_chunk = wait
     video = await fetcher.fetched(origin.url)
@@ -287,7 +287,7 @@ async def test_a_source_that_never_ends_is_ended(make: Make, origin: Origin) -> 
     fetcher = make(timeout_s=0.3)
     stuck = asyncio.Event()
     loop = asyncio.get_running_loop()
-    origin.on_chunk = lambda sent: asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(5) if sent else None
+    origin.on_chunk = lambda sent: asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(30) if sent else None
     video = await fetcher.fetched(origin.url)
     stuck.set()
     assert video.error is not None
@@ -307,7 +307,7 @@ async def test_a_deleted_video_is_not_fetched(fetcher: Fetcher, origin: Origin, 
 
     if when == "before":
         await delete()
-    origin.on_chunk = lambda sent: asyncio.run_coroutine_threadsafe(delete(), loop).result(5) if sent else None
+    origin.on_chunk = lambda sent: asyncio.run_coroutine_threadsafe(delete(), loop).result(30) if sent else None
     with pytest.raises(AssertionError):
         await fetcher.run(job)
 

@@ -22,7 +22,7 @@ from tests.unit.vod.conftest import FOUND, Archive
 
 MIB = 1 << 20
 MATROSKA = b"\x1a\x45\xdf\xa3" + bytes(3 * MIB)
-SOON_S = 10.0
+SOON_S = 40.0
 
 
 class Looking:

@@ -50,7 +50,7 @@ class FakeLoader:
         holder = stored.broadcast_id or stored.video_id
         self.loaded.append(holder)
         self.spans.append(stored.span)
-        self.go.wait(5)
+        self.go.wait(30)
         if self.fails:
             raise self.fails
         return cast(Presentation, FakePresentation(holder, self.duration_s, not stored.settled))

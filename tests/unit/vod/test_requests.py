@@ -113,7 +113,7 @@ class Desk:
         return asyncio.ensure_future(self.requests.segment(self.key(number, rendition)))
 
     async def until(self, what: Any) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not what():
                 await asyncio.sleep(0.005)
 

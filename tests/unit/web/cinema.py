@@ -217,7 +217,7 @@ class Air:
         self.written()
 
     def written(self) -> None:
-        self.cinema.store.flush().result(5)
+        self.cinema.store.flush().result(30)
 
 
 @pytest.fixture

@@ -185,7 +185,7 @@ async def exchange(client: Client, sent: bytes) -> tuple[str, dict[str, Any]]:
     """Raw bytes out, the status line and the JSON of what comes back."""
     reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
     writer.write(sent)
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"Server: Sluice" in head

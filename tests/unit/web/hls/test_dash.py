@@ -97,7 +97,7 @@ async def test_an_open_segment_comes_as_it_grows(cinema: Cinema, viewer: Client)
     assert begun == b"".join(air.window().open.payloads)
     reading = asyncio.ensure_future(response.content.read())
     air.publisher.send(2)
-    rest = await asyncio.wait_for(reading, 5)
+    rest = await asyncio.wait_for(reading, 30)
     air.written()
 
     whole = await (await viewer.get(path)).read()
@@ -113,5 +113,5 @@ async def test_a_segment_ends_where_the_publisher_goes(cinema: Cinema, viewer: C
 
     air.on_air.stream.interrupt()  # closes the segment: what there is of it is whole
 
-    await asyncio.wait_for(response.content.read(), 5)
+    await asyncio.wait_for(response.content.read(), 30)
     assert (await viewer.get(air.path("3.m4s"))).status == 404

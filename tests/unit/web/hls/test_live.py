@@ -18,7 +18,7 @@ from tests.unit.web.kit import Client, problem
 
 async def waiting(air: Air, number: int = 1, rendition: str = "video") -> None:
     """Until so many requests wait for a part."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while air.window(rendition).waiters < number:
             await asyncio.sleep(0.001)
 

@@ -47,7 +47,7 @@ class Wire:
         self.writer.write("\r\n".join([*lines, "", ""]).encode())
 
     async def answer(self) -> Answer:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in head[1:-2])]
             size = int(dict(headers)["Content-Length"])
@@ -104,7 +104,7 @@ def next_of(air: Air) -> str:
 
 
 async def waiting(air: Air, number: int = 1) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while air.window().waiters < number:
             await asyncio.sleep(0.001)
 
@@ -366,7 +366,7 @@ async def test_a_client_that_leaves_is_forgotten(cinema: Cinema, viewer: Client,
         wire.send(f"{air.path()}?{next_of(air)}")
         await waiting(air)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while air.window().waiters:
             await asyncio.sleep(0.001)
 
