@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import postgres
-from tests.harness import orphans
+from tests.harness import orphans, priority
 from tests.harness.server import Server
 
 # A busy machine is not a finding; CI repeats the same examples, a developer's machine looks for new ones.
@@ -22,6 +22,7 @@ settings.load_profile("sluice")
 def pytest_configure() -> None:
     """In the process that gives out the tests and in each that runs them."""
     orphans.watch()
+    priority.give_up()
 
 
 @pytest.fixture(scope="session")

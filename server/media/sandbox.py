@@ -71,6 +71,8 @@ NEVER = {
     "reboot": (169, 142), "acct": (163, 89), "quotactl": (179, 60), "init_module": (175, 105),
     "finit_module": (313, 273), "delete_module": (176, 106), "kexec_load": (246, 104),
     "kexec_file_load": (320, 294), "personality": (135, 92),
+    # a place before all others: SVT-AV1 takes the highest real-time priority where it may, and the server starves
+    "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
     # what reaches others, or goes round this filter
     "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180), "add_key": (248, 217),
     "request_key": (249, 218), "keyctl": (250, 219), "bpf": (321, 280), "perf_event_open": (298, 241),

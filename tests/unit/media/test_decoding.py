@@ -1,5 +1,6 @@
 """Decoders for every codec that publishers send pictures in, set up by a track's sample entry."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -60,6 +61,12 @@ def av1_() -> tuple[bytes, Packets]:
 def vp9_() -> tuple[bytes, Packets]:
     _, packets = encoded("libvpx-vp9", deadline="realtime", **{"cpu-used": "8", "lag-in-frames": "0"})
     return vp9.video_config(packets[0][2]).sample_entry, packets
+
+
+def test_encoders_that_tests_open_take_no_place_before_others() -> None:
+    av1_()
+
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize("make", [h264, h265, lambda: h265("yuv420p10le"), av1_, vp9_],

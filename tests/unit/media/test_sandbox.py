@@ -104,6 +104,8 @@ CASES: list[tuple[str, dict[str, int], tuple[int, ...], dict[Box, int]]] = [
     ("slow others", {"x86_64": 141, "aarch64": 140}, (0, 1), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
     ("own cores", {"x86_64": 203, "aarch64": 122}, (0,), {"sealed": ALLOW, "drivers": ALLOW, "network": ALLOW}),
     ("others' cores", {"x86_64": 203, "aarch64": 122}, (1,), {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
+    ("before all others", {"x86_64": 144, "aarch64": 119}, (0, 1, 99),
+     {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
     ("signal by descriptor", {"x86_64": 72, "aarch64": 25}, (3, 8, 1),
      {"sealed": EPERM, "drivers": EPERM, "network": EPERM}),
     ("and by another command", {"x86_64": 72, "aarch64": 25}, (3, 15, 0),
