@@ -31,6 +31,11 @@ class _Session(Session):
     """The synchronous half of a transaction."""
 
 
+@event.listens_for(_Session, "before_flush")
+def _place(session: Session, _context: UOWTransaction, _instances: object) -> None:
+    indexing.place(session)
+
+
 @event.listens_for(_Session, "after_flush")
 def _note_changes(session: Session, _context: UOWTransaction) -> None:
     changed: set[str] = session.info.setdefault("changed", set())

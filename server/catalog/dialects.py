@@ -5,13 +5,14 @@ BEGIN; on PostgreSQL an advisory lock, taken before the first statement looks at
 processes, and no transaction ever has to be tried again for another one's sake.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     ExceptionContext,
+    TableClause,
     cast,
     column,
     event,
@@ -111,8 +112,8 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-# Full text. SQLite has an FTS5 table over video_words, whose rowids are positions; PostgreSQL has GIN indexes over
-# these two expressions. A word is a beginning, a mark is whole.
+# Full text, of words and marks. SQLite has an FTS5 table over video_words, whose rowids are positions; PostgreSQL has
+# GIN indexes over these two expressions. A word is a beginning, a mark is whole.
 FOUND = table("video_words_index", column("rowid"), column("video_words_index"))
 _WORDS: ColumnElement[Any] = literal_column("array_to_tsvector(string_to_array(video_words.words, ' '))")
 _MARKS = literal_column("string_to_array(video_words.marks, ' ')", postgresql.ARRAY(postgresql.TEXT))
@@ -134,6 +135,33 @@ SQLITE_SEARCH = (
         INSERT INTO video_words_index(rowid, words, marks) VALUES (new.position, new.words, new.marks);
     END""",
 )
+# What titles and descriptions contain, whatever the case. SQLite has an FTS5 table of each three characters in a row,
+# whose rowids are positions; PostgreSQL has GIN indexes of the same over these columns.
+CONTAINED_FROM = 3  # characters; of fewer, all texts are looked at
+TEXTS = table("video_texts_index", column("rowid"), column("video_texts_index"))
+
+SQLITE_TEXTS = (
+    """CREATE VIRTUAL TABLE video_texts_index USING fts5(title, description, content='', tokenize='trigram')""",
+    """CREATE TRIGGER video_texts_added AFTER INSERT ON videos WHEN new.position IS NOT NULL BEGIN
+        INSERT INTO video_texts_index(rowid, title, description) VALUES (new.position, new.title, new.description);
+    END""",
+    """CREATE TRIGGER video_texts_removed AFTER DELETE ON videos WHEN old.position IS NOT NULL BEGIN
+        INSERT INTO video_texts_index(video_texts_index, rowid, title, description)
+            VALUES ('delete', old.position, old.title, old.description);
+    END""",
+    """CREATE TRIGGER video_texts_changed AFTER UPDATE OF title, description, position ON videos BEGIN
+        INSERT INTO video_texts_index(video_texts_index, rowid, title, description)
+            SELECT 'delete', old.position, old.title, old.description WHERE old.position IS NOT NULL;
+        INSERT INTO video_texts_index(rowid, title, description)
+            SELECT new.position, new.title, new.description WHERE new.position IS NOT NULL;
+    END""",
+)
+SQLITE_TEXT_TRIGGERS = ("video_texts_added", "video_texts_removed", "video_texts_changed")
+POSTGRESQL_TRIGRAMS = "pg_trgm"  # an extension: where it can't be had, all texts are looked at
+POSTGRESQL_TEXTS = tuple(
+    f"CREATE INDEX search_videos_{name}s ON videos USING gin (lower({name}) gin_trgm_ops)"
+    for name in ("title", "description")
+)
 POSTGRESQL_SEARCH = (
     f"CREATE INDEX search_video_words_words ON video_words USING gin ({_WORDS})",
     f"CREATE INDEX search_video_words_marks ON video_words USING gin ({_MARKS})",
@@ -144,6 +172,17 @@ def fts5(words: Sequence[str], marks: Sequence[str]) -> str:
     """For MATCH; both are letters and digits alone, and quoted all the same (FTS5, section 3)."""
     parts = [f'words : "{word}" *' for word in words] + [f'marks : "{mark}"' for mark in marks]
     return " AND ".join(parts)
+
+
+def fts5_texts(texts: Mapping[str, str]) -> str:
+    """For MATCH: by columns, what they contain; CONTAINED_FROM characters of each at least."""
+    quoted = {name: text.replace('"', '""') for name, text in texts.items()}
+    return " AND ".join(f'{name} : "{text}"' for name, text in quoted.items())
+
+
+def matches(index: TableClause, query: str) -> ColumnElement[bool]:
+    """On SQLite: FOUND or TEXTS."""
+    return index.c[index.name].op("MATCH", is_comparison=True)(query)
 
 
 def found_by(words: Sequence[str], marks: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -4,13 +4,14 @@ Bulk statements pass it by: those who change videos by one see to it themselves.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, inspect, select, update
 from sqlalchemy.orm import Session
 
+from server import clock
 from server.catalog import words
 from server.catalog.models import Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
@@ -20,6 +21,16 @@ POSITION_BITS = 11  # below the microsecond: the order of creation is kept, and 
 _IN_VALUES = ("custom", "discarded_at")
 _PLAINLY = {"synchronize_session": False}  # these rows are nobody's objects
 _TEXT = ("text", "date", "choice")  # types of fields whose values are texts
+
+
+def place(session: Session) -> None:
+    """Before a flush: videos that it adds get their positions."""
+    taken: set[int] = set()
+    for row in session.new:
+        if isinstance(row, Video) and row.version_of is None and row.position is None:
+            row.created_at = vars(row).get("created_at") or clock.now()
+            row.position = _free_position(session, row.created_at, taken)
+            taken.add(row.position)
 
 
 def index(session: Session) -> None:
@@ -88,14 +99,13 @@ def _write(session: Session, row: Video, new: bool) -> None:
     values = {field.id: value for field, value in custom}
     texts, discarded = (row.title, row.description), row.discarded_at is not None
     columns = entry(row.project_id, row.folder_id, discarded, texts, row.tags, row.meta, values)
-    position = None
-    if not new:
-        known = update(VideoWords).where(VideoWords.video_id == row.id).values(columns)
-        position = session.scalar(known.returning(VideoWords.position), execution_options=_PLAINLY)
-    if position is None:
-        position = _free_position(session, row)
+    position = row.position
+    if new:
         ids = {"position": position, "video_id": row.id, "project_id": row.project_id}
         session.execute(insert(VideoWords).values(**ids, **columns))
+    else:
+        known = update(VideoWords).where(VideoWords.video_id == row.id).values(columns)
+        session.execute(known, execution_options=_PLAINLY)
     if not new and any(inspect(row).attrs[name].history.has_changes() for name in _IN_VALUES):
         session.execute(delete(CustomValue).where(CustomValue.video_id == row.id), execution_options=_PLAINLY)
         new = True
@@ -103,11 +113,13 @@ def _write(session: Session, row: Video, new: bool) -> None:
         session.execute(insert(CustomValue), [_value(row, position, *each) for each in custom])
 
 
-def _free_position(session: Session, row: Video) -> int:
+def _free_position(session: Session, created_at: datetime, taken: Collection[int]) -> int:
     while True:
-        found = position_of(row.created_at, secrets.randbits(POSITION_BITS))
-        if session.scalar(select(VideoWords.position).where(VideoWords.position == found)) is None:
-            return found
+        found = position_of(created_at, secrets.randbits(POSITION_BITS))
+        used = select(VideoWords.position).where(VideoWords.position == found)
+        with session.no_autoflush:
+            if found not in taken and session.scalar(used) is None:
+                return found
 
 
 def _custom(session: Session, row: Video) -> list[tuple[CustomField, Any]]:
@@ -118,7 +130,7 @@ def _custom(session: Session, row: Video) -> list[tuple[CustomField, Any]]:
     return [(field, row.custom[field.name]) for field in session.scalars(fields)]
 
 
-def _value(row: Video, position: int, field: CustomField, value: Any) -> dict[str, Any]:
+def _value(row: Video, position: int | None, field: CustomField, value: Any) -> dict[str, Any]:
     ids = {"video_id": row.id, "field_id": field.id, "project_id": row.project_id, "position": position}
     text, number = (value, None) if field.type in _TEXT else (None, float(value))
     return {**ids, "listed": row.discarded_at is None, "text": text, "number": number}

@@ -79,12 +79,14 @@ class Video(Base):
         Index(None, "project_id", "created_at"), Index(None, "project_id", "live_stream_id"),
         Index("ix_videos_listed", "project_id", "created_at", "id", **_LISTED),
         Index("ix_videos_folder", "project_id", "folder_id", "created_at", "id", **_LISTED),
-        Index("ix_videos_updated", "project_id", "updated_at", "id", **_LISTED),
-        Index("ix_videos_published", "project_id", "published_at", "id", **_LISTED),
+        Index("ix_videos_updated", "project_id", "updated_at", "id", "position", **_LISTED),
+        Index("ix_videos_published", "project_id", "published_at", "id", "position", **_LISTED),
+        Index("ix_videos_position", "position", "project_id", "discarded_at", "id"),
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("vi"))
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    position: Mapped[int | None] = mapped_column(BigInteger)  # of its words, in the order of creation; not of versions
     state: Mapped[str] = mapped_column(String(20), default="pending")
     playable: Mapped[bool] = mapped_column(default=False)
     title: Mapped[str] = mapped_column(Text)

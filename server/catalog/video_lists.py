@@ -1,19 +1,21 @@
 """Lists of videos: narrowed, searched, sorted, a page at a time, however many there are.
 
-What is compared as a whole (tags, metadata, custom values) and words are looked up in the full-text index; the ids of
-a page come out of an index where they can, and only the rows of that page are read.
+What is compared as a whole (tags, metadata, custom values) and words are looked up in one full-text index, on SQLite
+what titles and descriptions contain in another; both give positions. The ids of a page come out of an index where they
+can, and only the rows of that page are read.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, UnaryExpression, exists, false, func, or_, select
+from sqlalchemy.sql import operators
 
 from server.catalog import dialects, folders, indexing, words
 from server.catalog.custom_fields import Condition
 from server.catalog.database import Transaction
-from server.catalog.dialects import FOUND
+from server.catalog.dialects import CONTAINED_FROM, FOUND, TEXTS
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
@@ -24,6 +26,10 @@ SORT_COLUMNS = {
     "publishedAt": Video.published_at,
     "updatedAt": Video.updated_at,
 }
+# Videos that were found are sorted up to this number, some microseconds each; of more, the index of all videos is
+# walked in the order that is wanted, until a page of those that were found has gone by.
+WALKED_FROM = 10_000
+CONTAINED_CHARS = 100  # of a text that is looked up in the index; it costs by its characters, and few texts are left
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}  # by the names of custom_fields.BOUNDS
 
 Ids = Select[str]
@@ -73,7 +79,7 @@ async def page(
         # from whichever end is nearer
         behind = max(total - first - size, 0)
         turned = behind < first
-        order = asked.order(paging.sort_by or "createdAt", paging.descending != turned)
+        order = asked.order(paging.sort_by or "createdAt", paging.descending != turned, total)
         size = min(size, total - first)
         ids = list(await transaction.scalars(order.limit(size).offset(behind if turned else first)))
         ids = ids[::-1] if turned else ids
@@ -97,6 +103,11 @@ def value_of(field: CustomField) -> Any:
     return CustomValue.number if field.type in ("number", "boolean") else CustomValue.text
 
 
+def _unindexed(column: Any) -> ColumnElement[Any]:
+    """The same to SQLite, but for its choice of an index."""
+    return UnaryExpression(column, operator=operators.custom_op("+"), type_=column.type)
+
+
 def _ordered(query: Ids, columns: Sequence[Any], descending: bool) -> Ids:
     return query.order_by(*(each.desc() if descending else each.asc() for each in columns))
 
@@ -106,8 +117,8 @@ def _counted(query: Select[Any]) -> Select[int]:
 
 
 class _Asked:
-    """The queries of one list: over `videos` alone; or, where words, marks or bounds narrow it, over the positions that
-    those have in common, and over `videos` only where something else of it is asked for."""
+    """The queries of one list: over `videos` alone; or, where words, marks, bounds or on SQLite texts narrow it, over
+    the positions that those have in common, and over `videos` only where something else of it is asked for."""
 
     def __init__(
         self, dialect: str, project_id: str, wanted: Filter, also: Sequence[ColumnElement[bool]]
@@ -117,68 +128,88 @@ class _Asked:
         self._discarded = wanted.discarded
         self._match = _match(project_id, wanted)
         self._bounds = [self._values(each.field, each.bounds) for each in wanted.custom if each.bounds]
-        self._keyed = self._match is not None or bool(self._bounds)
-        self._conditions = [*_conditions(wanted, in_marks=self._match is not None), *also]
-        self._position: Any = FOUND.c.rowid if self._sqlite and self._match is not None else VideoWords.position
+        self._texts = _indexed_texts(wanted) if self._sqlite else {}
+        self._shelved = wanted.folder_id is not None or wanted.live_stream_id is not None
+        self._keyed = self._match is not None or bool(self._bounds or self._texts)
+        self._conditions = [*_conditions(wanted, self._sqlite, in_marks=self._match is not None), *also]
 
     def count(self) -> Select[int]:
         """Of all. Of positions alone no row has to be read."""
-        if not self._keyed or self._conditions:
-            return _counted(self._ids())
-        if self._match is None:
-            first, *others = self._bounds
-            return _counted(first.where(*(CustomValue.position.in_(each) for each in others)))
-        return _counted(self._found())
+        scoped = self._match is not None or not self._texts
+        return _counted(self._found() if self._keyed and scoped and not self._conditions else self._ids()[0])
 
-    def order(self, name: str, descending: bool) -> Ids:
+    def order(self, name: str, descending: bool, total: int) -> Ids:
         """Rows that sort alike come in the order of their ids or positions, so that pages never overlap."""
+        if self._keyed and name != "createdAt" and total >= WALKED_FROM and not self._discarded:
+            walked = self._listed().where((Video.position + 0).in_(self._found()), *self._conditions)
+            return _ordered(walked, (SORT_COLUMNS[name], Video.id), descending)
+        query, position = self._ids()
         if self._keyed and name == "createdAt":
-            return _ordered(self._ids(), (self._position,), descending)
-        return _ordered(self._ids(with_videos=True), (SORT_COLUMNS[name], Video.id), descending)
+            return _ordered(query, (position,), descending)
+        few = self._sqlite and self._shelved and total < WALKED_FROM
+        by = _unindexed(SORT_COLUMNS[name]) if few and name != "createdAt" else SORT_COLUMNS[name]
+        return _ordered(query, (by, Video.id), descending)
 
     def by_value(self, by: CustomField, descending: bool) -> Ids:
         """Those that have a value of the field."""
         query = self._values(by, {}).with_only_columns(CustomValue.video_id)
-        if self._match is not None:
+        if self._keyed:
             query = query.where(CustomValue.position.in_(self._found()))
-        else:
-            query = query.where(*(CustomValue.position.in_(each) for each in self._bounds))
         if self._conditions:
             query = query.join(Video, Video.id == CustomValue.video_id).where(*self._conditions)
         return _ordered(query, (value_of(by), CustomValue.position), descending)
 
     def without_value(self, by: CustomField) -> Ids:
         """The others, newest first."""
-        id = VideoWords.video_id if self._keyed else Video.id
-        has = exists().where(CustomValue.video_id == id, CustomValue.field_id == by.id)
-        return self.order("createdAt", True).where(~has)
+        query, position = self._ids()
+        has = exists().where(CustomValue.video_id == Video.id, CustomValue.field_id == by.id)
+        return _ordered(query.where(~has), (position,) if self._keyed else (Video.created_at, Video.id), True)
 
-    def _ids(self, with_videos: bool = False) -> Ids:
+    def _ids(self) -> tuple[Ids, Any]:
+        """And the column that has their positions."""
         if not self._keyed:
-            plain = select(Video.id).where(Video.project_id == self._project_id, Video.version_of.is_(None))
-            plain = plain.where(Video.discarded_at.is_not(None) if self._discarded else Video.discarded_at.is_(None))
-            return plain.where(*self._conditions)
-        query: Any = select(VideoWords.video_id)
-        if self._sqlite and self._match is not None:
-            query = query.join(FOUND, FOUND.c.rowid == VideoWords.position)
-        query = self._narrowed(query)
-        if with_videos or self._conditions:
-            query = query.join(Video, Video.id == VideoWords.video_id).where(*self._conditions)
-        ids: Ids = query
-        return ids
+            return self._listed().where(*self._conditions), Video.position
+        if not self._sqlite or not (self._match or self._texts):
+            found = self._all().where(Video.position.in_(self._found()), *self._conditions)
+            return found, Video.position
+        of = FOUND if self._match is not None else TEXTS
+        # what is added to it keeps SQLite from asking the index for each video instead of the videos for what it has
+        query = self._all().select_from(of).join(Video, Video.position == of.c.rowid + 0)
+        return self._narrowed(query, of).where(*self._conditions), of.c.rowid
+
+    def _listed(self) -> Ids:
+        """All videos, by indices of those alone that are listed."""
+        return self._all().where(Video.version_of.is_(None))
+
+    def _all(self) -> Ids:
+        """All videos, and versions of them, which have no positions."""
+        discarded = Video.discarded_at.is_not(None) if self._discarded else Video.discarded_at.is_(None)
+        return select(Video.id).where(Video.project_id == self._project_id, discarded)
 
     def _found(self) -> Select[int]:
-        """Positions."""
-        found: Select[int] = self._narrowed(select(self._position))
-        return found
+        """Positions. Those of texts alone are of all projects."""
+        if self._sqlite and (self._match is not None or self._texts):
+            of = FOUND if self._match is not None else TEXTS
+            positions: Select[int] = self._narrowed(select(of.c.rowid), of)
+            return positions
+        if self._match is not None:
+            found = select(VideoWords.position).where(*dialects.found_by(self._match.words, self._match.marks))
+            return found.where(*(VideoWords.position.in_(each) for each in self._bounds))
+        first, *others = self._bounds
+        return first.where(*(CustomValue.position.in_(each) for each in others))
 
-    def _narrowed(self, query: Any) -> Any:
-        query = query.where(*(self._position.in_(each) for each in self._bounds))
-        if self._match is None:
-            return query
-        if not self._sqlite:
-            return query.where(*dialects.found_by(self._match.words, self._match.marks))
-        return query.where(FOUND.c.video_words_index.op("MATCH")(dialects.fts5(self._match.words, self._match.marks)))
+    def _narrowed(self, query: Any, of: Any) -> Any:
+        """On SQLite, by one full-text index, and by what else there is."""
+        others = self._bounds
+        if self._match is not None:
+            query = query.where(dialects.matches(FOUND, dialects.fts5(self._match.words, self._match.marks)))
+        if self._texts:
+            texts = dialects.matches(TEXTS, dialects.fts5_texts(self._texts))
+            if of is TEXTS:
+                query = query.where(texts)
+            else:
+                others = [*others, select(TEXTS.c.rowid).where(texts)]
+        return query.where(*((of.c.rowid + 0).in_(each) for each in others))
 
     def _values(self, field: CustomField, bounds: Mapping[str, Any] | None) -> Select[int]:
         """Positions of those whose values are within the bounds."""
@@ -203,13 +234,34 @@ def _match(project_id: str, wanted: Filter) -> _Match | None:
     return _Match(found, [*marks, indexing.scope(project_id, wanted.discarded)])
 
 
-def _conditions(wanted: Filter, in_marks: bool) -> Sequence[ColumnElement[bool]]:
+def _indexed_texts(wanted: Filter) -> dict[str, str]:
+    """By columns: what is looked up of the texts that are wanted in them."""
+    given = {"title": wanted.title or "", "description": wanted.description or ""}
+    return {name: text[:CONTAINED_CHARS] for name, text in given.items() if _is_indexed(text)}
+
+
+def _is_indexed(text: str) -> bool:
+    return len(text) >= CONTAINED_FROM and "\x00" not in text
+
+
+def _conditions(wanted: Filter, sqlite: bool, in_marks: bool) -> Sequence[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     for column, text in ((Video.title, wanted.title), (Video.description, wanted.description)):
-        if text:
-            found.append(func.lower(column).contains(text.lower(), autoescape=True))
+        if text and not (sqlite and _is_indexed(text) and len(text) <= CONTAINED_CHARS):
+            found.append(_contains(column, text, sqlite))
     if wanted.live_stream_id:
         found.append(Video.live_stream_id == wanted.live_stream_id)
     if wanted.folder_id and not in_marks:
         found.append(folders.within(Video.folder_id, wanted.folder_id))
     return found
+
+
+def _contains(column: Any, text: str, sqlite: bool) -> ColumnElement[bool]:
+    """Whatever the case, of which SQLite knows that of ASCII alone."""
+    if "\x00" in text:
+        return false()  # nowhere
+    found: ColumnElement[bool] = func.lower(column).contains(text.lower(), autoescape=True)
+    if not sqlite or text.isascii():
+        return found
+    cases = dict.fromkeys((text, text.lower(), text.upper()))
+    return or_(*(column.contains(each, autoescape=True) for each in cases))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from server.catalog import custom_fields, video_lists, videos
 from server.catalog.custom_fields import Condition
@@ -230,3 +230,86 @@ async def test_many_videos_of_one_moment(database: Database) -> None:
     async with database.read() as transaction:
         page = await videos.page(transaction, DEFAULT_PROJECT, Filter(search="word"), Paging(size=100))
         assert (page.total, len(page.rows)) == (60, 60)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"title": "beac"}, ["The beach", "on the BEACH"]),
+        ({"title": "BEACH"}, ["The beach", "on the BEACH"]),
+        ({"title": "he be"}, ["The beach", "on the BEACH"]),
+        ({"title": "fé-b"}, ["Café-Bar"]),
+        ({"title": "é"}, ["Café-Bar"]),
+        ({"title": "at"}, ["a cat"]),
+        ({"title": 'say "hi"'}, ['say "hi" to 100%']),
+        ({"title": "0%"}, ['say "hi" to 100%']),
+        ({"title": "%_a"}, []),
+        ({"title": 'x" OR title : "beac'}, []),
+        ({"title": "a\x00c"}, []),
+        ({"title": "beach" * 100}, []),
+        ({"description": "long " * 30 + "end"}, ["a cat"]),
+        ({"description": "long " * 30 + "other"}, []),
+        ({"title": "a cat", "description": "ong"}, ["a cat"]),
+        ({"title": "beach", "search": "on"}, ["on the BEACH"]),
+        ({"title": "beach", "tags": ["sand"]}, ["The beach"]),
+        ({"title": "beach", "folder_id": "root", "discarded": True}, ["gone to the beach"]),
+    ],
+)
+async def test_what_texts_contain(database: Database, wanted: dict[str, Any], found: list[str]) -> None:
+    async with database.write() as transaction:
+        transaction.add(Project(id="pr2", name="another"))
+        await transaction.flush()
+        beach = await made(transaction, "The beach", tags=["sand"])
+        await made(transaction, "on the BEACH")
+        await made(transaction, "Café-Bar")
+        await made(transaction, "a cat", description="long " * 30 + "end")
+        await made(transaction, 'say "hi" to 100%')
+        await made(transaction, "a beach of theirs", project_id="pr2")
+        await made(transaction, "a version of the beach", version_of=beach.id)
+        await videos.discard(transaction, await made(transaction, "gone to the beach"), MORNING)
+    async with database.read() as transaction:
+        page = await video_lists.page(transaction, DEFAULT_PROJECT, Filter(**wanted), Paging(sort_by="title"))
+    assert (sorted(row.title for row in page.rows), page.total) == (sorted(found), len(found))
+
+
+async def test_texts_that_change_are_found_by_what_they_contain_now(database: Database) -> None:
+    async with database.write() as transaction:
+        row = await made(transaction, "before it", description="the same")
+        row.title = "after it"
+        await transaction.flush()
+        await transaction.execute(update(Video).values(description="another"))
+        for wanted, found in (
+            (Filter(title="before"), 0), (Filter(title="after"), 1), (Filter(title="r it"), 1),
+            (Filter(description="same"), 0), (Filter(description="another"), 1),
+        ):  # fmt: skip
+            assert len(await titles(transaction, wanted)) == found
+        await transaction.execute(delete(Video))
+        assert await titles(transaction, Filter(title="after")) == []
+        await made(transaction, "after it all")
+        assert await titles(transaction, Filter(title="after")) == ["after it all"]
+
+
+@pytest.mark.parametrize("wanted", [{"search": "word"}, {"title": "ord"}, {"tags": ["t"]}])
+@pytest.mark.parametrize("sort_by", ["title", "updatedAt", "publishedAt"])
+async def test_many_are_walked_in_the_order_in_which_few_are_sorted(
+    database: Database, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any], sort_by: str
+) -> None:
+    async with database.write() as transaction:
+        transaction.add(Project(id="pr2", name="another"))
+        await transaction.flush()
+        for number in range(6):
+            await made(transaction, f"word {number % 4}", tags=["t"])
+        await made(transaction, "other")
+        await made(transaction, "word theirs", tags=["t"], project_id="pr2")
+        await videos.discard(transaction, await made(transaction, "word gone", tags=["t"]), MORNING)
+    found = []
+    async with database.read() as transaction:
+        for limit in (0, 1000):
+            monkeypatch.setattr(video_lists, "WALKED_FROM", limit)
+            pages = [
+                await videos.page(transaction, DEFAULT_PROJECT, Filter(**wanted), Paging(page, 4, sort_by, falling))
+                for page in (1, 2) for falling in (False, True)
+            ]  # fmt: skip
+            found.append([([row.id for row in page.rows], page.total) for page in pages])
+    assert found[0] == found[1]
+    assert [len(ids) for ids, _ in found[0]] == [4, 4, 2, 2]

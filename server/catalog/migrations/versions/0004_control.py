@@ -4,6 +4,7 @@ Revision: 0004
 Follows: 0003
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ _LISTS = {
     "ix_videos_folder": ["folder_id", "created_at"],
     "ix_videos_updated": ["updated_at"],
     "ix_videos_published": ["published_at"],
-}
+}  # the last two end with the position
 
 
 def upgrade() -> None:
@@ -499,9 +500,11 @@ def _lists() -> None:
         columns = ["field_id", "listed", column, "position", "video_id"]
         op.create_index(f"ix_custom_values_{column}s", "custom_values", columns)
     op.add_column("videos", sa.Column("custom", types.Json(), nullable=False, server_default="{}"))
+    op.add_column("videos", sa.Column("position", sa.BigInteger(), nullable=True))
     listed = sa.text("version_of IS NULL AND discarded_at IS NULL")
     for name, columns in _LISTS.items():
-        columns = ["project_id", *columns, "id"]
+        walked = ["position"] if name in ("ix_videos_updated", "ix_videos_published") else []
+        columns = ["project_id", *columns, "id", *walked]
         op.create_index(name, "videos", columns, sqlite_where=listed, postgresql_where=listed)
     _words()
 
@@ -523,18 +526,32 @@ def _words() -> None:
     sqlite = bind.dialect.name == "sqlite"
     for statement in dialects.SQLITE_SEARCH if sqlite else dialects.POSTGRESQL_SEARCH:
         op.execute(statement)
-    if sqlite:  # for titles that contain something; PostgreSQL takes no long title into an index
+    if sqlite:  # in their order; PostgreSQL takes no long title into an index
         op.execute(
-            "CREATE INDEX search_videos_titles ON videos (project_id, title, id, created_at) "
+            "CREATE INDEX search_videos_in_order ON videos (project_id, title, id, position) "
             "WHERE version_of IS NULL AND discarded_at IS NULL"
         )
+    for statement in dialects.SQLITE_TEXTS if sqlite else _trigrams(bind):
+        op.execute(statement)
     _fill_words(bind)
+    op.create_index("ix_videos_position", "videos", ["position", "project_id", "discarded_at", "id"])
+
+
+def _trigrams(bind: sa.Connection) -> Sequence[str]:
+    """Statements of PostgreSQL, where its operator has the extension, or lets us have it."""
+    try:
+        with bind.begin_nested():
+            bind.execute(sa.text(f"CREATE EXTENSION IF NOT EXISTS {dialects.POSTGRESQL_TRIGRAMS}"))
+    except sa.exc.DBAPIError:
+        return ()
+    return dialects.POSTGRESQL_TEXTS
 
 
 def _fill_words(bind: sa.Connection) -> None:
     """Of the videos that there are."""
     videos = sa.table(
         "videos", *(sa.column(name) for name in ("id", "project_id", "title", "description", "version_of")),
+        sa.column("position"),
         sa.column("tags", types.Json()), sa.column("metadata", types.Json()),
         sa.column("created_at", types.Utc()), sa.column("discarded_at", types.Utc()),
     )  # fmt: skip
@@ -548,15 +565,23 @@ def _fill_words(bind: sa.Connection) -> None:
         )
         ids = {"position": position, "video_id": row.id, "project_id": row.project_id}
         bind.execute(sa.insert(words).values(**ids, **found))
+        bind.execute(sa.update(videos).where(videos.c.id == row.id).values(position=position))
 
 
 def _undo_lists() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        op.drop_index("search_videos_titles", "videos")
+        op.drop_index("search_videos_in_order", "videos")
+        for trigger in dialects.SQLITE_TEXT_TRIGGERS:
+            op.execute(f"DROP TRIGGER {trigger}")
+        op.execute("DROP TABLE video_texts_index")
         op.execute("DROP TABLE video_words_index")
+    else:
+        for name in ("titles", "descriptions"):
+            op.execute(f"DROP INDEX IF EXISTS search_videos_{name}")
     op.drop_table("video_words")
-    for name in _LISTS:
+    for name in (*_LISTS, "ix_videos_position"):
         op.drop_index(name, "videos")
+    op.drop_column("videos", "position")
     op.drop_column("videos", "custom")
     op.drop_table("custom_values")
     op.drop_table("custom_fields")
