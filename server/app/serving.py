@@ -35,6 +35,7 @@ from server.catalog import audit, keys, oauth_grants, playback_ids
 from server.catalog.usage import Delivered
 from server.config import Config, ConfigError
 from server.playback.themes import Themes
+from server.protocols.destinations import AddressRules
 from server.recorder.clips import Clips
 from server.storage import data_folder
 from server.storage.data_folder import FolderInUseError
@@ -55,6 +56,7 @@ from server.web.api import (
     text_tracks,
     thumbnails,
     watermarks,
+    webhook_urls,
 )
 from server.web.api import imports as video_imports
 from server.web.api import restreams as restream_targets
@@ -181,6 +183,7 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand, delivered: Deliv
         app[source_uploads.SOURCES] = on_demand.sources
         app[jobs.JOBS] = core.jobs
         app[fetches.FETCHING] = on_demand.fetching
+        app[webhook_urls.RULES] = AddressRules(core.config.webhooks.allow)
         app[video_imports.IMPORTS] = on_demand.imports
         app[clips.CLIPS] = Clips(core.database, core.layout, core.recorder, on_air.upkeep, core.jobs.enqueue)
         app[clones.EDITS] = on_demand.edits

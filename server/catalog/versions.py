@@ -95,6 +95,15 @@ async def unfinished(transaction: Transaction, video: Video) -> list[Video]:
     return [each for each in found if each.deletes_at is None and not _was_shown(video, each.id)]
 
 
+async def give_up(transaction: Transaction, video: Video, reason: str) -> bool:
+    """Whether one of that reason was on its way, which now comes to nothing."""
+    coming = [each for each in await unfinished(transaction, video) if each.state != "failed"]
+    found = [each for each in coming if (each.edit or {}).get("reason") == reason]
+    for version in found:
+        version.deletes_at = clock.now()
+    return bool(found)
+
+
 def _was_shown(video: Video, version_id: str) -> bool:
     held = [video.material, (video.trim or {}).get("of"), *(each["material"] for each in video.previous or ())]
     return version_id in held

@@ -51,6 +51,14 @@ class CallFailed(Exception):
         return self.reason in LASTING
 
 
+def check(rules: AddressRules, target: Target) -> None:
+    """Refuses what no resolver need be asked about. Raises CallFailed."""
+    if not rules.allows_port(target.host, target.port):
+        raise CallFailed("forbidden", f"Port {target.port} is not one that is called.")
+    if target.is_address and not rules.allows_address(target.host):
+        raise CallFailed("forbidden", FORBIDDEN)
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """Seconds."""
@@ -116,11 +124,8 @@ class Outbound:
                 yield cls(rules, times, session)
 
     def check(self, target: Target) -> None:
-        """Refuses what no resolver need be asked about. Raises CallFailed."""
-        if not self._rules.allows_port(target.host, target.port):
-            raise CallFailed("forbidden", f"Port {target.port} is not one that is called.")
-        if target.is_address and not self._rules.allows_address(target.host):
-            raise CallFailed("forbidden", FORBIDDEN)
+        """Raises CallFailed, as the function of this name."""
+        check(self._rules, target)
 
     @asynccontextmanager
     async def get(self, target: Target, headers: Mapping[str, str]) -> AsyncIterator[Reply]:

@@ -88,9 +88,12 @@ class Edits:
         return await self._version(transaction, video, versions.TRIM, trim["of"], span, trim)
 
     async def untrim(self, transaction: Transaction, video: Video) -> Video:
-        """The version that shows the whole file again. Raises NotNow."""
+        """The version that shows the whole file again; the video itself, where the trim was only on its way. Raises
+        NotNow."""
         if video.trim is None:
-            raise NotNow("The video is not trimmed.")
+            if not await versions.give_up(transaction, video, versions.TRIM):
+                raise NotNow("The video is not trimmed.")
+            return video
         if video.broadcast_id is not None and video.trim["of"] == video.id:
             versions.check(video, recorded=True)
             await versions.show_recording(transaction, video)

@@ -31,6 +31,11 @@ _SENTENCES = {
     "datetime_type": "This attribute must be a ISO-8601 date.",
     "datetime_from_date_parsing": "This attribute must be a ISO-8601 date.",
     "datetime_parsing": "This attribute must be a ISO-8601 date.",
+    "date_from_datetime_parsing": "This attribute must be a date, such as 2026-01-31.",
+    "date_from_datetime_inexact": "This attribute must be a date, such as 2026-01-31.",
+    "date_parsing": "This attribute must be a date, such as 2026-01-31.",
+    "string_pattern_mismatch": "This attribute has not the form that /docs tells of.",
+    "date_type": "This attribute must be a date, such as 2026-01-31.",
 }
 _LENGTHS = {
     "string_too_long": "This attribute must have at most {max_length} characters.",

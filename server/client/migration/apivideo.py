@@ -9,6 +9,7 @@ from server.client.refusals import Refused
 
 URL = "https://ws.api.video"
 ODD = "This does not answer as api.video does."
+NO_MP4 = "There is no MP4 file of it."
 
 
 class ApiVideo:
@@ -75,7 +76,7 @@ class ApiVideo:
         assets = found.get("assets")
         url = text(assets, "mp4") if isinstance(assets, Mapping) else ""
         if not url:
-            return None, "There is no MP4 file of it: its mp4Support is off."
+            return None, NO_MP4 if found.get("mp4Support") is not False else f"{NO_MP4[:-1]}: its mp4Support is off."
         status = self._api.call("GET", at("videos", id, "status"))
         encoding = status.get("encoding") if isinstance(status, Mapping) else None
         if not isinstance(encoding, Mapping) or encoding.get("playable") is not True:

@@ -114,6 +114,8 @@ async def create(call: Call, body: ApiKeyCreation) -> ApiKeySecret:
     """Its secret is in this answer alone, and kept as a hash. A key gives at most the scopes of the one that makes
     it."""
     _may_give(call, body.scopes)
+    if body.expires_at is not None and body.expires_at <= clock.now():
+        raise validation.of_attribute("expiresAt", "This time is over: the key would open nothing.")
     async with call.services.database.write() as transaction:
         project_id = await named_project(transaction, call, body.project_id, validation.of_attribute)
         if await keys.count_of_project(transaction, project_id) >= KEYS_LIMIT:

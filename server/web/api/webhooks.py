@@ -16,6 +16,7 @@ from server.errors import Problem
 from server.outbound.target import Target
 from server.protocols.webhook import new_secret
 from server.web import validation
+from server.web.api import webhook_urls
 from server.web.api.webhook_shapes import (
     DeliveryAnswer,
     DeliveryList,
@@ -54,6 +55,7 @@ operations = Operations("Webhooks")
 async def create(call: Call, body: WebhookBody) -> WebhookAnswer:
     """Its endpoint is told of what happens from now on."""
     _check_events(body.format, body.events)
+    webhook_urls.refuse(call, body.url)
     row = Webhook(
         project_id=call.project_id, format=body.format, events=body.events, secret=new_secret(), name=body.name,
         **_address(body.url, body.login, body.password),
@@ -90,6 +92,7 @@ async def change(call: Call, webhook_id: str, body: WebhookChanges) -> WebhookAn
         values = {name: getattr(body, name) for name in body.model_fields_set}
         _check_events(values.get("format", row.format), values.get("events", row.events))
         if "url" in values:
+            webhook_urls.refuse(call, values["url"])
             known = (row.login, row.password) if _same_origin(row.url, values["url"]) else (None, None)
             login, password = values.get("login", known[0]), values.get("password", known[1])
             values |= _address(values["url"], login, password)

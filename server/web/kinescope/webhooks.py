@@ -15,6 +15,7 @@ from server.errors import Problem
 from server.outbound.target import Target
 from server.protocols.webhook import new_secret
 from server.web import validation
+from server.web.api import webhook_urls
 from server.web.api.webhook_shapes import EndpointUrl, EventNames, Login, unknown_events
 from server.web.api.webhooks import WEBHOOKS_LIMIT
 from server.web.kinescope.identifiers import kinescope_operations
@@ -79,6 +80,7 @@ async def list_all(call: Call, query: WebhookQuery) -> Listed[WebhookAnswer]:
 async def create(call: Call, body: WebhookCreation) -> Data[WebhookAnswer]:
     """Its endpoint is told of what happens from now on."""
     _check(body.events)
+    webhook_urls.refuse(call, body.endpoint, "endpoint")
     row = Webhook(
         project_id=call.project_id, format=FORMAT, name=body.name, events=body.events, secret=new_secret(),
         **_address(body.endpoint, body.login, body.password),
@@ -101,6 +103,8 @@ async def change(call: Call, webhook_id: str, body: WebhookChanges) -> Data[Webh
             row.events = body.events
         if "name" in given:
             row.name = body.name
+        if "endpoint" in given:
+            webhook_urls.refuse(call, body.endpoint, "endpoint")
         for name, value in _readdressed(row, body, given).items():
             setattr(row, name, value)
         await webhooks.enable(transaction, row)

@@ -155,9 +155,10 @@ def listed(*data: Any, pages: int = 1) -> Any:
 
 
 def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
+    unheld = {"assets": {"hls": "https://h"}}
     elsewhere.answers = {
         "/videos 1": listed(OTHER, pages=2),
-        "/videos 2": listed({**OTHER, "videoId": "vi2", "assets": {"hls": "https://h"}}, pages=2),
+        "/videos 2": listed({**OTHER, "videoId": "vi2", **unheld, "mp4Support": False}, {**OTHER, **unheld}, pages=2),
         "/videos/vi4blUQ/status": {"encoding": {"playable": True}},
         "/videos/vi4blUQ/captions": listed({"srclang": "fr", "src": "https://cdn.example/c.vtt", "default": True}),
         "/videos/vi4blUQ/chapters": listed({"language": "fr", "src": f"{elsewhere.url}/chapters.vtt"}),
@@ -165,13 +166,15 @@ def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
     }
     library = ApiVideo("k", elsewhere.url)
 
-    first, second = all_of(library)
+    first, second, third = all_of(library)
     assert (first.file_url, first.language, first.metadata) == ("https://cdn.example/source.mp4", "fr", (("k", "v"),))
     captions, chapters = first.texts
     assert (captions.kind, captions.language, captions.default) == ("captions", "fr", True)
     assert library.download(chapters.url or "") == b"WEBVTT\n"
     assert second.file_url is None
-    assert "mp4Support" in second.reason
+    assert (second.reason, third.reason) == (
+        "There is no MP4 file of it: its mp4Support is off.", "There is no MP4 file of it.",
+    )  # fmt: skip
 
 
 def test_one_of_whom_no_more_is_told_fails_alone(elsewhere: Elsewhere) -> None:

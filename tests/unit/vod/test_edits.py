@@ -166,6 +166,35 @@ async def test_a_newer_version_goes_before_one_on_its_way(archive: Archive) -> N
         assert (video.material, first.deletes_at is not None, second.deletes_at) == (id, True, None)
 
 
+async def test_a_trim_on_its_way_is_taken_back(archive: Archive) -> None:
+    id = await done(archive)
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        version = await edits.trim(transaction, video, 2, 5)
+
+        assert await edits.untrim(transaction, video) is video
+
+        assert version.deletes_at is not None
+        version.state, version.playable = "done", True
+        await versions.came_on(transaction, version)
+        assert (video.material, video.trim) == (id, None)
+        with pytest.raises(NotNow, match="not trimmed"):
+            await edits.untrim(transaction, video)
+
+
+async def test_a_trim_that_failed_is_none(archive: Archive) -> None:
+    id = await done(archive)
+    edits = Edits(archive.database, archive.layout, archive.enqueue)
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        (await edits.trim(transaction, video, 2, 5)).state = "failed"
+        with pytest.raises(NotNow, match="not trimmed"):
+            await edits.untrim(transaction, video)
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

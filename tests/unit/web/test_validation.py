@@ -1,5 +1,6 @@
 """Faults of bodies in words that people understand."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -16,6 +17,8 @@ class Thing(BaseModel):
     note: Annotated[Text, StringConstraints(max_length=1)] = ""
     mode: Literal["low", "high"] = "low"
     count: Annotated[int, Field(ge=1)] = 1
+    day: date = date(2026, 1, 31)
+    order: Annotated[str, StringConstraints(pattern="^[a-z]+$")] = "up"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,9 @@ class Thing(BaseModel):
         ({"mode": "fast"}, "This attribute must be 'low' or 'high'."),
         ({"count": 0}, "This attribute must be greater than or equal to 1."),
         ({"count": "1"}, "This attribute must be an integer."),
+        ({"day": "soon"}, "This attribute must be a date, such as 2026-01-31."),
+        ({"day": "2026-02-30"}, "This attribute must be a date, such as 2026-01-31."),
+        ({"order": "UP"}, "This attribute has not the form that /docs tells of."),
     ],
 )
 def test_the_sentence(body: dict[str, Any], sentence: str) -> None:

@@ -50,6 +50,7 @@ async def test_a_secret_is_shown_once_and_opens_what_its_scopes_say(client: Clie
         ({"scopes": ["videos:see"]}, "scopes[0]"),
         ({"name": ""}, "name"),
         ({"expiresAt": "tomorrow"}, "expiresAt"),
+        ({"expiresAt": "2020-01-01T00:00:00+00:00"}, "expiresAt"),
         ({"rateLimits": {"read": 0}}, "rateLimits[read]"),
         ({"projectId": "pr2222222222222222222222"}, "projectId"),
         ({"projectId": "elsewhere"}, "projectId"),

@@ -77,6 +77,9 @@ async def test_as_in_the_dialect(client: Client) -> None:
         ({**BODY, "events": ["media.update.status"]}, "invalid-attribute", "events"),
         ({**BODY, "url": "ftp://example.com/"}, "invalid-attribute", "url"),
         ({**BODY, "url": "http://exa mple.com/"}, "invalid-attribute", "url"),
+        ({**BODY, "url": "http://10.0.0.1/hook"}, "invalid-attribute", "url"),
+        ({**BODY, "url": "http://[::1]/"}, "invalid-attribute", "url"),
+        ({**BODY, "url": "https://example.com:22/"}, "invalid-attribute", "url"),
         ({**BODY, "format": "mux"}, "invalid-attribute", "format"),
         ({**BODY, "nonsense": 1}, "invalid-attribute", "nonsense"),
     ],
@@ -134,6 +137,7 @@ async def test_changes(client: Client) -> None:
     assert changed["signatureSecret"] == made["signatureSecret"]
     await problem(await client.patch(path, json={"format": "native"}), 400, "invalid-attribute", "events")
     await problem(await client.patch(path, json={"url": None}), 400, "invalid-attribute", "url")
+    await problem(await client.patch(path, json={"url": "http://127.0.0.1/"}), 400, "invalid-attribute", "url")
 
 
 async def test_rotation(client: Client) -> None:

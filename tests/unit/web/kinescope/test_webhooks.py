@@ -53,5 +53,8 @@ async def test_credentials_in_the_address_and_bad_ones(client: Client, database:
     made = await asked(client, "POST", "/v1/webhooks", {**EXAMPLE, "endpoint": "https://u:p@a.example/x", "login": ""})
     assert made["endpoint"] == "https://a.example/x"
     assert (await _row(database)).password == "p"
-    for change in ({"endpoint": "ftp://x"}, {"events": ["nothing.such"]}, {"events": []}, {"name": 1}, {"x": 1}):
+    private = {"endpoint": "http://192.168.0.1/"}
+    assert (await refused(client, "PUT", f"/v1/webhooks/{made['id']}", private))[:2] == (400, 402402)
+    bad = [{"endpoint": "ftp://x"}, {"events": ["nothing.such"]}, {"events": []}, {"name": 1}, {"x": 1}]
+    for change in (private, *bad):
         assert (await refused(client, "POST", "/v1/webhooks", {**EXAMPLE, **change}))[:2] == (400, 402402)
