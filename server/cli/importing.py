@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from server.client.importing import import_file, unfinished
 from server.client.migration.apivideo import ApiVideo
 from server.client.migration.kinescope import Kinescope
 from server.client.migration.library import Library
-from server.client.migration.taking import Migration, Taken
+from server.client.migration.taking import FAILED, UNDONE, Migration, Taken
+from server.client.patience import Patient
 from server.client.refusals import Refused
 from server.client.watching import watch
 
-LIBRARIES: dict[str, Callable[[str, str | None], Library]] = {"apivideo": ApiVideo, "kinescope": Kinescope}
+LIBRARIES: dict[str, type[ApiVideo] | type[Kinescope]] = {"apivideo": ApiVideo, "kinescope": Kinescope}
+TOLD_WAIT_S = 3.0  # of shorter waits nobody has to know
 COLUMNS = [
     column("THERE", "sourceId"),
     column("HERE", "videoId"),
@@ -45,7 +47,7 @@ def import_videos(
 ) -> None:  # fmt: skip
     """Import videos from FILE, a CSV table whose first row names its columns (url, title, description, tags, public,
     metadata.…), and wait until all are done; or --from a library elsewhere, with titles, descriptions, tags, metadata,
-    captions, chapters and folders. What was imported before is only looked at."""
+    captions, chapters, thumbnails, players and folders. What was imported before is only looked at."""
     if (file is None) == (source is None):
         raise click.UsageError("Give a FILE, or --from.")
     if file is not None:
@@ -53,10 +55,12 @@ def import_videos(
         return
     if not source_key:
         raise click.UsageError("--from takes --source-key, or SLUICE_SOURCE_KEY.")
-    library = LIBRARIES[source or ""](source_key, source_url)
+    patient = Patient(_waiting)
+    library = LIBRARIES[source or ""](source_key, source_url, patient)
+    api = replace(api, ask=patient)
     found = _taken_over(api, library, dry_run, as_json)
     if wait and not dry_run:
-        _wait_for(api, [one.video_id for one in found if one.video_id and one.result in ("new", "again", "known")])
+        found = _ended(api, found)
     _report(found, as_json)
 
 
@@ -89,12 +93,17 @@ def _of_table(api: Api, file: Path, as_json: bool) -> None:
     sys.exit(any(video["state"] != "done" for video in found["videos"]))
 
 
+def _waiting(seconds: float, reason: str) -> None:
+    if seconds >= TOLD_WAIT_S:
+        click.echo(f"\nWaiting {seconds:.0f} s: {printable(reason)}", err=True)
+
+
 def _taken_over(api: Api, library: Library, rehearsal: bool, as_json: bool) -> list[Taken]:
-    """Where it breaks off, what was taken until then is shown. Raises Refused, Unreachable."""
+    """Where it breaks off, what was taken until then is shown. Raises Refused, Unreachable, KeyboardInterrupt."""
     found: list[Taken] = []
     try:
         _take(api, library, rehearsal, found)
-    except (Refused, Unreachable):
+    except (Refused, Unreachable, KeyboardInterrupt):
         if found:
             _show(found, as_json)
         raise
@@ -114,16 +123,28 @@ def _take(api: Api, library: Library, rehearsal: bool, found: list[Taken]) -> No
         Migration(api, library, rehearsal).run(began, moved)
 
 
-def _wait_for(api: Api, ids: list[str]) -> None:
-    with click.progressbar(ids, label="Waiting", file=sys.stderr) as bar:
-        for id in bar:
-            watch(api, id, lambda _: None)
+def _ended(api: Api, found: list[Taken]) -> list[Taken]:
+    """Waits for each that is here; those whose file could not be had, or not be read, have failed."""
+    with click.progressbar(found, label="Waiting", file=sys.stderr) as bar:
+        return [_awaited(api, one) if one.result in ("new", "again", "known") else one for one in bar]
+
+
+def _awaited(api: Api, taken: Taken) -> Taken:
+    try:
+        video = watch(api, taken.video_id or "", lambda _: None).video
+    except Refused as refusal:  # deleted meanwhile
+        return replace(taken, result="failed", reason=str(refusal))
+    if video["state"] not in FAILED:
+        return taken
+    error = video["error"] or {}
+    said = [error.get("title"), error.get("detail")]
+    return replace(taken, result="failed", reason=" ".join(filter(None, said)) or video["state"])
 
 
 def _report(found: list[Taken], as_json: bool) -> None:
-    """Exits with 1 where one has failed."""
+    """Exits with 1 where one is not as it should be: then another run may do more."""
     _show(found, as_json)
-    sys.exit(any(one.result == "failed" for one in found))
+    sys.exit(any(one.result in UNDONE for one in found))
 
 
 def _show(found: list[Taken], as_json: bool) -> None:
@@ -133,3 +154,6 @@ def _show(found: list[Taken], as_json: bool) -> None:
         show_list([one.shown() for one in found], COLUMNS, False)
         counts = Counter(one.result for one in found)
         click.echo(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) or "nothing", err=True)
+        for one in found if sys.stdout.isatty() else ():  # tables cut reasons there
+            if one.reason and one.result in UNDONE:
+                click.echo(printable(f"{one.source_id}: {one.reason}"), err=True)

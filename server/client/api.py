@@ -6,8 +6,8 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from server.client.refusals import Refused, parsed
@@ -52,12 +52,42 @@ class Answer:
         return parsed(self.raw)
 
 
+def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+    """Raises Refused, Unreachable."""
+    try:
+        if urlsplit(url).scheme not in SCHEMES:
+            raise ValueError("its URL begins with neither http:// nor https://")
+        request = urllib.request.Request(url, data, dict(headers), method=method)
+        with _OPENER.open(request, timeout=CALL_TIMEOUT_S) as answer:
+            return Answer(answer.status, answer.headers, answer.read(ANSWER_LIMIT))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Refused(error.code, parsed(_rest(error)), error.headers) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        said = getattr(error, "reason", None) or error
+        raise Unreachable(f"{url.split('?')[0]} can't be reached: {said}") from None
+
+
+def _rest(error: urllib.error.HTTPError) -> bytes:
+    """Of a refusal: what it is says enough where its text is cut off."""
+    try:
+        return error.read(ANSWER_LIMIT)
+    except (OSError, ValueError, http.client.HTTPException):
+        return b""
+
+
+class Exchange(Protocol):
+    def __call__(self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Raises Refused, Unreachable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Where a server is, and the key that it is called with."""
+    """Where a server is, the key that it is called with, and how: once, unless `ask` is more patient."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
+    ask: Exchange = field(default=exchange, repr=False)
 
     def call(
         self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None, **headers: str
@@ -79,7 +109,7 @@ class Api:
         if body is not None and not isinstance(body, bytes):
             data = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        return exchange(method, self.address(path, query), data, sent)
+        return self.ask(method, self.address(path, query), data, sent)
 
     def address(self, path: str, query: Mapping[str, Any] | None = None) -> str:
         base = "" if path.startswith(("http://", "https://")) else self.url.rstrip("/")
@@ -103,22 +133,6 @@ class Api:
             if page >= found["pagination"]["pagesTotal"]:
                 return
             page += 1
-
-
-def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
-    """Raises Refused, Unreachable."""
-    try:
-        if urlsplit(url).scheme not in SCHEMES:
-            raise ValueError("its URL begins with neither http:// nor https://")
-        request = urllib.request.Request(url, data, dict(headers), method=method)
-        with _OPENER.open(request, timeout=CALL_TIMEOUT_S) as answer:
-            return Answer(answer.status, answer.headers, answer.read(ANSWER_LIMIT))
-    except urllib.error.HTTPError as error:
-        with error:
-            raise Refused(error.code, parsed(error.read(ANSWER_LIMIT))) from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        said = getattr(error, "reason", None) or error
-        raise Unreachable(f"{url.split('?')[0]} can't be reached: {said}") from None
 
 
 def at(*parts: str) -> str:

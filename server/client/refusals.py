@@ -1,6 +1,7 @@
 """What a refusal says, in lines for people: an answer of another status than 2xx, in the API's one error shape."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 DETAIL_CHARS = 2000  # of a line: what is behind a proxy may answer with pages
@@ -10,9 +11,10 @@ LINES = 50
 class Refused(Exception):
     """The server answered, and would not. str() of it are sentences, a line each."""
 
-    def __init__(self, status: int, body: Any) -> None:
+    def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
         self.status = status
         self.body = body
+        self.headers: Mapping[str, str] = headers if headers is not None else {}
         super().__init__("\n".join(sentences(status, body)))
 
 

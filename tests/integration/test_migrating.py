@@ -2,9 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from click.testing import CliRunner, Result
@@ -99,6 +104,8 @@ def test_a_library_of_the_first_dialect(sluice: Any, there: tuple[Server, str], 
     source, key, here = *there, sluice.here
     known = a_library(source, key, media.clip(2))
     settled(source, key, known["Whole"], known["Private"])
+    player = in_project(source, key, "POST", "/players", {"name": "Dark", "hideTitle": True})["playerId"]
+    in_project(source, key, "PATCH", f"/videos/{known['Private']}", {"playerId": player})
 
     planned = results(sluice("--from", "apivideo", "--dry-run", "--json"))
     assert planned == {"Whole": ("new", None), "Private": ("new", None), "Empty": ("skipped", None)}
@@ -118,6 +125,10 @@ def test_a_library_of_the_first_dialect(sluice: Any, there: tuple[Server, str], 
     assert "Second" in text_of(here, whole["videoId"], "chapters", "en")
     private = here.api("GET", f"/videos/{found['Private'][1]}")
     assert (private["state"], private["public"]) == ("done", False)
+    look = here.api("GET", f"/players/{private['playerId']}")
+    assert (look["name"], look["hideTitle"]) == (f"Dark ({player})", True)
+    folder = here.api("GET", f"/folders/{whole['folderId']}")
+    assert [step["name"] for step in folder["path"]] == ["Lessons", "Week 1"]
 
     again = sluice("--from", "apivideo")
     assert "1 skipped, 2 known" in again.stderr or "2 known, 1 skipped" in again.stderr
@@ -156,6 +167,67 @@ def test_a_library_of_the_second_dialect(sluice: Any, there: tuple[Server, str])
 
     assert {one[0] for one in results(sluice("--from", "kinescope", "--json")).values()} == {"known", "skipped"}
     assert here.api("GET", "/folders")["pagination"]["itemsTotal"] == 3
+
+
+def test_a_library_behind_a_door_that_flaps(sluice: Any, there: tuple[Server, str]) -> None:
+    """Of each three answers one says that it is too much, one that it is away, and one is no answer."""
+    source, key, here = *there, sluice.here
+    known = a_library(source, key, media.clip(2))
+    settled(source, key, known["Whole"], known["Private"])
+    with flapping(source.http) as door:
+        found = results(sluice("--from", "kinescope", "--source-url", door.url, "--json"))
+        assert {title: one[0] for title, one in found.items()} == {"Whole": "new", "Private": "new", "Empty": "skipped"}
+        whole = found["Whole"][1]
+        assert len(here.api("GET", f"/videos/{whole}/captions")["data"]) == 2
+        again = results(sluice("--from", "kinescope", "--source-url", door.url, "--json"))
+        assert again == {title: ("skipped" if one[0] == "skipped" else "known", one[1]) for title, one in found.items()}
+    assert door.shut >= 6
+
+
+class Door:
+    def __init__(self) -> None:
+        self.url = ""
+        self.shut = 0
+
+
+@contextmanager
+def flapping(behind: str) -> Iterator[Door]:
+    """What is asked of it is asked of the server behind it once it was refused in one of several ways."""
+    door, asked = Door(), Counter[str]()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # its name in the library
+            asked[self.path] += 1
+            status = (429, 503, None, 200)[asked.total() % 4] if asked[self.path] == 1 and asked.total() > 1 else 200
+            if status == 200:
+                return self.pass_on()
+            door.shut += 1
+            if status is not None:
+                self.send_response(status)
+                self.send_header("Retry-After" if status == 503 else "X-RateLimit-Retry-After", "1")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            return None
+
+        def pass_on(self) -> None:
+            headers = {name: value for name, value in self.headers.items() if name in ("Authorization", "Host")}
+            with urlopen(Request(behind + self.path, headers=headers), timeout=60) as answer:
+                body = answer.read()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        door.url = f"http://127.0.0.1:{listening.server_address[1]}"
+        thread = Thread(target=listening.serve_forever, args=(0.01,))
+        thread.start()
+        yield door
+        listening.shutdown()
+        thread.join()
 
 
 def test_what_can_not_be_taken_is_said(sluice: Any, there: tuple[Server, str]) -> None:

@@ -3,28 +3,46 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from server.client.api import PAGE_SIZE, Api, at, exchange, same_server
-from server.client.migration.library import Listing, OddAnswer, SourceText, SourceVideo, items, text, words
+from server.client.api import PAGE_SIZE, Api, Exchange, at, exchange, same_server
+from server.client.migration.library import (
+    Listed,
+    Listing,
+    OddAnswer,
+    SourcePlayer,
+    SourceText,
+    SourceVideo,
+    items,
+    text,
+    words,
+)
 from server.client.refusals import Refused
 
 URL = "https://ws.api.video"
 ODD = "This does not answer as api.video does."
 NO_MP4 = "There is no MP4 file of it."
+MP4_OFF = "There is no MP4 file of it: its mp4Support is off. Turn it on there, and import again."
+COLOURS = (
+    "text", "link", "linkHover", "linkActive", "trackPlayed", "trackUnplayed", "trackBackground", "backgroundTop",
+    "backgroundBottom", "backgroundText",
+)  # fmt: skip
+SWITCHES = ("enableApi", "enableControls", "forceAutoplay", "hideTitle", "forceLoop")
 
 
 class ApiVideo:
     name = "apivideo"
 
-    def __init__(self, key: str, url: str | None = None) -> None:
-        self._api = Api(url or URL, key)
+    def __init__(self, key: str, url: str | None = None, ask: Exchange = exchange) -> None:
+        self._api = Api(url or URL, key, ask)
+        self._players: dict[str, SourcePlayer] = {}
+        self._folders: dict[str, tuple[str, ...]] | None = None
 
     def listing(self) -> Listing:
         first = self._page(1)
-        return Listing(_whole(first, "itemsTotal"), self._videos(first))
+        return Listing(_whole(first, "itemsTotal"), self._listed(first))
 
     def download(self, url: str) -> bytes:
         own = same_server(url, self._api.url)
-        return exchange("GET", url, None, {"Authorization": self._api.authorization} if own else {}).raw
+        return self._api.ask("GET", url, None, {"Authorization": self._api.authorization} if own else {}).raw
 
     def _page(self, number: int) -> Mapping[str, Any]:
         query = {"currentPage": number, "pageSize": PAGE_SIZE, "sortBy": "createdAt", "sortOrder": "asc"}
@@ -33,55 +51,52 @@ class ApiVideo:
             raise OddAnswer(ODD)
         return found
 
-    def _videos(self, page: Mapping[str, Any]) -> Iterator[SourceVideo]:
+    def _listed(self, page: Mapping[str, Any]) -> Iterator[Listed]:
         number = 1
         while True:
             for found in items(page["data"]):
-                yield self._asked(found)
+                id = text(found, "videoId")
+                if not id:
+                    raise OddAnswer(ODD)
+                yield Listed(id, text(found, "title") or id, found)
             if number >= _whole(page, "pagesTotal"):
                 return
             number += 1
             page = self._page(number)
 
-    def _asked(self, found: Mapping[str, Any]) -> SourceVideo:
-        """What is refused of one, which may just have been deleted, is said of that alone. Raises OddAnswer."""
-        id = text(found, "videoId")
-        if not id:
-            raise OddAnswer(ODD)
-        try:
-            return self._video(id, found)
-        except Refused as refusal:
-            title = text(found, "title") or id
-            return SourceVideo(id, title, text(found, "createdAt"), None, str(refusal), refused=True)
-
-    def _video(self, id: str, found: Mapping[str, Any]) -> SourceVideo:
-        file_url, reason = self._file(id, found)
+    def video(self, listed: Listed) -> SourceVideo:
+        id, found = listed.id, listed.raw
+        assets = found.get("assets")
+        urls: Mapping[str, Any] = assets if isinstance(assets, Mapping) else {}
+        file_url, reason, kept_back = self._file(id, found, text(urls, "mp4"))
         return SourceVideo(
             id=id,
-            title=text(found, "title") or id,
+            title=listed.title,
             created_at=text(found, "createdAt"),
             file_url=file_url,
             reason=reason,
+            kept_back=kept_back,
             description=text(found, "description"),
             language=text(found, "language") or None,
             public=found.get("public") is not False,
             panoramic=found.get("panoramic") is True,
             tags=words(found.get("tags")),
             metadata=tuple((text(one, "key"), text(one, "value")) for one in items(found.get("metadata"))),
+            folder=self._folder(text(found, "folderId")) if file_url else (),
             texts=(*self._texts(id, "captions"), *self._texts(id, "chapters")) if file_url else (),
+            poster_url=text(urls, "thumbnail") or None,
+            player=self._player(text(found, "playerId")) if file_url else None,
         )
 
-    def _file(self, id: str, found: Mapping[str, Any]) -> tuple[str | None, str]:
-        """(its URL, or why there is none)"""
-        assets = found.get("assets")
-        url = text(assets, "mp4") if isinstance(assets, Mapping) else ""
-        if not url:
-            return None, NO_MP4 if found.get("mp4Support") is not False else f"{NO_MP4[:-1]}: its mp4Support is off."
+    def _file(self, id: str, found: Mapping[str, Any], url: str) -> tuple[str | None, str, bool]:
+        """(its URL, or why there is none, and whether it is kept back)"""
         status = self._api.call("GET", at("videos", id, "status"))
         encoding = status.get("encoding") if isinstance(status, Mapping) else None
         if not isinstance(encoding, Mapping) or encoding.get("playable") is not True:
-            return None, "It has no file that could be played."
-        return url, ""
+            return None, "It has no file that could be played.", False
+        if not url:
+            return None, MP4_OFF if found.get("mp4Support") is False else NO_MP4, True
+        return url, "", False
 
     def _texts(self, id: str, kind: Any) -> list[SourceText]:
         found = self._api.every(at("videos", id, kind))
@@ -90,6 +105,36 @@ class ApiVideo:
                        default=one.get("default") is True)
             for one in items(list(found))
         ]  # fmt: skip
+
+    def _player(self, id: str) -> SourcePlayer | None:
+        if not id:
+            return None
+        if id not in self._players:
+            self._players[id] = _look(id, self._api.call("GET", at("players", id)))
+        return self._players[id]
+
+    def _folder(self, id: str) -> tuple[str, ...]:
+        """Only another Sluice has them."""
+        if not id:
+            return ()
+        if self._folders is None:
+            found = items(list(self._api.every("/folders")))
+            self._folders = {
+                text(one, "folderId"): tuple(text(step, "name") for step in items(one.get("path"))) for one in found
+            }
+        return self._folders.get(id, ())
+
+
+def _look(id: str, found: Any) -> SourcePlayer:
+    if not isinstance(found, Mapping):
+        raise Refused(502, {"title": f"Of its player {id} nothing is told."})
+    assets = found.get("assets")
+    urls: Mapping[str, Any] = assets if isinstance(assets, Mapping) else {}
+    colours = {name: text(found, name) for name in COLOURS if text(found, name)}
+    switches = {name: found[name] for name in SWITCHES if isinstance(found.get(name), bool)}
+    return SourcePlayer(
+        id, text(found, "name"), {**colours, **switches}, text(urls, "logo") or None, text(urls, "link")
+    )
 
 
 def _whole(page: Mapping[str, Any], name: str) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from server.client.api import PAGE_SIZE, at, exchange, query_string, same_server
-from server.client.migration.library import Listing, OddAnswer, SourceText, SourceVideo, items, text, words
+from server.client.api import PAGE_SIZE, Exchange, at, exchange, query_string, same_server
+from server.client.migration.library import Listed, Listing, OddAnswer, SourceText, SourceVideo, items, text, words
 from server.formats.webvtt import Cue, TextTrack, escaped, write
 
 URL = "https://api.kinescope.io"
@@ -16,22 +16,37 @@ DEEPEST = 32  # folders within each other
 class Kinescope:
     name = "kinescope"
 
-    def __init__(self, key: str, url: str | None = None) -> None:
+    def __init__(self, key: str, url: str | None = None, ask: Exchange = exchange) -> None:
         self._url = (url or URL).rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"}
+        self._ask = ask
+        self._folders: Mapping[str, tuple[str, ...]] = {}
 
     def listing(self) -> Listing:
         first = self._page("/v1/videos", 1)
-        return Listing(_total(first), self._videos(first))
+        return Listing(_total(first), self._listed(first))
+
+    def video(self, listed: Listed) -> SourceVideo:
+        found = listed.raw
+        if text(found, "status") == "done" and not items(found.get("assets")):  # a list may leave them out
+            whole = self._asked(at("v1", "videos", listed.id))
+            found = whole["data"] if isinstance(whole.get("data"), Mapping) else found
+        return _video(listed.id, found, self._folders)
 
     def download(self, url: str) -> bytes:
         own = same_server(url, self._url)
-        return exchange("GET", url, None, self._headers if own else {}).raw
+        return self._ask("GET", url, None, self._headers if own else {}).raw
 
     def _page(self, path: str, number: int, **query: str) -> Mapping[str, Any]:
         asked = {"page": number, "per_page": PAGE_SIZE, **query}
-        found = exchange("GET", self._url + path + query_string(asked), None, self._headers).json
-        if not isinstance(found, Mapping) or not isinstance(found.get("data"), list):
+        found = self._asked(path + query_string(asked))
+        if not isinstance(found.get("data"), list):
+            raise OddAnswer(ODD)
+        return found
+
+    def _asked(self, path: str) -> Mapping[str, Any]:
+        found = self._ask("GET", self._url + path, None, self._headers).json
+        if not isinstance(found, Mapping):
             raise OddAnswer(ODD)
         return found
 
@@ -49,12 +64,15 @@ class Kinescope:
             number += 1
             page = self._page(path, number, **query)
 
-    def _videos(self, first: Mapping[str, Any]) -> Iterator[SourceVideo]:
-        folders = self._folders()
+    def _listed(self, first: Mapping[str, Any]) -> Iterator[Listed]:
+        self._folders = self._paths()
         for found in self._pages("/v1/videos", first):
-            yield _video(found, folders)
+            id = text(found, "id")
+            if not id:
+                raise OddAnswer(ODD)
+            yield Listed(id, text(found, "title") or id, found)
 
-    def _folders(self) -> Mapping[str, tuple[str, ...]]:
+    def _paths(self) -> Mapping[str, tuple[str, ...]]:
         """Names from the top down, by the ids of projects and of folders in them."""
         paths: dict[str, tuple[str, ...]] = {}
         for project in self._every("/v1/projects"):
@@ -75,10 +93,7 @@ class Kinescope:
                 self._below(project_id, id, paths[id], paths)
 
 
-def _video(found: Mapping[str, Any], folders: Mapping[str, tuple[str, ...]]) -> SourceVideo:
-    id = text(found, "id")
-    if not id:
-        raise OddAnswer(ODD)
+def _video(id: str, found: Mapping[str, Any], folders: Mapping[str, tuple[str, ...]]) -> SourceVideo:
     file_url = _file(items(found.get("assets")))
     domains, subtitles = words(found.get("privacy_domains")), _subtitles(found)
     place = text(found, "folder_id") or text(found, "project_id")
@@ -87,14 +102,30 @@ def _video(found: Mapping[str, Any], folders: Mapping[str, tuple[str, ...]]) -> 
         title=text(found, "title") or id,
         created_at=text(found, "created_at"),
         file_url=file_url,
-        reason="" if file_url else f"It has no file that can be had: {text(found, 'status') or 'nobody says why'}.",
+        reason="" if file_url else _reason(text(found, "status")),
+        kept_back=not file_url and text(found, "status") == "done",
         description=text(found, "description"),
         public=text(found, "privacy_type") == "anywhere",
         tags=words(found.get("tags")),
         metadata=(("importedPrivacyDomains", ", ".join(domains)),) if domains else (),
         folder=folders.get(place, ()),
         texts=(*subtitles, *_chapters(found, subtitles[0].language if subtitles else LANGUAGE)),
+        poster_url=_poster(found.get("poster")),
     )
+
+
+def _reason(status: str) -> str:
+    """Why there is no file."""
+    if status == "done":
+        return "No file of it can be had: its assets have no links."
+    return f"It has no file that can be had: {status or 'nobody says why'}."
+
+
+def _poster(found: Any) -> str | None:
+    """As it was uploaded, or made."""
+    if isinstance(found, str):
+        return found or None
+    return (text(found, "original") or text(found, "md") or None) if isinstance(found, Mapping) else None
 
 
 def _file(assets: Sequence[Mapping[str, Any]]) -> str | None:

@@ -15,6 +15,15 @@ class OddAnswer(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A video as its list has it, which may not be all that can be known of it."""
+
+    id: str
+    title: str
+    raw: Mapping[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SourceText:
     """Captions or chapters: WebVTT or SubRip at `url`, or as `content`."""
 
@@ -26,8 +35,19 @@ class SourceText:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcePlayer:
+    """A look. `attributes`: as `POST /players` takes them; `logo_url` None: it has no logo."""
+
+    id: str
+    name: str
+    attributes: Mapping[str, str | bool]
+    logo_url: str | None = None
+    logo_link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceVideo:
-    """`file_url` None: there is no file to be had, and `reason` says why; `refused`: as more of it was asked for.
+    """`file_url` None: there is no file to be had, and `reason` says why; `kept_back`: though there is one there.
     `folder`: names from the top down."""
 
     id: str
@@ -35,7 +55,7 @@ class SourceVideo:
     created_at: str
     file_url: str | None
     reason: str = ""
-    refused: bool = False
+    kept_back: bool = False
     description: str = ""
     language: str | None = None
     public: bool = True
@@ -44,6 +64,8 @@ class SourceVideo:
     metadata: tuple[tuple[str, str], ...] = ()
     folder: tuple[str, ...] = ()
     texts: tuple[SourceText, ...] = ()
+    poster_url: str | None = None
+    player: SourcePlayer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +73,7 @@ class Listing:
     """A library as it is walked through; `total` is how many videos it says it has."""
 
     total: int
-    videos: Iterator[SourceVideo] = field(compare=False)
+    videos: Iterator[Listed] = field(compare=False)
 
 
 class Library(Protocol):
@@ -63,8 +85,11 @@ class Library(Protocol):
 
     def listing(self) -> Listing: ...
 
+    def video(self, listed: Listed) -> SourceVideo:
+        """All that is said of it, which may take further calls."""
+
     def download(self, url: str) -> bytes:
-        """A text file; a URL of the library's own host is asked for with its key."""
+        """A text file or a picture; a URL of the library's own host is asked for with its key."""
 
 
 def text(found: Mapping[str, Any], name: str) -> str:

@@ -8,21 +8,26 @@ from typing import Any, Literal
 
 from server.client import forms
 from server.client.api import Api, Unreachable, at
-from server.client.migration.library import Library, SourceText, SourceVideo
+from server.client.migration.library import Library, Listed, SourcePlayer, SourceText, SourceVideo
 from server.client.refusals import Refused
 
 ORIGIN = "importedFrom"  # key of metadata: apivideo:vi4blUQJFrYWbaG44NChkH27
 CREATED = "importedCreatedAt"
 TEXT_LIMIT = 10 * 1024 * 1024  # bytes of captions; an hour of talk has 100 kB
+PICTURE_LIMIT = 16 * 1024 * 1024  # bytes, as much as the API takes
 FOLDERS_DEEP = 16  # as deep as a tree is
+NAME_CHARS = 100  # of a player
 FAILED = frozenset({"error", "aborted"})
+HOPELESS = 5  # videos in a row for whom there was no answer, or none that a server gives on purpose: it is gone
 
-Result = Literal["new", "known", "again", "skipped", "failed"]
+Result = Literal["new", "known", "again", "skipped", "missing", "failed"]
+UNDONE: frozenset[Result] = frozenset({"missing", "failed"})  # what another run may have to do
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one. `new` and `again`: the server fetches its file now; `skipped`: there is none."""
+    """What became of one. `new` and `again`: the server fetches its file now; `skipped`: there is none; `missing`:
+    there is one that can't be had; `reason` may also say what of a new one could not be had."""
 
     source_id: str
     title: str
@@ -45,38 +50,50 @@ class Migration:
         self._library = library
         self._rehearsal = rehearsal
         self._folders: dict[tuple[str, ...], str] | None = None
+        self._players: dict[str, str] = {}
+        self._hopeless = 0
 
     def run(self, began: Callable[[int], None], moved: Callable[[Taken], None]) -> list[Taken]:
         """`began` hears how many there are, `moved` of each. What goes wrong with one does not keep the others.
-        Raises Refused where the library itself will not be read, Unreachable."""
+        Raises Refused and Unreachable where the list itself can't be had, or nothing answers any more."""
         listing = self._library.listing()
         began(listing.total)
-        found = []
-        for video in listing.videos:
-            found.append(self._taken(video))
-            moved(found[-1])
-        return found
+        return [self._taken(listed, moved) for listed in listing.videos]
 
-    def _taken(self, video: SourceVideo) -> Taken:
-        known: dict[str, Any] | None = None
-
-        def became(result: Result, reason: str = "") -> Taken:
-            return Taken(video.id, video.title, result, known["videoId"] if known else None, reason)
-
-        if video.refused:
-            return became("failed", video.reason)
+    def _taken(self, listed: Listed, moved: Callable[[Taken], None]) -> Taken:
+        failure: Refused | Unreachable | None = None
         try:
-            known = self._known(video)
-            if known is None and video.file_url is None:
-                return became("skipped", video.reason)
-            if self._rehearsal:
-                return became(_plan(known))
-            result = self._fetched_again(known, video) if known else "new"
-            known = known or self._made(video)
-            self._send_texts(known["videoId"], video.texts)
+            taken = self._one(self._library.video(listed))
+        except (Refused, Unreachable) as error:
+            failure, taken = error, Taken(listed.id, listed.title, "failed", reason=str(error))
+        moved(taken)
+        self._hopeless = self._hopeless + 1 if failure is not None and _hopeless(failure) else 0
+        if failure is not None and self._hopeless >= HOPELESS:
+            raise failure
+        return taken
+
+    def _one(self, video: SourceVideo) -> Taken:
+        """Raises Refused, Unreachable."""
+        known = self._known(video)
+        id = known["videoId"] if known else None
+        if known is None and video.file_url is None:
+            return Taken(video.id, video.title, "missing" if video.kept_back else "skipped", None, video.reason)
+        if self._rehearsal:
+            return Taken(video.id, video.title, _plan(known), id)
+        if known is not None:
+            result, reason = self._fetched_again(known, video), ""
+        else:
+            known = self._made(video)
+            result, reason = "new", self._poster(known["videoId"], video)
+        return self._with_texts(video, Taken(video.id, video.title, result, known["videoId"], reason))
+
+    def _with_texts(self, video: SourceVideo, taken: Taken) -> Taken:
+        """Where they can't be had it says so beside the id that the video has by now."""
+        try:
+            self._send_texts(taken.video_id or "", video.texts)
         except Refused as refusal:
-            return became("failed", str(refusal))
-        return became(result)
+            return Taken(video.id, video.title, "failed", taken.video_id, str(refusal))
+        return taken
 
     def _known(self, video: SourceVideo) -> dict[str, Any] | None:
         """As it was taken before."""
@@ -118,6 +135,8 @@ class Migration:
         }
         if video.language:
             body["language"] = video.language
+        if video.player:
+            body["playerId"] = self._player(video.player)
         if video.folder:
             body["folderId"] = self._folder(tuple((name.strip() or "-")[:255] for name in video.folder[:FOLDERS_DEEP]))
         return body
@@ -145,10 +164,46 @@ class Migration:
         if len(content) > TEXT_LIMIT:
             raise Refused(413, {"name": text.kind, "title": f"The file of {text.language} is too large."})
         path = at("videos", video_id, text.kind, text.language)
-        body, headers = forms.of_file(content, "text.vtt")
-        self._api.send("POST", path, body, headers=headers)
+        self._send_file(path, content, "text.vtt")
         if text.default:
             self._api.call("PATCH", path, {"default": True})
+
+    def _send_file(self, path: str, content: bytes, name: str, **fields: str) -> None:
+        body, headers = forms.of_file(content, name, **fields)
+        self._api.send("POST", path, body, headers={**headers, **_once()})
+
+    def _poster(self, video_id: str, video: SourceVideo) -> str:
+        """Why it is not that of the library; a video is no less for it."""
+        if video.poster_url is None:
+            return ""
+        try:
+            self._send_file(at("videos", video_id, "thumbnail"), self._picture(video.poster_url), "poster.jpg")
+        except Refused as refusal:
+            return f"Without its thumbnail: {refusal}"
+        return ""
+
+    def _picture(self, url: str) -> bytes:
+        found = self._downloaded(url)
+        if not found or len(found) > PICTURE_LIMIT:
+            raise Refused(413, {"title": "The picture is empty." if not found else "The picture is too large."})
+        return found
+
+    def _player(self, player: SourcePlayer) -> str:
+        """The id of this look here, which is made where it is not there: it is known by the other id in its name."""
+        if not self._players:
+            self._players = {one["name"]: one["playerId"] for one in self._api.every("/players")}
+        mark = f" ({player.id})"
+        name = player.name[: NAME_CHARS - len(mark)] + mark
+        if name not in self._players:
+            made = self._api.send("POST", "/players", {"name": name, **player.attributes}, headers=_once()).json
+            self._players[name] = made["playerId"]
+            if player.logo_url:
+                self._logo(made["playerId"], player)
+        return self._players[name]
+
+    def _logo(self, player_id: str, player: SourcePlayer) -> None:
+        link = {"link": player.logo_link} if player.logo_link.isascii() and player.logo_link else {}
+        self._send_file(at("players", player_id, "logo"), self._picture(player.logo_url or ""), "logo.png", **link)
 
     def _downloaded(self, url: str) -> bytes:
         """Of one video: what can't be reached there does not keep the others. Raises Refused."""
@@ -164,8 +219,8 @@ class Migration:
             self._folders = {tuple(step["name"] for step in one["path"]): one["folderId"] for one in found}
         if path not in self._folders:
             parent = self._folder(path[:-1]) if len(path) > 1 else None
-            made = self._api.call("POST", "/folders", {"name": path[-1], "parentId": parent})
-            self._folders[path] = made["folderId"]
+            body = {"name": path[-1], "parentId": parent}
+            self._folders[path] = self._api.send("POST", "/folders", body, headers=_once()).json["folderId"]
         return self._folders[path]
 
 
@@ -173,3 +228,13 @@ def _plan(known: Mapping[str, Any] | None) -> Result:
     if known is None:
         return "new"
     return "again" if known["state"] in FAILED else "known"
+
+
+def _hopeless(failure: Refused | Unreachable) -> bool:
+    """It says nothing of the one video that was asked for."""
+    return isinstance(failure, Unreachable) or failure.status in (401, 429) or failure.status >= 500
+
+
+def _once() -> dict[str, str]:
+    """So that a call that is made again has one effect."""
+    return {"Idempotency-Key": f"import-{secrets.token_hex(16)}"}

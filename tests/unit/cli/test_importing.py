@@ -7,8 +7,9 @@ import pytest
 
 from server.cli import importing
 from server.client.api import Api, Unreachable
-from server.client.migration.library import Listing, SourceVideo
+from server.client.migration.library import Listed, Listing, SourceVideo
 from server.client.migration.taking import Taken
+from server.client.refusals import Refused
 
 
 class Breaking:
@@ -19,9 +20,12 @@ class Breaking:
     def listing(self) -> Listing:
         return Listing(2, self._videos())
 
-    def _videos(self) -> Iterator[SourceVideo]:
-        yield SourceVideo("first", "A", "", None, "It was refused.", refused=True)
+    def _videos(self) -> Iterator[Listed]:
+        yield Listed("first", "A", {})
         raise Unreachable("gone")
+
+    def video(self, listed: Listed) -> SourceVideo:
+        raise Refused(404, {"title": "It was refused."})
 
     def download(self, url: str) -> bytes:
         return b""

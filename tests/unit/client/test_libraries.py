@@ -1,7 +1,7 @@
 """Libraries elsewhere: what their APIs answer, as they are known to and otherwise."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,8 +14,8 @@ import pytest
 from server.client.api import Answer, Api, Unreachable
 from server.client.migration.apivideo import ApiVideo
 from server.client.migration.kinescope import Kinescope
-from server.client.migration.library import Library, Listing, OddAnswer, SourceText, SourceVideo
-from server.client.migration.taking import Migration
+from server.client.migration.library import Library, Listed, Listing, OddAnswer, SourcePlayer, SourceText, SourceVideo
+from server.client.migration.taking import Migration, Taken
 from server.client.refusals import Refused
 
 Answers = dict[str, Any]  # by path, with the page where it matters
@@ -60,7 +60,11 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 def all_of(library: Library) -> list[SourceVideo]:
-    return list(library.listing().videos)
+    return [library.video(listed) for listed in library.listing().videos]
+
+
+def taken_of(library: Library, api: Api | None = None, rehearsal: bool = False) -> list[Taken]:
+    return Migration(api or Api("http://127.0.0.1:1", "k"), library, rehearsal).run(lambda _: None, lambda _: None)
 
 
 # --- Kinescope, as its documentation has it
@@ -118,7 +122,8 @@ def test_the_original_is_taken_before_what_was_made_of_it(elsewhere: Elsewhere) 
 @pytest.mark.parametrize(
     "change",
     [
-        {"assets": "none"}, {"assets": [1, None, {"url": 5}]}, {"chapters": []}, {"chapters": {"items": "x"}},
+        {"assets": "none", "status": 1}, {"assets": [1, None, {"url": 5}]}, {"poster": 3, "chapters": []},
+        {"chapters": {"items": "x"}},
         {"chapters": {"items": [{"time": "1", "title": 2}, {"time": -1}, {"time": 10**12}, {"time": True}]}},
         {"subtitles": {}}, {"subtitles": [{"language": "en"}, 3]}, {"privacy_domains": 1}, {"tags": {"a": 1}},
         {"duration": "long"}, {"duration": -1}, {"title": None, "description": 4, "created_at": None},
@@ -146,7 +151,8 @@ def test_folders_in_a_round_end(elsewhere: Elsewhere) -> None:
 OTHER = {
     "videoId": "vi4blUQ", "title": "A video", "description": "d", "public": True, "tags": ["t"], "language": "fr",
     "metadata": [{"key": "k", "value": "v"}], "createdAt": "2020-01-01T00:00:00+00:00",
-    "assets": {"hls": "https://h", "mp4": "https://cdn.example/source.mp4"},
+    "assets": {"hls": "https://h", "mp4": "https://cdn.example/source.mp4", "thumbnail": "https://cdn.example/t.jpg"},
+    "playerId": "pt1", "folderId": "fo1",
 }  # fmt: skip
 
 
@@ -160,6 +166,10 @@ def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
         "/videos 1": listed(OTHER, pages=2),
         "/videos 2": listed({**OTHER, "videoId": "vi2", **unheld, "mp4Support": False}, {**OTHER, **unheld}, pages=2),
         "/videos/vi4blUQ/status": {"encoding": {"playable": True}},
+        "/videos/vi2/status": {"encoding": {"playable": True}},
+        "/players/pt1": {"name": "Dark", "text": "#fff", "link": "", "hideTitle": True, "forceLoop": None, "x": 1,
+                         "assets": {"logo": "https://cdn.example/l.png", "link": "https://a.example/"}},
+        "/folders": listed({"folderId": "fo1", "path": [{"name": "A"}, {"name": "B"}]}),
         "/videos/vi4blUQ/captions": listed({"srclang": "fr", "src": "https://cdn.example/c.vtt", "default": True}),
         "/videos/vi4blUQ/chapters": listed({"language": "fr", "src": f"{elsewhere.url}/chapters.vtt"}),
         "/chapters.vtt": b"WEBVTT\n",
@@ -171,10 +181,12 @@ def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
     captions, chapters = first.texts
     assert (captions.kind, captions.language, captions.default) == ("captions", "fr", True)
     assert library.download(chapters.url or "") == b"WEBVTT\n"
-    assert second.file_url is None
-    assert (second.reason, third.reason) == (
-        "There is no MP4 file of it: its mp4Support is off.", "There is no MP4 file of it.",
-    )  # fmt: skip
+    assert (first.poster_url, first.folder) == ("https://cdn.example/t.jpg", ("A", "B"))
+    assert first.player == SourcePlayer(
+        "pt1", "Dark", {"text": "#fff", "hideTitle": True}, "https://cdn.example/l.png", "https://a.example/"
+    )
+    assert (second.file_url, second.kept_back, second.player) == (None, True, None)
+    assert ("mp4Support is off" in second.reason, third.reason) == (True, "There is no MP4 file of it.")
 
 
 def test_one_of_whom_no_more_is_told_fails_alone(elsewhere: Elsewhere) -> None:
@@ -184,12 +196,55 @@ def test_one_of_whom_no_more_is_told_fails_alone(elsewhere: Elsewhere) -> None:
         "/videos/vi2/status": {"encoding": {"playable": False}},
     }
 
-    taken = Migration(Api("http://127.0.0.1:1", "k"), ApiVideo("k", elsewhere.url), True)
-    first, second = all_of(ApiVideo("k", elsewhere.url))
+    first, second = taken_of(ApiVideo("k", elsewhere.url), here_is_nothing())
 
-    assert (first.id, first.refused, "404" in first.reason) == ("vi1", True, True)
-    assert (second.id, second.refused) == ("vi2", False)
-    assert taken._taken(first).result == "failed"
+    assert (first.source_id, first.result, "404" in first.reason) == ("vi1", "failed", True)
+    assert (second.source_id, second.result) == ("vi2", "skipped")
+
+
+def here_is_nothing() -> Api:
+    """A server with an empty library."""
+    empty = json.dumps(listed()).encode()
+    return Api("http://a", "k", lambda *_: Answer(200, {}, empty))
+
+
+class Gone:
+    """A library whose list can be had, and nothing else."""
+
+    name = "gone"
+
+    def __init__(self, failure: Exception) -> None:
+        self._failure = failure
+
+    def listing(self) -> Listing:
+        return Listing(100, (Listed(str(number), "A", {}) for number in range(100)))
+
+    def video(self, listed: Listed) -> SourceVideo:
+        raise self._failure
+
+    def download(self, url: str) -> bytes:
+        return b""
+
+
+@pytest.mark.parametrize("failure", [Unreachable("gone"), Refused(503, None), Refused(401, None), Refused(429, None)])
+def test_a_library_that_is_gone_is_not_asked_for_each_of_its_videos(failure: Exception) -> None:
+    told: list[Taken] = []
+    with pytest.raises(type(failure)):
+        Migration(here_is_nothing(), Gone(failure)).run(lambda _: None, told.append)
+    assert [one.result for one in told] == ["failed"] * 5
+
+
+def test_refusals_that_are_about_a_video_end_nothing() -> None:
+    assert [one.result for one in taken_of(Gone(Refused(404, None)), here_is_nothing())] == ["failed"] * 100
+
+
+def test_the_list_may_leave_assets_out(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = {
+        "/v1/projects": page(), "/v1/videos": page({**VIDEO, "assets": None, "poster": None}),
+        f"/v1/videos/{VIDEO['id']}": {"data": {**VIDEO, "poster": {"original": "https://cdn.example/p.jpg"}}},
+    }  # fmt: skip
+    (found,) = all_of(Kinescope("k", elsewhere.url))
+    assert (found.file_url, found.poster_url) == ("https://cdn.example/1080.mp4", "https://cdn.example/p.jpg")
 
 
 def test_a_key_is_given_to_its_own_api_alone(elsewhere: Elsewhere) -> None:
@@ -234,21 +289,41 @@ def test_the_key_is_not_sent_in_the_clear(elsewhere: Elsewhere, kind: Any) -> No
     assert elsewhere.keys[1]
 
 
-def test_a_text_that_can_not_be_reached_fails_its_own_video(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_can_not_be_reached_fails_its_own_video() -> None:
     video = SourceVideo("a", "A", "", "https://cdn.example/a.mp4", texts=(SourceText("captions", "fr", "ftp://x/y"),))
 
     class Shelf(ApiVideo):
         def listing(self) -> Listing:
-            return Listing(2, iter([video, replace(video, id="b", texts=())]))
+            return Listing(2, iter([Listed("a", "A", {}), Listed("b", "B", {})]))
 
-    def send(self: Api, method: str, path: str, *_: Any, **__: Any) -> Answer:
+        def video(self, listed: Listed) -> SourceVideo:
+            return video if listed.id == "a" else replace(video, id="b", texts=())
+
+    def ask(method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
         found: Any = {"videoId": "vi1", "state": "done"}
         if method == "GET":
             found = {"data": [], "pagination": {"pagesTotal": 1}}
         return Answer(200, {}, json.dumps(found).encode())
 
-    monkeypatch.setattr(Api, "send", send)
-    taken = Migration(Api("http://a", "k"), Shelf("key")).run(lambda _: None, lambda _: None)
+    taken = taken_of(Shelf("key"), Api("http://a", "k", ask))
 
     assert [one.result for one in taken] == ["failed", "new"]
-    assert "http://" in taken[0].reason
+    assert (taken[0].video_id, "http://" in taken[0].reason) == ("vi1", True)
+
+
+def test_a_thumbnail_that_can_not_be_had_is_told() -> None:
+    video = SourceVideo("a", "A", "", "https://cdn.example/a.mp4", poster_url="ftp://x/y")
+
+    class Shelf(ApiVideo):
+        def listing(self) -> Listing:
+            return Listing(1, iter([Listed("a", "A", {})]))
+
+        def video(self, listed: Listed) -> SourceVideo:
+            return video
+
+    def ask(method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+        found: Any = listed() if method == "GET" else {"videoId": "vi1", "state": "pending"}
+        return Answer(200, {}, json.dumps(found).encode())
+
+    (taken,) = taken_of(Shelf("key"), Api("http://a", "k", ask))
+    assert (taken.result, taken.reason[:22]) == ("new", "Without its thumbnail:")
