@@ -105,6 +105,7 @@ NAMES: Mapping[str, str] = {
     "oauth-app.rotated": "A registered program got a new secret.",
     "oauth-app.deleted": "A registered program was deleted, and what people allowed it.",
     "oauth-grant.created": "The holder of an API key let a program act for them.",
+    "oauth-grant.narrowed": "A program may do less for somebody, as less is what it may ask for now.",
     "oauth-grant.revoked": "A program acts for somebody no more; `reason` says why.",
     "key.created": "An API key was made.",
     "key.updated": "An API key was changed.",

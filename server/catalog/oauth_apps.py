@@ -50,6 +50,11 @@ async def page(transaction: Transaction, project_id: str, paging: Paging) -> Pag
     return await listing.fetch(transaction, query, paging, SORT_COLUMNS, OAuthApp.created_at, OAuthApp.id)
 
 
+async def changed(transaction: Transaction, row: OAuthApp) -> None:
+    """Tells of it."""
+    await _tell(transaction, row, "updated")
+
+
 async def rotate(transaction: Transaction, row: OAuthApp) -> str:
     """A new secret; the old one is good no more."""
     secret = new_secret(row)

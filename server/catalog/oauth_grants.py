@@ -8,9 +8,10 @@ from server.catalog import events, listing
 from server.catalog.database import Transaction
 from server.catalog.keys import hashed
 from server.catalog.listing import Page, Paging
-from server.catalog.oauth_models import OAuthGrant
+from server.catalog.oauth_models import OAuthApp, OAuthGrant
 
 SORT_COLUMNS = {"createdAt": OAuthGrant.created_at}
+MOST_SHOWN = 200  # of one key, on a page
 
 
 async def add(transaction: Transaction, row: OAuthGrant) -> OAuthGrant:
@@ -38,12 +39,30 @@ async def of_app(transaction: Transaction, app_id: str) -> list[OAuthGrant]:
     return list(await transaction.scalars(select(OAuthGrant).where(OAuthGrant.app_id == app_id)))
 
 
+async def of_key(transaction: Transaction, key_id: str, now: datetime) -> list[tuple[OAuthGrant, str]]:
+    """Those that its holder allowed and that are good, newest first, each with the name of its program."""
+    query = (
+        select(OAuthGrant, OAuthApp.name)
+        .join(OAuthApp, OAuthApp.id == OAuthGrant.app_id)
+        .where(OAuthGrant.key_id == key_id, OAuthGrant.expires_at > now)
+        .order_by(OAuthGrant.created_at.desc(), OAuthGrant.id)
+        .limit(MOST_SHOWN)
+    )
+    return [(row, name) for row, name in await transaction.execute(query)]
+
+
 async def page(transaction: Transaction, project_id: str, paging: Paging, now: datetime) -> Page[OAuthGrant]:
     """Those that are good, newest first unless told otherwise."""
     if paging.sort_by is None:
         paging = Paging(paging.page, paging.size, "createdAt", True)
     query = select(OAuthGrant).where(OAuthGrant.project_id == project_id, OAuthGrant.expires_at > now)
     return await listing.fetch(transaction, query, paging, SORT_COLUMNS, OAuthGrant.created_at, OAuthGrant.id)
+
+
+async def narrow(transaction: Transaction, row: OAuthGrant, scopes: list[str]) -> None:
+    """It has these of its scopes left; access tokens that have more are of an epoch before."""
+    row.scopes, row.epoch = scopes, row.epoch + 1
+    await _tell(transaction, row, "narrowed")
 
 
 async def remove(transaction: Transaction, row: OAuthGrant, reason: str) -> None:

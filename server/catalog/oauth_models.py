@@ -41,6 +41,7 @@ class OAuthGrant(Base):
     key_id: Mapped[str] = mapped_column(_ID)
     generation: Mapped[str] = mapped_column(String(16))  # of the key's secret: another one has to allow it anew
     scopes: Mapped[list[Any]]
+    epoch: Mapped[int] = mapped_column(Integer, default=0)  # of its access tokens: the next begins as it is narrowed
     code_hash: Mapped[str] = mapped_column(String(64), unique=True)
     code_challenge: Mapped[str] = mapped_column(String(128))
     redirect_uri: Mapped[str] = mapped_column(Text)

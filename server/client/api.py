@@ -62,7 +62,7 @@ def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, st
             return Answer(answer.status, answer.headers, answer.read(ANSWER_LIMIT))
     except urllib.error.HTTPError as error:
         with error:
-            raise Refused(error.code, parsed(_rest(error)), error.headers) from None
+            raise Refused(error.code, parsed(_rest(error)), dict(error.headers)) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         said = getattr(error, "reason", None) or error
         raise Unreachable(f"{url.split('?')[0]} can't be reached: {said}") from None

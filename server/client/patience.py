@@ -62,7 +62,8 @@ def wait_s(failure: Refused | Unreachable, made: int, chance: float) -> float | 
 
 def _told_s(headers: Mapping[str, str]) -> float | None:
     """The longest that any header says: seconds, or a date-time. None where none says anything that makes sense."""
-    said = (_seconds(headers.get(name, "")) for name in RATE_HEADERS)
+    given = {name.lower(): value for name, value in headers.items()}
+    said = (_seconds(given.get(name.lower(), "")) for name in RATE_HEADERS)
     return max((one for one in said if one is not None and one > 0), default=None)
 
 

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from server.errors import in_words
 from server.log import Lines
-from server.web import access_log, api, consent, docs, event_feed, health, middleware, typed
+from server.web import access_log, api, consent, docs, event_feed, granted, health, middleware, typed
 from server.web.addresses import ADDRESSES, Addresses
 from server.web.cors import CORS, Cors
 from server.web.event_feed import FEED, Feed
@@ -63,6 +63,7 @@ def build(
     kinescope.mount(app)
     app.router.add_get("/", _show_docs)
     consent.add_routes(app.router)
+    granted.add_routes(app.router)
     for mount in mounts:
         mount(app)
     return app

@@ -5,6 +5,7 @@ session: each call brings its API key, and nothing of it is kept. The library is
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, MutableMapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,18 @@ def _host(origin: str) -> str | None:
 
 
 def _load() -> "StreamableHTTPSessionManager":
-    """In a thread: half a second of imports, which nobody who watches should wait for."""
+    """In a thread: half a second of imports, which nobody who watches should wait for.
+
+    What holds everybody up all the same is the collector of garbage, which goes over all there is as so much is added:
+    what was there before, and what has come, is left out of it, as neither is ever garbage."""
+    gc.freeze()
+    try:
+        return _loaded()
+    finally:
+        gc.freeze()
+
+
+def _loaded() -> "StreamableHTTPSessionManager":
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     from server.mcp.assistant import assistant

@@ -76,7 +76,7 @@ NAMING = Naming(PATH_IDS)
 # What writes nothing: a token's making would cost a sync of the disk for each viewer.
 UNAUDITED = frozenset(
     {
-        "/auth/api-key", "/auth/refresh", "/oauth/token", "/oauth/revoke", "/oauth/authorize",
+        "/auth/api-key", "/auth/refresh", "/oauth/token", "/oauth/revoke", "/oauth/authorize", "/oauth/allowed",
         "/videos/{videoId}/tokens", "/live-streams/{liveStreamId}/tokens", "/playback-ids/{playbackId}/tokens",
     }
 )  # fmt: skip

@@ -71,9 +71,27 @@ async def test_the_whole_way(server: Server, tmp_path: Path, monkeypatch: pytest
             library.fetch_token, f"{server.http}/oauth/token", authorization_response=await came_back,
             code_verifier=verifier,
         )  # fmt: skip
-    request = urllib.request.Request(
-        f"{server.http}/videos", headers={"Authorization": f"Bearer {tokens['access_token']}"}
-    )
-    with await asyncio.to_thread(urllib.request.urlopen, request) as answer:
-        assert json.load(answer)["data"] == []
+        request = urllib.request.Request(
+            f"{server.http}/videos", headers={"Authorization": f"Bearer {tokens['access_token']}"}
+        )
+        with await asyncio.to_thread(urllib.request.urlopen, request) as answer:
+            assert json.load(answer)["data"] == []
+        await taken_back(browser, server, tmp_path)
+    assert (await asyncio.to_thread(server.call, "GET", "/oauth/grants")).json()["data"] == []
     assert OWNER_KEY not in server.log()
+
+
+async def taken_back(browser: Any, server: Server, folder: Path) -> None:
+    """On the page for that."""
+    page = await browser.new_page(viewport={"width": 390, "height": 700})
+    await page.add_init_script(BROKEN)
+    await page.goto(f"{server.http}/oauth/allowed")
+    await page.fill("#key", OWNER_KEY)
+    await page.click("text=Show")
+    assert await page.locator("h2").inner_text() == "Cutter"
+    await page.screenshot(path=folder / "allowed.png")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.click("text=Take back")
+    await page.wait_for_selector("[role=status]")
+    assert await page.locator("[role=status]").inner_text() == "Cutter acts for you no more."
+    assert await page.evaluate("window.broken") is None

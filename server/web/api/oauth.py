@@ -141,7 +141,8 @@ async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
 
         def mint(scopes: Sequence[str]) -> dict[str, Any]:
             assert row is not None  # who asks has looked
-            made.append(credentials.for_program(Holder(row.key_id, row.generation), scopes, row.id, number + 1))
+            holder = Holder(row.key_id, row.generation)
+            made.append(credentials.for_program(holder, scopes, row.id, number + 1, row.epoch))
             return {
                 "token_type": "Bearer", "access_token": made[0].access_token, "expires_in": made[0].expires_in,
                 "refresh_token": made[0].refresh_token, "scope": " ".join(scopes),

@@ -1,5 +1,6 @@
 """Programs of others that may act for people, and what people have allowed them."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -12,17 +13,18 @@ from server.catalog import oauth_apps, oauth_grants
 from server.catalog.database import Transaction
 from server.catalog.oauth_models import OAuthApp, OAuthGrant
 from server.errors import Problem
+from server.web import scopes as table
 from server.web.api.api_keys import Scopes
-from server.web.auth import GRANT_TTL_S
+from server.web.auth import GRANT_TTL_S, epoch_of
 from server.web.pagination import PageQuery, Pagination, pagination
 from server.web.services import Services
-from server.web.shapes import Answer, Body, Moment, Text
+from server.web.shapes import ABSENT, Answer, Body, Changes, Moment, Text
 from server.web.typed import Call, Operations
 
 MOST = 100  # of a project
 URIS_LIMIT = 20
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
-REVOKED, REUSED, APP_GONE = "revoked", "reused", "app-deleted"  # why a grant ended
+REVOKED, REUSED, APP_GONE, APP_CHANGED = "revoked", "reused", "app-deleted", "app-changed"  # why a grant ended
 KEPT = timedelta(seconds=GRANT_TTL_S + 60)  # its last access token has ended by then
 
 operations = Operations("OAuth apps")
@@ -51,16 +53,27 @@ RedirectUri = Annotated[
 ]
 
 
+AppName = Annotated[Name, Field(description="As people are asked about it.")]
+RedirectUris = Annotated[
+    list[RedirectUri], Field(min_length=1, max_length=URIS_LIMIT, description="Compared character by character.")
+]
+
+
 class AppCreation(Body):
-    name: Annotated[Name, Field(description="As people are asked about it.")]
-    redirect_uris: Annotated[
-        list[RedirectUri],
-        Field(min_length=1, max_length=URIS_LIMIT, description="Compared character by character."),
-    ]
+    name: AppName
+    redirect_uris: RedirectUris
     scopes: Annotated[Scopes, Field(description="The most that it may ask for.")]
     confidential: Annotated[
         bool, Field(description="Whether it can keep a secret: programs on phones and in pages can't.")
     ] = False
+
+
+class AppChanges(Changes):
+    """What is not there stays as it is."""
+
+    name: AppName = ABSENT
+    redirect_uris: RedirectUris = ABSENT
+    scopes: Annotated[Scopes, Field(description="The most that it may ask for, and have.")] = ABSENT
 
 
 class AppAnswer(Answer):
@@ -140,6 +153,45 @@ async def show(call: Call, app_id: str) -> AppAnswer:
     """Where it may redirect to, and what it may ask for."""
     async with call.services.database.read() as transaction:
         return _answer(await _find(transaction, call, app_id))
+
+
+@operations.patch(
+    "/oauth/apps/{appId}", "Change an OAuth app", scope="oauth-apps:write", example={"scopes": ["videos:read"]}
+)
+async def change(call: Call, app_id: str, body: AppChanges) -> AppAnswer:
+    """With fewer scopes it also has fewer of those that people have allowed it, at once; where none is left, that is
+    revoked. More scopes have to be allowed anew. Codes on their way to a URI that is no more are good no more."""
+    async with call.services.database.write() as transaction:
+        row = await _find(transaction, call, app_id)
+        given = {name: getattr(body, name) for name in body.model_fields_set}
+        changed = {name: value for name, value in given.items() if getattr(row, name) != value}
+        for name, value in changed.items():
+            setattr(row, name, value)
+        if changed:
+            await oauth_apps.changed(transaction, row)
+        for grant in await oauth_grants.of_app(transaction, row.id):
+            await _held_to(transaction, call.services, grant, row)
+    return _answer(row)
+
+
+async def _held_to(transaction: Transaction, services: Services, grant: OAuthGrant, app: OAuthApp) -> None:
+    """To what the app may have now."""
+    left = _common(grant.scopes, app.scopes)
+    on_its_way = not grant.refresh_number and grant.redirect_uri not in app.redirect_uris
+    if not left or on_its_way:
+        await end(transaction, services, grant, APP_CHANGED)
+    elif left != grant.scopes:
+        await services.revocations.add_within(transaction, grant.project_id, epoch_of(grant.id, grant.epoch), KEPT)
+        await oauth_grants.narrow(transaction, grant, left)
+
+
+def _common(allowed: Sequence[str], most: Sequence[str]) -> list[str]:
+    """What is in both, in as few words as there are: of *:read and videos:* that is videos:read."""
+    found = [scope for scope in allowed if table.allow(most, scope)]
+    for scope in [*most, *sorted(name for name in table.names() if "*" not in name)]:
+        if table.allow(allowed, scope) and table.allow(most, scope) and not table.allow(found, scope):
+            found.append(scope)
+    return found
 
 
 @operations.post(

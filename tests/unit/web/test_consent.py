@@ -19,6 +19,7 @@ from server.catalog import events, keys, oauth_grants
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Project
 from server.catalog.oauth_models import OAuthGrant
+from server.web.api import oauth_apps
 from tests.unit.web.kit import OWNER_KEY, Client, bearer, problem
 
 BACK = "https://app.example.com/callback?of=ours"
@@ -452,3 +453,107 @@ async def test_redirect_uris_that_can(client: Client, uri: str) -> None:
 
 async def test_the_challenge_is_the_librarys(public: Program) -> None:
     assert f"code_challenge={create_s256_code_challenge(public.verifier)}" in public.url()
+
+
+# --- changing a registered program
+
+
+async def change(client: Client, program: Program, **body: Any) -> dict[str, Any]:
+    async with client.patch(f"/oauth/apps/{program.id}", json=body) as response:
+        assert response.status == 200, await response.text()
+        return dict(await response.json())
+
+
+async def types(database: Database) -> list[str]:
+    async with database.read() as transaction:
+        return [row.type for row in await events.after(transaction, 0, 100) if row.type.startswith("oauth-")]
+
+
+async def test_what_is_not_given_stays(client: Client, public: Program, database: Database) -> None:
+    before = {key: value for key, value in public.registered.items() if key not in ("clientSecret", "updatedAt")}
+    assert {**before, "name": "Other"}.items() <= (await change(client, public, name="Other")).items()
+    uris = ["https://other.example/", BACK]
+    found = await change(client, public, redirectUris=uris, name="Other")
+    assert (found["name"], found["redirectUris"], found["scopes"]) == ("Other", uris, before["scopes"])
+    await change(client, public)
+    assert await types(database) == ["oauth-app.created", "oauth-app.updated", "oauth-app.updated"]
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [({"name": ""}, "name"), ({"redirectUris": []}, "redirectUris"), ({"redirectUris": ["http://a.example/"]},
+      "redirectUris"), ({"scopes": ["video:read"]}, "scopes"), ({"confidential": True}, "confidential"),
+     ({"name": None}, "name")],
+)  # fmt: skip
+async def test_changes_that_can_not_be(client: Client, public: Program, body: Any, name: str) -> None:
+    async with client.patch(f"/oauth/apps/{public.id}", json=body) as response:
+        assert response.status == 400
+        assert name in await response.text()
+
+
+async def test_fewer_scopes_hold_for_what_was_allowed(client: Client, database: Database) -> None:
+    program = await register(client)
+    program.library.scope = "videos:read videos:write"
+    tokens = await program.token(await program.code())
+    assert await opens(client, tokens["access_token"]) == 200
+
+    await change(client, program, scopes=["videos:read"])
+
+    assert await opens(client, tokens["access_token"]) == 401  # it has more than the program may have
+    async with client.get("/oauth/grants") as response:
+        assert (await response.json())["data"][0]["scopes"] == ["videos:read"]
+    fresh = await (await program.refresh(tokens["refresh_token"])).json()
+    assert fresh["scope"] == "videos:read"
+    assert await opens(client, fresh["access_token"]) == 200
+    async with client.post("/videos", json={"title": "x"}, headers=bearer(fresh["access_token"])) as response:
+        assert response.status == 403
+
+    await change(client, program, scopes=["webhooks:read"])
+    assert await opens(client, fresh["access_token"]) == 401
+    assert (await program.refresh(fresh["refresh_token"])).status == 400
+    assert (await types(database))[-4:] == [
+        "oauth-app.updated", "oauth-grant.narrowed", "oauth-app.updated", "oauth-grant.revoked",
+    ]  # fmt: skip
+
+
+async def test_more_scopes_have_to_be_allowed(client: Client, public: Program) -> None:
+    tokens = await public.token(await public.code())
+    await change(client, public, scopes=["*"])
+    assert await opens(client, tokens["access_token"]) == 200
+    assert (await (await public.refresh(tokens["refresh_token"])).json())["scope"] == "videos:read"
+
+
+async def test_a_code_on_its_way_to_where_it_may_go_no_more(client: Client, public: Program) -> None:
+    location = await public.code()
+    await change(client, public, redirectUris=["https://other.example/"])
+    code = parse_qs(urlsplit(location).query)["code"][0]
+    late = await public.ask(
+        grant_type="authorization_code", code=code, redirect_uri=BACK, code_verifier=public.verifier
+    )
+    assert await error_of(late) == "invalid_grant"
+
+
+async def test_what_was_shown_before_a_change_is_not_allowed(client: Client, public: Program) -> None:
+    async with client.get(public.url(), headers={"Authorization": ""}) as page:
+        hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', await page.text())
+    await change(client, public, name="Your bank")
+    data = {**{name: html.unescape(value) for name, value in hidden}, "key": OWNER_KEY, "decision": "allow"}
+
+    async with client.post("/oauth/authorize", data=data, headers={"Origin": public.base}) as response:
+        assert response.status == 400
+        text = await response.text()
+
+    assert "<h1>Your bank wants to act for you</h1>" in text
+
+
+@pytest.mark.parametrize(
+    ("allowed", "most", "left"),
+    [
+        (["videos:read"], ["*"], ["videos:read"]), (["*"], ["videos:read"], ["videos:read"]),
+        (["*:read"], ["videos:*"], ["videos:read"]), (["videos:*"], ["videos:*", "videos:read"], ["videos:*"]),
+        (["videos:write"], ["uploads:create"], ["uploads:create"]), (["videos:read"], ["webhooks:*"], []),
+        (["videos:read", "jobs:read"], ["jobs:*"], ["jobs:read"]), (["*"], ["*"], ["*"]),
+    ],
+)  # fmt: skip
+def test_what_two_lists_of_scopes_have_in_common(allowed: list[str], most: list[str], left: list[str]) -> None:
+    assert oauth_apps._common(allowed, most) == left

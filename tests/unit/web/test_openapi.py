@@ -38,7 +38,8 @@ async def test_it_has_every_route_and_no_other(anonymous: Client, document: dict
     served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
 
-    pages = {("GET", "/"), ("GET", "/oauth/authorize"), ("POST", "/oauth/authorize")}  # for people
+    own = ("/oauth/authorize", "/oauth/allowed")
+    pages = {("GET", "/"), *((method, path) for path in own for method in ("GET", "POST"))}  # for people
     others = {(method, path) for method, path in served if errors.spoken(path)}  # these have a document of their own
     assert {(method, path) for method, path in served - others - pages if method != "HEAD"} == described
 

@@ -360,6 +360,7 @@ def _oauth() -> None:
         sa.Column("key_id", sa.String(length=40), nullable=False),
         sa.Column("generation", sa.String(length=16), nullable=False),
         sa.Column("scopes", types.Json(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("code_hash", sa.String(length=64), nullable=False),
         sa.Column("code_challenge", sa.String(length=128), nullable=False),
         sa.Column("redirect_uri", sa.Text(), nullable=False),
