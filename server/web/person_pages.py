@@ -42,7 +42,7 @@ button { font: inherit; padding: .6rem 1.2rem; border-radius: .3rem; border: 1px
   color: #1456c4; cursor: pointer }
 button.first { background: #1456c4; color: #fff }
 .fault { border-left: .25rem solid #b3261e; padding: .3rem .8rem; background: #fceeee }
-button.small { padding: .3rem .8rem }
+button.small { padding: .3rem .8rem; flex: none }
 small { color: #555 }
 a { color: #1456c4 }
 .one { border-top: 1px solid #ddd; padding: .8rem 0; display: flex; gap: 1rem; justify-content: space-between;
