@@ -1,12 +1,8 @@
-"""The Kinescope dialect as its users' command lines speak it: curl and bash against a real server.
+"""Uploads over the Kinescope dialect against a real server: files whole, in pieces, again, and what goes with them.
 
-The lines and the script of the guide are run as they are printed, with only the host changed and the blanks filled in,
-where the guide lies beside the repository.
+The lines that guides print are run in tests/contract/test_printed_lines.py.
 """
 
-import json
-import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,14 +16,9 @@ from tests.harness.uploads import ended
 
 pytestmark = pytest.mark.server
 
-GUIDE = Path(__file__).parents[2].parent / "shared" / "mission" / "004_c6c59000ed28899b.txt"
-HOSTS = re.compile(r"https://(?:api|uploader|eu-ams-uploader-1)\.kinescope\.io")
-ENDPOINT = "/v2/upload/0966958f-638b-4aab-bf4a-7f9860a57a93"
 PARENT = "e51e55a1-7615-493e-9055-10ac9cc44ccd"
 BEARER = {"Authorization": f"Bearer {OWNER_KEY}"}
 DIALECT_STATES = ("pending", "uploading", "pre-processing", "processing", "done")
-
-guided = pytest.mark.skipif(not GUIDE.exists(), reason="the guide is not beside the repository")
 
 
 @pytest.fixture(scope="module")
@@ -60,75 +51,6 @@ def data(server: Server, method: str, path: str, body: Any = None, **headers: st
     answer = server.call(method, path, body, headers={**BEARER, **headers})
     assert answer.status == 200, f"{method} {path}: {answer.status} {answer.text}"
     return answer.json()["data"]
-
-
-def lines(text: str) -> list[str]:
-    """The guide's commands, each with the lines that belong to it."""
-    found, current = [], ""
-    for line in text.partition("Bash script for bulk import")[0].splitlines():
-        if not current and not line.startswith("curl "):
-            continue
-        current += line + "\n"
-        if not line.rstrip().endswith("\\") and current.count("'") % 2 == 0:
-            found.append(current)
-            current = ""
-    return found
-
-
-def bash(server: Server, command: str, blanks: Mapping[str, str], cwd: Path | None = None) -> str:
-    command = HOSTS.sub(server.http, command)
-    for blank, value in blanks.items():
-        command = command.replace(blank, value)
-    ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, cwd=cwd, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
-@guided
-def test_every_line_of_the_guide(own_server: Server, project: str, film: Path, origin: Origin) -> None:
-    blanks = {
-        "${KINESCOPE_API_TOKEN}": OWNER_KEY,
-        "${PROJECT_ID}": project,
-        "${PARENT_ID}": project,
-        PARENT: project,
-        "${TITLE}": "My film",
-        "${DESCRIPTION}": "About it",
-        "${URL_TO_VIDEO_FILE}": origin.url,
-        "https://example.com/video1.mp4": origin.url,
-        "/path/to/video.mp4": str(film),
-    }
-    ran = 0
-    for command in lines(GUIDE.read_text()):
-        answer = json.loads(bash(own_server, command, blanks))
-        assert "error" not in answer, (command, answer)
-        if isinstance(answer["data"], dict) and "endpoint" in answer["data"]:
-            blanks[own_server.http + ENDPOINT] = answer["data"]["endpoint"]
-            video_id = answer["data"]["id"]
-        ran += 1
-    assert ran >= 7
-    video = until(lambda: _ended(own_server, video_id))
-    assert (video["status"], video["title"], video["project_id"]) == ("done", "My Video", project)
-
-
-def _ended(server: Server, video_id: str) -> dict[str, Any] | None:
-    found: dict[str, Any] = data(server, "GET", f"/v1/videos/{video_id}")
-    return found if found["status"] in ("done", "error") else None
-
-
-@guided
-def test_the_script_for_many_videos(own_server: Server, project: str, origin: Origin, tmp_path: Path) -> None:
-    text = GUIDE.read_text()
-    script = text[text.index("#!/bin/bash") : text.index('echo "Import complete"')] + 'echo "Import complete"\n'
-    (tmp_path / "videos.csv").write_text(f'url,title\n{origin.url},"First Film"\n{origin.url}?b,Second\n,\n')
-
-    told = bash(own_server, script, {"your_api_token": OWNER_KEY, "project_or_folder_id": project}, tmp_path)
-
-    found = re.findall(r"✓ Uploaded successfully\. ID: (\S+)", told)
-    assert len(found) == 2, told
-    assert told.rstrip().endswith("Import complete")
-    titles = [data(own_server, "GET", f"/v1/videos/{each}")["title"] for each in found]
-    assert titles == ["FirstFilm", "Second"]
-    assert ended(own_server, found[0])["state"] == "done"
 
 
 def test_one_request_with_its_facts_in_headers(own_server: Server, project: str, film: Path) -> None:

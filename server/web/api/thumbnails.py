@@ -1,5 +1,6 @@
 """The poster of a video as its owner chooses it: a moment of the video, or a picture of its own."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from server.vod import orders
 from server.vod.images import Subject
 from server.vod.posters import BOX, Posters
 from server.web import asset_urls, validation
+from server.web.api import clip_times
 from server.web.api.video_answers import VideoAnswer
 from server.web.api.video_answers import video as answer
 from server.web.api.videos import find
@@ -59,9 +61,7 @@ class CandidateList(Answer):
 )
 async def choose(call: Call, video_id: str, body: Choice) -> VideoAnswer:
     """The picture at this time becomes the poster; of a video that has no file yet, once it has one."""
-    at_s = seconds(body.timecode)
-    if at_s is None:
-        raise validation.of_attribute("timecode", "This attribute must be a time such as 00:15:22.05.")
+    at_s = _moment(body.timecode)
     async with call.services.database.read() as transaction:
         row = await find(transaction, call, video_id)
     picture = await picture_at(call, row, at_s) if row.playable else None
@@ -100,6 +100,16 @@ async def list_candidates(call: Call, video_id: str) -> CandidateList:
     token = None if row.public else call.services.tokens.mint(row.id).token
     url = asset_urls.of_video(call.media_url, row.id, token).thumbnail
     return CandidateList(data=[_candidate(url, one) for one in orjson.loads(told)["candidates"]])
+
+
+def _moment(timecode: str) -> float:
+    """Seconds; a number of a picture behind a third colon is read as it is in clips. Raises Problem."""
+    found = seconds(timecode)
+    if found is None and re.fullmatch(clip_times.PATTERN, timecode, re.ASCII):
+        return clip_times.seconds(timecode)
+    if found is None:
+        raise validation.of_attribute("timecode", "This attribute must be a time such as 00:15:22.05.")
+    return found
 
 
 async def coded(call: Call, given: bytes) -> bytes:

@@ -61,18 +61,23 @@ async def test_a_moment_is_chosen(api: Client, cinema: Cinema) -> None:
     assert (last.type, last.payload["changed"]) == ("video.updated", ["thumbnail"])
 
 
-async def test_a_moment_of_a_video_without_a_file_is_remembered(api: Client, cinema: Cinema) -> None:
+@pytest.mark.parametrize(
+    ("timecode", "at_s"), [("00:15:22.05", 922.05), ("00:15:22:05", 922.05), ("00:15:22", 922), ("124", 124)]
+)
+async def test_a_moment_of_a_video_without_a_file_is_remembered(
+    api: Client, cinema: Cinema, timecode: str, at_s: float
+) -> None:
     id = await cinema.make_video()
 
-    async with api.patch(f"/videos/{id}/thumbnail", json={"timecode": "00:15:22.05"}) as response:
+    async with api.patch(f"/videos/{id}/thumbnail", json={"timecode": timecode}) as response:
         assert response.status == 200
 
     found = await row(cinema, id)
-    assert (found.poster_s, found.poster_at) == (922.05, None)
+    assert (found.poster_s, found.poster_at) == (at_s, None)
     assert cinema.children.orders == []
 
 
-@pytest.mark.parametrize("timecode", ["", "nan", "-1", "1:2:3:4", "now", "9" * 31])
+@pytest.mark.parametrize("timecode", ["", "nan", "-1", "1:2:3:4", "00:00:01:999", "now", "9" * 31])
 async def test_a_moment_that_is_none(api: Client, cinema: Cinema, timecode: str) -> None:
     id = await cinema.video()
 
