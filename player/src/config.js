@@ -12,6 +12,7 @@
  * @property {string | null} poster
  * @property {string | null} storyboard   path of a video's small pictures, as WebVTT
  * @property {Chapters[]} chapters   of a video, one for each language
+ * @property {string | null} annotations   path of a video's, as WebVTT
  * @property {number | null} targetLatency   seconds behind the live edge; null: the playlist's hold-back
  * @property {Theme | null} theme   of the player that the asset names
  */
@@ -78,6 +79,7 @@ export function readConfig(text) {
       poster: string(value.poster),
       storyboard: string(value.storyboard),
       chapters: readChapters(value.chapters),
+      annotations: string(value.annotations),
       targetLatency: positive(value.targetLatency),
       theme: readTheme(value.theme),
     },
@@ -212,8 +214,11 @@ function string(value) {
   return typeof value === 'string' ? value : null;
 }
 
-/** @param {unknown} value */
-function webAddress(value) {
+/**
+ * @param {unknown} value
+ * @returns {string | null} itself where it leads to a web page
+ */
+export function webAddress(value) {
   return typeof value === 'string' && /^https?:\/\/[^/]/.test(value) && URL.canParse(value) ? value : null;
 }
 

@@ -7,6 +7,7 @@ import { Captions } from './state/captions.js';
 import { exposeState } from './state/expose.js';
 import { TICK_MS } from './state/live_edge.js';
 import { Player } from './state/player.js';
+import { offerAnnotations } from './ui/annotations.js';
 import { startPlaying } from './ui/autoplay.js';
 import { offerChapters } from './ui/chapters.js';
 import './ui/elements.js';
@@ -46,6 +47,7 @@ function openPlayer(asset, options, view) {
   view.open(asset, options);
   offerStoryboard(video, view.seekBar, asset.storyboard);
   offerChapters(video, view.chapters, view.chaptersButton, asset.chapters, languages);
+  offerAnnotations(video, view.annotations, view.marks, asset.annotations);
   connect(video, view, player, captions);
   exposeState(window, video, player);
   void player.run();

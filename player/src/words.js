@@ -125,6 +125,8 @@ export const NOTICES = Object.freeze({
 export const RETRY = 'Try again';
 export const UNMUTE = 'Unmute';
 export const CHAPTERS = 'Chapters';
+export const CLOSE = 'Close';
+export const LINKS = 'Links';
 
 /**
  * @param {number} seconds

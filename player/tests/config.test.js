@@ -5,6 +5,7 @@ import { readConfig, readOptions, readProblem, readTime, themed } from '../src/c
 const ASSET = {
   id: 'vi1', kind: 'vod', title: 'A title', manifest: '/vod/vi1/hls/manifest.m3u8',
   poster: '/vod/vi1/thumbnail.jpg', storyboard: '/vod/vi1/storyboard.vtt', targetLatency: null,
+  annotations: '/vod/vi1/annotations.vtt',
   chapters: [{ language: 'en', src: '/vod/vi1/chapters/en.vtt' }], theme: null,
 };
 
@@ -20,7 +21,7 @@ test('fields of the wrong type fall back, and do not break the page', () => {
   assert.deepEqual(readConfig(JSON.stringify(odd)), {
     asset: {
       id: '', kind: 'live', title: '', manifest: '/m', poster: null, storyboard: null, targetLatency: null,
-      chapters: [], theme: null,
+      chapters: [], annotations: null, theme: null,
     },
   });
 });

@@ -64,7 +64,7 @@ from server.web.api import sources as source_uploads
 from server.web.api.live_stream_ladder import LADDERS
 from server.web.application import Application
 from server.web.event_feed import FEED
-from server.web.hls import captions, images, live, movies, quick, texts, vod
+from server.web.hls import annotations, captions, images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.kinescope import endpoints
 from server.web.kinescope import resources as kinescope
@@ -194,7 +194,8 @@ def _application(core: Core, on_air: Live, on_demand: OnDemand, delivered: Deliv
         app[endpoints.MATERIALS] = on_demand.materials
         app[embed.THEMES] = Themes(core.database)
         for part in (
-            live, vod, movies, captions, images, texts, embed, dash, players, upload_urls, *kinescope.PAGES,
+            live, vod, movies, annotations, captions, images, texts, embed, dash, players, upload_urls,
+            *kinescope.PAGES,
         ):  # fmt: skip
             part.add_routes(app.router)
         quick.mount(app)

@@ -1,10 +1,10 @@
 """Annotations: links that belong to stretches of a video."""
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from server.catalog import videos
 from server.catalog.database import Transaction
-from server.catalog.library_models import Annotation
+from server.catalog.library_models import Annotation, Poster
 from server.catalog.models import Video
 
 MOST = 500  # of a video
@@ -41,5 +41,18 @@ async def remove(transaction: Transaction, video: Video, row: Annotation) -> Non
     await tell(transaction, video)
 
 
+async def has(transaction: Transaction, video_id: str) -> bool:
+    return bool(await transaction.scalar(select(exists().where(Annotation.video_id == video_id))))
+
+
+async def shown(transaction: Transaction, video_id: str) -> list[tuple[Annotation, Poster | None]]:
+    """By their beginning, with the poster that an annotation names, where it is one of the video's."""
+    of_it = (Poster.id == Annotation.poster_id) & (Poster.video_id == Annotation.video_id)
+    rows = select(Annotation, Poster).outerjoin(Poster, of_it).where(Annotation.video_id == video_id)
+    found = await transaction.execute(rows.order_by(Annotation.start_ms, Annotation.id))
+    return [(row, poster) for row, poster in found]
+
+
 async def tell(transaction: Transaction, video: Video) -> None:
+    transaction.announce(video.id)  # what is kept of the video to watch it says whether it has any
     await videos.tell(transaction, video, "updated", {**videos.links(video), "changed": ["annotations"]})

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from server import clock, ids
-from server.catalog import live_streams, playback_ids, text_tracks, videos
+from server.catalog import annotations, live_streams, playback_ids, text_tracks, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import LiveStream, TextTrack, Video
 from server.playback import zones
@@ -90,6 +90,7 @@ class Asset:
     archived: bool = False
     recording: Recording | None = None  # of a recording that shows a part of itself, which is a file
     texts: tuple[Text, ...] = ()
+    annotated: bool = False
     name: str | None = None  # the playback id that it is watched by
     restriction_id: str | None = None  # of that
 
@@ -221,7 +222,8 @@ async def _asset(transaction: Transaction, id: str) -> Asset | None:
         video = await videos.find(transaction, id)
         if video is None or video.discarded_at is not None or video.version_of:
             return None
-        return of_video(video, await text_tracks.to_watch(transaction, id))
+        annotated = await annotations.has(transaction, id)
+        return of_video(video, await text_tracks.to_watch(transaction, id), annotated)
     stream = await live_streams.find(transaction, id)
     return of_live_stream(stream) if stream else None
 
@@ -234,7 +236,7 @@ async def _name(transaction: Transaction, id: str) -> Name | None:
     return Name(row.id, row.project_id, row.object_id, row.policy == playback_ids.PUBLIC, row.restriction_id, ends_at)
 
 
-def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
+def of_video(video: Video, texts: Iterable[TextTrack] = (), annotated: bool = False) -> Asset:
     recording = _recording(video)
     shown = recording if video.material_id is None else None
     return Asset(
@@ -268,6 +270,7 @@ def of_video(video: Video, texts: Iterable[TextTrack] = ()) -> Asset:
         ),
         archived=video.archived_at is not None,
         texts=tuple(Text(row.kind, row.language, row.version, row.default) for row in texts),
+        annotated=annotated,
     )
 
 

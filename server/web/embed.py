@@ -93,6 +93,7 @@ def _playing(watch: Watch) -> dict[str, Any]:
             {"language": text.language, "src": f"{base}/chapters/{text.language}.vtt?v={text.version}"}
             for text in asset.chapters
         ],
+        "annotations": f"{base}/annotations.vtt" if asset.annotated else None,
         "live": asset.live,
         "latencyMode": asset.latency_mode,
         "targetLatency": TARGET_LATENCY_S.get(asset.latency_mode or ""),

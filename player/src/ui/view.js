@@ -1,5 +1,5 @@
 /** In charge of what the page shows besides media-chrome's elements: notices, title, poster, live badge. */
-import { CHAPTERS, NOTICES, RETRY, UNMUTE, behindWords, delayWords, problemWords } from '../words.js';
+import { CHAPTERS, LINKS, NOTICES, RETRY, UNMUTE, behindWords, delayWords, problemWords } from '../words.js';
 import { colour, showLogo } from './theme.js';
 
 /** @typedef {import('../state/phases.js').Phase} Phase */
@@ -31,6 +31,9 @@ export class View {
     this.chaptersButton = find('chapters-button');
     this.chaptersButton.setAttribute('aria-label', CHAPTERS);
     this.chapters.setAttribute('aria-label', CHAPTERS);
+    this.annotations = find('annotations');
+    this.annotations.setAttribute('aria-label', LINKS);
+    this.marks = find('marks');
     this.notice = find('notice');
     this.noticeTitle = find('notice-title');
     this.noticeDetail = find('notice-detail');

@@ -4,7 +4,7 @@ import { Player } from '../../src/state/player.js';
 
 const ASSET = Object.freeze({
   id: 'x', kind: /** @type {const} */ ('live'), title: '', manifest: '/m', poster: null, storyboard: null,
-  chapters: [], targetLatency: null, theme: null,
+  chapters: [], annotations: null, targetLatency: null, theme: null,
 });
 const OPTIONS = Object.freeze({
   autoplay: true, muted: true, loop: false, controls: true, start: null, quality: null, lang: null,

@@ -1,5 +1,4 @@
-"""Annotations of the dialect: links that belong to a stretch of a video. They are kept and given out; our player shows
-none."""
+"""Annotations of the dialect: links that belong to a stretch of a video, which the player shows while it lasts."""
 
 from typing import Annotated, Literal
 

@@ -34,7 +34,7 @@ from server.vod.presentations import Presentations, uploaded
 from server.vod.texts import Texts
 from server.web import dash, embed
 from server.web.api.text_tracks import TEXTS
-from server.web.hls import captions, images, live, movies, quick, texts, vod
+from server.web.hls import annotations, captions, images, live, movies, quick, texts, vod
 from server.web.hls.gate import WATCHING, Watching
 from server.web.rates import Rates
 from server.web.services import Services
@@ -263,7 +263,7 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
             app[movies.MOVIES] = Movies(layout, presentations)
             app[TEXTS] = Texts(cinema.database, layout)
             app[embed.THEMES] = Themes(cinema.database)
-            for part in (live, vod, movies, captions, texts, images, embed, dash):
+            for part in (live, vod, movies, annotations, captions, texts, images, embed, dash):
                 part.add_routes(app.router)
             quick.mount(app)
             app.on_shutdown.append(live.let_go)

@@ -36,7 +36,7 @@ async def test_a_video(cinema: Cinema, viewer: Client) -> None:
         assert await told(viewer, path) == {
             "id": id, "kind": "vod", "title": "A film", "manifest": f"/vod/{id}/hls/manifest.m3u8",
             "poster": f"/vod/{id}/thumbnail.jpg", "live": False, "latencyMode": None, "targetLatency": None,
-            "storyboard": f"/vod/{id}/storyboard.vtt?v=1", "chapters": [], "public": True,
+            "storyboard": f"/vod/{id}/storyboard.vtt?v=1", "chapters": [], "annotations": None, "public": True,
         }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ async def test_a_live_stream(cinema: Cinema, viewer: Client, mode: str, target: 
         assert await told(viewer, path) == {
             "id": id, "kind": "live", "title": "News", "manifest": f"/live/{id}.m3u8",
             "poster": f"/live/{id}/thumbnail.jpg", "live": True, "latencyMode": mode, "targetLatency": target,
-            "storyboard": None, "chapters": [], "public": True,
+            "storyboard": None, "chapters": [], "annotations": None, "public": True,
         }  # fmt: skip
 
 
