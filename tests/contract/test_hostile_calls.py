@@ -208,14 +208,14 @@ def operations(document: Mapping[str, Any], known: Mapping[str, str]) -> list[Op
     names = {name for path in document["paths"] for name in re.findall(r"{(\w+)}", path)}
     assert names <= known.keys() | UNMADE, "say in things.py how one is made"
     return [
-        Operation(f"{method.upper()} {path}", method.upper(), _filled(path, known), told)
+        Operation(f"{method.upper()} {path}", method.upper(), filled(path, known), told)
         for path, methods in document["paths"].items()
         for method, told in methods.items()
         if known.keys() >= set(re.findall(r"{(\w+)}", path))
     ]
 
 
-def _filled(path: str, known: Mapping[str, str]) -> str:
+def filled(path: str, known: Mapping[str, str]) -> str:
     return re.sub(r"{(\w+)}", lambda found: quote(known[found[1]]), path)
 
 
@@ -233,7 +233,7 @@ def check(answer: Answer, case: str, statuses: set[int], name: str | None = None
         assert any(each == name or each.startswith(f"{name}[") for each in named), f"{told}, not of {name}"
 
 
-def _json_schema(operation: Operation) -> Mapping[str, Any] | None:
+def json_schema(operation: Operation) -> Mapping[str, Any] | None:
     content = operation.told.get("requestBody", {}).get("content", {})
     found: Mapping[str, Any] | None = content.get("application/json", {}).get("schema")
     return found
@@ -241,7 +241,7 @@ def _json_schema(operation: Operation) -> Mapping[str, Any] | None:
 
 def test_bodies(hostile: Hostile, operations: list[Operation], subtests: pytest.Subtests) -> None:
     for operation in operations:
-        if _json_schema(operation) is None:
+        if json_schema(operation) is None:
             continue
         with subtests.test(operation.label):
             for what, body, statuses in BODIES:
@@ -254,30 +254,30 @@ def test_fields(
     hostile: Hostile, operations: list[Operation], document: Mapping[str, Any], subtests: pytest.Subtests
 ) -> None:
     for operation in operations:
-        schema = _json_schema(operation)
+        schema = json_schema(operation)
         if schema is None:
             continue
-        properties = _resolved(schema, document)["properties"]
+        properties = resolved(schema, document)["properties"]
         with subtests.test(operation.label):
             for name, of_field in properties.items():
-                for value in _wrong(_resolved(of_field, document), document):
+                for value in wrong(resolved(of_field, document), document):
                     body = json.dumps({name: value}).encode()
                     answer = hostile.call(operation.method, operation.path, body)
                     check(answer, f"{operation.label} with {body[:200]!r}", {400}, name)
 
 
-def _resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
     if "$ref" not in schema:
         return schema
     found: Mapping[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return found
 
 
-def _wrong(schema: Mapping[str, Any], document: Mapping[str, Any]) -> list[Any]:
+def wrong(schema: Mapping[str, Any], document: Mapping[str, Any]) -> list[Any]:
     """Values that no alternative of the schema takes."""
     choices = schema.get("anyOf") or schema.get("oneOf")
     if choices:
-        found = [_wrong(_resolved(each, document), document) for each in choices if each.get("type") != "null"]
+        found = [wrong(resolved(each, document), document) for each in choices if each.get("type") != "null"]
         return [value for value in found[0] if all(repr(value) in map(repr, others) for others in found[1:])]
     if "enum" in schema or "const" in schema:
         return ["nonsense", 7, [], {}]
@@ -294,7 +294,7 @@ def test_queries(hostile: Hostile, operations: list[Operation], subtests: pytest
         with subtests.test(operation.label):
             for parameter in asked:
                 name, schema = parameter["name"], parameter["schema"]
-                for value in _wrong_text(schema):
+                for value in wrong_text(schema):
                     path = f"{operation.path}?{quote(name)}={quote(value)}"
                     answer = hostile.call(operation.method, path)
                     check(answer, f"{operation.method} {path[:300]}", {400}, name.removesuffix("[]"))
@@ -303,13 +303,13 @@ def test_queries(hostile: Hostile, operations: list[Operation], subtests: pytest
                 assert answer.status < 500, f"{operation.path}?{odd}: {answer.status}"
 
 
-def _wrong_text(schema: Mapping[str, Any]) -> list[str]:
+def wrong_text(schema: Mapping[str, Any]) -> list[str]:
     if "enum" in schema:
         return ["nonsense", "\x00"]
     if schema.get("format") == "date-time":
         return [*DATES[:-2], "\x00"]
     if schema.get("type") == "array":
-        return _wrong_text(schema["items"])
+        return wrong_text(schema["items"])
     return QUERY.get(schema.get("type", ""), [])
 
 
@@ -333,8 +333,8 @@ def test_headers_of_bodies(hostile: Hostile, headers: Mapping[str, str], body: b
 def test_ranges(hostile: Hostile, own_server: Server, known: Mapping[str, str], operation_path: str) -> None:
     for value, code in RANGES:
         video = own_server.api("POST", "/videos", {"title": "a"})["videoId"]
-        path = _filled(operation_path, {**known, "videoId": video})
-        answer = hostile.call("POST", path, _form(b"12345"), {"Content-Range": value, **FORM})
+        path = filled(operation_path, {**known, "videoId": video})
+        answer = hostile.call("POST", path, form(b"12345"), {"Content-Range": value, **FORM})
         check(answer, f"{path} with {value!r}", {201, 400})
         if code:
             assert answer.json()["type"].endswith(code), f"{value!r}: {answer.text}"
@@ -346,9 +346,9 @@ def test_ranges_that_contradict_each_other(hostile: Hostile, own_server: Server)
         ("bytes 0-4/10", "part 2/2"), ("part 1/2", "bytes 5-9/10"),
     ]:  # fmt: skip
         path = f"/videos/{own_server.api('POST', '/videos', {'title': 'a'})['videoId']}/source"
-        begun = hostile.call("POST", path, _form(b"12345"), {"Content-Range": first, **FORM})
+        begun = hostile.call("POST", path, form(b"12345"), {"Content-Range": first, **FORM})
         assert begun.status == 201, begun.text
-        answer = hostile.call("POST", path, _form(b"12345"), {"Content-Range": second, **FORM})
+        answer = hostile.call("POST", path, form(b"12345"), {"Content-Range": second, **FORM})
         check(answer, f"{second} after {first}", {400})
         assert answer.json()["type"].endswith("video-content-range-mismatch"), answer.text
 
@@ -356,26 +356,26 @@ def test_ranges_that_contradict_each_other(hostile: Hostile, own_server: Server)
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 
-def _form(data: bytes, head: bytes = b'name="file"; filename="a.mp4"') -> bytes:
+def form(data: bytes, head: bytes = b'name="file"; filename="a.mp4"') -> bytes:
     return b"--b\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + data + b"\r\n--b--\r\n"
 
 
 FORMS: list[tuple[str, Mapping[str, str], bytes, set[int]]] = [
     ("JSON", {"Content-Type": "application/json"}, b"{}", {400, 415}),
     ("no type", {}, b"12345", {400, 415}),
-    ("no boundary", {"Content-Type": "multipart/form-data"}, _form(b"1"), {400, 415}),
-    ("a long boundary", {"Content-Type": "multipart/form-data; boundary=" + "b" * 300}, _form(b"1"), {400, 415}),
-    ("another boundary", {"Content-Type": "multipart/form-data; boundary=c"}, _form(b"1"), {400}),
+    ("no boundary", {"Content-Type": "multipart/form-data"}, form(b"1"), {400, 415}),
+    ("a long boundary", {"Content-Type": "multipart/form-data; boundary=" + "b" * 300}, form(b"1"), {400, 415}),
+    ("another boundary", {"Content-Type": "multipart/form-data; boundary=c"}, form(b"1"), {400}),
     ("nothing", FORM, b"", {400}),
-    ("no end", FORM, _form(b"1")[:-8], {400}),
-    ("no file", FORM, _form(b"1", b'name="other"'), {400}),
-    ("an empty file", FORM, _form(b""), {400}),
-    ("two files", FORM, _form(b"1")[:-7] + b"\r\n" + _form(b"2"), {400}),
+    ("no end", FORM, form(b"1")[:-8], {400}),
+    ("no file", FORM, form(b"1", b'name="other"'), {400}),
+    ("an empty file", FORM, form(b""), {400}),
+    ("two files", FORM, form(b"1")[:-7] + b"\r\n" + form(b"2"), {400}),
     ("odd headers", FORM, b"--b\r\n\xff\xfe\r\n\r\n1\r\n--b--\r\n", {400}),
-    ("a long field", FORM, _form(b"a" * 5000, b'name="videoId"'), {400}),
-    ("a field of other bytes", FORM, _form(b"\xff\xfe", b'name="link"'), {400}),
-    ("long headers", FORM, _form(b"1", b'name="' + b"a" * 100_000 + b'"'), {400}),
-    ("a path", FORM, _form(b"12345", b'name="file"; filename="../../../etc/passwd\x00.mp4"'), {200, 201, 400}),
+    ("a long field", FORM, form(b"a" * 5000, b'name="videoId"'), {400}),
+    ("a field of other bytes", FORM, form(b"\xff\xfe", b'name="link"'), {400}),
+    ("long headers", FORM, form(b"1", b'name="' + b"a" * 100_000 + b'"'), {400}),
+    ("a path", FORM, form(b"12345", b'name="file"; filename="../../../etc/passwd\x00.mp4"'), {200, 201, 400}),
 ]  # fmt: skip
 
 

@@ -99,6 +99,10 @@ def _made(server: Server, path: str, body: Any) -> str:
 
 @pytest.fixture(scope="module")
 def known(own_server: Server) -> Mapping[str, str]:
+    return made(own_server)
+
+
+def made(own_server: Server) -> Mapping[str, str]:
     """One thing of each kind, by the parameter that names it."""
     video = str(ids.to_uuid("vi", own_server.api("POST", "/videos", {"title": "A video", "tags": ["a"]})["videoId"]))
     event = _made(own_server, "/v2/live/events", {"name": "An event"})

@@ -109,8 +109,10 @@ def told_length(pairs: Mapping[str, str]) -> int | None:
 async def _begun(request: web.Request, service: Uploads, upload_id: str, secret: str) -> web.StreamResponse:
     """To a client that would create an upload here: it is this address itself. Raises Problem."""
     command = commands.parse("POST", request.headers, "collection", service.max_bytes)
+    if not isinstance(command, Create) or command.partial:
+        raise Problem("invalid-attribute", "This address takes one file, in order.", name="Upload-Concat")
     now, _ = await service.head(upload_id, secret)
-    if isinstance(command, Create) and command.length is not None and now.length is None:
+    if command.length not in (None, now.length):
         now = await service.settle(upload_id, secret, command.length)
     answer = answers.created(f"{base_url(request)}{request.path}", now)
     return web.Response(status=answer.status, headers=answer.headers)

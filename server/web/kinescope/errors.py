@@ -3,6 +3,7 @@
 The codes are the dialect's where it has one for the case; others are made like its own, of the status said twice.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,7 @@ _ROWS: Mapping[str | tuple[str, str], tuple[int, str]] = {
     "resource-not-found": (404404, "no such entity"),
     "internal-error": (500500, "internal server error"),
 }
+_HUMPS = re.compile(r"(?<=[a-z0-9])([A-Z])")
 UNEXPECTED = (400400, "unexpected value")  # of any other 400
 
 
@@ -73,9 +75,14 @@ def _detail(problem: Problem, request_id: str | None) -> str:
     if problem.row.status >= 500 and request_id and problem.detail is None:
         return f"The operator can look for the request {request_id}."
     if problem.problems:
-        return " ".join(f"{each['name']}: {each.get('detail') or each['title']}" for each in problem.problems)
+        return " ".join(f"{_name(each['name'])}: {each.get('detail') or each['title']}" for each in problem.problems)
     sentence = problem.detail or problem.row.title
-    return f"{problem.name}: {sentence}" if problem.name else sentence
+    return f"{_name(problem.name)}: {sentence}" if problem.name else sentence
+
+
+def _name(name: str) -> str:
+    """What is below both dialects names attributes as ours does; headers keep their names."""
+    return name if "-" in name else _HUMPS.sub(r"_\1", name).lower()
 
 
 def in_document(document: dict[str, Any]) -> dict[str, Any]:

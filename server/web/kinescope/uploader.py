@@ -3,6 +3,7 @@ takes the file (`endpoints`).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -147,7 +148,10 @@ async def _replace(call: Call, video_id: str, target: Target | None) -> Data[Vid
     if target is not None:
         raise Problem("unprocessable", "A file that replaces another one comes as the body.", name="X-Video-URL")
     sources, sender = call.request.app[SOURCES], Sender(call.project_id)
-    await sources.check(sender, video_id, None, replace=True)
+    try:
+        await sources.check(sender, video_id, None, replace=True)
+    except Problem as problem:
+        raise replace(problem, name="X-Replace-Video-ID") from None
     filename = headers.text(call.request, "X-File-Name", MAX_FILENAME_CHARS)
     staged = await sources.stage(sender, filename or None, call.request.content_length, bodies.chunks(call.request))
     bound = await sources.bind(sender, staged, video_id, None, replace=True)

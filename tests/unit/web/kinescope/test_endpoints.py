@@ -89,6 +89,28 @@ async def test_what_was_told_at_the_making_is_no_metadata_of_tus(client: Client)
     assert "Upload-Metadata" not in (await client.head(tus.PATH + path, headers=V)).headers
 
 
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ({"Upload-Length": "9"}, "Upload-Length"),
+        ({"Upload-Length": "10", "Upload-Concat": "partial"}, "Upload-Concat"),
+        ({"Upload-Concat": "final;/tus/a /tus/b"}, "Upload-Concat"),
+    ],
+)
+async def test_what_contradicts_an_address_is_refused(client: Client, headers: dict[str, str], named: str) -> None:
+    made = await asked(client, "POST", "/v2/init", order(filesize=4))
+    address = endpoints.PATH + made["endpoint"].partition(endpoints.PATH)[2]
+    begun = await client.post(address, headers={**V, "Upload-Length": "10"})  # what is told first may be a guess
+    assert begun.status == 201
+
+    answer = await client.post(address, headers={**V, **headers})
+
+    assert answer.status == 400
+    assert (await answer.json())["error"]["detail"].startswith(f"{named}: ")
+    head = await client.head(address, headers=V)
+    assert (head.headers["Upload-Length"], head.headers["Upload-Offset"]) == ("10", "0")
+
+
 async def test_a_length_beyond_the_limit_makes_nothing(client: Client) -> None:
     found = await refused(client, "POST", "/v2/init", order(filesize=MAX_BYTES + 1))
 

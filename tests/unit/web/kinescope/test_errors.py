@@ -14,6 +14,8 @@ from tests.unit.web.kit import Client, Connect, bearer
     ("problem", "code", "message", "detail"),
     [
         (Problem("resource-not-found", name="video_id"), 404404, "no such entity", "video_id: The requested resource"),
+        (Problem("resource-not-found", name="videoId"), 404404, "no such entity", "video_id: The requested resource"),
+        (Problem("invalid-attribute", "No.", "Upload-Length"), 402402, "validation error", "Upload-Length: No."),
         (Problem("invalid-id", name="video_id"), 400301, "invalid uuid format", "video_id: This is not an id."),
         (Problem("invalid-attribute", "Too long.", "title"), 402402, "validation error", "title: Too long."),
         (Problem("request-invalid-query-parameter", "No.", "order"), 400216, "not allowed order field", "order: No."),
