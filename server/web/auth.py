@@ -93,6 +93,7 @@ class _Known:
     generation: str = ""  # of the key's secret
     previous: str = ""  # the generation of the secret before, whose tokens end at `previous_until`
     previous_until: float = 0.0
+    age: int = 0  # of the cache when it began to be read
 
     def takes(self, generation: str, now_s: float) -> bool:
         """Whether tokens that were had for this secret are good."""
@@ -127,6 +128,7 @@ class Credentials:
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._age = 0  # what was read in an earlier one is read again
         self.refused = Counts()  # calls that were not let in, by reason
         self._used: dict[str, datetime] = {}
 
@@ -212,9 +214,10 @@ class Credentials:
         return found.token_id if found is not None and found.key_id == caller.key_id else None
 
     def forget(self, changed: Set[str]) -> None:
-        """Called with the ids of rows that a commit changed; keys among them are read again."""
+        """Called with the ids of rows that a commit changed; keys among them are read again. They stay known: whose
+        address is not listened to otherwise would be shut out by whatever changes any key."""
         if any(id.startswith("key_") for id in changed):
-            self._known.clear()
+            self._age += 1
 
     async def _by_key(self, api_key: str) -> Caller:
         caller = await self._find_key(api_key)
@@ -229,7 +232,8 @@ class Credentials:
         return caller
 
     def knows(self, headers: Mapping[str, str]) -> bool:
-        """Whether the credential is an API key that was found good before, and is remembered."""
+        """Whether the credential is no guess: an API key that was found good before and is remembered, or a token that
+        we signed."""
         scheme, _, credential = headers.get("Authorization", "").partition(" ")
         if len(credential) > CREDENTIAL_LIMIT or not _is_text(credential):
             return False
@@ -238,7 +242,9 @@ class Credentials:
         except Problem:
             return False
         known = self._known.get(keys.hashed(key))
-        return known is not None and known.caller is not None
+        if known is not None:
+            return known.caller is not None
+        return scheme.lower() == "bearer" and self._read(key, "api") is not None
 
     async def note_uses(self, transaction: Transaction, _: datetime) -> None:
         """Writes down when keys were used since the last time; called now and then."""
@@ -270,9 +276,10 @@ class Credentials:
         self, name: str, read: Callable[[Transaction], Awaitable[tuple[ApiKey | None, datetime | None]]]
     ) -> _Known:
         known = self._known.get(name)
-        if known is None or known.fresh_until <= self._monotonic():
+        if known is None or known.age != self._age or known.fresh_until <= self._monotonic():
+            age = self._age  # a change that is committed meanwhile is not missed
             async with self._database.read() as transaction:
-                known = self._keep(name, *await read(transaction))
+                known = self._keep(name, age, *await read(transaction))
         return known
 
     def _usable(self, known: _Known) -> Caller | None:
@@ -282,16 +289,16 @@ class Credentials:
             self._used[known.caller.key_id] = clock.now()
         return known.caller
 
-    def _keep(self, name: str, key: ApiKey | None, ends_at: datetime | None) -> _Known:
+    def _keep(self, name: str, age: int, key: ApiKey | None, ends_at: datetime | None) -> _Known:
         fresh_until = self._monotonic() + KEY_TTL_S
-        known = _Known(None, None, fresh_until)
+        known = _Known(None, None, fresh_until, age=age)
         if key is not None and keys.usable(key):
             scopes = frozenset(str(scope) for scope in key.scopes)
             caller = Caller(key.project_id, key.id, scopes, tuple(sorted(key.limits.items())))
             generation = self._generation(key.hash)
             previous = self._generation(key.previous_hash) if key.previous_hash else ""
             until = _unix(key.previous_until)
-            known = _Known(caller, _unix(ends_at) or None, fresh_until, generation, previous, until)
+            known = _Known(caller, _unix(ends_at) or None, fresh_until, generation, previous, until, age)
         self._known[name] = known
         self._known.move_to_end(name)
         if len(self._known) > KEYS_CACHED:

@@ -177,6 +177,22 @@ async def test_wrong_keys_from_one_address_are_no_longer_looked_up(connect: Call
     assert (await client.post("/auth/api-key", json={"apiKey": OWNER_KEY})).status == 429
 
 
+async def test_whoever_guesses_shuts_out_nobody_that_is_known(connect: Callable[..., Any]) -> None:
+    client: Client = await connect({"failures": Rates({"failure": 1}, monotonic=lambda: 0.0)})
+    token = (await (await client.post("/auth/api-key", json={"apiKey": OWNER_KEY})).json())["access_token"]
+    made = await make(client, scopes=["*:read"])
+    assert await status(client, made["secret"]) == 200
+    assert [await status(client, f"wrong-{number}") for number in range(2)] == [401, 429]
+
+    async with client.patch(f"/api-keys/{made['apiKeyId']}", json={"name": "changed"}) as changed:
+        assert changed.status == 200  # of which all keys are read again
+    assert await status(client, made["secret"]) == 200
+    assert (await client.get("/videos", headers={"Authorization": f"Bearer {token}"})).status == 200
+    await client.delete(f"/api-keys/{made['apiKeyId']}")
+    assert await status(client, made["secret"]) == 401
+    assert await status(client, made["secret"]) == 429  # known to be none
+
+
 async def test_keys_that_are_tried_for_tokens_count_too(connect: Callable[..., Any]) -> None:
     client: Client = await connect({"failures": Rates({"failure": 2}, monotonic=lambda: 0.0)})
     tried = [(await client.post("/auth/api-key", json={"apiKey": f"wrong-{number}"})).status for number in range(3)]
