@@ -47,8 +47,14 @@ def privacy(video: Video, details: VideoDetails | None) -> str:
     return CUSTOM if details is not None and details.privacy == CUSTOM else NOWHERE
 
 
+async def pages(transaction: Transaction, video_id: str) -> Sequence[str]:
+    """Domains whose pages may play a video that is not public."""
+    row = await transaction.get(VideoDetails, video_id)
+    return row.domains if row is not None and row.privacy == CUSTOM else ()
+
+
 async def set_privacy(transaction: Transaction, video: Video, word: str, domains: Sequence[str] | None) -> None:
-    """Pages of other domains have to bring a token, as all have to where it is `nowhere`."""
+    """`custom`: pages of these domains may play it, and who brings a token; `nowhere`: the latter alone."""
     details = await own(transaction, video)
     details.privacy = word
     if domains is not None:
@@ -56,6 +62,13 @@ async def set_privacy(transaction: Transaction, video: Video, word: str, domains
     if video.public and word != ANYWHERE:
         video.revision += 1  # what caches hold under the old URLs is not what we would give out now
     video.public = word == ANYWHERE
+    transaction.announce(video.id)  # the row itself may be as it was
+
+
+async def inherit(transaction: Transaction, video: Video, origin: Video) -> None:
+    """A new video's, that is made of the origin: pages of the same domains."""
+    if not video.public and not origin.public and (domains := await pages(transaction, origin.id)):
+        await set_privacy(transaction, video, CUSTOM, domains)
 
 
 async def take_over(transaction: Transaction, video: Video, settings: LibrarySettings | None) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from server import clock, ids
-from server.catalog import annotations, live_streams, playback_ids, text_tracks, videos
+from server.catalog import annotations, live_streams, playback_ids, text_tracks, video_details, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import LiveStream, TextTrack, Video
 from server.playback import zones
@@ -93,6 +93,7 @@ class Asset:
     annotated: bool = False
     name: str | None = None  # the playback id that it is watched by
     restriction_id: str | None = None  # of that
+    pages: tuple[str, ...] = ()  # of a video that is not public: domains whose pages may play it all the same
 
     @property
     def known_as(self) -> str:
@@ -209,7 +210,7 @@ def _as_named(made: OrderedDict[str, _Named], name: Name, asset: Asset | None) -
         return None
     found = made.get(name.id)
     if found is None or found.name is not name or found.asset is not asset:
-        shown = replace(asset, public=name.public, name=name.id, restriction_id=name.restriction_id)
+        shown = replace(asset, public=name.public, name=name.id, restriction_id=name.restriction_id, pages=())
         found = made[name.id] = _Named(name, asset, shown)
         made.move_to_end(name.id)
         if len(made) > CACHE_SIZE:
@@ -222,8 +223,8 @@ async def _asset(transaction: Transaction, id: str) -> Asset | None:
         video = await videos.find(transaction, id)
         if video is None or video.discarded_at is not None or video.version_of:
             return None
-        annotated = await annotations.has(transaction, id)
-        return of_video(video, await text_tracks.to_watch(transaction, id), annotated)
+        texts, annotated = await text_tracks.to_watch(transaction, id), await annotations.has(transaction, id)
+        return of_video(video, texts, annotated, () if video.public else await video_details.pages(transaction, id))
     stream = await live_streams.find(transaction, id)
     return of_live_stream(stream) if stream else None
 
@@ -236,7 +237,9 @@ async def _name(transaction: Transaction, id: str) -> Name | None:
     return Name(row.id, row.project_id, row.object_id, row.policy == playback_ids.PUBLIC, row.restriction_id, ends_at)
 
 
-def of_video(video: Video, texts: Iterable[TextTrack] = (), annotated: bool = False) -> Asset:
+def of_video(
+    video: Video, texts: Iterable[TextTrack] = (), annotated: bool = False, pages: Iterable[str] = ()
+) -> Asset:
     recording = _recording(video)
     shown = recording if video.material_id is None else None
     return Asset(
@@ -271,6 +274,7 @@ def of_video(video: Video, texts: Iterable[TextTrack] = (), annotated: bool = Fa
         archived=video.archived_at is not None,
         texts=tuple(Text(row.kind, row.language, row.version, row.default) for row in texts),
         annotated=annotated,
+        pages=tuple(pages),
     )
 
 

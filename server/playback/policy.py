@@ -4,6 +4,7 @@ What is presented must be true: a token that is given is checked and its limits 
 none is needed. So a tampered or expired link never half works, whatever the asset's visibility is today.
 """
 
+import math
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from server.playback import origins
 from server.playback.assets import Asset
 from server.playback.facts import Blocked, Facts, within
 from server.playback.restrictions import Restriction
-from server.playback.tokens import Grant, Limits
+from server.playback.tokens import PLAYBACK, Grant, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ def decide(
         if broken:
             return broken
     if grant is None:
-        return PUBLIC if asset.public else Problem("playback-token-missing")
+        return PUBLIC if asset.public else _by_page(asset, facts)
+    if grant.page is not None and not asset.public and grant.page not in asset.pages:
+        return Problem("playback-token-invalid", "The page may not play it any more.")
     if grant.token_id is not None and grant.token_id in revoked:
         return Problem("playback-token-invalid", "The token has been revoked.")
     if asset.tokens_valid_after is not None and grant.issued_at < asset.tokens_valid_after:
@@ -54,6 +57,16 @@ def decide(
     if broken:
         return broken
     return Allow(grant, grant.limits.max_quality, grant.limits.viewer)
+
+
+def _by_page(asset: Asset, facts: Facts) -> Allow | Problem:
+    """A page of a named domain plays with a token that we give it, which holds for that page alone."""
+    if not asset.pages:
+        return Problem("playback-token-missing")
+    page = next((each for each in asset.pages if facts.origin and origins.matches(facts.origin, each)), None)
+    if page is None:
+        return Blocked("domain" if facts.origin else "no-referrer", "Playback is not allowed on this page.")
+    return Allow(Grant(asset.id, PLAYBACK, math.inf, limits=Limits(origins=(page,)), page=page))
 
 
 def _broken_limit(grant: Grant, facts: Facts) -> Blocked | None:

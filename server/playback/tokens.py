@@ -50,7 +50,7 @@ SESSIONS_LIMIT = 1000  # who watch at once with one token: each is remembered wh
 RESTRICTION = "restriction_"  # begins the ids of playback restrictions
 
 # scheme://host[:port], or a host, either with *. in front of its name for every host below it
-_ORIGIN = re.compile(r"(https?://)?(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"(https?://)?(\*\.)?[a-z0-9_]([a-z0-9._-]{0,250}[a-z0-9_])?(:[0-9]{1,5})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
@@ -96,6 +96,7 @@ class Grant:
     session: str | None = None  # id of the playback session, in a session token
     limits: Limits = NO_LIMITS
     key_id: str | None = None  # the signing key that it, or what began the session, was signed with
+    page: str | None = None  # the domain, as the asset names it, whose page began the session without a token
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,9 @@ class Tokens:
         token_id = grant.token_id or secrets.token_urlsafe(12)
         session = grant.session or ids.new("ps")
         self.minted.add(known(grant.audience), "session")
-        return self._sign(grant.subject, grant.audience, ttl_s, grant.limits, token_id, session, grant.key_id)
+        return self._sign(
+            grant.subject, grant.audience, ttl_s, grant.limits, token_id, session, grant.key_id, grant.page
+        )
 
     def key_of(self, token: str) -> str | None:
         """The `kid` that has to be found in memory when the token is verified; None for those without."""
@@ -200,6 +203,7 @@ class Tokens:
         token_id: str,
         session: str | None = None,
         key_id: str | None = None,
+        page: str | None = None,
     ) -> Minted:
         now_ms = self._wall_ms()
         expires_at = now_ms // 1000 + ttl_s
@@ -214,6 +218,8 @@ class Tokens:
         }
         if session:
             claims["ses"] = session
+        if page:
+            claims["page"] = page
         headers = {"kid": key_id} if key_id else None
         return Minted(jwt.encode(claims, self._secret, ALGORITHM, headers), expires_at, token_id)
 
@@ -253,7 +259,7 @@ class Tokens:
         now_s = self._wall_ms() / 1000
         if grant.expires_at > min(grant.issued_at or now_s, now_s) + MAX_TTL_S + LEEWAY_S:
             raise Problem("playback-token-invalid", f"The token lives longer than {MAX_TTL_S} seconds.")
-        return replace(grant, session=None, token_id=named_by(key.project_id, grant.token_id or ""))
+        return replace(grant, session=None, page=None, token_id=named_by(key.project_id, grant.token_id or ""))
 
 
 def named_by(project_id: str, token_id: str) -> str:
@@ -310,6 +316,7 @@ def _grant(claims: Mapping[str, Any], token: str) -> Grant:
         token_id=_text(claims, "jti") or hashlib.sha256(token.encode()).hexdigest()[:NAMED_BY],
         session=_text(claims, "ses"),
         limits=limits,
+        page=_text(claims, "page"),
     )
 
 

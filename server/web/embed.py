@@ -67,7 +67,14 @@ async def _page(request: web.Request, kinds: tuple[Kind, ...]) -> web.Response:
         words = {"code": problem.code, "title": problem.row.title, "detail": problem.detail}
         return _filled(request, {"problem": words}, problem.row.status)
     theme = await request.app[THEMES].find(watch.asset.project_id, watch.asset.player_id)
-    return _filled(request, {**_playing(watch), **_themed(theme)}, 200)
+    return _filled(request, {**_playing(watch.asset, _token(request, watch)), **_themed(theme)}, 200)
+
+
+def _token(request: web.Request, watch: Watch) -> str | None:
+    """What the page plays with. What it asks for later doesn't tell in which page its frame is."""
+    if watch.token is None and watch.grant is not None:
+        return gate.session_token(request, watch, watch.grant)
+    return watch.token
 
 
 async def _enter(request: web.Request, kinds: tuple[Kind, ...]) -> Watch:
@@ -77,11 +84,10 @@ async def _enter(request: web.Request, kinds: tuple[Kind, ...]) -> Watch:
     raise Problem("resource-not-found")
 
 
-def _playing(watch: Watch) -> dict[str, Any]:
-    asset = watch.asset
-    base = _base(asset, watch.token)
+def _playing(asset: Asset, token: str | None) -> dict[str, Any]:
+    base = _base(asset, token)
     tail = f"{asset.known_as}.m3u8" if asset.live else "hls/manifest.m3u8"
-    manifest = f"{base}.m3u8" if asset.live and not watch.token else f"{base}/{tail}"
+    manifest = f"{base}.m3u8" if asset.live and not token else f"{base}/{tail}"
     return {
         "id": asset.known_as,
         "kind": "live" if asset.live else "vod",

@@ -14,6 +14,8 @@ from server import ids
 from server.catalog import playlists
 from server.catalog.models import Video
 from server.catalog.sharing_models import Playlist
+from server.playback import origins
+from server.web.hls import gate
 from server.web.services import SERVICES
 
 STYLE = (
@@ -47,10 +49,20 @@ async def _find(request: web.Request) -> tuple[Playlist, list[Video]] | None:
         return None
     async with request.app[SERVICES].database.read() as transaction:
         row = await playlists.find(transaction, playlist_id)
-        if row is None or row.privacy_type == "nowhere":
+        if row is None or not _may_show(request, row):
             return None
         entries = await playlists.entries(transaction, row)
     return row, [video for _, video in entries if video.public]  # titles of others are for those who have tokens
+
+
+def _may_show(request: web.Request, row: Playlist) -> bool:
+    """`custom`: in pages of its domains, which its own links are followed in."""
+    if row.privacy_type != "custom":
+        return row.privacy_type != "nowhere"
+    said = gate.facts(request)
+    if said.own_page or said.origin is None:
+        return said.own_page
+    return origins.matches_any(said.origin, [request.host, *row.privacy_domains])
 
 
 def _item(request: web.Request, count: int) -> int:

@@ -80,7 +80,9 @@ async def show(call: Call, video_id: str) -> Data[VideoAnswer]:
     example={"title": "New title", "privacy_type": "custom", "privacy_domains": ["my-domain.io"], "tags": ["tag 1"]},
 )  # fmt: skip
 async def change(call: Call, video_id: str, body: VideoChanges) -> Data[VideoAnswer]:
-    """`anywhere` is for everybody; what is not asks for a playback token."""
+    """`anywhere` is for everybody, `nowhere` for those with a playback token. `custom` is for pages of
+    `privacy_domains` too, as their Origin or Referer says: `example.com` is that host alone, `*.example.com` every
+    host below it. What such a page begins ends once its domain is taken back."""
     given = body.model_fields_set
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id)

@@ -135,3 +135,57 @@ def test_countries_where_nobody_knows_is_none_of_them(country: str | None, opens
 
 def test_limits_hold_on_public_assets_too() -> None:
     assert isinstance(decide(PUBLIC, grant(ip="198.51.100.1"), HERE), Problem)
+
+
+PAGES = replace(PRIVATE, pages=("example.com", "*.shop.test", "my_domain.io:8443"))
+
+
+@pytest.mark.parametrize(
+    ("origin", "named"),
+    [
+        ("https://example.com", "example.com"),
+        ("http://example.com:8080/page", "example.com"),
+        ("https://a.b.shop.test", "*.shop.test"),
+        ("https://my_domain.io:8443/x", "my_domain.io:8443"),
+        ("https://www.example.com", None),
+        ("https://shop.test", None),
+        ("https://my_domain.io", None),
+        ("https://example.com.evil.test", None),
+        (None, None),
+    ],
+)
+def test_pages_of_named_domains_play_without_a_token(origin: str | None, named: str | None) -> None:
+    decision = decide(PAGES, None, Facts("192.0.2.7", origin))
+
+    if named is None:
+        assert isinstance(decision, Problem)
+        assert decision.code == "playback-blocked"
+    else:
+        assert isinstance(decision, Allow)
+        assert decision.grant is not None
+        assert (decision.grant.page, decision.grant.limits) == (named, Limits(origins=(named,)))
+
+
+def test_our_own_page_has_been_let_in_before_and_brings_what_it_was_given() -> None:
+    assert isinstance(decide(PAGES, None, Facts("192.0.2.7", own_page=True)), Problem)
+
+
+def test_a_token_goes_before_the_domains() -> None:
+    assert isinstance(decide(PAGES, grant(), Facts("192.0.2.7", "https://evil.test")), Allow)
+
+
+@pytest.mark.parametrize(
+    ("asset", "origin", "opens"),
+    [
+        (PAGES, "https://example.com", True),
+        (PAGES, None, True),
+        (PAGES, "https://a.shop.test", False),  # a URL pasted into another page, though that may play too
+        (replace(PAGES, pages=("*.shop.test",)), "https://example.com", False),
+        (replace(PAGES, pages=()), None, False),
+        (PUBLIC, None, True),
+    ],
+)
+def test_a_page_s_session_ends_with_its_domain(asset: Asset, origin: str | None, opens: bool) -> None:
+    given = replace(grant(session=True, origins=("example.com",)), page="example.com")
+
+    assert isinstance(decide(asset, given, Facts("192.0.2.7", origin)), Allow) is opens

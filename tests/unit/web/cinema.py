@@ -271,10 +271,10 @@ async def viewer(cinema: Cinema, connect: Connect, services: Services, player: P
         yield await connect(key=None, mounts=[mount])
 
 
-async def follow(viewer: Client, path: str) -> tuple[str, ClientResponse]:
+async def follow(viewer: Client, path: str, **more: Any) -> tuple[str, ClientResponse]:
     """Where redirects lead to, and what is there."""
     for _ in range(3):
-        response = await viewer.get(path, allow_redirects=False)
+        response = await viewer.get(path, allow_redirects=False, **more)
         if response.status != 302:
             return path, response
         path = urljoin(path, response.headers["Location"])

@@ -10,6 +10,8 @@ import pytest
 from yarl import URL
 
 from server import clock, ids
+from server.catalog import video_details
+from server.catalog.models import Video
 from server.playback.tokens import THUMBNAIL, Limits
 from server.web.services import Services
 from tests.unit.web.cinema import JPEG, Cinema, crawl, follow
@@ -28,6 +30,77 @@ LIVE_PATHS: dict[str, Path] = {
     "?avh=": lambda id, token: f"/live/{id}.m3u8?avh={token}",
 }
 every_form = pytest.mark.parametrize("form", VIDEO_PATHS)
+
+
+# --- pages of named domains
+
+
+PAGE, ELSEWHERE = {"Referer": "https://shop.example/film"}, {"Origin": "https://evil.example"}
+
+
+async def restrict(cinema: Cinema, *domains: str, word: str = "custom") -> str:
+    id = await cinema.video()
+    async with cinema.database.write() as transaction:
+        row = await transaction.get_one(Video, id)
+        await video_details.set_privacy(transaction, row, word, domains)
+    return id
+
+
+async def test_pages_of_named_domains_play_and_others_do_not(cinema: Cinema, viewer: Client) -> None:
+    id = await restrict(cinema, "shop.example", "*.cdn.example")
+
+    for tail in ("hls/manifest.m3u8", "dash/manifest.mpd", "mp4/source.mp4"):
+        for said in (PAGE, {"Origin": "https://a.cdn.example"}):
+            _, response = await follow(viewer, f"/vod/{id}/{tail}", headers=said)
+            assert response.status == 200, (tail, said)
+            assert response.headers["Cache-Control"].startswith(("private", "no-cache"))
+        for said in (ELSEWHERE, {}, {"Origin": "https://cdn.example"}, {"Sec-Fetch-Site": "same-origin"}):
+            await problem(await viewer.get(f"/vod/{id}/{tail}", headers=said), 403, "playback-blocked")
+    await problem(await viewer.get(f"/vod/{id}/hls/r1/video/media.m3u8"), 403, "playback-blocked")
+    assert (await follow(viewer, f"/vod/{id}/hls/manifest.m3u8?token={cinema.token(id)}"))[1].status == 200
+
+
+async def test_what_a_page_began_goes_on_without_saying_where_it_is(cinema: Cinema, viewer: Client) -> None:
+    id = await restrict(cinema, "shop.example")
+    path, _ = await follow(viewer, f"/vod/{id}/hls/manifest.m3u8", headers=PAGE)
+    assert f"/vod/{id}/token/" in path
+
+    assert {response.status for response in (await crawl(viewer, path)).values()} == {200}
+    await problem(await viewer.get(path, headers=ELSEWHERE), 403, "playback-blocked")
+
+
+async def test_the_player_s_page_is_for_frames_of_named_domains(cinema: Cinema, viewer: Client) -> None:
+    id = await restrict(cinema, "shop.example")
+
+    page = await viewer.get(f"/embed/{id}", headers=PAGE)
+    assert page.status == 200
+    manifest = json.loads((await page.text()).split(">")[-2].removesuffix("</script"))["manifest"]
+    assert {response.status for response in (await crawl(viewer, manifest)).values()} == {200}
+    for said in (ELSEWHERE, {}):
+        assert (await viewer.get(f"/embed/{id}", headers=said)).status == 403
+
+
+async def test_a_domain_that_is_taken_back_plays_no_more(cinema: Cinema, viewer: Client) -> None:
+    id = await restrict(cinema, "shop.example", "other.example")
+    paths = [
+        (await follow(viewer, f"/vod/{id}/hls/manifest.m3u8", headers={"Origin": f"https://{host}"}))[0]
+        for host in ("shop.example", "other.example")
+    ]
+    async with cinema.database.write() as transaction:
+        await video_details.set_privacy(transaction, await transaction.get_one(Video, id), "custom", ["other.example"])
+
+    await problem(await viewer.get(paths[0]), 403, "playback-token-invalid")
+    assert (await viewer.get(paths[1])).status == 200
+    await problem(await viewer.get(f"/vod/{id}/hls/manifest.m3u8", headers=PAGE), 403, "playback-blocked")
+
+
+@pytest.mark.parametrize(("word", "domains"), [("nowhere", ["shop.example"]), ("custom", [])])
+async def test_nowhere_and_no_domain_ask_for_a_token(
+    cinema: Cinema, viewer: Client, word: str, domains: list[str]
+) -> None:
+    id = await restrict(cinema, *domains, word=word)
+
+    await problem(await viewer.get(f"/vod/{id}/hls/manifest.m3u8", headers=PAGE), 403, "playback-token-missing")
 
 
 # --- videos and live streams, public and private

@@ -85,6 +85,19 @@ async def test_pages_show_public_videos(client: Client, make_video: Make) -> Non
             assert f'src="/embed/{public}"' in text
             assert "Seen &lt;b&gt;" in text
             assert "Hidden" not in text
+    path = "/" + made["embed_link"].split("/", 3)[3]
+    custom = {"privacy_type": "custom", "privacy_domains": ["*.shop.example"]}
+    await asked(client, "PATCH", f"/v1/playlists/{made['id']}", custom)
+    for said, status in (
+        ({"Referer": "https://www.shop.example/films"}, 200),
+        ({"Referer": f"http://{client.host}:{client.port}{path}"}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Referer": "https://evil.example/"}, 404),
+        ({"Referer": "http://[broken"}, 404),
+        ({}, 404),
+    ):
+        async with client.get(path, headers=said) as response:
+            assert response.status == status, said
     await asked(client, "PATCH", f"/v1/playlists/{made['id']}", {"privacy_type": "nowhere"})
     for path in ("/" + made["play_link"].split("/", 3)[3], "/pl/x", f"/pl/{NOWHERE}"):
         async with client.get(path) as response:
