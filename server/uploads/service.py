@@ -52,6 +52,14 @@ class Opened:
     upload: admission.Upload
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An upload that has a file, and no row yet."""
+
+    row: Upload
+    secret: str
+
+
 class Uploads:
     """All uploads of a data folder."""
 
@@ -79,6 +87,16 @@ class Uploads:
 
     async def create(self, sender: Sender, command: Create) -> Opened:
         """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 413, 415, 507."""
+        prepared = await self.prepare(sender, command)
+        try:
+            return await self.open(sender, prepared, command.description)
+        except BaseException:
+            await self.drop(prepared)
+            raise
+
+    async def prepare(self, sender: Sender, command: Create) -> Prepared:
+        """The file of an upload to come, for `open` or `drop`; what a crash leaves is swept. Raises Problem: 413, 415,
+        507."""
         await self.check_length(sender, command.length)
         sender.check_type(command.description.filename, command.description.filetype)
         await self.files.check_space(command.length or command.body_length or 1)
@@ -87,13 +105,19 @@ class Uploads:
         upload.length, upload.secret_hash = command.length, hashed(secret)
         upload.filetype, upload.meta = command.description.filetype, dict(command.pairs)
         await self.files.create(upload.id)
-        try:
-            video = await self.add(sender, upload, command.description)
-        except BaseException:
-            await uncancelled(self.files.remove(upload.id))
-            raise
+        return Prepared(upload, secret)
+
+    async def open(self, sender: Sender, prepared: Prepared, wanted: Description) -> Opened:
+        """It becomes a video's. Writes rows and no file, so it may be a part of a longer transaction. Raises Problem:
+        404, 400 and 403 for its video."""
+        upload = prepared.row
+        video = await self.add(sender, upload, wanted)
         _log.info("upload created", upload=upload.id, video=upload.video_id, bytes=upload.length)
-        return Opened(upload.id, secret, video.version_of or video.id, _view(upload, 0))
+        return Opened(upload.id, prepared.secret, video.version_of or video.id, _view(upload, 0))
+
+    async def drop(self, prepared: Prepared) -> None:
+        """What could not be opened goes."""
+        await uncancelled(self.files.remove(prepared.row.id))
 
     async def head(self, upload_id: str, secret: str) -> tuple[admission.Upload, dict[str, str]]:
         """Where the upload stands, and its metadata. Raises Problem: 404, 410, 423."""

@@ -85,18 +85,23 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
     if body.type == "attachment":
         placed_uploads.check_anywhere(call)
         return await _attachment(call, body)
-    video_id = _named(body.video_id or body.parent_id, "video_id") if body.type == "replace" else None
-    async with undertaking(together=True):  # the video and its upload, or neither
-        if video_id is None:
-            video_id = await _new_video(call, body)
-        else:
-            _check_replacing(call)
-        uploads = call.request.app[UPLOADS]
-        await uploads.check_length(Sender(call.project_id), body.filesize)
-        description = Description(filename=body.filename, video_id=video_id, replace=body.type == "replace")
-        sender = Sender(call.project_id, replaces=_may_replace(call))
-        pairs = {SIZE: str(body.filesize)} if body.filesize else {}
-        opened = await uploads.create(sender, Create(None, pairs, description, body.filesize or 0))
+    replaced = _named(body.video_id or body.parent_id, "video_id") if body.type == "replace" else None
+    if replaced is not None:
+        _check_replacing(call)
+    elif body.title is None:
+        raise Problem("attribute-required", "This attribute is required.", name="title")
+    uploads, sender = call.request.app[UPLOADS], Sender(call.project_id, replaces=_may_replace(call))
+    await uploads.check_length(sender, body.filesize)
+    description = Description(filename=body.filename, replace=replaced is not None)
+    pairs = {SIZE: str(body.filesize)} if body.filesize else {}
+    prepared = await uploads.prepare(sender, Create(None, pairs, description, body.filesize or 0))
+    try:
+        async with undertaking(together=True):  # the video and its upload, or neither
+            video_id = replaced or await _new_video(call, body)
+            opened = await uploads.open(sender, prepared, replace(description, video_id=video_id))
+    except BaseException:
+        await uploads.drop(prepared)
+        raise
     endpoint = f"{call.base_url}{PATH}/{opened.id}/{opened.secret}"
     return Data(data=Endpoint(id=opened.video_id or video_id, endpoint=endpoint))
 
@@ -189,9 +194,7 @@ async def _add(transaction: Transaction, row: Video, place: Place) -> None:
 
 async def _new_video(call: Call, body: Order) -> str:
     """Raises Problem."""
-    if body.title is None:
-        raise Problem("attribute-required", "This attribute is required.", name="title")
-    row = Video(project_id=call.project_id, title=body.title, description=body.description)
+    row = Video(project_id=call.project_id, title=body.title or "", description=body.description)
     async with call.services.database.write() as transaction:
         place = await placed_uploads.parent(transaction, call, _given(body.parent_id, "parent_id"))
         await _add(transaction, row, place)

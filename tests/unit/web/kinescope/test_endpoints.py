@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -159,3 +160,29 @@ async def test_an_answer_that_could_not_be_kept_leaves_no_video(
     made = await asked(client, "POST", "/v2/init", order(), headers=key)
     assert await asked(client, "POST", "/v2/init", order(), headers=key) == made
     assert (await asked(client, "GET", "/v1/videos"))["meta"]["pagination"]["total"] == 1
+
+
+async def test_the_file_is_made_while_others_may_write(
+    client: Client, service: Uploads, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, written = service.files.create, []
+
+    async def slow(upload_id: str) -> None:
+        async def write() -> None:
+            async with database.write() as transaction:
+                written.append(await libraries.get(transaction, DEFAULT_PROJECT, "fo1"))
+
+        await asyncio.create_task(write())  # waits for ever for what waits for it, where that holds the lock
+        await create(upload_id)
+
+    monkeypatch.setattr(service.files, "create", slow)
+    for key in ({}, {"Idempotency-Key": "slow"}):
+        await asked(client, "POST", "/v2/init", order(), headers=key)
+    assert len(written) == 2
+
+
+async def test_what_can_t_be_begun_leaves_no_file(client: Client, tmp_path: Path) -> None:
+    body = order(parent_id=str(uuid.uuid4()))
+    assert (await refused(client, "POST", "/v2/init", body))[0] == 404
+
+    assert list(Layout(tmp_path / "data").uploads.iterdir()) == []
