@@ -1,4 +1,4 @@
-"""Subtitles of the dialect: captions of ours, of which a video has one in each language."""
+"""Subtitles of the dialect: captions of ours. One file in each language is uploaded, of which there may be copies."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,13 +9,13 @@ from server.catalog import text_tracks, video_details
 from server.catalog.database import Transaction
 from server.catalog.models import TextTrack, Video
 from server.errors import Problem
-from server.formats.languages import bcp47
+from server.formats.languages import MAX_TAG, bcp47
 from server.vod import texts
 from server.web.api.text_tracks import TEXTS
 from server.web.forms import SMALL_FILE_ERRORS, small_form
 from server.web.kinescope.identifiers import kinescope_operations, uuid_of
 from server.web.kinescope.shapes import DONE, All, Changes, Data, Done, GivenId
-from server.web.kinescope.subtitle_answers import SubtitleAnswer, id_of, subtitle
+from server.web.kinescope.subtitle_answers import SubtitleAnswer, id_of, of_a_copy, subtitle, told_language
 from server.web.kinescope.videos import find
 from server.web.shapes import ABSENT, Text
 from server.web.typed import Call
@@ -110,10 +110,12 @@ async def change(call: Call, video_id: str, subtitle_id: str, body: SubtitleChan
         row, track = await _find(transaction, call, video_id, subtitle_id)
         description = body.description if "description" in body.model_fields_set else track.title
         language = _tag(body.language) if "language" in body.model_fields_set else track.language
-        if language != track.language:
+        if language not in (track.language, told_language(track.language)):
             if await text_tracks.get(transaction, row.id, "captions", language) is not None:
                 raise Problem("conflict", "There are subtitles in this language already.", name="language")
-            track = await _moved(transaction, call, row, track, language, description)
+            moved = await _copied(transaction, call, row, track, language, description)
+            await call.request.app[TEXTS].remove(transaction, row, track)
+            track = moved
         elif description != track.title:
             await text_tracks.set_title(transaction, row, track, description)
         return Data(data=_answers(call, row, [track])[0])
@@ -129,26 +131,30 @@ async def delete(call: Call, video_id: str, subtitle_id: str) -> Done:
 
 @operations.post(
     "/v1/videos/{video_id}/subtitles/{subtitle_id}/copy", "Copy subtitles", scope="videos:write",
-    errors=["unprocessable"],
+    errors=["conflict"],
 )  # fmt: skip
 async def copy(call: Call, video_id: str, subtitle_id: str) -> Data[SubtitleAnswer]:
-    """Not offered: a video has one file in each language. Upload it in another language."""
-    async with call.services.database.read() as transaction:
-        await _find(transaction, call, video_id, subtitle_id)
-    raise Problem("unprocessable", "A video has one file of subtitles in each language.", name="subtitle_id")
+    """Of the same video, in the same language, with an id of its own: to be given another language or description, and
+    to be changed from then on by itself."""
+    async with call.services.database.write() as transaction:
+        row, track = await _find(transaction, call, video_id, subtitle_id)
+        taken = {each.language for each in await text_tracks.of_video(transaction, row.id, "captions")}
+        tag = of_a_copy(track.language, taken)
+        if len(tag) > MAX_TAG:
+            raise Problem("conflict", "The language's tag is too long for a copy.", name="subtitle_id")
+        made = await _copied(transaction, call, row, track, tag, track.title)
+        return Data(data=_answers(call, row, [made])[0])
 
 
-async def _moved(
+async def _copied(
     transaction: Transaction, call: Call, row: Video, track: TextTrack, language: str, description: str
 ) -> TextTrack:
-    """The same text in another language."""
+    """The same text under another tag. Raises Problem."""
     store = call.request.app[TEXTS]
     known = await store.find(row.id, "captions", track.language)
     if known is None:
         raise Problem("resource-not-found", name="subtitle_id")
-    moved = await store.put(transaction, row, "captions", language, known[1].decode(), title=description)
-    await store.remove(transaction, row, track)
-    return moved
+    return await store.put(transaction, row, "captions", language, known[1].decode(), title=description)
 
 
 async def _find(

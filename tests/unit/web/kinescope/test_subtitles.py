@@ -46,9 +46,30 @@ async def test_subtitles(api: Client, make_video: Make) -> None:
     assert (moved["language"], moved["description"]) == ("fr", "desc")
     assert (await refused(api, "GET", f"{path}/{german['id']}"))[:2] == (404, 404404)
     assert (await refused(api, "PATCH", f"{path}/{moved['id']}", {"language": "en"}))[:2] == (409, 400201)
-    assert (await refused(api, "POST", f"{path}/{moved['id']}/copy"))[:2] == (422, 422422)
     assert await asked(api, "DELETE", f"{path}/{moved['id']}") == {"success": True}
     assert await languages(api, video_id) == ["en"]
+
+
+async def test_copies_of_subtitles(api: Client, make_video: Make) -> None:
+    video_id = await make_video()
+    path = f"/v1/videos/{video_id}/subtitles"
+    origin = await upload(api, video_id, "en", "desc")
+
+    first = await asked(api, "POST", f"{path}/{origin['id']}/copy")
+    second = await asked(api, "POST", f"{path}/{first['id']}/copy")
+
+    assert len({origin["id"], first["id"], second["id"]}) == 3
+    assert {(each["language"], each["description"]) for each in (first, second)} == {("en", "desc")}
+    assert await languages(api, video_id) == ["en", "en", "en"]
+    changed = await asked(api, "PATCH", f"{path}/{first['id']}", {"language": "en", "description": "For all"})
+    assert (changed["id"], changed["description"]) == (first["id"], "For all")
+    translated = await asked(api, "PATCH", f"{path}/{first['id']}", {"language": "de"})
+    assert (translated["language"], translated["description"]) == ("de", "For all")
+    assert (await asked(api, "GET", f"{path}/{origin['id']}"))["description"] == "desc"
+    assert await asked(api, "DELETE", f"{path}/{origin['id']}") == {"success": True}
+    assert second["url"].endswith(f"/vod/{video_id}/captions/en-x-copy2.vtt")
+    assert await languages(api, video_id) == ["de", "en"]
+    assert (await refused(api, "POST", f"{path}/{origin['id']}/copy"))[:2] == (404, 404404)
 
 
 async def test_subtitles_that_are_refused(api: Client, make_video: Make) -> None:
