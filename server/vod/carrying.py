@@ -38,12 +38,13 @@ class Carrying:
         transaction: Transaction,
         row_id: str,
         parts: Sequence[Video],
-        start_s: float = 0,
-        end_s: float | None = None,
+        times_s: Sequence[tuple[float, float | None]] = (),
     ) -> list[Told]:
-        """What the job is told. `start_s` and `end_s`: what of the parts is shown. Raises OSError."""
+        """What the job is told. `times_s`: start and end of what is shown of each part, all of it where nothing is
+        said. Raises OSError."""
         told: list[Told] = []
         for number, part in enumerate(parts):
+            start_s, end_s = times_s[number] if times_s else (0.0, None)
             shown = shown_of(part)
             end = shown.end_ms if end_s is None else shown.start_ms + round(end_s * 1000)
             for row in (await text_tracks.to_watch(transaction, part.id))[: MOST - len(told)]:
@@ -103,6 +104,11 @@ class Carrying:
                 origin = texts[0]["origin"] if len({each["origin"] for each in texts}) == 1 else UPLOAD
                 found[key] = {**texts[0], "origin": origin}, webvtt.write(whole)
         return found
+
+
+def earlier(told: Sequence[Told], leads_s: Sequence[float]) -> list[Told]:
+    """As it is where each part begins so many seconds before what was asked for."""
+    return [{**each, "start": each["start"] - round(leads_s[each["part"]] * 1000)} for each in told]
 
 
 def _name(number: int, kind: str, language: str) -> str:

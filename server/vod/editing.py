@@ -1,6 +1,9 @@
 """The job of an edit: the file that a version or a new video is made of, from the files it was ordered of.
 
-    edit   {"inputs": how many, "start", "end": seconds, null: all of it, "parts": what is done to each of several}
+    edit   {"inputs": how many, "start", "end": seconds, null: all of it, "parts": what is done to each of several,
+            "stretches": of the only one: [start, end] of each}
+
+Each stretch is made a file of its own first, then they are joined as any others.
 
 Then it goes on as any upload. What it is made of is copied, so that it needs nobody else's bytes: a clip of a minute
 keeps a minute, whatever becomes of the film. Several that can't be copied one after the other go on to the job `join`.
@@ -32,8 +35,8 @@ from server.storage.layout import Layout
 from server.storage.room import Room
 from server.vod import embedded, joining, joins, making, waiting
 from server.vod.alterations import Alteration
-from server.vod.carrying import Carrying
-from server.vod.edits import JOB
+from server.vod.carrying import Carrying, Told, earlier
+from server.vod.edits import JOB, WHOLE
 from server.vod.handing import Handing, put_in_place
 from server.vod.recordings import NotKept, Recordings
 
@@ -69,8 +72,14 @@ class Editing:
     async def run(self, job: JobContext) -> None:
         for number, video_id in sorted(job.arguments.get("recordings", {}).items()):
             await waiting.step(job, f"recording {number}", partial(self._recorded, job, number, video_id), ATTEMPTS)
-        if job.arguments["inputs"] > 1:
-            found = await job.step("look", lambda: self._look(job), attempts=ATTEMPTS)
+        texts = job.arguments.get("texts", [])
+        if spans := job.arguments.get("stretches"):
+            leads = await self._stretches(job, spans)
+            if leads is None:
+                return
+            texts = earlier(texts, leads)
+        if _inputs_of(job) > 1:
+            found = await job.step("look", lambda: self._look(job, texts), attempts=ATTEMPTS)
             if found != "copied":
                 return
         if job.arguments.get("whole"):
@@ -78,7 +87,7 @@ class Editing:
         made = await waiting.step(job, "file", lambda: self._make(job), ATTEMPTS)
         if made is None:
             return
-        if texts := job.arguments.get("texts"):
+        if texts:
             await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, made["starts"], made["lead"]))
         await job.step("hand over", lambda: self._hand_over(job.object_id, made["lead"]))
 
@@ -88,10 +97,40 @@ class Editing:
         if video is not None and video.state in making.UNFINISHED:
             await making.fail(transaction, video, making.GAVE_UP)
 
-    async def _look(self, job: JobContext) -> Literal["copied", "encoded", "refused"]:
+    async def _stretches(self, job: JobContext, spans: Sequence[tuple[float, float | None]]) -> list[float] | None:
+        """A file of each stretch; how much too early each begins, in seconds. None where one can't be had."""
+        leads: list[float] = []
+        for number, span in enumerate(spans):
+            lead_s: float | None = await waiting.step(
+                job, f"stretch {number}", partial(self._stretch, job, number, span), ATTEMPTS
+            )
+            if lead_s is None:
+                return None
+            leads.append(lead_s)
+        return leads
+
+    async def _stretch(self, job: JobContext, number: int, span: tuple[float, float | None]) -> float | None:
+        """Raises ChildFailed, NoRoomError."""
+        id, path = job.object_id, self._layout.video_input(job.object_id, number)
+        whole, made = self._layout.video_input_part(id, WHOLE), self._layout.video_input_part(id, "stretch")
+        if not whole.exists():
+            return None  # deleted
+        share = len(job.arguments["stretches"])
+        times = span[0], span[1]
+        result = await self._splice([whole], times, made, lambda done: job.progress((number + done) / share))
+        if isinstance(result, Refused):
+            detail = f"trim[{number}]: {result.problem.detail}"
+            await self._handing.refuse(id, MediaProblem("unsupported", detail))
+            return None
+        await asyncio.to_thread(put_in_place, made, path)
+        return result.lead_s
+
+    async def _look(self, job: JobContext, texts: Sequence[Told]) -> Literal["copied", "encoded", "refused"]:
         """How they can be joined; the job that encodes some is ordered, one that can't be has failed."""
         id = job.object_id
-        altered = [Alteration.of_columns(**each) for each in job.arguments["parts"]]
+        unaltered = {"crop": None, "watermark": None}
+        parts_told = job.arguments.get("parts") or [unaltered] * _inputs_of(job)
+        altered = [Alteration.of_columns(**each) for each in parts_told]
         try:
             with ExitStack() as stack:
                 sources = [_opened(stack, path) for path in self._inputs(job)]
@@ -104,12 +143,13 @@ class Editing:
             plan = joins.order(parts, facts, altered, self._preset, self._threads)
             await asyncio.to_thread(self._check_room, plan, self._inputs(job))
         except joins.CantJoin as error:
-            await self._handing.refuse(id, MediaProblem("unsupported", f"videos[{error.part}]: {error.detail}"))
+            detail = f"{_name_of(job)}[{error.part}]: {error.detail}"
+            await self._handing.refuse(id, MediaProblem("unsupported", detail))
             return "refused"
         except FileNotFoundError:
             return "refused"  # deleted meanwhile, or handed over before a crash
         await asyncio.to_thread(joining.keep, self._layout, id, plan)
-        await self._handing.over(id, joining.JOB, {"texts": job.arguments.get("texts", [])})
+        await self._handing.over(id, joining.JOB, {"texts": texts})
         return "encoded"
 
     async def _recorded(self, job: JobContext, number: str, video_id: str) -> None:
@@ -140,7 +180,8 @@ class Editing:
             raise joins.CantJoin(0, f"joining may take {needed >> 20} MiB of disk, and {max(0, free) >> 20} are free")
 
     def _inputs(self, job: JobContext) -> list[Path]:
-        return [self._layout.video_input(job.object_id, number) for number in range(job.arguments["inputs"])]
+        """What is joined, or made into a file alone."""
+        return [self._layout.video_input(job.object_id, number) for number in range(_inputs_of(job))]
 
     async def _embedded(self, job: JobContext) -> None:
         """Of a file that is trimmed as it comes, what it says in words: nothing else is made of the whole."""
@@ -179,7 +220,7 @@ class Editing:
             raise
         if isinstance(result, Refused):
             await asyncio.to_thread(made.unlink)
-            where = f"videos[{result.stretch}]: " if len(inputs) > 1 else ""
+            where = f"{_name_of(job)}[{result.stretch}]: " if len(inputs) > 1 else ""
             await self._handing.refuse(id, MediaProblem("unsupported", where + result.problem.detail))
             return None
         await asyncio.to_thread(put_in_place, made, source)
@@ -209,6 +250,15 @@ class Editing:
         """From here on it is as any upload."""
         await self._handing.over(video_id, lead_s=lead_s)
         await self._handing.clear(video_id)
+
+
+def _inputs_of(job: JobContext) -> int:
+    return len(job.arguments.get("stretches", ())) or int(job.arguments["inputs"])
+
+
+def _name_of(job: JobContext) -> str:
+    """Of the list in the order that they come from."""
+    return "trim" if "stretches" in job.arguments else "videos"
 
 
 def _linked(path: Path, source: Path) -> None:

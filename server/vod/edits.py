@@ -1,17 +1,20 @@
 """Orders of edits: of a video that is there another version, or another video.
 
     trimmed, made anew, whole again ──► a version (catalog.versions)
-    a clip, several in a row        ──► a video of its own
+    a clip, stretches, several      ──► a video of its own
                                         └── both: the files they are made of, linked ──► job `edit` ──► as any upload
 
 The links are made before the commit, so that nothing that happens to the origin afterwards touches what was ordered.
 """
 
 import asyncio
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +31,7 @@ from server.vod.carrying import Carrying
 from server.vod.recordings import is_recording
 
 JOB = "edit"
+WHOLE = "whole"  # the file that stretches are cut out of
 LEAST_S = 0.1  # of what is left: a few pictures
 LIKE = ("project_id", "title", "description", "public", "panoramic", "mp4_support", "player_id", "language",
         "folder_id", "crop", "watermark")  # fmt: skip
@@ -65,6 +69,14 @@ def span_of(start_s: float, end_s: float | None, duration_s: float | None) -> Sp
     if start_s < 0 or (end_s is not None and end_s < start_s + LEAST_S):
         raise SpanError("end", "The end must lie after the start.")
     return Span(start_s, end_s)
+
+
+def apart(spans: Sequence[Span], duration_s: float | None) -> None:
+    """Raises SpanError where two of them have something in common."""
+    ordered = sorted(spans, key=lambda span: span.start_s)
+    for span, after in pairwise(ordered):
+        if (span.end_s if span.end_s is not None else duration_s or math.inf) > after.start_s:
+            raise SpanError("trim", "The stretches must not overlap.")
 
 
 class Edits:
@@ -133,6 +145,19 @@ class Edits:
         await videos.tell(transaction, clip, "clipped", {**videos.links(clip), "of": video.id})
         return clip
 
+    async def cut(
+        self, transaction: Transaction, video: Video, spans: Sequence[Span], title: str | None, given: Given = NOTHING
+    ) -> Video:
+        """Several stretches of what the video shows, one after the other, as a video of its own. Raises NotNow."""
+        _check(video)
+        cut = _like(video, title or f"{video.title} (cut)", given)
+        await videos.add(transaction, cut)
+        await self._order(transaction, cut, [video.material], None, texts_of=[video] * len(spans), spans=spans)
+        if cut.watermark is not None:
+            await asyncio.to_thread(self._watermarks.share, video.material, cut.id)
+        await videos.tell(transaction, cut, "clipped", {**videos.links(cut), "of": video.id})
+        return cut
+
     async def concat(
         self, transaction: Transaction, parts: Sequence[Video], title: str | None, given: Given = NOTHING
     ) -> Video:
@@ -179,18 +204,23 @@ class Edits:
         parts: Sequence[Video] = (),
         texts_of: Sequence[Video] = (),
         recorded: Sequence[Video] = (),
+        spans: Sequence[Span] = (),
         **more: Any,
     ) -> None:
         """Of these materials; `parts` are those that are joined, `recorded` those of them of which the job makes a
-        file first. Raises NotNow."""
+        file first, `spans` what is to be had of the only one. Raises NotNow."""
         row.source = "upload"
         await videos.move(transaction, row, "pre-processing")
         try:
             recordings = {number: id for number, id in enumerate(of) if id in {each.id for each in recorded}}
-            await asyncio.to_thread(self._link, row.id, of, recordings.keys())
+            if spans:
+                whole = self._layout.video_input_part(row.id, WHOLE)
+                await asyncio.to_thread(_link, self._layout.video_source(of[0]), whole)
+            else:
+                await asyncio.to_thread(self._link, row.id, of, recordings.keys())
             await asyncio.to_thread(self._link_marks, row.id, parts)
-            times = (span.start_s, span.end_s) if span else (0.0, None)
-            texts = await self._carrying.link(transaction, row.id, texts_of, *times)
+            times = [(each.start_s, each.end_s) for each in spans or ([span] if span else [])]
+            texts = await self._carrying.link(transaction, row.id, texts_of, times)
         except OSError:
             shutil.rmtree(self._layout.video(row.id), ignore_errors=True)
             raise NotNow(GONE) from None
@@ -198,6 +228,8 @@ class Edits:
         arguments |= more | ({"texts": texts} if texts else {})
         if parts:
             arguments["parts"] = [{"crop": part.crop, "watermark": part.watermark} for part in parts]
+        if spans:
+            arguments["stretches"] = [[each.start_s, each.end_s] for each in spans]
         if recordings:
             arguments["recordings"] = {str(number): id for number, id in recordings.items()}
         await self._enqueue(transaction, row.project_id, JOB, row.id, arguments)
@@ -206,19 +238,23 @@ class Edits:
         """The files; of what is recorded one is made by the job."""
         for number, origin in enumerate(of):
             path = self._layout.video_input(row_id, number)
-            path.parent.mkdir(parents=True, exist_ok=True)
             if number in recorded:
-                continue
-            path.unlink(missing_ok=True)
-            os.link(self._layout.video_source(origin), path)
-
+                path.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                _link(self._layout.video_source(origin), path)
 
     def _link_marks(self, row_id: str, parts: Sequence[Video]) -> None:
         for number, part in enumerate(parts):
             if part.watermark is not None:
                 path = self._layout.video_input_part(row_id, f"{number}-mark")
-                path.unlink(missing_ok=True)
-                os.link(self._layout.video_watermark(part.material), path)
+                _link(self._layout.video_watermark(part.material), path)
+
+
+def _link(origin: Path, path: Path) -> None:
+    """Blocks. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.link(origin, path)
 
 
 def _check(video: Video) -> None:

@@ -164,6 +164,31 @@ def test_videos_of_all_kinds_are_joined(server: Server) -> None:
     assert [round(second) > -60 for second in sound[:13]] == [True] * 4 + [False] * 3 + [True] * 6
 
 
+@pytest.mark.parametrize("extension", ["mp4", "webm"])
+def test_stretches_are_cut_out_of_a_video(server: Server, extension: str) -> None:
+    """In the order of the call, exact to the picture, with their captions; between key frames and on them."""
+    webm: dict[str, Any] = {"extension": "webm", "extra": VP9, "audio": False}
+    source = media.clip(10, size="320x180", **webm if extension == "webm" else {"b_frames": 2})
+    id = uploaded(server, source)
+    said = b"WEBVTT\n\n00:01.500 --> 00:03.000\nOne\n\n00:06.500 --> 00:07.000\nTwo\n\n00:09.000 --> 00:09.500\nThree\n"
+    caption(server, id, said)
+    body = {"trim": [{"start": 6, "length": 2}, {"start": 1.5, "length": 2.5}]}
+    made = server.api("POST", f"/v1/videos/{id}/cut", body)["data"]
+    for wrong in ([{"start": 1, "length": 2}, {"start": 2.5, "length": 2}], [{"start": 1}, {"start": 9}],
+                  [{"start": 1, "length": 2}, {"start": 11, "length": 2}]):  # fmt: skip
+        assert server.call("POST", f"/v1/videos/{id}/cut", {"trim": wrong}).status == 400
+    server.call("DELETE", f"/videos/{id}")
+
+    video = ended(server, made["id"])
+    assert (video["state"], video["error"]) == ("done", None)
+    found, own = pictures(server, video["videoId"]), media.frame_hashes(source)
+    if extension == "mp4":
+        assert video["duration"] == pytest.approx(4.5, abs=0.05)
+        assert (found[:60], len(found)) == (own[180:240], 135)
+    assert [cue[30:] for cue in captions(server, video["videoId"])] == ["Two", "One"]
+    assert captions(server, video["videoId"])[0].startswith("00:00:00.5" if extension == "mp4" else "00:00:0")
+
+
 def test_a_recording_can_be_trimmed_and_joined_to_a_file(server: Server) -> None:
     source = media.clip(4, size="320x180", b_frames=2)
     live = server.live_stream()
@@ -188,6 +213,15 @@ def test_a_recording_can_be_trimmed_and_joined_to_a_file(server: Server) -> None
     made = ended(server, server.api("POST", "/videos/concat", {"videos": ids})["videoId"])
     assert (made["state"], made["duration"]) == ("done", pytest.approx(8, abs=0.2)), made["error"]
     assert pictures(server, made["videoId"]) == hashes * 2
+
+
+def caption(server: Server, video_id: str, text: bytes) -> None:
+    sent = subprocess.run(
+        ["curl", "-sS", "--fail-with-body", "-u", f"{OWNER_KEY}:", "-F", "file=@-;filename=a.vtt",
+         f"{server.http}/videos/{video_id}/captions/en"],
+        input=text, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert sent.returncode == 0, sent.stdout + sent.stderr
 
 
 def captions(server: Server, video_id: str) -> list[str]:

@@ -8,7 +8,7 @@ from server.catalog import video_details
 from server.catalog.database import Transaction
 from server.catalog.models import Video
 from server.errors import Problem
-from server.vod.edits import Span, span_of
+from server.vod.edits import Span, apart, span_of
 from server.web.api import clones
 from server.web.api.clones import EDITS, conflicts
 from server.web.kinescope import identifiers, places
@@ -21,7 +21,7 @@ from server.web.typed import Call
 LIMIT_S = 365 * 86400
 MOST_JOINED = 99  # beside the video itself
 MOST_SIDE = 16_384  # pixels
-MOST_STRETCHES = 100  # in one order, though only one is carried out
+MOST_STRETCHES = 100  # in one order: each is a file for a while
 
 operations = kinescope_operations("Videos")
 
@@ -46,6 +46,10 @@ class CropBody(Body):
 class Stretch(Body):
     start: Seconds = 0.0
     length: Annotated[Seconds | None, Field(description="By default, to the end.")] = None
+
+    def span(self, duration_s: float | None) -> Span:
+        """Raises SpanError."""
+        return span_of(self.start, None if self.length is None else self.start + self.length, duration_s)
 
 
 class Cut(Body):
@@ -73,6 +77,7 @@ async def copy(call: Call, video_id: str, body: Copy) -> Data[VideoAnswer]:
         place = await places.parent(transaction, call, body.parent_id)
         given = {"title": origin.title, "folder_id": place.folder_id}
         row = await clones.clone(transaction, call, origin, given)
+        await video_details.inherit(transaction, row, origin)
         await video_details.take_over(transaction, row, place.library.settings)
         return await answer(transaction, call, row)
 
@@ -82,17 +87,20 @@ async def copy(call: Call, video_id: str, body: Copy) -> Data[VideoAnswer]:
     example={"trim": [{"start": 6, "length": 2}]},
 )  # fmt: skip
 async def cut(call: Call, video_id: str, body: Cut) -> Data[VideoAnswer]:
-    """A new video in the same place, of one stretch of this one, and of a part of its picture. This one stays."""
-    if len(body.trim) > 1:
-        raise Problem("unprocessable", "Cut one stretch at a time, and join what was cut.", name="trim")
-    stretch = body.trim[0] if body.trim else Stretch()
-    end_s = None if stretch.length is None else stretch.start + stretch.length
+    """A new video in the same place, of stretches of this one, in the order in which they are named, and of a part of
+    its picture. This one stays. Stretches have nothing in common."""
+    edits = call.request.app[EDITS]
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id)
         given = _crop(row, body.crop) if body.crop else {}
         with conflicts():
-            span = span_of(stretch.start, end_s, row.duration_s) if body.trim else Span()
-            made = await call.request.app[EDITS].clip(transaction, row, span, None, given)
+            spans = [each.span(row.duration_s) for each in body.trim]
+            apart(spans, row.duration_s)
+            if len(spans) > 1:
+                made = await edits.cut(transaction, row, spans, None, given)
+            else:
+                made = await edits.clip(transaction, row, spans[0] if spans else Span(), None, given)
+        await video_details.inherit(transaction, made, row)
         return await answer(transaction, call, made)
 
 
@@ -113,7 +121,9 @@ async def concat(call: Call, video_id: str, body: Concat) -> Data[VideoAnswer]:
         behind = [await _part(transaction, call, each, "append") for each in body.append]
         with conflicts("append"):
             parts = [*before, row, *behind]
-            made = await call.request.app[EDITS].concat(transaction, parts, None, {"folder_id": row.folder_id})
+            given = {"folder_id": row.folder_id, "public": all(part.public for part in parts)}
+            made = await call.request.app[EDITS].concat(transaction, parts, None, given)
+        await video_details.inherit(transaction, made, row)
         return await answer(transaction, call, made)
 
 

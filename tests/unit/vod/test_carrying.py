@@ -9,7 +9,7 @@ from server.catalog.models import Video
 from server.catalog.text_tracks import Kind
 from server.formats import webvtt
 from server.formats.webvtt import Cue, TextTrack
-from server.vod.carrying import Carrying
+from server.vod.carrying import Carrying, earlier
 from server.vod.texts import Texts
 from tests.unit.vod.conftest import Archive
 
@@ -44,12 +44,13 @@ class Room:
         return [(cue.start_ms, cue.end_ms, cue.text) for cue in webvtt.read(found[1].decode()).cues] if found else None
 
     async def made(
-        self, parts: list[str], starts_s: list[float], *times: float | None, lead_s: float = 0.0
+        self, parts: list[str], starts_s: list[float], times: tuple[float, float | None] | None = None,
+        lead_s: float = 0.0,
     ) -> str:
         made = await self.archive.video()
         async with self.archive.database.write() as transaction:
             rows: list[Video] = [row for id in parts if (row := await videos.find(transaction, id))]
-            told = await self.carrying.link(transaction, made, rows, *times)  # type: ignore[arg-type]
+            told = await self.carrying.link(transaction, made, rows, [times] * len(rows) if times else ())
         await self.carrying.carry(made, told, starts_s, lead_s)
         return made
 
@@ -94,7 +95,7 @@ async def test_a_trimmed_video_shows_its_texts_from_its_own_beginning(room: Room
 async def test_a_clip_has_its_part_of_them(
     room: Room, times: tuple[float, float | None], lead_s: float, shown: list[tuple[int, int, str]] | None
 ) -> None:
-    made = await room.made([await room.video()], [0.0], *times, lead_s=lead_s)
+    made = await room.made([await room.video()], [0.0], times, lead_s=lead_s)
     assert await room.shown(made) == shown
 
 
@@ -111,6 +112,17 @@ async def test_those_of_joined_videos_follow_one_another(room: Room, archive: Ar
         rows = await text_tracks.of_video(transaction, made, "captions")
     assert [(row.language, row.default) for row in rows] == [("de", True), ("en", False)]
     assert {row.title for row in rows} == {"As said"}
+
+
+async def test_stretches_of_one_have_their_parts_of_them(room: Room, archive: Archive) -> None:
+    origin, made = await room.video(), await archive.video()
+    async with archive.database.write() as transaction:
+        row = await videos.find(transaction, origin)
+        assert row
+        told = await room.carrying.link(transaction, made, [row, row], [(3.0, 4.0), (0.5, 2.5)])
+    await room.carrying.carry(made, earlier(told, [0.0, 0.5]), [0.0, 1.0])  # the second begins with a key frame
+
+    assert await room.shown(made) == [(0, 1000, "two"), (1000, 3000, "one")]
 
 
 async def test_a_text_that_its_owner_deletes_meanwhile_goes_along_all_the_same(room: Room, archive: Archive) -> None:

@@ -255,10 +255,32 @@ async def test_cutting(api: Client, make_video: Make, layout: Layout, database: 
     assert row is not None
     assert row.crop == {"left": "25.000%", "top": "25.000%", "width": "50.000%", "height": "50.000%"}
     body["trim"] = [{"start": 6, "length": 2}, {"start": 1, "length": 2}]
-    assert (await refused(api, "POST", f"/v1/videos/{video_id}/cut", body))[:2] == (422, 422422)
+    several = await asked(api, "POST", f"/v1/videos/{video_id}/cut", body)
+    assert several["title"] == "Mine (cut)"
+    whole = layout.video_input_part(ids.canonical("vi", several["id"]), "whole")
+    assert whole.samefile(layout.video_source(video_id))
+    body["trim"] = [{"start": 6, "length": 2}, {"start": 5, "length": 1.1}]
+    answer = await refused(api, "POST", f"/v1/videos/{video_id}/cut", body)
+    assert (answer[:2], "overlap" in answer[2]) == ((400, 402402), True)
     wide = {"crop": {"w": 700, "h": 10, "quality": "360p"}}
     assert (await refused(api, "POST", f"/v1/videos/{video_id}/cut", wide))[0] == 400
     assert (await refused(api, "POST", f"/v1/videos/{video_id}/cut", {"trim": [{"start": 99}]}))[0] == 400
+
+
+async def test_what_is_made_of_a_video_is_for_the_same_pages(api: Client, make_video: Make, layout: Layout) -> None:
+    public, own = await make_video(**PLAYABLE), await make_video(**PLAYABLE)
+    with_file(layout, public)
+    with_file(layout, own)
+    path, custom = f"/v1/videos/{own}", {"privacy_type": "custom", "privacy_domains": ["a.io"]}
+    await asked(api, "PATCH", path, custom)
+    place = (await asked(api, "GET", path))["project_id"]
+
+    for what, body in (
+        ("cut", {"trim": [{"start": 1}]}), ("copy", {"parent_id": place}),
+        ("concat", {"prepend": [{"video_id": uuid_of(public)}]}),
+    ):  # fmt: skip
+        made = await asked(api, "POST", f"{path}/{what}", body)
+        assert {name: made[name] for name in custom} == custom, what
 
 
 async def test_joining(api: Client, make_video: Make, layout: Layout, ordered: list[str]) -> None:
