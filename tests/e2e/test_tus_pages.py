@@ -1,11 +1,10 @@
 """tus-js-client and Uppy, as they are published, in a real Chromium: on a page of another origin, over connections that
 break."""
 
-import asyncio
 import base64
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Page
 
+from tests.harness.breaking import Breaking
 from tests.harness.server import OWNER_KEY, Server, until
 from tests.player.pages import chromium
 
@@ -98,43 +98,6 @@ async def page_with(script: Path, server: Server) -> AsyncIterator[Page]:
         await page.goto(f"http://localhost:{urlsplit(server.http).port}/healthz")
         await page.add_script_tag(path=script)
         yield page
-
-
-class Breaking:
-    """A network in front of the server that breaks a connection after some bytes, a few times."""
-
-    def __init__(self, server: Server, times: int, after: int) -> None:
-        self._target = urlsplit(server.http)
-        self.left = times
-        self._after = after
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        async with server:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
-        ways = [
-            asyncio.create_task(self._pass(reader, up_writer, True)),
-            asyncio.create_task(self._pass(up_reader, writer, False)),
-        ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for each in (writer, up_writer):
-            each.transport.abort()
-        await asyncio.wait(ways)
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: bool) -> None:
-        passed = 0
-        with suppress(ConnectionError):
-            while data := await reader.read(1 << 16):
-                passed += len(data)
-                if counted and self.left > 0 and passed > self._after:
-                    self.left -= 1
-                    return
-                writer.write(data)
-                await writer.drain()
 
 
 def stored(server: Server) -> tuple[dict[str, Any], bytes]:

@@ -56,7 +56,7 @@ def _form(row: FileRequest) -> str:
     lines = "<br>".join(escape(line) for line in row.description.splitlines())
     return (
         (f"<p>{lines}</p>" if lines else "")
-        + f'<main data-token="{escape(row.token)}"><label>Choose files '
+        + f'<main data-token="{escape(row.token)}"><label>Choose files, or drop them here '
         '<input type="file" multiple accept="video/*,audio/*,.mkv,.ts,.mxf"></label>'
         f'<ul aria-live="polite"></ul></main><noscript><p>This page needs JavaScript to upload.</p></noscript>'
         f"<script>{SCRIPT}</script>"
