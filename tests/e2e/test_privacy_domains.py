@@ -1,9 +1,12 @@
 """A video that is for pages of named domains, in frames of such pages and of others, in a real Chromium."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Page, Route
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, Frame
 
 from tests.harness import media
 from tests.harness.server import Server
@@ -16,29 +19,39 @@ SHOWN = "() => { const v = document.querySelector('video'); return Boolean(v?.vi
 PATIENCE_MS = 60_000
 
 
-async def framed(page: Page, host: str, url: str) -> Any:
-    """The frame of a page of that host which shows the URL."""
+@asynccontextmanager
+async def page_around(url: str) -> AsyncIterator[int]:
+    """A page with a frame that shows the URL, under any host; the port. Of this machine: others may not show it."""
 
-    async def answer(route: Route) -> None:
-        await route.fulfill(content_type="text/html", body=f'<iframe src="{url}" allow="autoplay"></iframe>')
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=f'<iframe src="{url}" allow="autoplay"></iframe>', content_type="text/html")
 
-    await page.route(f"http://{host}/**", answer)
-    async with page.expect_response(lambda response: response.url.startswith(url)) as told:
-        await page.goto(f"http://{host}/films")
-    return (await told.value).status, page.frames[-1]
+    app = web.Application()
+    app.router.add_get("/films", answer)
+    async with TestServer(app) as served:
+        assert served.port
+        yield served.port
+
+
+async def framed(browser: Browser, page_url: str, url: str) -> tuple[int, Frame]:
+    """How the frame of the page was answered, and the frame."""
+    page = await browser.new_page()
+    async with page.expect_response(lambda response: response.url.startswith(url), timeout=PATIENCE_MS) as told:
+        await page.goto(page_url)
+    response = await told.value
+    return response.status, response.frame
 
 
 async def test_frames_of_named_domains_play(server: Server) -> None:
     video = ended(server, post_source(server, media.clip(4))["videoId"])
     body = {"privacy_type": "custom", "privacy_domains": ["*.shop.example"]}
     link = server.api("PATCH", f"/v1/videos/{video['videoId']}", body)["data"]["embed_link"].partition("?")[0]
-    async with chromium() as browser:
-        page = await browser.new_page()
-        status, frame = await framed(page, "www.shop.example", link)
-        await frame.wait_for_function(SHOWN, timeout=PATIENCE_MS)
+    rules = "--host-resolver-rules=MAP *.example 127.0.0.1"
+    async with page_around(link) as port, chromium(args=[rules]) as browser:
+        status, frame = await framed(browser, f"http://www.shop.example:{port}/films", link)
         assert status == 200
+        await frame.wait_for_function(SHOWN, timeout=PATIENCE_MS)
 
-        other = await browser.new_page()
-        status, frame = await framed(other, "shop.example", link)
+        status, frame = await framed(browser, f"http://shop.example:{port}/films", link)
         assert status == 403
         assert not await frame.evaluate(SHOWN)
