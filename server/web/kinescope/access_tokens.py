@@ -23,7 +23,7 @@ from server.web.kinescope.identifiers import kinescope_operations, uuid_of
 from server.web.kinescope.locations import location
 from server.web.kinescope.paging import PageQuery
 from server.web.kinescope.shapes import DONE, Answer, Body, Data, Done, GivenId, Id, Meta, Moment, Pagination
-from server.web.kinescope.values import Name
+from server.web.kinescope.values import Name, there
 from server.web.typed import Call
 
 ENTITIES_LIMIT = 100  # projects and folders of a token
@@ -178,10 +178,7 @@ async def _kept(transaction: Transaction, call: Call, given: Scope) -> dict[str,
 
 
 async def _find(transaction: Transaction, call: Call, token_id: str) -> ApiKey:
-    row = await keys.of_project(transaction, call.project_id, token_id)
-    if row is None:
-        raise Problem("resource-not-found", name="token_id")
-    return row
+    return there(await keys.of_project(transaction, call.project_id, token_id), "token_id")
 
 
 def _answer(row: ApiKey) -> TokenAnswer:

@@ -13,6 +13,7 @@ from server.formats.webvtt import MAX_MS
 from server.web.kinescope import identifiers
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.shapes import DONE, All, Answer, Body, Changes, Data, Done, GivenId, Id, Moment
+from server.web.kinescope.values import there
 from server.web.kinescope.videos import find
 from server.web.shapes import ABSENT, Text, Title
 from server.web.typed import Call
@@ -125,10 +126,7 @@ async def delete(call: Call, video_id: str, annotation_id: str) -> Done:
 async def _find(transaction: Transaction, call: Call, video_id: str, annotation_id: str) -> Annotation:
     """Raises Problem."""
     video = await find(transaction, call, video_id)
-    row = await annotations.get(transaction, video.id, annotation_id)
-    if row is None:
-        raise Problem("resource-not-found", name="annotation_id")
-    return row
+    return there(await annotations.get(transaction, video.id, annotation_id), "annotation_id")
 
 
 def _check(row: Annotation) -> None:

@@ -8,13 +8,12 @@ from pydantic import BeforeValidator, Field
 from server.catalog import file_requests, libraries
 from server.catalog.database import Transaction
 from server.catalog.sharing_models import FileRequest
-from server.errors import Problem
 from server.web.kinescope import file_request_page
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.locations import location
 from server.web.kinescope.paging import PageQuery, listed
 from server.web.kinescope.shapes import DONE, Answer, Body, Changes, Data, Done, GivenId, Id, Listed, Moment
-from server.web.kinescope.values import REFUSED, Name, Note, made
+from server.web.kinescope.values import REFUSED, Name, Note, made, there
 from server.web.shapes import ABSENT, DateTime
 from server.web.typed import Call
 
@@ -131,10 +130,7 @@ async def delete(call: Call, file_request_id: str) -> Done:
 
 
 async def _find(transaction: Transaction, call: Call, request_id: str) -> FileRequest:
-    row = await file_requests.get(transaction, call.project_id, request_id)
-    if row is None:
-        raise Problem("resource-not-found", name="file_request_id")
-    return row
+    return there(await file_requests.get(transaction, call.project_id, request_id), "file_request_id")
 
 
 async def _shown(transaction: Transaction, call: Call, row: FileRequest) -> Data[RequestAnswer]:

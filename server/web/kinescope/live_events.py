@@ -10,7 +10,6 @@ from server.catalog.database import Transaction
 from server.catalog.folders import TOP, Filter
 from server.catalog.listing import Paging
 from server.catalog.models import Broadcast, LiveStream
-from server.errors import Problem
 from server.web.api import live_stream_shapes
 from server.web.kinescope import live_event_shapes, live_restreams, places
 from server.web.kinescope.identifiers import kinescope_operations
@@ -27,6 +26,7 @@ from server.web.kinescope.live_event_shapes import (
 from server.web.kinescope.locations import location
 from server.web.kinescope.paging import listed
 from server.web.kinescope.shapes import DONE, Body, Data, Done, GivenId, Listed
+from server.web.kinescope.values import there
 from server.web.typed import Call
 
 READ, WRITE = "live-streams:read", "live-streams:write"
@@ -158,10 +158,7 @@ async def move(call: Call, event_id: str, body: MoveBody) -> Data[EventAnswer]:
 
 async def find(transaction: Transaction, call: Call, event_id: str) -> LiveStream:
     """The caller's. Raises Problem."""
-    row = await live_streams.get(transaction, call.project_id, event_id)
-    if row is None:
-        raise Problem("resource-not-found", name="event_id")
-    return row
+    return there(await live_streams.get(transaction, call.project_id, event_id), "event_id")
 
 
 async def schedule(transaction: Transaction, row: LiveStream, moment: datetime) -> StreamAnswer:

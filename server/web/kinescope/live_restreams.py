@@ -19,6 +19,7 @@ from server.web.kinescope.live_event_shapes import (
     RestreamChanges,
 )
 from server.web.kinescope.shapes import DONE, Data, Done
+from server.web.kinescope.values import there
 from server.web.typed import Call
 
 READ, WRITE = "live-streams:read", "live-streams:write"
@@ -105,10 +106,7 @@ def _place(entry: Entry) -> tuple[Any, Any]:
 
 
 async def _event(transaction: Transaction, call: Call, event_id: str) -> LiveStream:
-    row = await live_streams.get(transaction, call.project_id, event_id)
-    if row is None:
-        raise Problem("resource-not-found", name="event_id")
-    return row
+    return there(await live_streams.get(transaction, call.project_id, event_id), "event_id")
 
 
 async def _find(transaction: Transaction, call: Call, event_id: str, restream_id: str) -> tuple[LiveStream, Entry]:

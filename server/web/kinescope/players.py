@@ -16,7 +16,7 @@ from server.web.forms import SMALL_FILE_ERRORS, of_one_file, small_file
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.paging import PageQuery, listed
 from server.web.kinescope.shapes import DONE, Answer, Body, Changes, Data, Done, Id, Listed, Moment
-from server.web.kinescope.values import Kept, Name
+from server.web.kinescope.values import Kept, Name, there
 from server.web.shapes import ABSENT
 from server.web.typed import Call
 
@@ -143,10 +143,7 @@ async def _picture(call: Call) -> bytes:
 
 
 async def _find(transaction: Transaction, call: Call, player_id: str) -> Player:
-    row = await players.get(transaction, call.project_id, player_id)
-    if row is None:
-        raise Problem("resource-not-found", name="player_id")
-    return row
+    return there(await players.get(transaction, call.project_id, player_id), "player_id")
 
 
 def _answer(call: Call, row: Player) -> PlayerAnswer:

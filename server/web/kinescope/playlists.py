@@ -30,7 +30,7 @@ from server.web.kinescope.shapes import (
     Moment,
     Privacy,
 )
-from server.web.kinescope.values import REFUSED, Name, Note, made
+from server.web.kinescope.values import REFUSED, Name, Note, made, there
 from server.web.shapes import ABSENT, Tag
 from server.web.typed import Call
 
@@ -219,10 +219,7 @@ async def move_entity(call: Call, playlist_id: str, media_id: str, body: MoveBod
 
 
 async def _find(transaction: Transaction, call: Call, playlist_id: str) -> Playlist:
-    row = await playlists.get(transaction, call.project_id, playlist_id)
-    if row is None:
-        raise Problem("resource-not-found", name="playlist_id")
-    return row
+    return there(await playlists.get(transaction, call.project_id, playlist_id), "playlist_id")
 
 
 async def _videos(transaction: Transaction, call: Call, texts: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from server.web.kinescope import headers, identifiers
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.poster_answers import PosterAnswer, of_row, poster
 from server.web.kinescope.shapes import DONE, All, Body, Data, Done
+from server.web.kinescope.values import there
 from server.web.kinescope.videos import find
 from server.web.typed import Call
 
@@ -162,10 +163,7 @@ async def _with_room(transaction: Transaction, call: Call, video_id: str) -> Vid
 
 async def _find(transaction: Transaction, row: Video, poster_id: str) -> Poster:
     """Raises Problem."""
-    found = await posters.get(transaction, row.id, poster_id)
-    if found is None:
-        raise Problem("resource-not-found", name="poster_id")
-    return found
+    return there(await posters.get(transaction, row.id, poster_id), "poster_id")
 
 
 def _token(call: Call, row: Video) -> str | None:

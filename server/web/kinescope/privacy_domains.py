@@ -7,10 +7,9 @@ from pydantic import StringConstraints
 from server.catalog import privacy_domains
 from server.catalog.database import Transaction
 from server.catalog.sharing_models import PrivacyDomain
-from server.errors import Problem
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.shapes import DONE, All, Answer, Body, Data, Domain, Done, Id, Moment
-from server.web.kinescope.values import REFUSED, made
+from server.web.kinescope.values import REFUSED, made, there
 from server.web.typed import Call
 
 operations = kinescope_operations("Privacy domains")
@@ -76,10 +75,7 @@ async def delete(call: Call, domain_id: str) -> Done:
 
 
 async def _find(transaction: Transaction, call: Call, domain_id: str) -> PrivacyDomain:
-    row = await privacy_domains.get(transaction, call.project_id, domain_id)
-    if row is None:
-        raise Problem("resource-not-found", name="domain_id")
-    return row
+    return there(await privacy_domains.get(transaction, call.project_id, domain_id), "domain_id")
 
 
 def _answer(row: PrivacyDomain) -> DomainAnswer:

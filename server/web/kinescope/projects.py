@@ -30,6 +30,7 @@ from server.web.kinescope.shapes import (
     Moment,
     Privacy,
 )
+from server.web.kinescope.values import there
 from server.web.shapes import ABSENT, Title
 from server.web.typed import Call
 
@@ -157,10 +158,7 @@ async def delete(call: Call, project_id: str) -> Done:
 
 async def found(transaction: Transaction, call: Call, library_id: str) -> Library:
     """The caller's. Raises Problem."""
-    library = await libraries.get(transaction, call.project_id, library_id)
-    if library is None:
-        raise Problem("resource-not-found", name="project_id")
-    return library
+    return there(await libraries.get(transaction, call.project_id, library_id), "project_id")
 
 
 def folder_answer(row: Folder, library_id: str) -> FolderAnswer:

@@ -8,11 +8,10 @@ from pydantic import Field, StringConstraints
 from server.catalog import tag_names
 from server.catalog.database import Transaction
 from server.catalog.tag_names import Known
-from server.errors import Problem
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.paging import PageQuery, enveloped
 from server.web.kinescope.shapes import DONE, Answer, Body, Data, Done, Id, Listed, Moment
-from server.web.kinescope.values import REFUSED, made
+from server.web.kinescope.values import REFUSED, made, there
 from server.web.shapes import Text, Title
 from server.web.typed import Call
 
@@ -97,10 +96,7 @@ def _key(column: str) -> Callable[[Known], Any]:
 
 
 async def _find(transaction: Transaction, call: Call, tag_id: str) -> Known:
-    found = await tag_names.get(transaction, call.project_id, tag_id)
-    if found is None:
-        raise Problem("resource-not-found", name="tag_id")
-    return found
+    return there(await tag_names.get(transaction, call.project_id, tag_id), "tag_id")
 
 
 def _answer(call: Call, known: Known) -> TagAnswer:

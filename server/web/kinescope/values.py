@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -14,6 +14,8 @@ from server.web.shapes import Text, Title
 JSON_DEPTH = 8  # levels that are kept; settings that people make have three
 
 REFUSED = ("already-taken", "limit-reached")  # of operations that make something within `made`
+
+Row = TypeVar("Row")
 
 Name = Annotated[Title, StringConstraints(max_length=255)]
 Note = Annotated[Text, StringConstraints(max_length=5000)]
@@ -40,6 +42,13 @@ def _kept(value: dict[str, Any]) -> dict[str, Any]:
 
 # an object that is kept for its owner and comes back as it was given
 Kept = Annotated[dict[str, Any], AfterValidator(_kept), Field(description="Kept, and given back as it was given.")]
+
+
+def there(row: Row | None, name: str) -> Row:
+    """What was looked for by the id `name`. Raises Problem (404)."""
+    if row is None:
+        raise Problem("resource-not-found", name=name)
+    return row
 
 
 @contextmanager

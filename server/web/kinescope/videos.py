@@ -9,12 +9,12 @@ from server.catalog import library_videos, video_details, videos
 from server.catalog.database import Transaction
 from server.catalog.library_videos import Wanted
 from server.catalog.models import Video
-from server.errors import Problem
 from server.web.kinescope import identifiers, places, video_answers
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.paging import PageQuery, listed
 from server.web.kinescope.projects import Domains, player_of
 from server.web.kinescope.shapes import DONE, Body, Changes, Data, Done, GivenId, Listed, Privacy
+from server.web.kinescope.values import there
 from server.web.kinescope.video_answers import Status, VideoAnswer
 from server.web.shapes import ABSENT, LongText, QueryList, Tag, Text, Title
 from server.web.typed import Call
@@ -119,10 +119,7 @@ async def move(call: Call, video_id: str, body: Move) -> Data[VideoAnswer]:
 
 async def find(transaction: Transaction, call: Call, video_id: str, name: str = "video_id") -> Video:
     """The caller's. Raises Problem."""
-    row = await videos.get(transaction, call.project_id, video_id)
-    if row is None:
-        raise Problem("resource-not-found", name=name)
-    return row
+    return there(await videos.get(transaction, call.project_id, video_id), name)
 
 
 async def answer(transaction: Transaction, call: Call, row: Video) -> Data[VideoAnswer]:

@@ -10,10 +10,9 @@ from pydantic import Field, StringConstraints
 from server.catalog import delivery_zones
 from server.catalog.database import Transaction
 from server.catalog.sharing_models import DeliveryZone
-from server.errors import Problem
 from server.web.kinescope.identifiers import kinescope_operations
 from server.web.kinescope.shapes import DONE, All, Answer, Body, Data, Done, Id, Moment
-from server.web.kinescope.values import REFUSED, Name, made
+from server.web.kinescope.values import REFUSED, Name, made, there
 from server.web.shapes import Text
 from server.web.typed import Call
 
@@ -153,10 +152,7 @@ async def delete(call: Call, zone_id: str) -> Done:
 
 
 async def _find(transaction: Transaction, call: Call, zone_id: str) -> DeliveryZone:
-    row = await delivery_zones.get(transaction, call.project_id, zone_id)
-    if row is None:
-        raise Problem("resource-not-found", name="zone_id")
-    return row
+    return there(await delivery_zones.get(transaction, call.project_id, zone_id), "zone_id")
 
 
 def _columns(body: ZoneBody) -> dict[str, Any]:
