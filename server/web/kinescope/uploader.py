@@ -88,8 +88,8 @@ async def init(call: Call, body: Order) -> Data[Endpoint]:
     replaced = _named(body.video_id or body.parent_id, "video_id") if body.type == "replace" else None
     if replaced is not None:
         _check_replacing(call)
-    elif body.title is None:
-        raise Problem("attribute-required", "This attribute is required.", name="title")
+    else:
+        await _check_new(call, body)
     uploads, sender = call.request.app[UPLOADS], Sender(call.project_id, replaces=_may_replace(call))
     await uploads.check_length(sender, body.filesize)
     description = Description(filename=body.filename, replace=replaced is not None)
@@ -190,6 +190,14 @@ async def _add(transaction: Transaction, row: Video, place: Place) -> None:
     row.folder_id = place.folder_id
     await videos.add(transaction, row)
     await video_details.take_over(transaction, row, place.library.settings)
+
+
+async def _check_new(call: Call, body: Order) -> None:
+    """Before anything is made for it. Raises Problem."""
+    if body.title is None:
+        raise Problem("attribute-required", "This attribute is required.", name="title")
+    async with call.services.database.read() as transaction:
+        await placed_uploads.parent(transaction, call, _given(body.parent_id, "parent_id"))
 
 
 async def _new_video(call: Call, body: Order) -> str:

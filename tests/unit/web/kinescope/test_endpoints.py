@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from server.catalog.models import DEFAULT_PROJECT
 from server.errors import Problem
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
+from server.uploads import placement
 from server.uploads.partials import Partials
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
@@ -181,8 +181,14 @@ async def test_the_file_is_made_while_others_may_write(
     assert len(written) == 2
 
 
-async def test_what_can_t_be_begun_leaves_no_file(client: Client, tmp_path: Path) -> None:
-    body = order(parent_id=str(uuid.uuid4()))
-    assert (await refused(client, "POST", "/v2/init", body))[0] == 404
+async def test_what_can_t_be_begun_leaves_no_file(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise Problem("conflict")
+
+    monkeypatch.setattr(placement, "begin", fail)
+    assert (await refused(client, "POST", "/v2/init", order()))[0] == 409
 
     assert list(Layout(tmp_path / "data").uploads.iterdir()) == []
+    assert (await asked(client, "GET", "/v1/videos"))["meta"]["pagination"]["total"] == 0
