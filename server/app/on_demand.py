@@ -32,6 +32,7 @@ from server.vod.marks import Marks
 from server.vod.materials import Materials
 from server.vod.outliving import Outliving
 from server.vod.retention import Retention
+from server.vod.text_words import TextWords
 from server.vod.texts import Texts
 
 
@@ -94,6 +95,7 @@ class OnDemand:
         await stack.enter_async_context(expiry.sweeping(self.uploads, self.partials, self._core.layout))
         await stack.enter_async_context(self.life.running())
         await stack.enter_async_context(self.outliving.running())
+        await stack.enter_async_context(TextWords(self._core.database, self._core.layout).running())
 
     async def keep(self, stack: AsyncExitStack) -> None:
         """To the rules of retention, once what a restart left of broadcasts is taken up."""

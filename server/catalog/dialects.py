@@ -115,24 +115,28 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 # Full text, of words and marks. SQLite has an FTS5 table over video_words, whose rowids are positions; PostgreSQL has
 # GIN indexes over these two expressions. A word is a beginning, a mark is whole.
 FOUND = table("video_words_index", column("rowid"), column("video_words_index"))
-_WORDS: ColumnElement[Any] = literal_column("array_to_tsvector(string_to_array(video_words.words, ' '))")
+_WORDS: ColumnElement[Any] = literal_column(
+    "array_to_tsvector(string_to_array(btrim(video_words.words || ' ' || video_words.spoken), ' '))"
+)
 _MARKS = literal_column("string_to_array(video_words.marks, ' ')", postgresql.ARRAY(postgresql.TEXT))
 
 SQLITE_SEARCH = (
     """CREATE VIRTUAL TABLE video_words_index USING fts5(
-        words, marks, content='video_words', content_rowid='position',
+        words, spoken, marks, content='video_words', content_rowid='position',
         tokenize='unicode61 remove_diacritics 0', prefix='1 2 3')""",
     """CREATE TRIGGER video_words_added AFTER INSERT ON video_words BEGIN
-        INSERT INTO video_words_index(rowid, words, marks) VALUES (new.position, new.words, new.marks);
+        INSERT INTO video_words_index(rowid, words, spoken, marks)
+            VALUES (new.position, new.words, new.spoken, new.marks);
     END""",
     """CREATE TRIGGER video_words_removed AFTER DELETE ON video_words BEGIN
-        INSERT INTO video_words_index(video_words_index, rowid, words, marks)
-            VALUES ('delete', old.position, old.words, old.marks);
+        INSERT INTO video_words_index(video_words_index, rowid, words, spoken, marks)
+            VALUES ('delete', old.position, old.words, old.spoken, old.marks);
     END""",
     """CREATE TRIGGER video_words_changed AFTER UPDATE ON video_words BEGIN
-        INSERT INTO video_words_index(video_words_index, rowid, words, marks)
-            VALUES ('delete', old.position, old.words, old.marks);
-        INSERT INTO video_words_index(rowid, words, marks) VALUES (new.position, new.words, new.marks);
+        INSERT INTO video_words_index(video_words_index, rowid, words, spoken, marks)
+            VALUES ('delete', old.position, old.words, old.spoken, old.marks);
+        INSERT INTO video_words_index(rowid, words, spoken, marks)
+            VALUES (new.position, new.words, new.spoken, new.marks);
     END""",
 )
 # What titles and descriptions contain, whatever the case. SQLite has an FTS5 table of each three characters in a row,
@@ -170,7 +174,7 @@ POSTGRESQL_SEARCH = (
 
 def fts5(words: Sequence[str], marks: Sequence[str]) -> str:
     """For MATCH; both are letters and digits alone, and quoted all the same (FTS5, section 3)."""
-    parts = [f'words : "{word}" *' for word in words] + [f'marks : "{mark}"' for mark in marks]
+    parts = [f'{{words spoken}} : "{word}" *' for word in words] + [f'marks : "{mark}"' for mark in marks]
     return " AND ".join(parts)
 
 

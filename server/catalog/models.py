@@ -175,6 +175,7 @@ class TextTrack(Base):
     origin: Mapped[str] = mapped_column(String(8), default="upload")  # upload | source: found in the video's file
     title: Mapped[str] = mapped_column(Text, default="")  # what viewers read, where a language has several
     version: Mapped[int] = mapped_column(Integer, default=1)  # of the text: part of immutable URLs
+    words: Mapped[str | None] = mapped_column(Text, deferred=True)  # of captions, see catalog.words; None: not read yet
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 

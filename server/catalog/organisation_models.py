@@ -100,4 +100,5 @@ class VideoWords(Base):
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), unique=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     words: Mapped[str] = mapped_column(Text)
+    spoken: Mapped[str] = mapped_column(Text, default="")  # words of its captions, see catalog.text_tracks
     marks: Mapped[str] = mapped_column(Text)

@@ -1,15 +1,16 @@
-"""Captions and chapters of videos, one of each kind and language."""
+"""Captions and chapters of videos, one of each kind and language. Videos are found by the words of their captions."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from server import clock
-from server.catalog import events, listing, videos
+from server.catalog import events, listing, videos, words
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import TextTrack, Video
+from server.catalog.organisation_models import VideoWords
 
 Kind = Literal["captions", "chapters"]
 MAX_TRACKS = 100  # of a kind: every language that anybody writes
@@ -44,17 +45,19 @@ async def page(transaction: Transaction, video_id: str, kind: Kind, paging: Pagi
 
 
 async def put(
-    transaction: Transaction, video: Video, kind: Kind, language: str, origin: str = "upload", title: str = ""
+    transaction: Transaction, video: Video, kind: Kind, language: str, origin: str = "upload", title: str = "",
+    spoken: str | None = None,
 ) -> TextTrack:
-    """A new track, or a new text of a known one."""
+    """A new track, or a new text of a known one. `spoken`: the words of captions, see catalog.words."""
     row = await get(transaction, video.id, kind, language)
     if row is None:
         row = TextTrack(video_id=video.id, kind=kind, language=language, project_id=video.project_id, origin=origin)
         transaction.add(row)
     else:
         row.version, row.origin, row.updated_at = row.version + 1, origin, clock.now()
-    row.title = title
+    row.title, row.words = title, spoken
     await transaction.flush()
+    await _find_by(transaction, video.id)
     await _tell(transaction, video, row, "updated" if row.version > 1 else "created")
     return row
 
@@ -79,7 +82,33 @@ async def set_title(transaction: Transaction, video: Video, row: TextTrack, titl
 async def remove(transaction: Transaction, video: Video, row: TextTrack) -> None:
     """The row goes; the text is the caller's to delete after the commit."""
     await transaction.delete(row)
+    await transaction.flush()
+    await _find_by(transaction, video.id)
     await _tell(transaction, video, row, "deleted")
+
+
+async def unread(transaction: Transaction, limit: int) -> list[TextTrack]:
+    """Captions whose words nobody looked at: they are from before that was done."""
+    wanted = select(TextTrack).where(TextTrack.kind == "captions", TextTrack.words.is_(None))
+    return list(await transaction.scalars(wanted.limit(limit)))
+
+
+async def was_read(transaction: Transaction, track: TextTrack, spoken: str) -> None:
+    """Keeps the words of a track, unless there is another text by now."""
+    same = (TextTrack.video_id == track.video_id, TextTrack.kind == track.kind, TextTrack.language == track.language)
+    known = update(TextTrack).where(*same, TextTrack.version == track.version, TextTrack.words.is_(None))
+    values = {"words": spoken, "updated_at": TextTrack.updated_at}
+    await transaction.execute(known.values(values), execution_options={"synchronize_session": False})
+    await _find_by(transaction, track.video_id)
+
+
+async def _find_by(transaction: Transaction, video_id: str) -> None:
+    """What its captions say now; nothing where it is a version, which is in no list."""
+    captions = select(TextTrack.words).where(TextTrack.video_id == video_id, TextTrack.kind == "captions")
+    said = await transaction.scalars(captions.where(TextTrack.words.is_not(None)).order_by(TextTrack.language))
+    spoken = words.joined(each for each in said if each is not None)
+    known = update(VideoWords).where(VideoWords.video_id == video_id, VideoWords.spoken != spoken)
+    await transaction.execute(known.values(spoken=spoken), execution_options={"synchronize_session": False})
 
 
 async def _tell(transaction: Transaction, video: Video, row: TextTrack, what: str, **payload: Any) -> None:

@@ -15,6 +15,10 @@ WORD_CHARS = 64  # more of a word tells none apart
 # holds once more for what they are decomposed to, as one character may stand for eighteen.
 TEXT_CHARS = 20_000
 SEARCH_WORDS = 16  # of a search
+# Of a file of captions that are looked at, off the loop: three hours of talk. And of the words of all of a video's
+# captions that are kept: some ten thousand words, which a change of its title takes some milliseconds for.
+CAPTIONS_CHARS = 200_000
+SPOKEN_CHARS = 100_000
 
 # scripts without spaces are found by their characters
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -23,6 +27,19 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30f
 def of(texts: Iterable[str]) -> str:
     """Each word once, separated by single spaces."""
     return " ".join(dict.fromkeys(_all(" ".join(texts))))
+
+
+def of_captions(text: str) -> str:
+    """As `of`, of more."""
+    return " ".join(dict.fromkeys(_all(text, CAPTIONS_CHARS)))
+
+
+def joined(tracks: Iterable[str]) -> str:
+    """Each word of several once, as many as are kept."""
+    found = " ".join(dict.fromkeys(word for words in tracks for word in words.split()))
+    if len(found) <= SPOKEN_CHARS:
+        return found
+    return found[: SPOKEN_CHARS + 1].rpartition(" ")[0]
 
 
 def of_search(text: str) -> list[str]:
@@ -37,11 +54,11 @@ def mark(kind: str, *parts: object) -> str:
     return kind + hashlib.sha256(told).hexdigest()[:20]
 
 
-def _all(text: str) -> list[str]:
-    text = text[:TEXT_CHARS].casefold()
+def _all(text: str, limit: int = TEXT_CHARS) -> list[str]:
+    text = text[:limit].casefold()
     if not text.isascii():
         # without the marks that it has already: many in a row are slow to put in their order
-        decomposed = unicodedata.normalize("NFKD", _bare(text))[:TEXT_CHARS]
+        decomposed = unicodedata.normalize("NFKD", _bare(text))[:limit]
         text = _bare(decomposed.casefold())
     return [word[:WORD_CHARS] for word in _WORD.findall(text)]
 

@@ -14,6 +14,7 @@ from server.errors import Problem
 from server.formats import subrip, webvtt
 from server.formats.webvtt import TextError
 from server.storage.layout import Layout
+from server.vod.text_words import words_of
 
 MAX_BYTES = 10 << 20  # some hundred times the talk of a film
 
@@ -55,7 +56,8 @@ class Texts:
         known = await text_tracks.of_video(transaction, video.id, kind)
         if len(known) >= text_tracks.MAX_TRACKS and language not in {row.language for row in known}:
             raise Problem("conflict", f"A video has {text_tracks.MAX_TRACKS} languages at most.")
-        row = await text_tracks.put(transaction, video, kind, language, origin, title)
+        spoken = await asyncio.to_thread(words_of, text) if kind == "captions" else None
+        row = await text_tracks.put(transaction, video, kind, language, origin, title, spoken)
         if origin == UPLOAD and (at := shown_of(video)) != WHOLE:
             text = webvtt.write(webvtt.within(webvtt.read(text), -at.start_ms))
         await asyncio.to_thread(_write, self._path(row), text)

@@ -121,7 +121,7 @@ class VideoQuery(PageQuery):
         StringConstraints(max_length=500),
         Field(
             description="Words, whatever their case and accents: each is the beginning of one in the title, the "
-            "description, the tags, the metadata or the custom fields. 16 words count."
+            "description, the tags, the metadata, the custom fields or the captions. 16 words count."
         ),
     ] = None
     custom_fields: Annotated[

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from server.catalog import custom_fields, video_lists, videos
+from server.catalog import custom_fields, text_tracks, video_lists, videos
 from server.catalog.custom_fields import Condition
 from server.catalog.database import Database, Transaction
 from server.catalog.listing import Paging
-from server.catalog.models import DEFAULT_PROJECT, Project, Video
+from server.catalog.models import DEFAULT_PROJECT, Project, TextTrack, Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
 from server.catalog.video_lists import Filter
 
@@ -287,6 +287,43 @@ async def test_texts_that_change_are_found_by_what_they_contain_now(database: Da
         assert await titles(transaction, Filter(title="after")) == []
         await made(transaction, "after it all")
         assert await titles(transaction, Filter(title="after")) == ["after it all"]
+
+
+async def test_videos_are_found_by_their_captions(database: Database) -> None:
+    async with database.write() as transaction:
+        row = await made(transaction, "silent title")
+        version = await made(transaction, "a version", version_of=row.id)
+        english = await text_tracks.put(transaction, row, "captions", "en", spoken="hello whale")
+        await text_tracks.put(transaction, row, "captions", "fr", spoken="bonjour whale")
+        await text_tracks.put(transaction, row, "chapters", "en")
+        await text_tracks.put(transaction, version, "captions", "en", spoken="cut")
+
+        async def found(*searches: str) -> list[bool]:
+            return [await titles(transaction, Filter(search=each)) == ["silent title"] for each in searches]
+
+        assert await found("whal", "hello silent", "bonjour hello", "cut") == [True, True, True, False]
+        row.title = "silent still"
+        await transaction.flush()
+        row.title = "silent title"
+        await text_tracks.put(transaction, row, "captions", "en", spoken="goodbye")
+        assert await found("hello", "goodbye whale") == [False, True]
+        await text_tracks.remove(transaction, row, english)
+        assert await found("goodbye", "bonjour", "silent") == [False, True, True]
+
+
+async def test_captions_that_were_never_read_are_named_until_they_are(database: Database) -> None:
+    async with database.write() as transaction:
+        row = await made(transaction, "old")
+        for kind, language in (("captions", "en"), ("captions", "fr"), ("chapters", "en")):
+            transaction.add(TextTrack(video_id=row.id, kind=kind, language=language, project_id=DEFAULT_PROJECT))
+        await transaction.flush()
+        assert len(await text_tracks.unread(transaction, 1)) == 1
+        for track in await text_tracks.unread(transaction, 10):
+            await text_tracks.was_read(transaction, track, f"said {track.language}")
+        assert await text_tracks.unread(transaction, 10) == []
+        assert await titles(transaction, Filter(search="en fr said")) == ["old"]
+        await text_tracks.was_read(transaction, track, "too late")
+        assert await titles(transaction, Filter(search="late")) == []
 
 
 @pytest.mark.parametrize("wanted", [{"search": "word"}, {"title": "ord"}, {"tags": ["t"]}])

@@ -45,3 +45,12 @@ def test_what_characters_stand_for_counts_too(character: str) -> None:
     found = words._all(character * 100_000)
 
     assert 0 < sum(map(len, found)) <= words.TEXT_CHARS
+
+
+def test_captions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "CAPTIONS_CHARS", 12)
+    assert words.of_captions("Hello, hello there") == "hello"
+    monkeypatch.setattr(words, "SPOKEN_CHARS", 8)
+    assert words.joined(["one two", "two three"]) == "one two"
+    assert words.joined(["one", "two four"]) == "one two"
+    assert words.joined([]) == ""

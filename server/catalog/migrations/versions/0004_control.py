@@ -502,6 +502,7 @@ def _lists() -> None:
         op.create_index(f"ix_custom_values_{column}s", "custom_values", columns)
     op.add_column("videos", sa.Column("custom", types.Json(), nullable=False, server_default="{}"))
     op.add_column("videos", sa.Column("position", sa.BigInteger(), nullable=True))
+    op.add_column("text_tracks", sa.Column("words", sa.Text(), nullable=True))
     listed = sa.text("version_of IS NULL AND discarded_at IS NULL")
     for name, columns in _LISTS.items():
         walked = ["position"] if name in ("ix_videos_updated", "ix_videos_published") else []
@@ -517,6 +518,7 @@ def _words() -> None:
         sa.Column("video_id", sa.String(length=40), nullable=False),
         sa.Column("project_id", sa.String(length=40), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("spoken", sa.Text(), nullable=False, server_default=""),
         sa.Column("marks", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["video_id"], ["videos.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"]),
@@ -583,6 +585,7 @@ def _undo_lists() -> None:
     for name in (*_LISTS, "ix_videos_position"):
         op.drop_index(name, "videos")
     op.drop_column("videos", "position")
+    op.drop_column("text_tracks", "words")
     op.drop_column("videos", "custom")
     op.drop_table("custom_values")
     op.drop_table("custom_fields")
