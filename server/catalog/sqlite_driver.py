@@ -1,12 +1,22 @@
-"""SQLite's driver with one hop to its thread for each statement.
+"""SQLite's driver: what is short is done at once, on the event loop; all else in the connection's thread.
 
 aiosqlite hands everything to a thread of its connection, and SQLAlchemy asks it for a cursor, the statement, the rows
-and the cursor's end one after the other. What a hop costs is what a small statement costs many times over; so a
-statement is one here: its rows are fetched, and its cursor is closed, where it is executed.
+and the cursor's end one after the other. A look-up by an index takes SQLite some ten microseconds. A hop to the thread
+and back costs many times that; and beside a busy loop each of the two turns waits for the interpreter's lock, up to
+5 ms. So
+
+    a query                 is begun on the loop and given BUDGET steps of SQLite's machine; one that needs more is
+                            interrupted, done again in the thread, and from then on begun there
+    a write of one row      is done on the loop: it changes pages in memory
+    a read's begin and end  likewise: in WAL mode they wait for nobody
+    all else                is one hop each: BEGIN IMMEDIATE, which waits for the lock; COMMIT, which waits for the
+                            disk; statements over many rows; and those whose single steps may be long
 """
 
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import aiosqlite
@@ -17,33 +27,78 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 )
 from sqlalchemy.util.concurrency import await_
 
+STRIDE = 1000  # steps between two looks at the budget
+BUDGET = 20  # strides: half a millisecond, or all 45 columns of 300 rows
+LONG_KEPT = 256  # statements that were found to be long; there are some hundred in all
+
+_ONE_ROW = re.compile(
+    r"""BEGIN$ | (RELEASE\ )?SAVEPOINT\  | INSERT\ INTO\ (?!.*\bSELECT\b)
+    | UPDATE\ (\w+)\ SET\ (?!.*\bSELECT\b).*\ WHERE\ \2\.id\ =\ \?$""",
+    re.VERBOSE | re.DOTALL,
+)
+# what may work long within one step: on a long text, a posting list, a document
+_LONG_STEPS = re.compile(r"\b(LIKE|MATCH|lower|upper|json_\w+|group_concat|RECURSIVE)\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1024)
+def is_query(operation: str) -> bool:
+    """Whether it may be interrupted, and begun again."""
+    return operation.startswith("SELECT ") and not _LONG_STEPS.search(operation)
+
+
+@lru_cache(maxsize=1024)
+def is_short(operation: str) -> bool:
+    """Whether it touches one row, or none."""
+    return _ONE_ROW.match(operation) is not None
+
 
 class Statement:
     """A cursor (PEP 249) whose rows were all fetched."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: "_Connection") -> None:
         self._connection = connection
-        self._hop: Callable[..., Awaitable[None]] = connection._execute
         self._rows: Sequence[Any] = ()
         self.description: Any = None
         self.rowcount = -1
         self.lastrowid: int | None = None
         self.arraysize = 1
 
-    async def __aenter__(self) -> Self:
-        return self
-
     async def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Self:
-        await self._hop(self._run, sqlite3.Cursor.execute, operation, parameters)
+        if operation.startswith("BEGIN IMMEDIATE"):
+            self._connection.writes = True
+        await self._connection.hop(self._run, sqlite3.Cursor.execute, operation, parameters)
         return self
 
     async def executemany(self, operation: str, parameters: Iterable[Sequence[Any]]) -> Self:
-        await self._hop(self._run, sqlite3.Cursor.executemany, operation, parameters)
+        await self._connection.hop(self._run, sqlite3.Cursor.executemany, operation, parameters)
         return self
 
+    def at_once(self, operation: str, parameters: Sequence[Any]) -> bool:
+        """Whether it was done on the loop. Raises what `execute` does."""
+        if is_short(operation):
+            self._run(sqlite3.Cursor.execute, operation, parameters)
+            return True
+        long = self._connection.long
+        if operation in long or not is_query(operation):
+            return False
+        plain = self._connection.plain
+        plain.set_progress_handler(_Budget().is_spent, STRIDE)
+        try:
+            self._run(sqlite3.Cursor.execute, operation, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            if len(long) >= LONG_KEPT:
+                long.clear()
+            long.add(operation)
+            return False
+        finally:
+            plain.set_progress_handler(None, 0)
+        return True
+
     def _run(self, execute: Any, operation: str, parameters: Any) -> None:
-        """In the connection's thread."""
-        cursor = self._connection._conn.cursor()
+        """In the connection's thread, or while that is idle."""
+        cursor = self._connection.plain.cursor()
         try:
             execute(cursor, operation, parameters)
             self.description = cursor.description
@@ -53,6 +108,9 @@ class Statement:
             cursor.close()
 
     async def fetchall(self) -> Sequence[Any]:
+        return self.rows()
+
+    def rows(self) -> Sequence[Any]:
         rows, self._rows = self._rows, ()
         return rows
 
@@ -60,17 +118,98 @@ class Statement:
         """It is."""
 
 
+class _Budget:
+    """Of one query. SQLite's own count goes on from one execution of a statement to the next."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = BUDGET
+
+    def is_spent(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
     __slots__ = ()
 
     def _make_new_cursor(self, connection: Any) -> Any:
-        return Statement(connection)
+        return Statement(self._adapt_connection)  # type: ignore[arg-type]
+
+    def _aenter_cursor(self, cursor: Any) -> Any:
+        return cursor  # nothing of it is anywhere yet
+
+    def execute(self, operation: Any, parameters: Any = None) -> Any:
+        connection: Any = self._adapt_connection
+        statement: Any = self._cursor
+        try:
+            if not connection.idle or not statement.at_once(operation, parameters or ()):
+                return await_(self._execute_async(operation, parameters))
+        except Exception as error:
+            connection._handle_exception(error)
+        self._rows.clear()
+        self._rows.extend(statement.rows())
+        return statement
+
+    def close(self) -> None:
+        self._rows.clear()
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
+    __slots__ = ("_done", "_sent", "long", "writes")
 
     _cursor_cls = _Cursor
+
+    def __init__(self, dbapi: Any, connection: Any, long: set[str]) -> None:
+        super().__init__(dbapi, connection)
+        self.long = long
+        self.writes = False  # since BEGIN IMMEDIATE
+        # hops; a caller who was cancelled is gone before what he sent is done
+        self._sent = 0  # counted on the loop
+        self._done = 0  # in the thread
+
+    @property
+    def plain(self) -> sqlite3.Connection:
+        connection: Any = self._connection
+        found: sqlite3.Connection = connection._conn
+        return found
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way in the thread."""
+        return self._sent == self._done
+
+    async def hop(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Does the work in the thread."""
+        connection: Any = self._connection
+        execute: Callable[..., Awaitable[None]] = connection._execute
+        self._sent += 1
+        await execute(self._worked, work, arguments)
+
+    def _worked(self, work: Callable[..., None], arguments: Sequence[Any]) -> None:
+        try:
+            work(*arguments)
+        finally:
+            self._done += 1
+
+    def commit(self) -> None:
+        self._end(sqlite3.Connection.commit, at_once=False)
+
+    def rollback(self) -> None:
+        self._end(sqlite3.Connection.rollback, at_once=not self.writes)
+
+    def _end(self, how: Callable[[sqlite3.Connection], None], at_once: bool) -> None:
+        if not self._connection._connection:  # type: ignore[attr-defined]
+            return
+        try:
+            if self.idle and (at_once or not self.plain.in_transaction):
+                how(self.plain)
+            else:
+                await_(self.hop(how, self.plain))
+        except Exception as error:
+            self._handle_exception(error)
+        self.writes = False
 
 
 class Driver(AsyncAdapt_aiosqlite_dbapi):
@@ -78,8 +217,9 @@ class Driver(AsyncAdapt_aiosqlite_dbapi):
 
     def __init__(self) -> None:
         super().__init__(aiosqlite, sqlite3)
+        self._long: set[str] = set()
 
     def connect(self, *arguments: Any, **named: Any) -> AsyncAdapt_aiosqlite_connection:
         connection: Any = aiosqlite.connect(*arguments, **named)
         connection._thread.daemon = True  # a process that ends does not wait for it
-        return _Connection(self, await_(connection))
+        return _Connection(self, await_(connection), self._long)
