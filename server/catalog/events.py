@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from server.catalog import event_names
 from server.catalog.database import Transaction
 from server.catalog.models import Event
+
+_LAST = select(func.max(Event.sequence)).where(Event.object_id == bindparam("object_id"))
 
 
 async def record(
@@ -19,7 +21,7 @@ async def record(
     """Adds an event to the transaction that changes the object; its sequence is the object's next."""
     if not event_names.known(type):  # no reason to lose the fact
         warnings.warn(f"{type} is not in event_names.NAMES", RuntimeWarning, stacklevel=2)
-    last = await transaction.scalar(select(func.max(Event.sequence)).where(Event.object_id == object_id))
+    last = await transaction.scalar(_LAST, {"object_id": object_id})
     event = Event(
         project_id=project_id,
         object_id=object_id,

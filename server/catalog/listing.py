@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func
 from sqlalchemy.orm import InstrumentedAttribute
 
 from server.catalog.database import Transaction
@@ -45,9 +45,11 @@ async def fetch(
     default: ColumnElement[Any] | InstrumentedAttribute[Any],
     tie: InstrumentedAttribute[Any],
 ) -> Page[Row]:
-    """The page of a query; rows that sort alike come in the order of `tie`, so that pages never overlap. A list without
-    `columns` has one order, of which only the direction can be chosen."""
-    total = await transaction.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
+    """The page of a query without DISTINCT and groups; rows that sort alike come in the order of `tie`, so that pages
+    never overlap. A list without `columns` has one order, of which only the direction can be chosen."""
+    # not around it as a subquery, which would name each of its columns
+    count: Select[int] = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
+    total = await transaction.scalar(count)
     column = columns[paging.sort_by] if paging.sort_by and columns else default
     by = [(column, paging.descending), *((columns[name], falling) for name, falling in paging.then)]
     order = [each.desc() if falling else each.asc() for each, falling in [*by, (tie, paging.descending)]]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from server import clock
 from server.catalog import usage, videos
@@ -19,6 +19,12 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 }
 SIZE = ("width", "height", "bitrate", "language")  # facts that events tell
 ENDED = frozenset({"ready", "failed"})
+
+_OF_VIDEO = (
+    select(Rendition)
+    .where(Rendition.video_id == bindparam("video_id"), Rendition.revision == bindparam("revision"))
+    .order_by(Rendition.name)
+)
 
 
 class WrongState(Exception):
@@ -37,8 +43,7 @@ async def get(transaction: Transaction, video_id: str, revision: int, name: str)
 
 async def of_video(transaction: Transaction, video_id: str, revision: int) -> list[Rendition]:
     """All of a revision, by name."""
-    wanted = select(Rendition).where(Rendition.video_id == video_id, Rendition.revision == revision)
-    return list(await transaction.scalars(wanted.order_by(Rendition.name)))
+    return list(await transaction.scalars(_OF_VIDEO, {"video_id": video_id, "revision": revision}))
 
 
 async def of_videos(transaction: Transaction, video_ids: Sequence[str]) -> list[Rendition]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from server import clock
 from server.catalog import events, listing, videos
@@ -24,6 +24,8 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 OPEN = ("created", "uploading")
 FETCHED = "fetch"  # the protocol of uploads that the server brings itself
 
+_OF_VIDEO = select(Upload).where(Upload.video_id == bindparam("video_id")).order_by(Upload.created_at.desc()).limit(1)
+
 TOKEN_SORT_COLUMNS = {"createdAt": UploadToken.created_at, "ttl": UploadToken.ttl_s}
 
 
@@ -40,9 +42,7 @@ async def get(transaction: Transaction, upload_id: str) -> Upload | None:
 
 async def of_video(transaction: Transaction, video_id: str) -> Upload | None:
     """The newest upload of a video."""
-    found: Upload | None = await transaction.scalar(
-        select(Upload).where(Upload.video_id == video_id).order_by(Upload.created_at.desc()).limit(1)
-    )
+    found: Upload | None = await transaction.scalar(_OF_VIDEO, {"video_id": video_id})
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, UnaryExpression, bindparam, exists, false, func, or_, select
 from sqlalchemy.sql import operators
 
 from server.catalog import dialects, folders, indexing, words
@@ -33,6 +33,8 @@ CONTAINED_CHARS = 100  # of a text that is looked up in the index; it costs by i
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}  # by the names of custom_fields.BOUNDS
 
 Ids = Select[str]
+
+_ROWS = select(Video).where(Video.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ async def page(
         size = min(size, total - first)
         ids = list(await transaction.scalars(order.limit(size).offset(behind if turned else first)))
         ids = ids[::-1] if turned else ids
-    rows = {row.id: row for row in await transaction.scalars(select(Video).where(Video.id.in_(ids)))}
+    rows = {row.id: row for row in await transaction.scalars(_ROWS, {"ids": ids})}
     return Page([rows[id] for id in ids if id in rows], total, paging)
 
 

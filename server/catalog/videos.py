@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from server import clock
 from server.catalog import events, sandboxes
@@ -27,6 +27,13 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 BADLY = ("error", "aborted")  # of a version: it goes, and its video stays as it is
 
+# made once: to build a statement, and to find it among the compiled ones, takes longer than SQLite takes to run it
+_OF_PROJECT = select(Video).where(
+    Video.project_id == bindparam("project_id"), Video.id == bindparam("video_id"), Video.version_of.is_(None)
+)
+_THERE = _OF_PROJECT.where(Video.discarded_at.is_(None))
+_DISCARDED = _OF_PROJECT.where(Video.discarded_at.is_not(None))
+
 
 class WrongState(Exception):
     """The row can't move to the wanted state from where it is."""
@@ -43,11 +50,8 @@ async def add(transaction: Transaction, video: Video) -> Video:
 
 async def get(transaction: Transaction, project_id: str, video_id: str, discarded: bool = False) -> Video | None:
     """A video of the project, among those that are there or among the discarded ones."""
-    found: Video | None = await transaction.scalar(
-        select(Video).where(
-            Video.project_id == project_id, Video.id == video_id, Video.version_of.is_(None), _is_discarded(discarded)
-        )
-    )
+    wanted = _DISCARDED if discarded else _THERE
+    found: Video | None = await transaction.scalar(wanted, {"project_id": project_id, "video_id": video_id})
     return found
 
 
@@ -149,10 +153,6 @@ def metadata(row: Video | LiveStream) -> dict[str, Any]:
 def has_tag(transaction: Transaction, tag: str) -> ColumnElement[bool]:
     found: ColumnElement[bool] = _has(Video.tags, tag, transaction.get_bind().dialect.name == "sqlite")
     return found
-
-
-def _is_discarded(discarded: bool) -> ColumnElement[bool]:
-    return Video.discarded_at.is_not(None) if discarded else Video.discarded_at.is_(None)
 
 
 def _has(column: Any, value: Any, sqlite: bool) -> Any:
