@@ -200,7 +200,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         self._end(sqlite3.Connection.rollback, at_once=not self.writes)
 
     def _end(self, how: Callable[[sqlite3.Connection], None], at_once: bool) -> None:
-        if not self._connection._connection:  # type: ignore[attr-defined]
+        if not self._connection._connection:
             return
         try:
             if self.idle and (at_once or not self.plain.in_transaction):
