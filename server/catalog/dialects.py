@@ -108,8 +108,11 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begun(connection: Connection) -> None:
-        write = connection.get_execution_options().get("sluice_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        if connection.get_execution_options().get("sluice_write", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            driver: Any = connection.connection.dbapi_connection
+            driver.begin()
 
 
 # Full text, of words and marks. SQLite has an FTS5 table over video_words, whose rowids are positions; PostgreSQL has

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, inspect, select, update
+from sqlalchemy import Table, bindparam, delete, insert, inspect, select, update
 from sqlalchemy.orm import Session
 
 from server import clock
@@ -20,6 +20,9 @@ INDEXED = ("title", "description", "tags", "meta", "custom", "folder_id", "disca
 POSITION_BITS = 11  # below the microsecond: the order of creation is kept, and imported dates may be alike
 _IN_VALUES = ("custom", "discarded_at")
 _PLAINLY = {"synchronize_session": False}  # these rows are nobody's objects
+_WORDS: Table = VideoWords.metadata.tables[VideoWords.__tablename__]
+_ADD = insert(_WORDS)
+_CHANGE = update(_WORDS).where(_WORDS.c.video_id == bindparam("of_video"))
 _TEXT = ("text", "date", "choice")  # types of fields whose values are texts
 
 
@@ -102,10 +105,9 @@ def _write(session: Session, row: Video, new: bool) -> None:
     position = row.position
     if new:
         ids = {"position": position, "video_id": row.id, "project_id": row.project_id}
-        session.execute(insert(VideoWords).values(**ids, **columns))
+        session.execute(_ADD, {**ids, **columns})
     else:
-        known = update(VideoWords).where(VideoWords.video_id == row.id).values(columns)
-        session.execute(known, execution_options=_PLAINLY)
+        session.execute(_CHANGE, {"of_video": row.id, **columns})
     if not new and any(inspect(row).attrs[name].history.has_changes() for name in _IN_VALUES):
         session.execute(delete(CustomValue).where(CustomValue.video_id == row.id), execution_options=_PLAINLY)
         new = True

@@ -7,15 +7,19 @@ and back costs many times that; and beside a busy loop each of the two turns wai
 
     a query                 is begun on the loop and given BUDGET steps of SQLite's machine; one that needs more is
                             interrupted, done again in the thread, and from then on begun there
-    a write of one row      is done on the loop: it changes pages in memory
+    a write of a row        is done on the loop: it changes pages in memory
     a read's begin and end  likewise: in WAL mode they wait for nobody
     all else                is one hop each: BEGIN IMMEDIATE, which waits for the lock; COMMIT, which waits for the
                             disk; statements over many rows; and those whose single steps may be long
+
+Who makes statements one after the other lets others have the loop after every TURN of them.
 """
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self
 
@@ -29,11 +33,12 @@ from sqlalchemy.util.concurrency import await_
 
 STRIDE = 1000  # steps between two looks at the budget
 BUDGET = 20  # strides: half a millisecond, or all 45 columns of 300 rows
+TURN = 8  # statements: some 2 ms, most of which is not SQLite's
 LONG_KEPT = 256  # statements that were found to be long; there are some hundred in all
 
 _ONE_ROW = re.compile(
     r"""BEGIN$ | (RELEASE\ )?SAVEPOINT\  | INSERT\ INTO\ (?!.*\bSELECT\b)
-    | UPDATE\ (\w+)\ SET\ (?!.*\bSELECT\b).*\ WHERE\ \2\.id\ =\ \?$""",
+    | UPDATE\ (\w+)\ SET\ (?!.*\bSELECT\b).*\ WHERE\ \2\.(video_)?id\ =\ \?(\ RETURNING\ \w+)?$""",
     re.VERBOSE | re.DOTALL,
 )
 # what may work long within one step: on a long text, a posting list, a document
@@ -48,8 +53,25 @@ def is_query(operation: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_short(operation: str) -> bool:
-    """Whether it touches one row, or none."""
+    """Whether it touches one row, or what one video has of a kind, or none."""
     return _ONE_ROW.match(operation) is not None
+
+
+@dataclass(slots=True)
+class _Loop:
+    """What the connections of an engine know together."""
+
+    long: set[str] = field(default_factory=set)  # statements that are begun in the thread
+    made: int = 0  # statements that were not
+
+    def note_long(self, operation: str) -> None:
+        if len(self.long) >= LONG_KEPT:
+            self.long.clear()
+        self.long.add(operation)
+
+    def is_turn_over(self) -> bool:
+        self.made += 1
+        return self.made % TURN == 0
 
 
 class Statement:
@@ -78,8 +100,7 @@ class Statement:
         if is_short(operation):
             self._run(sqlite3.Cursor.execute, operation, parameters)
             return True
-        long = self._connection.long
-        if operation in long or not is_query(operation):
+        if operation in self._connection.loop.long or not is_query(operation):
             return False
         plain = self._connection.plain
         plain.set_progress_handler(_Budget().is_spent, STRIDE)
@@ -88,9 +109,7 @@ class Statement:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise
-            if len(long) >= LONG_KEPT:
-                long.clear()
-            long.add(operation)
+            self._connection.loop.note_long(operation)
             return False
         finally:
             plain.set_progress_handler(None, 0)
@@ -143,6 +162,8 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
     def execute(self, operation: Any, parameters: Any = None) -> Any:
         connection: Any = self._adapt_connection
         statement: Any = self._cursor
+        if connection.loop.is_turn_over():
+            await_(asyncio.sleep(0))
         try:
             if not connection.idle or not statement.at_once(operation, parameters or ()):
                 return await_(self._execute_async(operation, parameters))
@@ -157,13 +178,13 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ("_done", "_sent", "long", "writes")
+    __slots__ = ("_done", "_sent", "loop", "writes")
 
     _cursor_cls = _Cursor
 
-    def __init__(self, dbapi: Any, connection: Any, long: set[str]) -> None:
+    def __init__(self, dbapi: Any, connection: Any, loop: _Loop) -> None:
         super().__init__(dbapi, connection)
-        self.long = long
+        self.loop = loop
         self.writes = False  # since BEGIN IMMEDIATE
         # hops; a caller who was cancelled is gone before what he sent is done
         self._sent = 0  # counted on the loop
@@ -193,6 +214,13 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         finally:
             self._done += 1
 
+    def begin(self) -> None:
+        """Begins a read."""
+        if self.idle:
+            self.plain.execute("BEGIN")
+        else:
+            self.cursor().execute("BEGIN")
+
     def commit(self) -> None:
         self._end(sqlite3.Connection.commit, at_once=False)
 
@@ -217,9 +245,9 @@ class Driver(AsyncAdapt_aiosqlite_dbapi):
 
     def __init__(self) -> None:
         super().__init__(aiosqlite, sqlite3)
-        self._long: set[str] = set()
+        self._loop = _Loop()
 
     def connect(self, *arguments: Any, **named: Any) -> AsyncAdapt_aiosqlite_connection:
         connection: Any = aiosqlite.connect(*arguments, **named)
         connection._thread.daemon = True  # a process that ends does not wait for it
-        return _Connection(self, await_(connection), self._long)
+        return _Connection(self, await_(connection), self._loop)

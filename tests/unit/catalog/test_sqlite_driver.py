@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from server.catalog.database import Database, sqlite_url
-from server.catalog.sqlite_driver import BUDGET, STRIDE, is_query, is_short
+from server.catalog.sqlite_driver import BUDGET, STRIDE, TURN, is_query, is_short
 
 LONG = "SELECT count(*) FROM one AS a, one AS b"
 ROWS = 1000  # squared, more than the budget
@@ -103,6 +103,24 @@ async def test_an_interrupted_query_of_a_write_undoes_nothing(tmp_path: Path) ->
             assert await transaction.scalar(text("SELECT count(*) FROM one WHERE name = 'kept'")) == 1
 
 
+async def test_many_short_statements_let_others_have_the_loop(tmp_path: Path) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with opened(tmp_path) as database:
+        other = asyncio.create_task(count())
+        async with database.read() as transaction:
+            for _ in range(10 * TURN):
+                await transaction.scalar(text("SELECT name FROM one WHERE id = 1"))
+        other.cancel()
+        assert turns >= 10
+
+
 async def test_faults_are_those_of_the_database(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         with pytest.raises(IntegrityError):
@@ -156,6 +174,7 @@ async def test_a_reader_who_is_cancelled_in_a_hop_holds_nobody_up(tmp_path: Path
         ("INSERT INTO a (b) VALUES (?)", True, False),
         ("INSERT INTO a (b) SELECT c FROM d", False, False),
         ("UPDATE a SET b=? WHERE a.id = ?", True, False),
+        ("UPDATE a SET b=? WHERE a.video_id = ? RETURNING c", True, False),
         ("UPDATE a SET b=? WHERE a.id = ? OR a.c = ?", False, False),
         ("UPDATE a SET b=? WHERE a.project_id = ?", False, False),
         ("UPDATE a SET b=(SELECT count(*) FROM c) WHERE a.id = ?", False, False),
