@@ -109,7 +109,8 @@ class Sender:
                 self._wake.set()
             return
         self._news = True
-        self._wake.set()
+        if self._endpoints != 0:  # else nobody wants it: an event makes nothing due
+            self._wake.set()
 
     async def _run(self) -> None:
         while True:
