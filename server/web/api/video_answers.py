@@ -150,16 +150,20 @@ def _source(row: Video) -> VideoSource:
     return VideoSource(uri=f"/videos/{row.id}/source", type=row.source, live_stream=live)
 
 
-def _assets(row: Video, found: AssetUrls) -> VideoAssets:
+def has_files(row: Video) -> bool:
+    """Whether what is shown of it can be put into MP4 files."""
     own_edges = bool((row.segments or {}).get("exact"))  # coded otherwise than the rest: no one file holds both
-    one_file = not own_edges and not (row.media or {}).get(NO_FILE)
+    return row.mp4_support and not own_edges and not (row.media or {}).get(NO_FILE)
+
+
+def _assets(row: Video, found: AssetUrls) -> VideoAssets:
     return VideoAssets(
         hls=found.hls,
         dash=found.dash,
         iframe=found.iframe,
         player=found.player,
         thumbnail=found.thumbnail,
-        mp4=found.mp4 if row.mp4_support and one_file else None,
+        mp4=found.mp4 if has_files(row) else None,
     )
 
 

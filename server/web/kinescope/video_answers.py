@@ -12,6 +12,7 @@ from server.catalog.database import Transaction
 from server.catalog.library_models import Material, Poster, VideoDetails
 from server.catalog.models import Rendition, TextTrack, Video
 from server.web import asset_urls
+from server.web.api.video_answers import has_files
 from server.web.kinescope import identifiers
 from server.web.kinescope.material_answers import MaterialAnswer, material
 from server.web.kinescope.poster_answers import PosterAnswer, poster
@@ -190,7 +191,7 @@ def _progress(row: Video, made: Sequence[Rendition]) -> int:
 
 def _assets(row: Video, urls: asset_urls.AssetUrls, made: Sequence[Rendition]) -> list[AssetAnswer]:
     """The file itself, where it can be had, and each quality that is there."""
-    if not row.playable or not row.mp4_support or row.archived_at is not None:
+    if not row.playable or not has_files(row) or row.archived_at is not None:
         return []
     streams = (row.media or {}).get("streams", [])
     picture: Mapping[str, Any] = next((each for each in streams if each.get("kind") == "video"), {})

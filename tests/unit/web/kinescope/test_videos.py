@@ -9,6 +9,7 @@ from server import ids
 from server.catalog import videos
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Rendition
+from server.packager.qualities import NO_FILE
 from server.storage.layout import Layout
 from server.web.kinescope.video_answers import STATUSES
 from tests.unit.web.kinescope.kit import asked, refused
@@ -74,6 +75,14 @@ async def test_a_whole_one_has_files(api: Client, make_video: Make, database: Da
     assert found["assets"][1]["download_link"].endswith("/mp4/720p.mp4?dl=1")
     assert found["assets"][0]["video_id"] == found["id"]
     assert (found["progress"], found["duration"]) == (100, 59.96)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"mp4_support": False}, {"media": {"streams": [], NO_FILE: True}}, {"segments": {"exact": True}}]
+)
+async def test_files_that_there_are_not_are_not_listed(api: Client, make_video: Make, fields: dict[str, Any]) -> None:
+    video_id = await make_video(**{**PLAYABLE, **fields})
+    assert (await asked(api, "GET", f"/v1/videos/{video_id}"))["assets"] == []
 
 
 async def titles(api: Client, query: str) -> list[str]:
