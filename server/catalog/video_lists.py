@@ -7,6 +7,7 @@ can, and only the rows of that page are read.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, UnaryExpression, bindparam, exists, false, func, or_, select
@@ -33,6 +34,7 @@ CONTAINED_CHARS = 100  # of a text that is looked up in the index; it costs by i
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}  # by the names of custom_fields.BOUNDS
 
 Ids = Select[str]
+LISTS_KEPT = 256  # projects whose statements need not be built anew, which takes longer than many of them run
 
 _ROWS = select(Video).where(Video.id.in_(bindparam("ids", expanding=True)))
 
@@ -118,6 +120,23 @@ def _counted(query: Select[Any]) -> Select[int]:
     return select(func.count()).select_from(query.order_by(None).subquery())
 
 
+@lru_cache(maxsize=LISTS_KEPT)
+def _all_of(project_id: str, discarded: bool) -> Ids:
+    is_there = Video.discarded_at.is_not(None) if discarded else Video.discarded_at.is_(None)
+    return select(Video.id).where(Video.project_id == project_id, is_there)
+
+
+@lru_cache(maxsize=LISTS_KEPT)
+def _listed_of(project_id: str, discarded: bool) -> Ids:
+    return _all_of(project_id, discarded).where(Video.version_of.is_(None))
+
+
+@lru_cache(maxsize=LISTS_KEPT)
+def _count_of(project_id: str, discarded: bool) -> Select[int]:
+    """Of all that are listed, where nothing narrows it."""
+    return _counted(_listed_of(project_id, discarded))
+
+
 class _Asked:
     """The queries of one list: over `videos` alone; or, where words, marks, bounds or on SQLite texts narrow it, over
     the positions that those have in common, and over `videos` only where something else of it is asked for."""
@@ -137,6 +156,8 @@ class _Asked:
 
     def count(self) -> Select[int]:
         """Of all. Of positions alone no row has to be read."""
+        if not self._keyed and not self._conditions:
+            return _count_of(self._project_id, self._discarded)
         scoped = self._match is not None or not self._texts
         return _counted(self._found() if self._keyed and scoped and not self._conditions else self._ids()[0])
 
@@ -181,12 +202,11 @@ class _Asked:
 
     def _listed(self) -> Ids:
         """All videos, by indices of those alone that are listed."""
-        return self._all().where(Video.version_of.is_(None))
+        return _listed_of(self._project_id, self._discarded)
 
     def _all(self) -> Ids:
         """All videos, and versions of them, which have no positions."""
-        discarded = Video.discarded_at.is_not(None) if self._discarded else Video.discarded_at.is_(None)
-        return select(Video.id).where(Video.project_id == self._project_id, discarded)
+        return _all_of(self._project_id, self._discarded)
 
     def _found(self) -> Select[int]:
         """Positions. Those of texts alone are of all projects."""

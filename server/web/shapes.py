@@ -65,7 +65,7 @@ def _drop_defaults(schema: dict[str, Any]) -> None:
 
 
 def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).replace(microsecond=0).isoformat()
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="seconds")
 
 
 # 2026-01-31T10:17:47+00:00: with the offset, without a fraction, as every SDK's parser takes it
