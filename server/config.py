@@ -286,10 +286,22 @@ class WebhooksConfig(Section):
     keep_days: int = Field(30, ge=1, description="Days that deliveries are kept after they ended.")
 
 
+class EventsConfig(Section):
+    keep_days: float = Field(
+        90,
+        ge=4,
+        description="Days that events are kept to be read, longer while a delivery of one is kept; 4 at least, as "
+        "an endpoint has three to take one.",
+    )
+
+
 class SandboxConfig(Section):
     keep_hours: float = Field(24.0, gt=0, description="Hours after which videos of sandbox projects are deleted.")
     max_length_s: float = Field(30.0, gt=0, description="Longest video taken in a sandbox project, seconds.")
     max_bytes: int = Field(209_715_200, ge=1, description="Largest upload taken in a sandbox project, bytes.")
+    max_live_s: float = Field(
+        1800.0, ge=10, description="Seconds after which a broadcast of a sandbox project is ended."
+    )
 
 
 class LogConfig(Section):
@@ -317,6 +329,7 @@ class Config(BaseSettings):
     fetch: FetchConfig = FetchConfig()  # type: ignore[call-arg]
     jobs: JobsConfig = JobsConfig()  # type: ignore[call-arg]
     webhooks: WebhooksConfig = WebhooksConfig()  # type: ignore[call-arg]
+    events: EventsConfig = EventsConfig()  # type: ignore[call-arg]
     sandbox: SandboxConfig = SandboxConfig()  # type: ignore[call-arg]
     log: LogConfig = LogConfig()  # type: ignore[call-arg]
 

@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 
-from server import clock
+from server import clock, log
 from server.app.background import in_background
 from server.app.core import Core
 from server.catalog.database import Transaction
@@ -15,6 +15,7 @@ from server.ingest.on_air import OnAir
 from server.ingest.pulls import Pulls
 from server.ingest.reading import Reading
 from server.ingest.slates import Slates
+from server.ingest.trials import Trials
 from server.ladder.ladders import Ladders, Whose
 from server.packager.presentation import Span
 from server.playback.facts import Facts
@@ -22,10 +23,14 @@ from server.playback.tokens import NO_LIMITS
 from server.recorder.upkeep import Upkeep
 from server.restream.restreams import Restreams
 from server.restream.restreams import Whose as Restreamed
+from server.vod.rounds import rounds
 from server.web.hls import images
 
 FIRST_REVISION = 1  # of a new video
+TRIALS_S = 5.0  # how much longer a broadcast of a sandbox may last than it is said to
 LATE_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # buckets; a tick of the listener is 0.025
+
+_log = log.get("live")
 
 
 class Live:
@@ -60,6 +65,8 @@ class Live:
         self._schedules = await enter(controlled(core.database, self.broadcasts))
         self.pulls = Pulls(core.database, self.broadcasts, config.live.private_addresses)
         await enter(self.pulls.running())
+        trials = Trials(core.database, self.broadcasts, config.sandbox.max_live_s)
+        await enter(rounds(trials.round, TRIALS_S, _log, "broadcasts of sandboxes could not be looked at"))
         reading = Reading(core.database, self.broadcasts, self._may_read)
         self.rtmp = await enter(rtmp.Listener.open(self.broadcasts, config.rtmp, reading))
         self.srt = await enter(srt.SrtListener.open(self.broadcasts, core.database, config.srt, self._may_read))

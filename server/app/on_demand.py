@@ -20,6 +20,7 @@ from server.uploads import fetching as fetch_job
 from server.uploads import imports as import_job
 from server.uploads.fetching import Fetching
 from server.uploads.imports import Imports
+from server.uploads.joins import Joins
 from server.uploads.partials import Partials
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
@@ -42,6 +43,7 @@ class OnDemand:
     early: Early
     uploads: Uploads
     sources: SourceUploads
+    joins: Joins
     partials: Partials
     fetching: Fetching
     imports: Imports
@@ -68,7 +70,8 @@ class OnDemand:
             config.sandbox.max_bytes,
         )
         self.sources = SourceUploads(self.uploads)
-        self.partials = Partials(self.uploads, self.sources)
+        self.joins = Joins(self.uploads, self.sources)
+        self.partials = Partials(self.uploads, self.joins)
         self.fetching = await self._fetching(stack)
         self.imports = Imports(core.database, self.fetching, core.jobs.enqueue)
         self.life = self._life(on_air)
@@ -87,12 +90,12 @@ class OnDemand:
 
     async def begin(self, stack: AsyncExitStack) -> None:
         """Takes up what a restart left."""
-        await expiry.recover(self.uploads, self.sources, self.partials)
+        await expiry.recover(self.uploads)
         await self.marks.sweep()
         await self.materials.sweep()
         await self._core.pictures.sweep()
         await leftovers.sweep(self._core.database, self._core.layout)
-        await stack.enter_async_context(expiry.sweeping(self.uploads, self.partials, self._core.layout))
+        await stack.enter_async_context(expiry.sweeping(self.uploads, self.partials, self.joins, self._core.layout))
         await stack.enter_async_context(self.life.running())
         await stack.enter_async_context(self.outliving.running())
         await stack.enter_async_context(TextWords(self._core.database, self._core.layout).running())

@@ -32,6 +32,7 @@ from server.app.numbers import (
 from server.app.on_demand import OnDemand
 from server.app.sweeping import SWEEPS, Sweep, sweeping
 from server.catalog import audit, keys, oauth_grants, playback_ids
+from server.catalog.event_aging import EventAging
 from server.catalog.usage import Delivered
 from server.config import Config, ConfigError
 from server.playback.themes import Themes
@@ -131,7 +132,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     delivered = Delivered()
     sweeps = [
         *SWEEPS, oauth_grants.sweep, playback_ids.sweep_ended, core.credentials.note_uses, _old_entries(config),
-        delivered.write,
+        EventAging(timedelta(days=config.events.keep_days)).sweep, delivered.write,
     ]  # fmt: skip
     await stack.enter_async_context(sweeping(core.database, sweeps))
     await open_sender(config.webhooks, core.database, stack, core.metrics)
@@ -139,6 +140,7 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     app = _application(core, on_air, on_demand, delivered)
     watch_feed(core.metrics, app[FEED])
     port = await stack.enter_async_context(application.serving(app, config.http.host, config.http.port))
+    await stack.enter_async_context(on_demand.joins.running())
     return _running(config, on_air, port)
 
 
@@ -160,6 +162,8 @@ def _watch(core: Core, on_air: Live, on_demand: OnDemand) -> None:
     metrics.watch("gauge", "sluice_sources", "Sources that are pulled.", on_air.pulls.states, "state")
     watch_fetching(metrics, on_demand.fetching)
     watch_early(metrics, on_demand.early)
+    metrics.watch("gauge", "sluice_uploads_joining", "Uploads whose parts are put together.",
+                  lambda: on_demand.joins.at_work)  # fmt: skip
 
 
 def _application(core: Core, on_air: Live, on_demand: OnDemand, delivered: Delivered) -> Application:

@@ -6,23 +6,30 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from server import clock, log
-from server.catalog import stored_answers
+from server.catalog import revoked_tokens, stored_answers
 from server.catalog.database import Database, Transaction
 
 EVERY_S = 60.0
+TURNS = 100  # of each in a round, at some hundred rows a turn: what is left waits for the next one
+PAUSE_S = 0.05  # between them: writers who wait have the database first
 
-Sweep = Callable[[Transaction, datetime], Awaitable[None]]
+Sweep = Callable[[Transaction, datetime], Awaitable[bool | None]]  # True: there is more to do
 
-SWEEPS: Sequence[Sweep] = (stored_answers.sweep,)
+SWEEPS: Sequence[Sweep] = (stored_answers.sweep, revoked_tokens.sweep)
 
 _log = log.get("server")
 
 
-async def sweep(database: Database, sweeps: Sequence[Sweep] = SWEEPS) -> None:
-    """Each in a transaction of its own, as others want to write meanwhile."""
+async def sweep(database: Database, sweeps: Sequence[Sweep] = SWEEPS, turns: int = TURNS) -> None:
+    """Each turn in a transaction of its own, as others want to write meanwhile."""
     for one in sweeps:
-        async with database.write() as transaction:
-            await one(transaction, clock.now())
+        for turn in range(turns):
+            if turn:
+                await asyncio.sleep(PAUSE_S)
+            async with database.write() as transaction:
+                more = await one(transaction, clock.now())
+            if not more:
+                break
 
 
 @asynccontextmanager
@@ -35,7 +42,7 @@ async def sweeping(database: Database, sweeps: Sequence[Sweep] = SWEEPS) -> Asyn
         task.cancel()
         await asyncio.wait([task])
         with suppress(Exception):  # of what matters little, at the end
-            await sweep(database, sweeps)
+            await sweep(database, sweeps, turns=1)
 
 
 async def _sweep_forever(database: Database, sweeps: Sequence[Sweep]) -> None:

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from server.catalog import changes, listing
+from server.catalog import changes, listing, removal
 from server.catalog.access_models import AuditEntry
 from server.catalog.changes import NOTED, Change
 from server.catalog.database import Transaction
@@ -118,5 +118,6 @@ async def page(transaction: Transaction, project_id: str, wanted: Filter, paging
     )
 
 
-async def sweep(transaction: Transaction, before: datetime) -> None:
-    await transaction.execute(delete(AuditEntry).where(AuditEntry.created_at < before))
+async def sweep(transaction: Transaction, before: datetime) -> bool:
+    """Removes some of those written before; whether there may be more."""
+    return await removal.some(transaction, AuditEntry.position, AuditEntry.created_at < before)

@@ -3,9 +3,9 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from server.catalog import events
+from server.catalog import events, removal
 from server.catalog.database import Transaction
 from server.catalog.models import RevokedToken
 
@@ -38,6 +38,6 @@ async def all_ids(transaction: Transaction) -> set[str]:
     return set(await transaction.scalars(select(RevokedToken.jti)))
 
 
-async def sweep(transaction: Transaction, now: datetime) -> None:
-    """Removes those that would have expired by themselves."""
-    await transaction.execute(delete(RevokedToken).where(RevokedToken.expires_at <= now))
+async def sweep(transaction: Transaction, now: datetime) -> bool:
+    """Removes some of those that would have expired by themselves; whether there may be more."""
+    return await removal.some(transaction, RevokedToken.jti, RevokedToken.expires_at <= now)

@@ -1,4 +1,5 @@
-"""Sandbox projects: for trying things out. Videos in them bear a mark, are short, and do not last."""
+"""Sandbox projects: for trying things out. Videos in them bear a mark, are short, and do not last; broadcasts are
+short, and bear the mark on the player's page."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from server.catalog.database import Database, Transaction
-from server.catalog.models import Project, Video
+from server.catalog.models import Broadcast, Project, Video
 
 MARK_ID = "sandbox"  # in the place of a watermark's id
 # as media.watermarks.Watermark has it: across the middle, so that nobody crops it away
@@ -15,6 +16,7 @@ MARK: Mapping[str, str | float | None] = {
     "opacity": 0.6,
 }  # fmt: skip
 CACHED = 10_000  # projects
+ON_AIR = ("connecting", "live", "interrupted")  # as catalog.broadcasts has it
 
 
 async def is_one(transaction: Transaction, project_id: str) -> bool:
@@ -36,6 +38,16 @@ async def outlived(transaction: Transaction, before: datetime, limit: int) -> li
         .where(Project.sandbox, Video.created_at < before, Video.version_of.is_(None))
     )
     return list(await transaction.scalars(query.order_by(Video.created_at, Video.id).limit(limit)))
+
+
+async def outlasting(transaction: Transaction, before: datetime) -> list[str]:
+    """Live streams of sandboxes that are on air since before."""
+    query = (
+        select(Broadcast.live_stream_id)
+        .join(Project, Project.id == Broadcast.project_id)
+        .where(Project.sandbox, Broadcast.state.in_(ON_AIR), Broadcast.started_at < before)
+    )
+    return list(await transaction.scalars(query))
 
 
 class Sandboxes:

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
-
+from server.catalog import removal
 from server.catalog.access_models import StoredAnswer
 from server.catalog.database import Transaction
 
@@ -20,6 +19,6 @@ async def keep(transaction: Transaction, answer: StoredAnswer) -> None:
     await transaction.flush()
 
 
-async def sweep(transaction: Transaction, now: datetime) -> None:
-    """Removes those that have expired."""
-    await transaction.execute(delete(StoredAnswer).where(StoredAnswer.expires_at <= now))
+async def sweep(transaction: Transaction, now: datetime) -> bool:
+    """Removes some of those that have expired; whether there may be more."""
+    return await removal.some(transaction, StoredAnswer.key_hash, StoredAnswer.expires_at <= now)

@@ -67,6 +67,14 @@ async def unfinished(transaction: Transaction) -> list[Upload]:
     return list(await transaction.scalars(select(Upload).where(Upload.state.in_(OPEN), Upload.protocol != FETCHED)))
 
 
+async def in_parts(transaction: Transaction) -> list[Upload]:
+    """Of `unfinished`, those whose parts came each on its own."""
+    rows = await transaction.scalars(
+        select(Upload).where(Upload.state.in_(OPEN), Upload.protocol != FETCHED, Upload.parts.is_not(None))
+    )
+    return [row for row in rows if row.parts is not None]  # a JSON null is not SQL's
+
+
 async def add_token(transaction: Transaction, token: UploadToken) -> UploadToken:
     transaction.add(token)
     await transaction.flush()

@@ -12,6 +12,7 @@ from server import clock, ids
 from server.catalog import players
 from server.catalog.control_models import Player
 from server.catalog.database import Database
+from server.catalog.sandboxes import Sandboxes
 
 CACHE_SIZE = 1000  # players, 1 KiB each
 TTL_S = 60.0  # a row changed by another process on the same database is noticed within this
@@ -35,6 +36,7 @@ class Themes:
         self._database = database
         self._monotonic = monotonic
         self._entries: OrderedDict[str, tuple[Theme | None, float]] = OrderedDict()
+        self._sandboxes = Sandboxes(database)
         database.on_commit(self.forget)
 
     async def find(self, project_id: str, text: str | None) -> Theme | None:
@@ -45,6 +47,10 @@ class Themes:
             return None
         theme = await self._get(id)
         return theme if theme is not None and theme.project_id == project_id else None
+
+    async def marked(self, project_id: str) -> bool:
+        """Whether its pages say that this is for trying things out."""
+        return await self._sandboxes.has(project_id)
 
     def forget(self, changed: Iterable[str]) -> None:
         for id in changed:

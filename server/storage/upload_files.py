@@ -8,7 +8,7 @@ durable by an fsync of their folder. All blocking calls run in threads of the st
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +23,7 @@ from server.storage.folders import make_folder, sync_folder
 from server.storage.layout import Layout
 
 THREADS = 4  # enough to keep a disk busy; a write seldom waits
+JOINERS = 1  # a thread of its own: copies of gigabytes take turns, slice by slice, and no upload waits for them
 
 Result = TypeVar("Result")
 
@@ -53,20 +54,26 @@ class UploadFiles:
     """The store of unfinished uploads. One writer per upload at a time is the caller's care."""
 
     def __init__(
-        self, layout: Layout, reserve_bytes: int, executor: ThreadPoolExecutor, reader: Reader | None = None
-    ) -> None:
+        self, layout: Layout, reserve_bytes: int, executor: ThreadPoolExecutor, joiner: ThreadPoolExecutor,
+        reader: Reader | None = None,
+    ) -> None:  # fmt: skip
         self._layout = layout
         self._reserve_bytes = reserve_bytes
         self._executor = executor
+        self._joiner = joiner
         self._reader = reader or Nobody()
+        self._stopping = False
         self.received = 0  # bytes that `append` has stored, for those who count
 
     @classmethod
     @asynccontextmanager
     async def open(cls, layout: Layout, reserve_bytes: int, reader: Reader | None = None) -> AsyncIterator[Self]:
         """The store; `reserve_bytes` of the file system are left free."""
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="uploads") as executor:
-            store = cls(layout, reserve_bytes, executor, reader)
+        with (
+            ThreadPoolExecutor(THREADS, thread_name_prefix="uploads") as executor,
+            ThreadPoolExecutor(JOINERS, thread_name_prefix="joins") as joiner,
+        ):
+            store = cls(layout, reserve_bytes, executor, joiner, reader)
             await store._run(make_folder, layout.uploads)
             yield store
 
@@ -165,11 +172,27 @@ class UploadFiles:
             await self.remove(other_id)
 
     async def join_parts(self, upload_id: str, sizes: Mapping[int, int]) -> int:
-        """Moves the parts (key -> bytes, in order, from the first on) into the data; the bytes it has."""
-        data, folder = self._layout.upload_data(upload_id), self._layout.upload_parts(upload_id)
-        size = await uncancelled(self._run(parts.join, data, folder, sizes))
-        self._reader.grew(upload_id, size)
+        """Moves the parts (key -> bytes, in order, from the first on) into the data; the bytes it has.
+
+        What ends it early, a cancellation or `stop_joining`, waits for one slice at most; who calls again goes on from
+        there. Raises Problem: 503 bytes are missing, or no more is joined. Raises OSError.
+        """
+        slices = parts.joining(self._layout.upload_data(upload_id), self._layout.upload_parts(upload_id), sizes)
+        size = 0
+        while (made := await uncancelled(self._next(slices))) is not None:
+            size = made
+            self._reader.grew(upload_id, size)
         return size
+
+    def stop_joining(self) -> None:
+        """Whatever is being joined ends after its slice: a server that stops waits for no copy."""
+        self._stopping = True
+
+    async def _next(self, slices: Iterator[int]) -> int | None:
+        """The data's bytes after one more slice, None: there was none."""
+        if self._stopping:
+            raise Problem("unavailable", detail="The server is stopping; the parts are joined when it is back.")
+        return await asyncio.get_running_loop().run_in_executor(self._joiner, next, slices, None)
 
     async def finish(self, upload_id: str, video_id: str) -> None:
         """The upload's data becomes the video's source. Doing it twice is no harm."""

@@ -9,9 +9,9 @@ from server.catalog import upload_sessions, uploads
 from server.errors import Problem
 from server.storage import sweeper
 from server.storage.layout import Layout
+from server.uploads.joins import Joins
 from server.uploads.partials import Partials
-from server.uploads.service import CONCAT, Uploads
-from server.uploads.source import SourceUploads
+from server.uploads.service import Uploads
 
 EVERY_S = 300.0
 LEFTOVER_S = 3600.0  # staged bytes have no row yet; an hour without a change is no upload
@@ -19,26 +19,28 @@ LEFTOVER_S = 3600.0  # staged bytes have no row yet; an hour without a change is
 _log = log.get("uploads")
 
 
-async def recover(service: Uploads, sources: SourceUploads, partials: Partials) -> None:
-    """Finishes what a crash left complete; called once, before requests come."""
+async def recover(service: Uploads) -> None:
+    """Finishes what a crash left complete; called once, before requests come. Parts are joined later, as that takes
+    longer."""
     async with service.database.read() as transaction:
         rows = await uploads.unfinished(transaction)
     for row in rows:
+        if row.parts is not None:
+            continue
         try:
-            if row.parts is None:
-                await service.recover(row)
-            else:
-                await (partials.recover(row) if CONCAT in row.parts else sources.recover(row))
+            await service.recover(row)
         except (Problem, OSError) as error:
             _log.warning("upload can't be recovered", upload=row.id, reason=str(error))
 
 
-async def sweep(service: Uploads, partials: Partials, layout: Layout) -> int:
-    """One round; how many uploads' bytes went."""
+async def sweep(service: Uploads, partials: Partials, joins: Joins, layout: Layout) -> int:
+    """One round; how many uploads' bytes went. What has all its parts is joined rather than expired."""
+    await joins.resume()
     async with service.database.read() as transaction:
         rows = await uploads.expired(transaction, clock.now())
     for row in rows:
-        await service.expire(row.id)
+        if not joins.has(row.id):
+            await service.expire(row.id)
     ended = await partials.sweep()
     async with service.database.write() as transaction:
         await upload_sessions.expire(transaction, clock.now())
@@ -52,9 +54,9 @@ async def sweep(service: Uploads, partials: Partials, layout: Layout) -> int:
 
 
 @asynccontextmanager
-async def sweeping(service: Uploads, partials: Partials, layout: Layout) -> AsyncIterator[None]:
+async def sweeping(service: Uploads, partials: Partials, joins: Joins, layout: Layout) -> AsyncIterator[None]:
     """Sweeps now and then while the context lasts."""
-    task = asyncio.create_task(_sweep_forever(service, partials, layout))
+    task = asyncio.create_task(_sweep_forever(service, partials, joins, layout))
     try:
         yield
     finally:
@@ -62,10 +64,10 @@ async def sweeping(service: Uploads, partials: Partials, layout: Layout) -> Asyn
         await asyncio.wait([task])
 
 
-async def _sweep_forever(service: Uploads, partials: Partials, layout: Layout) -> None:
+async def _sweep_forever(service: Uploads, partials: Partials, joins: Joins, layout: Layout) -> None:
     while True:
         try:
-            await sweep(service, partials, layout)
+            await sweep(service, partials, joins, layout)
         except Exception:
             _log.exception("sweep failed")  # the next round may do better
         await asyncio.sleep(EVERY_S)

@@ -3,9 +3,9 @@
     create ──► append … ──► whole ──► joined to an upload ──► expires
        └─────────┴───────────┴── given up, or expired
 
-The row of the upload and the partial uploads' new owner commit together, and only then their bytes move; whoever finds
-an upload like that goes on with it, as `recover` does after a crash. The first part's file becomes the data, the others
-are appended to it by the file system: what it shares between files costs no copy.
+The row of the upload and the partial uploads' new owner commit together, and only then their bytes move, in the
+background (`joins`). The first part's file becomes the data, the others are appended to it by the file system: what it
+shares between files costs no copy.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from server.protocols.tus import admission
 from server.protocols.tus.commands import Append, Create, Delete, Head, Join
 from server.protocols.tus.concatenation import PARTIAL, Partial
 from server.storage.appender import uncancelled
+from server.uploads.joins import Joins
 from server.uploads.locks import Hold
 from server.uploads.placement import Sender
 from server.uploads.service import CONCAT, SECRET_BYTES, Opened, Uploads
-from server.uploads.source import JOINING_PATIENCE_S, SourceUploads
 
 ANSWER_S = 20.0  # that a sender waits for its parts to be joined; proxies give up after 60
 PREFIX = "pu"
@@ -42,12 +42,11 @@ _log = log.get("uploads")
 class Partials:
     """Beside the uploads over tus, in the same store."""
 
-    def __init__(self, service: Uploads, sources: SourceUploads) -> None:
+    def __init__(self, service: Uploads, joins: Joins) -> None:
         self._service = service
-        self._sources = sources
+        self._joins = joins
         self._files = service.files
         self._database = service.database
-        self._joins: set[asyncio.Task[None]] = set()
 
     async def create(self, sender: Sender, command: Create) -> Opened:
         """A new one, without a video. Raises Problem: 413, 507."""
@@ -127,16 +126,6 @@ class Partials:
         upload = await self._joined(upload_id)
         video_id = await self._video_of(upload)
         return Opened(upload.id, secret, video_id, self._service.view(upload))
-
-    async def recover(self, upload: Upload) -> None:
-        """Moves the parts that are not yet with the upload, joins them and finishes it. Raises Problem, OSError."""
-        async with self._service.locks.hold(upload.video_id, JOINING_PATIENCE_S):
-            async with self._database.read() as transaction:
-                rows = await partial_uploads.of_upload(transaction, upload.id)
-            for row in rows:
-                if row.number is not None and await self._files.size(row.id) is not None:
-                    await self._files.adopt_part(upload.id, row.number, row.id)
-        await self._sources.recover(upload)
 
     async def sweep(self) -> int:
         """Those whose time is over go; how many."""
@@ -258,23 +247,14 @@ class Partials:
         return view.offset
 
     async def _joined(self, upload_id: str) -> Upload:
-        """The upload's row once it is whole, or as far as it has come in ANSWER_S. Raises Problem as `recover`."""
+        """The upload's row once it is whole, or as far as it has come in ANSWER_S. Raises Problem, OSError."""
         row = await self._row(upload_id)
         if row.state in uploads.OPEN:
-            task = asyncio.create_task(self._go_on(row))
-            self._joins.add(task)
-            task.add_done_callback(self._joins.discard)
-            done, _ = await asyncio.wait([task], timeout=ANSWER_S)
+            done, _ = await asyncio.wait([self._joins.begin(upload_id)], timeout=ANSWER_S)
             for each in done:
-                each.result()
+                if not each.cancelled():  # or the server stops, and goes on with it when it is back
+                    each.result()
         return await self._row(upload_id)
-
-    async def _go_on(self, row: Upload) -> None:
-        try:
-            await self.recover(row)
-        except (Problem, OSError) as error:
-            _log.warning("partial uploads can't be joined", upload=row.id, reason=str(error))
-            raise
 
     async def _row(self, upload_id: str) -> Upload:
         async with self._database.read() as transaction:

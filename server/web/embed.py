@@ -15,12 +15,14 @@ from aiohttp import hdrs, web
 from server.errors import Problem
 from server.playback.assets import Asset, Kind
 from server.playback.themes import Theme, Themes
+from server.vod import sandbox
 from server.web import asset_urls
 from server.web.hls import files, gate
 from server.web.hls.gate import WATCHING, Watch
 
 PLACEHOLDER = "__SLUICE_CONFIG__"
 THEMES = web.AppKey("themes", Themes)
+MARK = "/player/sandbox.png"
 
 # What the page needs, and no more: hls.js makes its media from blobs and its captions tracks from a data URL; the
 # hash is that of an empty style element, which the page fills by script (player/src/ui/strict_styles.js).
@@ -66,8 +68,11 @@ async def _page(request: web.Request, kinds: tuple[Kind, ...]) -> web.Response:
     except Problem as problem:
         words = {"code": problem.code, "title": problem.row.title, "detail": problem.detail}
         return _filled(request, {"problem": words}, problem.row.status)
-    theme = await request.app[THEMES].find(watch.asset.project_id, watch.asset.player_id)
-    return _filled(request, {**_playing(watch.asset, _token(request, watch)), **_themed(theme)}, 200)
+    themes, asset = request.app[THEMES], watch.asset
+    looks = _themed(await themes.find(asset.project_id, asset.player_id))
+    if await themes.marked(asset.project_id):  # nobody's logo takes the place of it
+        looks = {"theme": {**looks.get("theme", {}), "logo": {"src": MARK, "link": None}}}
+    return _filled(request, {**_playing(asset, _token(request, watch)), **looks}, 200)
 
 
 def _token(request: web.Request, watch: Watch) -> str | None:
@@ -145,8 +150,15 @@ async def asset_file(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: f"public, max-age={files.YEAR_S}, immutable"})
 
 
+async def mark(_: web.Request) -> web.Response:
+    """The word that pages of sandbox projects bear, also where the pictures are passed on as they came."""
+    headers = {hdrs.CACHE_CONTROL: f"public, max-age={files.YEAR_S}"}
+    return web.Response(body=sandbox.picture(), content_type="image/png", headers=headers)
+
+
 def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/embed/{id}", embed)
     router.add_get("/vod/{id}", video)
     router.add_get("/live/{id:[^./]+}", live)
     router.add_get("/player/assets/{file}", asset_file)
+    router.add_get(MARK, mark)

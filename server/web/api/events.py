@@ -19,6 +19,7 @@ PAGE_LIMIT = 1000
 PAGE = 100
 TYPES_LIMIT = 50
 EVENT_STREAM = "text/event-stream"
+GONE = "There is no such event, or not any more: begin without it, at the oldest that is kept."
 LAST_EVENT_ID = "Last-Event-ID"
 
 _STREAM = {
@@ -71,7 +72,7 @@ class EventQuery(Query):
 )
 async def list_all(call: Call, query: EventQuery) -> EventList | web.StreamResponse:
     """In the order in which they happened. With `Accept: text/event-stream` they come as they happen, from the one in
-    `Last-Event-ID` or `after` on, or from now on."""
+    `Last-Event-ID` or `after` on, or from now on. Where that event is kept no longer (`events.keep_days`), it is 400."""
     if call.request.method == hdrs.METH_GET and EVENT_STREAM in call.request.headers.get(hdrs.ACCEPT, ""):
         return await _stream(call, query)
     descending = query.sort_order == "desc"
@@ -115,7 +116,7 @@ async def _position(transaction: Transaction, call: Call, event_id: str | None, 
     except ids.InvalidId:
         row = None
     if row is None:
-        raise validation.of_parameter(name, "There is no such event.")
+        raise validation.of_parameter(name, GONE)
     return row.position
 
 

@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from server import clock
-from server.catalog import projects, sandboxes, stored, usage, videos
-from server.catalog.models import DEFAULT_PROJECT, Project, Video
+from server import clock, ids
+from server.catalog import broadcasts, projects, sandboxes, stored, usage, videos
+from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Project, Video
 from server.catalog.sandboxes import MARK, Sandboxes
 
 
@@ -64,3 +64,25 @@ async def test_which_projects_are_sandboxes_is_remembered(database, sandbox):
     known = Sandboxes(database)
 
     assert [await known.has(id) for id in (sandbox, DEFAULT_PROJECT, "pr1", sandbox)] == [True, False, False, True]
+
+
+async def test_only_old_broadcasts_that_are_on_air_in_sandboxes_outlast(database, sandbox):
+    hour = clock.now() - timedelta(hours=1)
+
+    async def broadcast(project_id, **fields):
+        async with database.write() as transaction:
+            live = LiveStream(project_id=project_id, name="L", stream_key=ids.new("li"))
+            transaction.add(live)
+            await transaction.flush()
+            transaction.add(Broadcast(project_id=project_id, live_stream_id=live.id, **fields))
+        return live.id
+
+    old = await broadcast(sandbox, state="live", started_at=hour)
+    await broadcast(sandbox, state="live")
+    await broadcast(sandbox, state="ended", started_at=hour)
+    await broadcast(DEFAULT_PROJECT, state="live", started_at=hour)
+    async with database.read() as transaction:
+        found = await sandboxes.outlasting(transaction, clock.now() - timedelta(minutes=30))
+
+    assert found == [old]
+    assert set(sandboxes.ON_AIR) == set(broadcasts.ON_AIR)

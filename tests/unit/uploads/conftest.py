@@ -1,5 +1,6 @@
 """Uploads on a real catalogue and real files; the job is a row."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from server.protocols.tus.commands import Append, Create
 from server.protocols.tus.metadata import describe
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
+from server.uploads import expiry
+from server.uploads.joins import Joins
 from server.uploads.partials import Partials
 from server.uploads.placement import Sender
 from server.uploads.service import Opened, Uploads
@@ -36,7 +39,16 @@ class House:
         self.files = files
         self.service = Uploads(database, files, jobs.add, MAX_BYTES, 86400)
         self.sources = SourceUploads(self.service)
-        self.partials = Partials(self.service, self.sources)
+        self.joins = Joins(self.service, self.sources)
+        self.partials = Partials(self.service, self.joins)
+
+    async def sweep(self) -> int:
+        return await expiry.sweep(self.service, self.partials, self.joins, self.layout)
+
+    async def recover(self) -> None:
+        """As a server that starts does, to the end of what it takes up."""
+        await expiry.recover(self.service)
+        await asyncio.gather(*await self.joins.resume(), return_exceptions=True)
 
     async def create(self, length: int | None = 10, sender: Sender = OWNER, **pairs: str) -> Opened:
         return await self.service.create(sender, Create(length, pairs, describe(pairs)))

@@ -25,7 +25,7 @@ async def test_overdue_uploads_are_swept_with_their_bytes(house):
     old, fresh = await house.create(), await house.create()
     await overdue(house, old.id)
 
-    assert await expiry.sweep(house.service, house.partials, house.layout) == 1
+    assert await house.sweep() == 1
     assert house.stored() == [fresh.id]
     assert (await house.row(old.id)).state == "expired"
     assert (await house.video(old.video_id)).state == "aborted"
@@ -37,7 +37,7 @@ async def test_overdue_parts_are_swept(house):
     video = await house.send(video_id, b"a", parse("part 1/2"))
     await overdue(house, video.upload_id)
 
-    assert await expiry.sweep(house.service, house.partials, house.layout) == 1
+    assert await house.sweep() == 1
     assert house.stored() == []
 
 
@@ -45,7 +45,7 @@ async def test_an_upload_that_is_being_written_is_left_alone(house):
     opened = await house.create()
     await overdue(house, opened.id)
     async with house.service.locks.hold(opened.id):
-        await expiry.sweep(house.service, house.partials, house.layout)
+        await house.sweep()
 
     assert house.stored() == [opened.id]
 
@@ -56,14 +56,14 @@ async def test_bytes_without_a_row_are_swept_once_they_rest(house):
     age(house, "upOld", 4000)
     age(house, "upNew", 3000)
 
-    assert await expiry.sweep(house.service, house.partials, house.layout) == 1
+    assert await house.sweep() == 1
     assert house.stored() == ["upNew"]
 
 
 async def test_resting_bytes_of_an_open_upload_stay(house):
     opened = await house.create()
     age(house, opened.id, 80000)
-    await expiry.sweep(house.service, house.partials, house.layout)
+    await house.sweep()
 
     assert house.stored() == [opened.id]
 
@@ -74,7 +74,7 @@ async def test_recovery_finishes_what_is_complete_and_leaves_the_rest(house, reo
     house.layout.upload_data(half.id).write_bytes(b"ab")
     house.layout.upload_data(lost.id).unlink()
     part = await house.send(await house.new_video(), b"a", parse("part 1/2"))
-    await expiry.recover(reopened.service, reopened.sources, reopened.partials)
+    await reopened.recover()
 
     assert (await reopened.row(whole.id)).state == "uploaded"
     assert (await reopened.row(half.id)).state == "created"
@@ -85,7 +85,7 @@ async def test_recovery_finishes_what_is_complete_and_leaves_the_rest(house, reo
 async def test_sweeping_lasts_as_long_as_its_context(house):
     opened = await house.create()
     await overdue(house, opened.id)
-    async with expiry.sweeping(house.service, house.partials, house.layout):
+    async with expiry.sweeping(house.service, house.partials, house.joins, house.layout):
         async with asyncio.timeout(10):
             while house.stored():
                 await asyncio.sleep(0.01)

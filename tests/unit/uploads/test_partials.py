@@ -181,7 +181,7 @@ async def test_parts_expire(house, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: later)
 
     assert await refusal(house.partials.head(left.id, left.secret)) == (410, "upload-gone")
-    assert await expiry.sweep(house.service, house.partials, house.layout) == 2
+    assert await house.sweep() == 2
     assert house.stored() == []
     async with house.database.read() as transaction:
         assert await partial_uploads.named(transaction, [left.id, joined.id]) == []
@@ -234,7 +234,7 @@ async def test_what_is_over_is_not_joined_again(house):
 async def test_idle_parts_are_no_leftovers(house, monkeypatch):
     one = await part(house, b"ab")
     monkeypatch.setattr(expiry, "LEFTOVER_S", -1000.0)
-    await expiry.sweep(house.service, house.partials, house.layout)
+    await house.sweep()
 
     assert house.stored() == [one.id]
 
@@ -251,7 +251,7 @@ async def test_a_crash_between_the_commit_and_the_last_move_costs_nothing(house,
     upload_id = await committed(house, *parts)
     for number, each in enumerate(parts[:moved], 1):
         await house.files.adopt_part(upload_id, number, each.id)
-    await expiry.recover(reopened.service, reopened.sources, reopened.partials)
+    await reopened.recover()
     row = await upload(reopened, upload_id)
 
     assert row.state == "uploaded"

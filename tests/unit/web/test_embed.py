@@ -11,7 +11,7 @@ import pytest
 from server import ids
 from server.catalog import players
 from server.catalog.control_models import Player
-from server.catalog.models import DEFAULT_PROJECT, Project
+from server.catalog.models import DEFAULT_PROJECT, LiveStream, Project
 from server.web import embed
 from tests.unit.web.cinema import Cinema
 from tests.unit.web.kit import Client, problem
@@ -184,3 +184,20 @@ async def test_nobody_elses_looks(cinema: Cinema, viewer: Client) -> None:
         theirs = await players.add(transaction, Player(project_id="pr2"))
     for player_id in (theirs.id, ids.new("pl"), "a name"):
         assert "theme" not in await told(viewer, f"/embed/{await cinema.video(player_id=player_id)}")
+
+
+async def test_the_page_of_a_sandbox_bears_the_mark(cinema: Cinema, viewer: Client) -> None:
+    live, plain = await cinema.make_live(), await cinema.make_live()
+    async with cinema.database.write() as transaction:
+        project = Project(name="Try", sandbox=True)
+        transaction.add(project)
+        await transaction.flush()
+        stream = await transaction.get(LiveStream, live)
+        assert stream
+        stream.project_id = project.id
+
+    assert (await told(viewer, f"/embed/{live}"))["theme"] == {"logo": {"src": embed.MARK, "link": None}}
+    assert "theme" not in await told(viewer, f"/embed/{plain}")
+    response = await viewer.get(embed.MARK)
+    assert (response.status, response.headers["Content-Type"]) == (200, "image/png")
+    assert (await response.read()).startswith(b"\x89PNG")

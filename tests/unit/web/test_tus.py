@@ -15,6 +15,7 @@ from server.catalog.models import DEFAULT_PROJECT, UploadToken, Video
 from server.config import HttpConfig
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
+from server.uploads.joins import Joins
 from server.uploads.partials import Partials
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
@@ -40,7 +41,7 @@ def start(connect, service):
         def mount(app):
             tus.mount(app)
             app[tus.UPLOADS] = service
-            app[tus.PARTIALS] = Partials(service, SourceUploads(service))
+            app[tus.PARTIALS] = Partials(service, Joins(service, SourceUploads(service)))
 
         return await connect(mounts=[mount], **more)
 

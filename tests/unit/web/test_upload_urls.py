@@ -16,6 +16,7 @@ from server.catalog.models import DEFAULT_PROJECT
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
 from server.uploads import expiry
+from server.uploads.joins import Joins
 from server.uploads.partials import Partials
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
@@ -46,7 +47,7 @@ async def client(connect, service):
     def mount(app):
         tus.mount(app)
         app[tus.UPLOADS], app[sources.SOURCES] = service, SourceUploads(service)
-        app[tus.PARTIALS] = Partials(service, app[sources.SOURCES])
+        app[tus.PARTIALS] = Partials(service, Joins(service, app[sources.SOURCES]))
         upload_urls.add_routes(app.router)
 
     return await connect(mounts=[mount])
@@ -201,10 +202,11 @@ async def test_the_end_of_its_time(client, database, service, layout, monkeypatc
     async with client.put(path, data=b"abc") as response:
         await problem(response, 410, "upload-gone")
     assert (await shown(client, session))["state"] == "expired"
-    await expiry.sweep(service, Partials(service, SourceUploads(service)), layout)
+    joins = Joins(service, SourceUploads(service))
+    await expiry.sweep(service, Partials(service, joins), joins, layout)
     assert await event_types(database, session) == ["created", "expired"]
     monkeypatch.setattr(clock, "now", lambda: late + upload_sessions.KEPT)
-    await expiry.sweep(service, Partials(service, SourceUploads(service)), layout)
+    await expiry.sweep(service, Partials(service, joins), joins, layout)
     async with client.get(f"/upload-sessions/{session['uploadSessionId']}") as response:
         await problem(response, 404, "resource-not-found", "uploadSessionId")
 

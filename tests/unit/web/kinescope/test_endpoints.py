@@ -16,6 +16,7 @@ from server.errors import Problem
 from server.storage.layout import Layout
 from server.storage.upload_files import UploadFiles
 from server.uploads import placement
+from server.uploads.joins import Joins
 from server.uploads.partials import Partials
 from server.uploads.service import Uploads
 from server.uploads.source import SourceUploads
@@ -48,7 +49,7 @@ async def client(connect: Connect, service: Uploads, store: Materials) -> Client
         tus.mount(app)
         endpoints.add_routes(app.router)
         app[tus.UPLOADS], app[endpoints.MATERIALS] = service, store
-        app[tus.PARTIALS] = Partials(service, SourceUploads(service))
+        app[tus.PARTIALS] = Partials(service, Joins(service, SourceUploads(service)))
 
     return await connect(mounts=[mount])
 
