@@ -3,9 +3,11 @@
 Measured with 1 GiB in chunks of 128 KiB on a shared two-core machine (MiB/s; CPU-seconds a GiB, all threads):
 aiofiles for each chunk 300–610, 1.2–2.6; aiofiles for each MiB 460–730, 0.9–1.4; `pwritev` of the chunks as they
 are for each MiB, the next MiB being collected meanwhile, 630–1100, 0.5–1.1. Hence no aiofiles here: it would have
-to join the chunks, and waits for each write. A sync beside the writes every 8 MiB keeps dirty pages few, which under
-load is worth more than fewer syncs (0.6 CPU-seconds a GiB; every 64 MiB 1.5, at the end only 1.6), and the last
-sync, which the sender waits for, short.
+to join the chunks, and waits for each write. Few dirty pages are worth more under load than few syncs (a sync every
+8 MiB takes 0.6 CPU-seconds a GiB; every 64 MiB 1.5, at the end only 1.6), and keep the last sync, which the sender
+waits for, short. But each sync also waits for the file system's journal and the disk's cache, and holds a thread
+meanwhile, which eight uploads at once feel: so every 8 MiB writing back is only begun, and a sync is asked for
+where the last one is a while ago.
 """
 
 import asyncio
@@ -16,12 +18,16 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypeVar
 
+from server import clock
 from server.errors import Problem
+from server.storage import writeback
 from server.storage.checked import Checking
 
 BLOCK_BYTES = 1 << 20  # a thread hop for less costs more than the write
 BLOCK_CHUNKS = 512  # IOV_MAX is 1024
-SYNC_BYTES = 8 << 20
+FLUSH_BYTES = 8 << 20  # after which writing back is begun
+SYNC_S = 1.0  # a sync goes beside the writes where the last one was asked for so long ago: readers learn of it
+UNSYNCED_BYTES = 64 << 20  # and wherever there are so many bytes without one
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -44,15 +50,18 @@ class Appender:
         on_synced: Callable[[int], None] = lambda size: None,
         checking: Checking | None = None,
     ) -> None:
-        """To go on at `offset`; `has_space` is asked in a thread, once for every SYNC_BYTES, and then `on_synced`
-        told on the loop how long the file is on disk. What `checking` refuses at the end is dropped."""
+        """To go on at `offset`; `has_space` is asked in a thread, once for every FLUSH_BYTES. After a sync `on_synced`
+        is told on the loop how long the file is on disk. What `checking` refuses at the end is dropped."""
         self.position = offset  # of the next byte handed over to `write`
         self._on_synced = on_synced
         self._file = _File(path, offset, has_space, checking)
         self._executor = executor
         self._chunks: list[bytes] = []
         self._chunk_bytes = 0
-        self._asked = offset  # up to where a sync was asked for
+        self._flushed = offset  # up to where writing back was asked for
+        self._asked = offset  # and up to where a sync was
+        self._asked_at = float("-inf")
+        self._later: asyncio.TimerHandle | None = None  # when one will be
         self._writing: asyncio.Future[None] | None = None
         self._syncing: asyncio.Future[None] | None = None
 
@@ -72,24 +81,50 @@ class Appender:
 
     async def close(self, back_to: int | None = None) -> int:
         """Writes and syncs what is left, or drops what came after `back_to`; the file's size."""
+        self._no_later()
         await _done(self._writing)
-        if back_to is None and self._chunks:
-            await _done(self._submit(self._file.append, self._chunks))
         await _done(self._syncing)
-        await _done(self._submit(self._file.close, back_to))
+        await _done(self._submit(self._file.end, self._chunks if back_to is None else (), back_to))
         self._file.check()
         return self._file.written
 
     async def _flush(self) -> None:
         await _done(self._writing)
         self._file.check()
-        self._writing = self._submit(self._file.append, self._chunks)
-        self._chunks, self._chunk_bytes = [], 0
-        if self.position - self._asked >= SYNC_BYTES:
+        chunks, self._chunks, self._chunk_bytes = self._chunks, [], 0
+        if self.position - self._flushed < FLUSH_BYTES:
+            self._writing = self._submit(self._file.append, chunks)
+            return
+        self._flushed = self.position
+        self._writing = self._submit(self._file.append_and_flush, chunks)
+        if self.position - self._asked >= UNSYNCED_BYTES:
             await _done(self._syncing)
-            self._asked = self.position
-            self._syncing = self._submit(self._file.sync_and_look)
-            self._syncing.add_done_callback(lambda _: self._on_synced(self._file.synced))
+            self._sync()
+        else:
+            self._sync_in_time()
+
+    def _sync_in_time(self) -> None:
+        """Asks for a sync now, or once it is time for one, though nothing more came meanwhile."""
+        left_s = self._asked_at + SYNC_S - clock.monotonic()
+        if left_s <= 0 and (self._syncing is None or self._syncing.done()):
+            self._sync()
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(max(left_s, SYNC_S / 10), self._come_back)
+
+    def _come_back(self) -> None:
+        self._later = None
+        self._sync_in_time()
+
+    def _sync(self) -> None:
+        self._no_later()
+        self._asked, self._asked_at = self._flushed, clock.monotonic()
+        self._syncing = self._submit(self._file.sync)
+        self._syncing.add_done_callback(lambda _: self._on_synced(self._file.synced))
+
+    def _no_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     def _submit(self, work: Callable[..., None], *arguments: object) -> asyncio.Future[None]:
         return asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
@@ -127,7 +162,7 @@ class _File:
         self._begun = offset
         self._checking = checking
         self._path = path
-        self.synced = offset
+        self.synced = self._flushed = offset
         self._has_space = has_space
         self._failure: OSError | Problem | None = None
         self._suspect = False  # a sync failed: what the disk has beyond the last good one, nobody knows
@@ -148,7 +183,7 @@ class _File:
             self._failure = error
 
     def append(self, chunks: Sequence[bytes]) -> None:
-        if self._failure is None:
+        if self._failure is None and chunks:
             try:
                 self.written = _write_all(self._descriptor, chunks, self.written)
                 if self._checking is not None:
@@ -156,6 +191,15 @@ class _File:
                         self._checking.update(chunk)
             except OSError as error:
                 self._failure = error
+
+    def append_and_flush(self, chunks: Sequence[bytes]) -> None:
+        """Writes, begins to write back what was written, and sees whether there is room for more."""
+        self.append(chunks)
+        if self._failure is None:
+            writeback.begin(self._descriptor, self._flushed, self.written - self._flushed)
+            self._flushed = self.written
+            if not self._has_space():
+                self._failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync(self) -> None:
         """What was written so far is on disk."""
@@ -167,16 +211,11 @@ class _File:
         else:
             self.synced = upto
 
-    def sync_and_look(self) -> None:
-        """Syncs, and sees whether there is room for more."""
-        self.sync()
-        if self._failure is None and not self._has_space():
-            self._failure = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def close(self, back_to: int | None) -> None:
-        """Ends the file at its last good byte, or `back_to`, and syncs it."""
+    def end(self, chunks: Sequence[bytes], back_to: int | None) -> None:
+        """Writes what is left, ends the file at its last good byte, or `back_to`, and syncs it."""
         if self._descriptor < 0:
             return
+        self.append(chunks)
         if self._checking is not None and back_to is None and not self._checking.right():
             back_to = self._begun
         try:

@@ -8,6 +8,7 @@ durable by an fsync of their folder. All blocking calls run in threads of the st
 import asyncio
 import os
 import shutil
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -22,7 +23,8 @@ from server.storage.checked import Checking
 from server.storage.folders import make_folder, sync_folder
 from server.storage.layout import Layout
 
-THREADS = 4  # enough to keep a disk busy; a write seldom waits
+THREADS = 8  # a few uploads that wait for the disk's cache keep no other one from writing
+REMEMBERED = 4096  # uploads whose bytes this process has synced itself
 JOINERS = 1  # a thread of its own: copies of gigabytes take turns, slice by slice, and no upload waits for them
 
 Result = TypeVar("Result")
@@ -63,6 +65,7 @@ class UploadFiles:
         self._joiner = joiner
         self._reader = reader or Nobody()
         self._stopping = False
+        self._on_disk: OrderedDict[str, int] = OrderedDict()  # bytes of uploads that need no other sync
         self.received = 0  # bytes that `append` has stored, for those who count
 
     @classmethod
@@ -89,7 +92,7 @@ class UploadFiles:
     async def size(self, upload_id: str) -> int | None:
         """Bytes that have come, are good and on disk; None without such an upload."""
         data, note = self._layout.upload_data(upload_id), self._layout.upload_checked(upload_id)
-        return await self._run(_good_size, data, note)
+        return await self._run(_good_size, data, note, self._on_disk.get(upload_id))
 
     async def append(
         self,
@@ -109,6 +112,7 @@ class UploadFiles:
         disk refuses. The reader hears only of what is `watched`.
         """
         told = offset
+        self._on_disk.pop(upload_id, None)
         checking = Checking(self._layout.upload_checked(upload_id), checksum)
 
         def synced(size: int) -> None:
@@ -138,6 +142,7 @@ class UploadFiles:
 
     async def cut(self, upload_id: str, size: int) -> None:
         """Leaves the first `size` bytes; what was made of more than them goes. Raises Problem as `append`."""
+        self._on_disk.pop(upload_id, None)
         await uncancelled(self._forget(upload_id))
         appender = Appender(self._layout.upload_data(upload_id), size, self._executor, self._has_space)
         try:
@@ -153,11 +158,17 @@ class UploadFiles:
         except BaseException:
             await self._forget(upload_id)
             raise
+        self._synced(upload_id, size)
         if size < told():
             await self._forget(upload_id)
         elif watched:
             self._reader.grew(upload_id, size)
         return size
+
+    def _synced(self, upload_id: str, size: int) -> None:
+        self._on_disk[upload_id] = size
+        if len(self._on_disk) > REMEMBERED:
+            self._on_disk.popitem(last=False)
 
     async def _forget(self, upload_id: str) -> None:
         """What was made of bytes that are not good any more."""
@@ -206,11 +217,12 @@ class UploadFiles:
 
     async def remove(self, upload_id: str) -> None:
         """All bytes of the upload; none is no error."""
+        self._on_disk.pop(upload_id, None)
         await self._reader.leave(upload_id, None)
         await self._run(shutil.rmtree, self._layout.upload(upload_id), True)
 
     async def _finish(self, upload_id: str, data: Path, source: Path, early: tuple[Path, Path]) -> None:
-        await self._reader.leave(upload_id, await self._run(_synced_size, data))
+        await self._reader.leave(upload_id, await self._run(_synced_size, data, self._on_disk.get(upload_id)))
         await self._run(_finish, data, source, *early)
 
     def _has_space(self, wanted: int = 0) -> bool:
@@ -227,21 +239,24 @@ def _create(data: Path) -> None:
     sync_folder(data.parent)
 
 
-def _synced_size(path: Path) -> int | None:
+def _synced_size(path: Path, on_disk: int | None = None) -> int | None:
+    """Not synced anew where it has just the bytes that are known to be on disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        os.fsync(descriptor)  # a restarted server has not written what it finds, and may not rely on it
-        return os.fstat(descriptor).st_size
+        size = os.fstat(descriptor).st_size
+        if size != on_disk:
+            os.fsync(descriptor)  # a restarted server has not written what it finds, and may not rely on it
+        return size
     finally:
         os.close(descriptor)
 
 
-def _good_size(data: Path, note: Path) -> int | None:
+def _good_size(data: Path, note: Path, on_disk: int | None) -> int | None:
     """What a crash left unchecked goes."""
-    size, good = _synced_size(data), checked.read(note)
+    size, good = _synced_size(data, on_disk), checked.read(note)
     if size is None or good is None or size <= good:
         return size
     with data.open("r+b", buffering=0) as file:

@@ -10,7 +10,8 @@ import pytest
 
 from server.errors import Problem
 from server.storage import appender as module
-from server.storage.appender import BLOCK_BYTES, BLOCK_CHUNKS, SYNC_BYTES, Appender, uncancelled
+from server.storage import writeback
+from server.storage.appender import BLOCK_BYTES, BLOCK_CHUNKS, FLUSH_BYTES, Appender, uncancelled
 
 PWRITE = os.pwrite
 
@@ -100,11 +101,48 @@ async def test_syncs_beside_the_writes(path, appender, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
     await appender.open()
-    await write_blocks(appender, SYNC_BYTES // BLOCK_BYTES)
+    await write_blocks(appender, FLUSH_BYTES // BLOCK_BYTES)
     await appender.close()
 
     assert len(synced) == 2
-    assert synced[-1] == 10 + SYNC_BYTES
+    assert synced[-1] == 10 + FLUSH_BYTES
+
+
+async def test_what_comes_fast_is_synced_together(path, appender, monkeypatch):
+    synced = []
+    monkeypatch.setattr(module, "SYNC_S", 60)
+    monkeypatch.setattr(module, "UNSYNCED_BYTES", 3 * FLUSH_BYTES)
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    await appender.open()
+    await write_blocks(appender, 4 * FLUSH_BYTES // BLOCK_BYTES)
+    await appender.close()
+
+    assert len(synced) == 3  # the first bytes, so many as may wait, and the end
+    assert synced[-1] == 10 + 4 * FLUSH_BYTES
+
+
+async def test_what_comes_fast_and_then_stops_is_synced_soon(path, executor, monkeypatch):
+    told = asyncio.Queue()
+    monkeypatch.setattr(module, "SYNC_S", 0.05)
+    appender = Appender(path, 10, executor, lambda: True, told.put_nowait)
+    await appender.open()
+    await write_blocks(appender, 2 * FLUSH_BYTES // BLOCK_BYTES)
+    try:
+        async with asyncio.timeout(20):
+            while await told.get() < 10 + 2 * FLUSH_BYTES:
+                pass
+    finally:
+        await appender.close()
+
+
+async def test_writing_back_begins_while_bytes_come(path, appender, monkeypatch):
+    begun = []
+    monkeypatch.setattr(writeback, "begin", lambda descriptor, offset, count: begun.append((offset, count)))
+    await appender.open()
+    await write_blocks(appender, 2 * FLUSH_BYTES // BLOCK_BYTES)
+    await appender.close()
+
+    assert begun == [(10, FLUSH_BYTES), (10 + FLUSH_BYTES, FLUSH_BYTES)]
 
 
 async def test_a_full_disk_keeps_what_was_written(path, appender, monkeypatch):
@@ -141,12 +179,12 @@ async def test_a_reserve_that_is_reached_stops_the_writes(path, executor):
     appender = Appender(path, 10, executor, lambda: False)
     await appender.open()
     with pytest.raises(Problem) as caught:
-        await write_blocks(appender, 3 * SYNC_BYTES // BLOCK_BYTES)
+        await write_blocks(appender, 3 * FLUSH_BYTES // BLOCK_BYTES)
     with pytest.raises(Problem):
         await appender.close()
 
     assert caught.value.code == "storage-full"
-    assert SYNC_BYTES <= path.stat().st_size < 3 * SYNC_BYTES
+    assert FLUSH_BYTES <= path.stat().st_size < 3 * FLUSH_BYTES
 
 
 async def test_a_failed_sync_drops_what_may_be_lost(path, appender, monkeypatch):

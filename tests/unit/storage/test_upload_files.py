@@ -272,3 +272,15 @@ async def test_bytes_without_a_checksum_count_again(files):
     await files.append(UP, 5, chunks(b"!"), 5)
 
     assert await files.size(UP) == 6
+
+
+async def test_only_what_another_process_wrote_is_synced_again(files, layout, monkeypatch):
+    synced, fsync = [], os.fsync
+    await files.append(UP, 0, chunks(b"abc"), 9)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor) or fsync(descriptor))
+
+    assert (await files.size(UP), len(synced)) == (3, 0)
+    async with UploadFiles.open(layout, 0) as restarted:
+        assert (await restarted.size(UP), len(synced)) == (3, 1)
+    layout.upload_data(UP).write_bytes(b"abcd")
+    assert (await files.size(UP), len(synced)) == (4, 2)
