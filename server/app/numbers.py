@@ -1,6 +1,7 @@
 """The counters of the parts, by the names under which /metrics shows them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from server import clock
@@ -23,6 +24,8 @@ from server.vod.requests import Requests
 from server.web.auth import Credentials
 from server.web.event_feed import Feed
 from server.web.metrics import Metrics
+
+LATELY = timedelta(hours=1)
 
 
 def watch_all(
@@ -82,10 +85,14 @@ def _watch_jobs(metrics: Metrics, jobs: Jobs, database: Database) -> None:
     """What waits and runs is counted in the database, of all processes; the counters are this one's."""
     watch = metrics.watch
     backlog: dict[str, job_rows.Backlog] = {}
+    failed: dict[tuple[str, str], int] = {}
 
     async def look() -> None:
         async with database.read() as transaction:
             found = await job_rows.backlog(transaction)
+            lately = await job_rows.failed_since(transaction, clock.now() - LATELY)
+        failed.clear()
+        failed.update(lately)
         backlog.clear()
         backlog.update(found)
 
@@ -99,6 +106,8 @@ def _watch_jobs(metrics: Metrics, jobs: Jobs, database: Database) -> None:
           lambda: by_kind(lambda each: each.running), "kind")  # fmt: skip
     watch("gauge", "sluice_jobs_oldest_seconds", "Age of the oldest that waits, or else runs.",
           lambda: by_kind(lambda each: (clock.now() - each.oldest).total_seconds()), "kind")  # fmt: skip
+    watch("gauge", "sluice_jobs_failed_lately", "Jobs that failed in the last hour, in all processes, and why.",
+          lambda: dict(failed), "kind", "code")  # fmt: skip
     numbers = jobs.numbers
     metrics.counts("sluice_jobs_ended", "Jobs that ended here, and how.", numbers.outcomes, "kind", "outcome")
     metrics.counts("sluice_job_failures", "Jobs that failed here, and why.", numbers.failures, "kind", "code")

@@ -1,14 +1,15 @@
 """Jobs as rows: the order for work, committed with the fact that asks for it, and who is at it."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from server import clock
-from server.catalog import listing
+from server.catalog import listing, removal
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Job
@@ -210,9 +211,16 @@ async def backlog(transaction: Transaction) -> dict[str, Backlog]:
     return found
 
 
+async def failed_since(transaction: Transaction, since: datetime, limit: int = 10_000) -> dict[tuple[str, str], int]:
+    """How many failed for good since then, by kind and code."""
+    failed = Job.finished_at >= since, Job.error.is_not(None)
+    rows = await transaction.execute(select(Job.kind, Job.error).where(*failed).limit(limit))
+    return dict(Counter((kind, (error or "").partition(":")[0]) for kind, error in rows))
+
+
 async def sweep(transaction: Transaction, before: datetime) -> None:
-    """Removes those that finished before a time."""
-    await transaction.execute(delete(Job).where(Job.finished_at < before))
+    """Removes some of those that finished before a time."""
+    await removal.some(transaction, Job.id, Job.finished_at < before)
 
 
 def state(job: Job) -> State:

@@ -74,10 +74,10 @@ class Metrics:
         children[1].inc(sent)
 
     def watch(
-        self, kind: Literal["gauge", "counter"], name: str, help: str, read: Read, label: str | None = None
+        self, kind: Literal["gauge", "counter"], name: str, help: str, read: Read, *labels: str
     ) -> None:
-        """Shows what `read` gives at each scrape. With `label`, it gives a number for each value of that label."""
-        self._watched.append(_Watched(kind, name, help, read, (label,) if label else ()))
+        """Shows what `read` gives at each scrape. With labels, it gives a number for each of their values."""
+        self._watched.append(_Watched(kind, name, help, read, labels))
 
     def counts(self, name: str, help: str, counts: Counts, *labels: str) -> None:
         """Shows what a part has counted, by those labels."""

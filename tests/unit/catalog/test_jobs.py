@@ -173,6 +173,18 @@ async def test_old_ends_are_swept_and_nothing_else(database: Database) -> None:
     assert left == {"recent", "unfinished"}
 
 
+async def test_failures_are_told_by_kind_and_code(database: Database) -> None:
+    async with database.write() as transaction:
+        for kind, error, ago_h in (("vod", "timeout: long", 0), ("vod", "timeout: longer", 0), ("vod", "lost", 0),
+                                   ("probe", "timeout: long", 2), ("probe", None, 0)):  # fmt: skip
+            job = await jobs.add(transaction, DEFAULT_PROJECT, kind, "vi1")
+            job.finished_at, job.error = clock.now() - timedelta(hours=ago_h), error
+        await transaction.flush()
+        found = await jobs.failed_since(transaction, clock.now() - timedelta(hours=1))
+
+    assert found == {("vod", "timeout"): 2, ("vod", "lost"): 1}
+
+
 async def test_the_backlog_is_told_by_kind(database: Database) -> None:
     async with database.write() as transaction:
         first = await order(transaction, "vi1")

@@ -74,7 +74,8 @@ async def test_only_old_broadcasts_that_are_on_air_in_sandboxes_outlast(database
             live = LiveStream(project_id=project_id, name="L", stream_key=ids.new("li"))
             transaction.add(live)
             await transaction.flush()
-            transaction.add(Broadcast(project_id=project_id, live_stream_id=live.id, protocol="rtmp", latency_mode="low", **fields))
+            facts = {"protocol": "rtmp", "latency_mode": "low", **fields}
+            transaction.add(Broadcast(project_id=project_id, live_stream_id=live.id, **facts))
         return live.id
 
     old = await broadcast(sandbox, state="live", started_at=hour)
