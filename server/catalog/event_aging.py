@@ -74,7 +74,8 @@ async def _first_needed(transaction: Transaction) -> int | None:
     if since is None:
         return None
     fanned_out = max(await deliveries.cursor(transaction), since)
-    return min(fanned_out + 1, fanned_out + 1 if delivered is None else delivered)
+    first: int = min(fanned_out + 1, fanned_out + 1 if delivered is None else delivered)
+    return first
 
 
 async def _remove(transaction: Transaction, first: int, last: int) -> None:

@@ -74,7 +74,7 @@ async def test_only_old_broadcasts_that_are_on_air_in_sandboxes_outlast(database
             live = LiveStream(project_id=project_id, name="L", stream_key=ids.new("li"))
             transaction.add(live)
             await transaction.flush()
-            facts = {"protocol": "rtmp", "latency_mode": "low", **fields}
+            facts = {"protocol": "rtmp", "latency_mode": "low", "target_duration_s": 4, **fields}
             transaction.add(Broadcast(project_id=project_id, live_stream_id=live.id, **facts))
         return live.id
 
