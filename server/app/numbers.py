@@ -85,7 +85,7 @@ def _watch_jobs(metrics: Metrics, jobs: Jobs, database: Database) -> None:
     """What waits and runs is counted in the database, of all processes; the counters are this one's."""
     watch = metrics.watch
     backlog: dict[str, job_rows.Backlog] = {}
-    failed: dict[tuple[str, str], int] = {}
+    failed: dict[tuple[str, ...], int] = {}
 
     async def look() -> None:
         async with database.read() as transaction:

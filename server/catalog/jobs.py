@@ -211,7 +211,7 @@ async def backlog(transaction: Transaction) -> dict[str, Backlog]:
     return found
 
 
-async def failed_since(transaction: Transaction, since: datetime, limit: int = 10_000) -> dict[tuple[str, str], int]:
+async def failed_since(transaction: Transaction, since: datetime, limit: int = 10_000) -> dict[tuple[str, ...], int]:
     """How many failed for good since then, by kind and code."""
     failed = Job.finished_at >= since, Job.error.is_not(None)
     rows = await transaction.execute(select(Job.kind, Job.error).where(*failed).limit(limit))
