@@ -72,7 +72,7 @@ class EventQuery(Query):
 )
 async def list_all(call: Call, query: EventQuery) -> EventList | web.StreamResponse:
     """In the order in which they happened. With `Accept: text/event-stream` they come as they happen, from the one in
-    `Last-Event-ID` or `after` on, or from now on. Where that event is kept no longer (`events.keep_days`), it is 400."""
+    `Last-Event-ID` or `after` on, or from now on. It is 400 where that event is kept no longer."""
     if call.request.method == hdrs.METH_GET and EVENT_STREAM in call.request.headers.get(hdrs.ACCEPT, ""):
         return await _stream(call, query)
     descending = query.sort_order == "desc"
