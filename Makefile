@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 3
+WORKERS ?= 4
 CONFIG := $(wildcard config.toml)
 PLAYER_SOURCES := $(shell find player -path player/node_modules -prune -o -path player/dist -prune -o -path player/tests -prune -o -type f -print)
 

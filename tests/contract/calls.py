@@ -58,7 +58,7 @@ def _try(
     def called(case: Case, exists: bool) -> None:
         if exists and operation.method != "delete":
             case.path_parameters = {name: known.get(name, value) for name, value in case.path_parameters.items()}
-        response = case.call(base_url=server.http, auth=(OWNER_KEY, ""), timeout=20)
+        response = case.call(base_url=server.http, auth=(OWNER_KEY, ""), timeout=60)
         told = f"{response.status_code} {response.text[:600]}\n{case.as_curl_command()[:1500]}"
         assert response.status_code in allowed, told
         look(response, told)

@@ -20,7 +20,7 @@ from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed
 from server.jobs.jobs import Jobs
 from server.jobs.priorities import Priority
 
-START_S = 0.05
+START_S = 1.0  # of RECONCILE_S: a machine that does much else may take that long
 
 
 class Work:
