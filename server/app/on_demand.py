@@ -13,6 +13,7 @@ from server.jobs.priorities import Priority
 from server.outbound.client import Outbound, Times
 from server.protocols.destinations import AddressRules
 from server.storage import data_folder
+from server.storage.renditions import RenditionStore
 from server.storage.upload_files import UploadFiles
 from server.storage.watermarks import WatermarkStore
 from server.uploads import expiry
@@ -35,6 +36,7 @@ from server.vod.outliving import Outliving
 from server.vod.retention import Retention
 from server.vod.text_words import TextWords
 from server.vod.texts import Texts
+from server.vod.weighing import Weighing
 
 
 class OnDemand:
@@ -99,6 +101,8 @@ class OnDemand:
         await stack.enter_async_context(self.life.running())
         await stack.enter_async_context(self.outliving.running())
         await stack.enter_async_context(TextWords(self._core.database, self._core.layout).running())
+        store = RenditionStore(self._core.layout)
+        await stack.enter_async_context(Weighing(self._core.database, store).running())
 
     async def keep(self, stack: AsyncExitStack) -> None:
         """To the rules of retention, once what a restart left of broadcasts is taken up."""

@@ -147,6 +147,13 @@ class Rendition(Base):
     catalog/renditions.TRANSITIONS."""
 
     __tablename__ = "renditions"
+    _UNWEIGHED: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("sqlite_where", "postgresql_where"), text("stored_bytes IS NULL")
+    )
+    __table_args__ = (
+        Index("ix_renditions_stored", "project_id", "video_id", "stored_bytes"),
+        Index("ix_renditions_unweighed", "state", **_UNWEIGHED),
+    )
 
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True)
     revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -158,6 +165,7 @@ class Rendition(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"width","height","bitrate","language", …}
     segments: Mapped[int | None] = mapped_column(Integer)  # that it will have, once it is known
     error: Mapped[str | None] = mapped_column(Text)  # in state failed
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of its segments; None: not looked at since it ended
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 
 from server import clock
 from server.catalog import usage, videos
@@ -56,7 +56,7 @@ async def move(transaction: Transaction, video: Video, rendition: Rendition, sta
     """Moves the state on; the video's events tell of it. Raises WrongState."""
     if state not in TRANSITIONS[rendition.state]:
         raise WrongState(f"{rendition.name} of {video.id} is {rendition.state}, it can't become {state}")
-    rendition.state = state
+    rendition.state, rendition.stored_bytes = state, None
     if state == "ready" and rendition.origin != "source" and video.duration_s:
         await usage.encoded(transaction, video.project_id, video.duration_s, clock.now())
     await tell(transaction, video, rendition, **payload)
@@ -67,6 +67,21 @@ async def tell(transaction: Transaction, video: Video, rendition: Rendition, **p
     told = {**videos.links(video), "rendition": rendition.name, "revision": rendition.revision, "kind": rendition.kind}
     size = {name: rendition.facts[name] for name in SIZE if rendition.facts.get(name) is not None}
     await videos.tell(transaction, video, f"rendition.{rendition.state}", {**told, **size, **payload})
+
+
+async def unweighed(transaction: Transaction, limit: int) -> list[Rendition]:
+    """Some of those that ended, whose bytes nobody counted."""
+    wanted = select(Rendition).where(Rendition.stored_bytes.is_(None), Rendition.state.in_(ENDED))
+    return list(await transaction.scalars(wanted.limit(limit)))
+
+
+async def weighed(transaction: Transaction, rendition: Rendition, stored_bytes: int) -> None:
+    """Keeps what there is of it, unless it went on meanwhile."""
+    same = (Rendition.video_id == rendition.video_id, Rendition.revision == rendition.revision,
+            Rendition.name == rendition.name, Rendition.state == rendition.state)  # fmt: skip
+    known = update(Rendition).where(*same, Rendition.stored_bytes.is_(None))
+    values = {"stored_bytes": stored_bytes, "updated_at": Rendition.updated_at}
+    await transaction.execute(known.values(values), execution_options={"synchronize_session": False})
 
 
 async def remove(transaction: Transaction, video_id: str, revision: int) -> None:

@@ -1,13 +1,13 @@
 """How much there is of a project's videos: of those that are there, by the day on which they came."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from server.catalog import sandboxes
 from server.catalog.database import Transaction
-from server.catalog.models import Video
+from server.catalog.models import Rendition, Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +20,27 @@ class Came:
     seconds: float
 
 
-async def by_day(transaction: Transaction, project_id: str, until: datetime) -> list[Came]:
-    """Up to a moment, the oldest first; discarded videos too, whose files are still there. Nothing of a sandbox."""
+async def by_day(transaction: Transaction, project_id: str, since: datetime, until: datetime) -> list[Came]:
+    """Up to a moment, the oldest first; of all that came before the day of `since` as if it came the day before.
+    Discarded videos too, whose files are still there, and renditions, with their videos. Nothing of a sandbox."""
     if await sandboxes.is_one(transaction, project_id):
         return []
     if transaction.get_bind().dialect.name == "sqlite":
         day = func.strftime("%Y-%m-%d", Video.created_at)
     else:
         day = func.to_char(func.timezone("UTC", Video.created_at), "YYYY-MM-DD")
+    first = datetime.combine(since.astimezone(UTC).date(), time(), UTC)
+    before = (first - timedelta(days=1)).date().isoformat() if first.date() > date.min else first.date().isoformat()
+    on = case((Video.created_at < first, before), else_=day)
+    made = select(Rendition.video_id, func.sum(Rendition.stored_bytes).label("stored_bytes"))
+    of = made.where(Rendition.project_id == project_id).group_by(Rendition.video_id).subquery()
+    size = func.sum(func.coalesce(Video.source_bytes, 0) + func.coalesce(of.c.stored_bytes, 0))
     rows = await transaction.execute(
-        select(day, Video.folder_id, func.sum(Video.source_bytes), func.sum(Video.duration_s))
+        select(on.label("day"), Video.folder_id, size, func.sum(Video.duration_s))
+        .outerjoin(of, of.c.video_id == Video.id)
         .where(Video.project_id == project_id, Video.created_at < until)
-        .group_by(day, Video.folder_id)
-        .order_by(day)
+        .group_by("day", Video.folder_id)
+        .order_by("day")
     )
     return [
         Came(datetime.fromisoformat(row[0]).replace(tzinfo=UTC), row[1], int(row[2] or 0), float(row[3] or 0))

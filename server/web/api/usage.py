@@ -33,7 +33,7 @@ class UsagePeriod(Answer):
 class UsageAnswer(Answer):
     project_id: str
     interval: Annotated[Interval, Field(examples=["month"])]
-    stored_bytes: int = Field(description="Now: of videos' files, as they came or were recorded.")
+    stored_bytes: int = Field(description="Now: of videos' files, as they came or were recorded, and of renditions.")
     data: list[UsagePeriod]
 
 

@@ -45,7 +45,7 @@ async def usage(call: Call, query: UsageQuery) -> All[UsageAnswer] | web.Respons
     """By day, product and project: `storage` in bytes of files, `encoding` in minutes of video. Zeros are left out."""
     since, until = query.stretch()
     async with call.services.database.read() as transaction:
-        came = await stored.by_day(transaction, call.project_id, until)
+        came = await stored.by_day(transaction, call.project_id, since, until)
         named = await libraries.of_folders(transaction, call.project_id, list({each.folder_id for each in came}))
     days = (until.date() - since.date()).days + 1
     projects = len({named[each.folder_id] for each in came})

@@ -98,6 +98,12 @@ async def test_what_is_encoded_counts_when_it_is_whole(database: Database) -> No
             await renditions.add(transaction, row)
             await renditions.move(transaction, video, row, "ready")
         assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1000
+        for row in await renditions.unweighed(transaction, 10):
+            await renditions.weighed(transaction, row, 50)
+        assert await renditions.unweighed(transaction, 10) == []
+        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1100
+        await renditions.remove(transaction, video.id, 1)
+        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1000
     assert [one.encoded_ms for one in await days(database)] == [60_500]
 
 

@@ -503,6 +503,12 @@ def _lists() -> None:
     op.add_column("videos", sa.Column("custom", types.Json(), nullable=False, server_default="{}"))
     op.add_column("videos", sa.Column("position", sa.BigInteger(), nullable=True))
     op.add_column("text_tracks", sa.Column("words", sa.Text(), nullable=True))
+    op.add_column("renditions", sa.Column("stored_bytes", sa.BigInteger(), nullable=True))
+    op.create_index("ix_renditions_stored", "renditions", ["project_id", "video_id", "stored_bytes"])
+    unweighed = sa.text("stored_bytes IS NULL")
+    op.create_index(
+        "ix_renditions_unweighed", "renditions", ["state"], sqlite_where=unweighed, postgresql_where=unweighed
+    )
     listed = sa.text("version_of IS NULL AND discarded_at IS NULL")
     for name, columns in _LISTS.items():
         walked = ["position"] if name in ("ix_videos_updated", "ix_videos_published") else []
@@ -586,6 +592,9 @@ def _undo_lists() -> None:
         op.drop_index(name, "videos")
     op.drop_column("videos", "position")
     op.drop_column("text_tracks", "words")
+    for name in ("ix_renditions_stored", "ix_renditions_unweighed"):
+        op.drop_index(name, "renditions")
+    op.drop_column("renditions", "stored_bytes")
     op.drop_column("videos", "custom")
     op.drop_table("custom_values")
     op.drop_table("custom_fields")
