@@ -6,10 +6,13 @@ upload token, and what a webhook is signed with in that webhook alone (DESIGN, s
 """
 
 import base64
+import hashlib
+import html
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
@@ -21,7 +24,8 @@ from tests.harness.server import OWNER_KEY, Server, until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
 
-OF_LIVE_STREAM = re.compile(r"^/live-streams(\?|/|$)")
+OF_LIVE_STREAM = re.compile(r"^(/live-streams|/v2/live/events)(\?|/|$)")
+OF_FILE_REQUEST = re.compile(r"^/v1/file-requests")
 # kind of secret -> paths of GETs that show it to its owner
 SHOWN: Mapping[str, re.Pattern[str]] = {
     "stream key": OF_LIVE_STREAM,
@@ -29,11 +33,17 @@ SHOWN: Mapping[str, re.Pattern[str]] = {
     "restream key": OF_LIVE_STREAM,
     "restream key of its own": OF_LIVE_STREAM,
     "passphrase": OF_LIVE_STREAM,
+    "stream key of an event": OF_LIVE_STREAM,
+    "restream key of an event": OF_LIVE_STREAM,
+    "link of a file request": OF_FILE_REQUEST,
     "upload token": re.compile(r"^/upload-tokens"),
+    "token of a file request": re.compile(r"^/upload-tokens"),
     "webhook secret": re.compile(r"^/webhooks/[^/?]+$"),
     "rotated webhook secret": re.compile(r"^/webhooks/[^/?]+$"),
 }
 URL_LOGIN = "urlpassword-5Jm2Y8kQ"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+KINESCOPE_DOCUMENT = "/v1/openapi.json"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +67,7 @@ def secrets(own_server: Server, endpoint: Endpoint, tmp_path_factory: pytest.Tem
         "url": endpoint.url, "events": ["*"], "format": "native", "login": "hook", "password": "webhookpassword-7dK2",
     })  # fmt: skip
     found = {
-        **keys(own_server), **tokens(own_server),
+        **keys(own_server), **programs(own_server), **tokens(own_server), **of_the_other_dialect(own_server),
         **streams(own_server, tmp_path_factory.mktemp("clips")),
         "owner key": OWNER_KEY,
         "webhook secret": webhook["signatureSecret"],
@@ -80,8 +90,7 @@ def keys(server: Server) -> dict[str, str]:
     pair = server.call("POST", "/auth/api-key", {"apiKey": key["secret"]}, key=None).json()
     refreshed = server.call("POST", "/auth/refresh", {"refreshToken": pair["refresh_token"]}, key=None).json()
     sent = {"grant_type": "client_credentials", "client_id": key["apiKeyId"], "client_secret": key["secret"]}
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    oauth = server.call("POST", "/oauth/token", urlencode(sent).encode(), key=None, headers=headers)
+    oauth = server.call("POST", "/oauth/token", urlencode(sent).encode(), key=None, headers=FORM)
     assert oauth.status == 200, oauth.text
     found |= {
         "access token": pair["access_token"], "refresh token": pair["refresh_token"],
@@ -94,6 +103,67 @@ def keys(server: Server) -> dict[str, str]:
         made = server.call("POST", "/api-keys", {"name": "two", "scopes": ["videos:read"]}, headers=again)
     found["API key made twice"] = made.json()["secret"]
     return found
+
+
+def programs(server: Server) -> dict[str, str]:
+    """What a program gets that acts for somebody, and the private half of a signing key."""
+    back, verifier = "https://app.invalid/back", "verifier-" + "7hQ" * 15
+    app = server.api("POST", "/oauth/apps", {
+        "name": "Cutter", "redirectUris": [back], "scopes": ["videos:read"], "confidential": True,
+    })  # fmt: skip
+    rotated = server.api("POST", f"/oauth/apps/{app['appId']}/rotate")["clientSecret"]
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    asked = {
+        "response_type": "code", "client_id": app["appId"], "redirect_uri": back, "scope": "videos:read", "state": "s",
+        "code_challenge": challenge, "code_challenge_method": "S256",
+    }  # fmt: skip
+    shown = re.search(r'name="shown" value="([^"]*)"', server.get(f"/oauth/authorize?{urlencode(asked)}").text)
+    assert shown
+    form = urlencode({**asked, "shown": html.unescape(shown[1]), "key": OWNER_KEY, "decision": "allow"})
+    own = {**FORM, "Origin": server.http}
+    led = server.call("POST", "/oauth/authorize", form.encode(), key=None, headers=own)
+    code = parse_qs(urlsplit(led.headers["Location"]).query)["code"][0]
+    client = {"client_id": app["appId"], "client_secret": rotated}
+    sent = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier, **client}
+    pair = server.call("POST", "/oauth/token", urlencode(sent).encode(), key=None, headers=FORM).json()
+    assert server.call("POST", "/oauth/allowed", urlencode({"key": OWNER_KEY}).encode(), headers=own).status == 200
+    private = server.api("POST", "/signing-keys", {"algorithm": "ES256"})["privateKey"]
+    return {
+        "app's secret": app["clientSecret"], "rotated app's secret": rotated, "code": code, "verifier": verifier,
+        "program's access token": pair["access_token"], "program's refresh token": pair["refresh_token"],
+        "private key": private.splitlines()[1],
+    }  # fmt: skip
+
+
+def of_the_other_dialect(server: Server) -> dict[str, str]:
+    """Kinescope's: logins that are sent to others, links that open uploads, and keys of its own kinds."""
+    login = {"login": "hook", "password": "kinescopepassword-3vNc"}
+    server.api("POST", "/v1/webhooks", {
+        "name": "a", "endpoint": "https://hooks.invalid/", "events": ["media.update.status"], **login,
+    })  # fmt: skip
+    server.api("PUT", "/v1/drm/auth", {
+        "url": "https://drm.invalid/", "username": "drm", "password": "drmpassword-8wXa", "strict": True,
+    })  # fmt: skip
+    token = server.api("POST", "/v1/access-tokens", {
+        "name": "a", "scope": {"upload": {"permissions": ["write"]}},
+    })["data"]["token"]  # fmt: skip
+    link = server.api("POST", "/v1/file-requests", {"title": "Yours"})["data"]["link"]
+    page = re.search(r'data-token="([^"]+)"', server.get(link.removeprefix(server.http)).text)
+    assert page
+    event = server.api("POST", "/v2/live/events", {"name": "a", "type": "one-time"})["data"]
+    server.api("POST", f"/v2/live/events/{event['id']}/restreams", {
+        "name": "r", "url": "rtmp://127.0.0.1:9/live", "key": "eventrestreamkey-6tLz", "enabled": False,
+    })  # fmt: skip
+    begun = {"type": "video", "parent_id": server.api("GET", "/v1/projects")["data"][0]["id"], "title": "t",
+             "filename": "a.mp4", "filesize": 5}  # fmt: skip
+    endpoint = server.api("POST", "/v2/init", begun)["data"]["endpoint"]
+    server.call("POST", endpoint, b"wrong", key=None)
+    return {
+        "Kinescope password": login["password"], "DRM password": "drmpassword-8wXa", "Kinescope token": token,
+        "link of a file request": link.rpartition("/")[2], "token of a file request": page[1],
+        "stream key of an event": event["streamkey"], "restream key of an event": "eventrestreamkey-6tLz",
+        "upload endpoint": endpoint.rpartition("/")[2],
+    }  # fmt: skip
 
 
 def tokens(server: Server) -> dict[str, str]:
@@ -148,6 +218,7 @@ def fetch_with_login(server: Server) -> None:
 
 def misuse(server: Server, found: Mapping[str, str]) -> None:
     """Each where it does not belong: no error repeats it."""
+    wrong: list[str] = []
     for kind, secret in found.items():
         text = quote(secret, safe="")
         basic = "Basic " + base64.b64encode(f"{secret}x:".encode()).decode()
@@ -158,9 +229,28 @@ def misuse(server: Server, found: Mapping[str, str]) -> None:
             server.call("POST", "/auth/api-key", {"apiKey": secret + "x"}, key=None),
             server.call("POST", "/auth/refresh", {"refreshToken": secret + "x"}, key=None),
             server.call("POST", "/upload-tokens", {"ttl": secret}),
+            server.call("POST", "/live-streams", {"name": [secret]}),
+            server.call("POST", "/oauth/token", wrong_form(secret), key=None, headers=FORM),
+            server.call("POST", "/oauth/revoke", wrong_form(secret), key=None, headers=FORM),
+            server.call("GET", f"/oauth/token?client_secret={text}&code={text}&refresh_token={text}&apiKey={text}"),
+            server.call("GET", "/v1/videos", key=None, headers={"Authorization": f"Bearer {secret}x"}),
+            server.call("POST", "/v1/webhooks", {"name": secret * 99, "endpoint": "x", "password": [secret]}),
+            server.call("PUT", "/v1/drm/auth", {"url": "x", "password": [secret]}),
+            server.call("POST", "/v2/init", {"type": "video", "title": [secret]}),
+            server.get(f"/file-requests/{text}"),
+            server.get(f"/tus/up1111111111111111111111/{text}"),
+            server.get(f"/v2/upload/up1111111111111111111111/{text}"),
             server.get(f"/vod/vi1111111111111111111111/token/{text}/hls/manifest.m3u8"),
         ):
-            assert secret not in answer.text, f"{kind}: {answer.text[:300]}"
+            if secret in answer.text:
+                wrong.append(f"{kind}: {answer.text[:300]}")
+    assert wrong == []
+
+
+def wrong_form(secret: str) -> bytes:
+    """Of an app that nobody has registered."""
+    given = dict.fromkeys(("code", "refresh_token", "client_secret", "token", "code_verifier"), secret)
+    return urlencode({"grant_type": "refresh_token", "client_id": "app_6F1o9vqnoDu2EoQzb3MbPG", **given}).encode()
 
 
 def found_in(text: str, secrets: Mapping[str, str], where: str) -> list[str]:
@@ -168,22 +258,39 @@ def found_in(text: str, secrets: Mapping[str, str], where: str) -> list[str]:
     return [f"{kind} in {where}" for kind, secret in secrets.items() if kind not in shown and secret in text]
 
 
-def each_get(server: Server) -> Iterator[tuple[str, str]]:
+def each_get(server: Server, document: str = "/openapi.json") -> Iterator[tuple[str, str]]:
     """(path, answer) of all that can be read with no more than the ids that lists tell."""
-    paths = server.get("/openapi.json").json()["paths"]
+    paths = server.get(document).json()["paths"]
     plain = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
-    told = {path: server.call("GET", path).text for path in plain if path not in ("/docs", "/openapi.json")}
+    told = {path: server.call("GET", path).text for path in plain if not path.startswith("/docs")}
     yield from told.items()
-    ids = set(re.findall(r'"(?:\w*Id|token)":"([^"]+)"', "".join(told.values())))
+    ids = set(re.findall(r'"(?:\w*Id|id|token)":"([^"]+)"', "".join(told.values())))
     for path, methods in paths.items():
         names = re.findall(r"{(\w+)}", path)
         if "get" in methods and len(names) == 1:
             for id in ids:
-                asked = path.replace(f"{{{names[0]}}}", quote(id))
+                asked = path.replace(f"{{{names[0]}}}", quote(id, safe=""))
                 # an upload token is a secret, which nobody asks for elsewhere
                 answer = server.call("GET", asked) if names[0] == "uploadToken" or not id.startswith("to") else None
                 if answer is not None and answer.status == 200:
                     yield asked, answer.text
+
+
+def listened(server: Server) -> str:
+    """The feed of all events so far, as it is sent to who listens."""
+    where = urlsplit(server.http)
+    key = base64.b64encode(f"{OWNER_KEY}:".encode()).decode()
+    asked = (
+        f"GET /events HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Basic {key}\r\nAccept: text/event-stream\r\n"
+        "Last-Event-ID: 0\r\n\r\n"
+    )
+    newest = server.api("GET", "/events?limit=1000")["data"][-1]["eventId"]
+    told = b""
+    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+        connection.sendall(asked.encode())
+        while newest.encode() not in told and (read := connection.recv(1 << 16)):
+            told += read
+    return told.decode()
 
 
 def test_nothing_that_can_be_read_tells_a_secret(own_server: Server, secrets: Mapping[str, str]) -> None:
@@ -191,8 +298,12 @@ def test_nothing_that_can_be_read_tells_a_secret(own_server: Server, secrets: Ma
     for path, text in each_get(own_server):
         seen += 1
         wrong += found_in(text, secrets, path)
-    for path in ("/events?limit=1000", "/audit?pageSize=100", "/metrics"):
+    for path, text in each_get(own_server, KINESCOPE_DOCUMENT):
+        wrong += found_in(text, secrets, path)
+    audit = [f"/audit?pageSize=100&currentPage={number}" for number in (1, 2, 3)]
+    for path in ("/events?limit=1000", *audit, "/metrics", "/docs", "/openapi.json", KINESCOPE_DOCUMENT):
         wrong += found_in(own_server.call("GET", path).text, secrets, path)
+    wrong += found_in(listened(own_server), secrets, "server-sent events")
 
     assert wrong == []
     assert seen > 30
@@ -217,7 +328,9 @@ def test_the_log_tells_no_secret(own_server: Server, secrets: Mapping[str, str])
 def test_keys_are_not_in_the_catalogue(own_server: Server, secrets: Mapping[str, str]) -> None:
     """They are kept as hashes, and answers that hold them sealed."""
     catalogue = b"".join(path.read_bytes() for path in own_server.data.glob("sluice.db*"))
-    hashed = {kind for kind in secrets if kind.endswith(("key", "API key made twice", "token"))} - SHOWN.keys()
+    ends = ("key", "API key made twice", "token", "secret", "code")
+    hashed = {kind for kind in secrets if kind.endswith(ends)} - SHOWN.keys()
 
-    assert {"API key", "owner key", "access token", "refresh token", "OAuth token"} <= hashed
+    own = {"app's secret", "code", "private key", "program's refresh token", "Kinescope token"}
+    assert own | {"API key", "owner key", "access token", "refresh token", "OAuth token"} <= hashed
     assert [kind for kind in hashed if secrets[kind].encode() in catalogue] == []
