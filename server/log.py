@@ -30,9 +30,14 @@ _SECRET_TEXT = re.compile(
     r"|(?<=/tus/)((?:up|pu)\w+/)[\w-]+"
     r"|(?<=/v2/upload/)([\w-]+/)[\w-]+"
     r"|(?<=/upload-sessions/)(us\w+/)[\w/-]+"
+    r"|(?<=/file-requests/)(\w{22}-)[\w-]+"
+    r"|([?&](?:client_secret|refresh_token|code|code_verifier|key|apiKey|password|passphrase)=)[^&#\s\"]+"
 )
 # without any of these in it a text is left alone: looking for them is ten times cheaper than the expression
-_HINTS = ("eyJ", "token", "avh=", "streamKey=", "/tus/", "/v2/upload/", "/upload-sessions/")
+_HINTS = (
+    "eyJ", "token", "avh=", "ey=", "/tus/", "/v2/upload/", "/upload-sessions/", "/file-requests/", "secret=", "code=",
+    "code_verifier=", "passw", "passphrase=",
+)  # fmt: skip
 MASK = "***"
 
 KEPT_AT_MOST = 64 << 10  # bytes of lines that wait to be written together: some 200 lines

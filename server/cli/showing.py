@@ -22,6 +22,8 @@ def show_list(rows: Iterable[Any], columns: Sequence[Column], as_json: bool) -> 
     elif found:
         for line in table(found, columns, _terminal_width()):
             click.echo(line)
+    elif sys.stdout.isatty():
+        click.echo("There are none.", err=True)
 
 
 def show_one(found: Any, as_json: bool, *names: str) -> None:

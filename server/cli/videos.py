@@ -152,6 +152,9 @@ def _uploaded(api: Api, path: Path, said: dict[str, str], wait: bool) -> Any:
             raise
         except OSError as error:
             raise Failed(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("\nIt goes on where it was when the same is called again.", err=True)
+            raise
     return _watched(api, id).video if wait else api.call("GET", at("videos", id))
 
 

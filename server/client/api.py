@@ -65,6 +65,8 @@ def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, st
             raise Refused(error.code, parsed(_rest(error)), dict(error.headers)) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         said = getattr(error, "reason", None) or error
+        if isinstance(said, OSError) and said.strerror:
+            said = said.strerror  # without its number
         raise Unreachable(f"{url.split('?')[0]} can't be reached: {said}") from None
 
 

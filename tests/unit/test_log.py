@@ -21,6 +21,10 @@ from server import log
         ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aSJ9.c2ln here", "got *** here"),
         ("GET /upload-tokens/to1 404", "GET /upload-tokens/*** 404"),
         ("/live-streams?streamKey=abc", "/live-streams?streamKey=***"),
+        ("/oauth/token?client_secret=a&code=b&page=2", "/oauth/token?client_secret=***&code=***&page=2"),
+        ("/x?timecode=00:01&apiKey=q", "/x?timecode=00:01&apiKey=***"),
+        ("/file-requests/ABCDEFGHJKLMNPQRSTUVWX-0011aabb", "/file-requests/ABCDEFGHJKLMNPQRSTUVWX-***"),
+        ("/v1/file-requests/393b4536-7ef2-45e9", "/v1/file-requests/393b4536-7ef2-45e9"),
         ("/videos/vi1", "/videos/vi1"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import secrets
 from html import escape
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from aiohttp import hdrs, web
 from server import ids
 from server.catalog import file_requests
 from server.catalog.sharing_models import FileRequest
+from server.web.auth import Credentials
 from server.web.services import SERVICES
 
+SEAL_CHARS = 32  # 128 bits
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "file_request.css").read_text()
 SCRIPT = (_HERE / "file_request.js").read_text()
@@ -31,8 +34,13 @@ HEADERS = {
 CLOSED = "Nothing can be uploaded here (any more). Ask whoever sent you here for another address."
 
 
-def path(request_id: str) -> str:
-    return f"/file-requests/{request_id[-22:]}"
+def path(request_id: str, credentials: Credentials) -> str:
+    """The seal is what opens it: events and the audit log tell the id."""
+    return f"/file-requests/{request_id[-22:]}-{_seal(request_id, credentials)}"
+
+
+def _seal(request_id: str, credentials: Credentials) -> str:
+    return credentials.sealed(f"file request {request_id}")[:SEAL_CHARS]
 
 
 async def page(request: web.Request) -> web.Response:
@@ -44,9 +52,12 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def _find(request: web.Request) -> FileRequest | None:
+    name, _, seal = request.match_info["id"].partition("-")
     try:
-        request_id = ids.canonical("fr", request.match_info["id"])
+        request_id = ids.canonical("fr", name)
     except ids.InvalidId:
+        return None
+    if not secrets.compare_digest(seal.encode(), _seal(request_id, request.app[SERVICES].credentials).encode()):
         return None
     async with request.app[SERVICES].database.read() as transaction:
         return await file_requests.opened(transaction, request_id)

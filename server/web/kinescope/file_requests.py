@@ -146,7 +146,7 @@ def _answer(call: Call, row: FileRequest, files: int) -> RequestAnswer:
         name=row.title,
         description=row.description,
         uploading_location_id=row.location_id or libraries.default_id(row.project_id),
-        link=call.base_url + file_request_page.path(row.id),
+        link=call.base_url + file_request_page.path(row.id, call.services.credentials),
         expired_at=row.expires_at,
         created_at=row.created_at,
         updated_at=row.updated_at or row.created_at,

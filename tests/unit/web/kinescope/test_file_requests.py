@@ -84,3 +84,13 @@ async def test_what_comes_is_put_in_its_place(client: Client, database: Database
         video = await placement.new_video(transaction, sender, Description(filename="a.mp4"))
         assert video.folder_id is not None
     assert (await asked(client, "GET", f"/v1/projects/{place}"))["id"] == place
+
+
+async def test_its_id_does_not_open_it(client: Client) -> None:
+    """That is in events and in the audit log."""
+    link = (await asked(client, "POST", "/v1/file-requests", {"title": "Yours"}))["link"]
+    name, _, seal = link.rpartition("/")[2].partition("-")
+    base = link.rpartition("/")[0]
+    for wrong in (name, f"{name}-", f"{name}-{'0' * len(seal)}", f"{name}-é", f"fr{name}"):
+        assert await _token(client, f"{base}/{wrong}") is None
+    assert await _token(client, link) is not None
