@@ -1,7 +1,7 @@
 """Access tokens: API keys of ours, whose scopes are made of the dialect's.
 
     api.permissions               all that there is: to read, to write, to delete
-    upload.permissions            videos: to see them, to upload them, to delete them
+    upload.permissions            videos: to see them, to upload them, to delete them; nothing where entities are named
     upload.entities[].permissions write: to upload into these projects and folders, and nowhere else
 
 A token is the key's secret, in the form of a UUID. It is in the answer that makes it and nowhere else.
@@ -110,7 +110,8 @@ class TokenList(Answer):
     example={"name": "uploads", "scope": {"upload": {"permissions": ["write"]}}},
 )  # fmt: skip
 async def create(call: Call, body: TokenCreation) -> Data[NewToken]:
-    """`token` in the answer is what is sent as `Authorization: Bearer`. A token may do what its maker may, at most."""
+    """`token` in the answer is what is sent as `Authorization: Bearer`. A token may do what its maker may, at most.
+    One of `entities` uploads into these and does nothing else with videos, whatever `upload.permissions` are."""
     scopes, secret = _scopes(body.scope), str(uuid.uuid4())
     if not scopes:
         raise validation.of_attribute("scope", "The token would be good for nothing.")
@@ -154,12 +155,15 @@ async def delete(call: Call, token_id: str) -> Done:
 
 def _scopes(given: Scope) -> list[str]:
     """Ours, each once."""
-    found = [
-        *(scope for each in given.api.permissions for scope in API[each]),
-        *(scope for each in given.upload.permissions for scope in UPLOAD[each]),
-        *(scope for one in given.upload.entities for each in one.permissions for scope in PLACED[each]),
-    ]
-    return list(dict.fromkeys(found))
+    api = [scope for each in given.api.permissions for scope in API[each]]
+    return list(dict.fromkeys(api + _upload_scopes(given.upload)))
+
+
+def _upload_scopes(given: UploadScope) -> list[str]:
+    """Entities restrict: beside them, what is said of uploads as a whole would open every other place too."""
+    if given.entities:
+        return [scope for one in given.entities for each in one.permissions for scope in PLACED[each]]
+    return [scope for each in given.permissions for scope in UPLOAD[each]]
 
 
 def _check_own(call: Call, scopes: Sequence[str]) -> None:

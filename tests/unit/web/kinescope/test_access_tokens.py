@@ -44,9 +44,10 @@ async def test_a_token_opens_what_it_says(client: Client, anonymous: Client) -> 
     assert (await refused(client, "GET", f"/v1/access-tokens/{made['id']}"))[:2] == (404, 404404)
 
 
-async def test_a_token_for_one_place(client: Client, database: Database) -> None:
+@pytest.mark.parametrize("permissions", [[], ["write"], ["read", "write", "delete"]])
+async def test_a_token_for_one_place(client: Client, database: Database, permissions: list[str]) -> None:
     place = (await asked(client, "POST", "/v1/projects", {"name": "Place"}))["id"]
-    upload = {"entities": [{"id": place, "permissions": ["read", "write", "delete"]}], "permissions": []}
+    upload = {"entities": [{"id": place, "permissions": ["read", "write", "delete"]}], "permissions": permissions}
     made = await asked(client, "POST", "/v1/access-tokens", {"name": "up", "scope": {"upload": upload}})
     assert made["scope"]["upload"] == upload
     async with database.read() as transaction:
@@ -59,6 +60,7 @@ async def test_a_token_for_one_place(client: Client, database: Database) -> None
     ("scope", "status", "code"),
     [
         ({}, 400, 402402),
+        ({"upload": {"permissions": ["write"], "entities": [{"id": "x", "permissions": ["read"]}]}}, 400, 402402),
         ({"upload": {"permissions": ["x"]}}, 400, 402402),
         ({"upload": {"entities": [{"id": str(uuid.uuid4()), "permissions": ["write"]}]}}, 404, 404404),
         ({"upload": {"entities": [{"id": "x", "permissions": ["write"]}]}}, 400, 400301),
@@ -88,7 +90,10 @@ class Fetching:
         raise Problem("unprocessable")
 
 
-async def test_a_token_for_one_place_uploads_there_only(client: Client, connect: Connect) -> None:
+@pytest.mark.parametrize("permissions", [[], ["read", "write", "delete"]])
+async def test_a_token_for_one_place_uploads_there_only(
+    client: Client, connect: Connect, permissions: list[str]
+) -> None:
     def mount(app: Any) -> None:
         app[fetches.FETCHING] = Fetching()
 
@@ -96,7 +101,7 @@ async def test_a_token_for_one_place_uploads_there_only(client: Client, connect:
     place = (await asked(client, "POST", "/v1/projects", {"name": "Place"}))["id"]
     inner = (await asked(client, "POST", f"/v1/projects/{place}/folders", {"name": "Inner"}))["id"]
     default = (await asked(client, "GET", "/v1/projects"))["data"][0]["id"]
-    upload = {"entities": [{"id": place, "permissions": ["write"]}], "permissions": []}
+    upload = {"entities": [{"id": place, "permissions": ["write"]}], "permissions": permissions}
     made = await asked(client, "POST", "/v1/access-tokens", {"name": "up", "scope": {"upload": upload}})
     head = bearer(made["token"])
     url = "https://a.example/x.mp4"
