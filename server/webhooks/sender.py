@@ -78,6 +78,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._news = True  # there may be events that are no deliveries yet
         self._endpoints: int | None = None  # how many there are, once it is known
+        self._changes = 0  # of endpoints, as far as was heard
         self._places = Places(rules.concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: list[tuple[Parcel, Attempt]] = []  # bounded by the attempts that go on
@@ -104,6 +105,7 @@ class Sender:
     def _heard(self, changed: Set[str]) -> None:
         if any(id.startswith("webhook_") for id in changed):
             self._endpoints = None
+            self._changes += 1
         elif not any(id.startswith("ev") for id in changed):
             if deliveries.WORD in changed:
                 self._wake.set()
@@ -175,9 +177,12 @@ class Sender:
 
     async def _is_anybody_there(self) -> bool:
         """Whether events need be looked at, asked once for all that come."""
-        if self._endpoints is None:
+        while self._endpoints is None:
+            changes = self._changes
             async with self._database.read() as transaction:
-                self._endpoints = len(await webhooks.all_rows(transaction))
+                found = len(await webhooks.all_rows(transaction))
+            if changes == self._changes:  # else one came or went since it was read
+                self._endpoints = found
         return self._endpoints > 0
 
     async def _fan_out(self, transaction: Transaction) -> bool:

@@ -12,11 +12,12 @@ import pytest
 
 from server import clock
 from server.catalog import deliveries, events, webhooks
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.deliveries import Filter
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Event, Project
 from server.catalog.webhook_models import Delivery, Webhook
+from server.webhooks import sender as sender_module
 from server.webhooks.post import Parcel
 from server.webhooks.sender import Rules, Sender
 from server.webhooks.verdicts import Attempt
@@ -136,6 +137,26 @@ async def test_another_project_hears_nothing(database: Database) -> None:
         await until(lambda: all_are(database, webhook, "delivered", 1))
 
     assert [parcel.told.object_id for parcel in receiver.got] == ["vi1"]
+
+
+async def test_an_endpoint_made_while_they_are_counted_hears_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "POLL_S", 3600)
+    receiver, read, made = Receiver(), webhooks.all_rows, asyncio.Event()
+
+    async def all_rows(transaction: Transaction) -> list[Webhook]:
+        found = await read(transaction)
+        if not made.is_set():
+            await make(database)
+            made.set()
+        return list(found)
+
+    monkeypatch.setattr(webhooks, "all_rows", all_rows)
+    async with sending(database, receiver):
+        await made.wait()
+        await happen(database, "vi1")
+        await until(lambda: _true(len(receiver.got) == 1))
 
 
 async def test_later_events_of_an_object_wait_and_those_of_others_do_not(database: Database) -> None:
