@@ -30,7 +30,7 @@ from server.app.numbers import (
     watch_restreams,
 )
 from server.app.on_demand import OnDemand
-from server.app.sweeping import SWEEPS, Sweep, sweeping
+from server.app.sweeping import SWEEPS, Looking, Sweep, sweeping
 from server.catalog import audit, keys, oauth_grants, playback_ids
 from server.catalog.event_aging import EventAging
 from server.catalog.usage import Delivered
@@ -130,9 +130,9 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     await on_air.open(stack)
     await on_demand.keep(stack)
     delivered = Delivered()
-    sweeps = [
+    sweeps: list[Sweep | Looking] = [
         *SWEEPS, oauth_grants.sweep, playback_ids.sweep_ended, core.credentials.note_uses, _old_entries(config),
-        EventAging(timedelta(days=config.events.keep_days)).sweep, delivered.write,
+        EventAging(timedelta(days=config.events.keep_days)), delivered.write,
     ]  # fmt: skip
     await stack.enter_async_context(sweeping(core.database, sweeps))
     await open_sender(config.webhooks, core.database, stack, core.metrics)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from typing import Protocol, runtime_checkable
 
 from server import clock, log
-from server.catalog import revoked_tokens, stored_answers
+from server.catalog import jobs, revoked_tokens, stored_answers
 from server.catalog.database import Database, Transaction
 
 EVERY_S = 60.0
@@ -15,25 +16,45 @@ PAUSE_S = 0.05  # between them: writers who wait have the database first
 
 Sweep = Callable[[Transaction, datetime], Awaitable[bool | None]]  # True: there is more to do
 
-SWEEPS: Sequence[Sweep] = (stored_answers.sweep, revoked_tokens.sweep)
+
+@runtime_checkable
+class Looking(Protocol):
+    """Of what is to be done it finds out before it keeps others from writing."""
+
+    async def look(self, transaction: Transaction, now: datetime) -> bool:
+        """Whether there is something to do, in a transaction that only reads."""
+
+    async def sweep(self, transaction: Transaction, now: datetime) -> bool:
+        """What was found; whether there is more to do."""
+
+
+SWEEPS: Sequence[Sweep] = (stored_answers.sweep, revoked_tokens.sweep, jobs.sweep)
 
 _log = log.get("server")
 
 
-async def sweep(database: Database, sweeps: Sequence[Sweep] = SWEEPS, turns: int = TURNS) -> None:
+async def sweep(database: Database, sweeps: Sequence[Sweep | Looking] = SWEEPS, turns: int = TURNS) -> None:
     """Each turn in a transaction of its own, as others want to write meanwhile."""
     for one in sweeps:
         for turn in range(turns):
             if turn:
                 await asyncio.sleep(PAUSE_S)
-            async with database.write() as transaction:
-                more = await one(transaction, clock.now())
-            if not more:
+            if not await _turn(database, one):
                 break
 
 
+async def _turn(database: Database, one: Sweep | Looking) -> bool | None:
+    """Whether there is more to do."""
+    if isinstance(one, Looking):
+        async with database.read() as transaction:
+            if not await one.look(transaction, clock.now()):
+                return False
+    async with database.write() as transaction:
+        return await (one.sweep if isinstance(one, Looking) else one)(transaction, clock.now())
+
+
 @asynccontextmanager
-async def sweeping(database: Database, sweeps: Sequence[Sweep] = SWEEPS) -> AsyncIterator[None]:
+async def sweeping(database: Database, sweeps: Sequence[Sweep | Looking] = SWEEPS) -> AsyncIterator[None]:
     """While the context lasts."""
     task = asyncio.create_task(_sweep_forever(database, sweeps))
     try:
@@ -45,7 +66,7 @@ async def sweeping(database: Database, sweeps: Sequence[Sweep] = SWEEPS) -> Asyn
             await sweep(database, sweeps, turns=1)
 
 
-async def _sweep_forever(database: Database, sweeps: Sequence[Sweep]) -> None:
+async def _sweep_forever(database: Database, sweeps: Sequence[Sweep | Looking]) -> None:
     while True:
         try:
             await sweep(database, sweeps)

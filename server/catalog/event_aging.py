@@ -13,6 +13,7 @@
 
 import re
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import aliased
@@ -28,42 +29,54 @@ ENDS = (
     event_names.VERSION + "erased", "upload.uploaded", "upload.aborted", "upload.expired", "upload-session.expired",
     "broadcast.recorded",
 )  # fmt: skip
-LOOKED_AT = 500  # events in one transaction: some milliseconds
+LOOKED_AT = 500  # events at once: some milliseconds
 REST = timedelta(hours=1)  # once all that is old was looked at
 
 _LATER, _NEWER = aliased(Event), aliased(Event)
 
 
 class EventAging:
-    """Goes through the old events, some with each `sweep`, and begins anew after a REST."""
+    """Goes through the old events, some with each `look` and `sweep`, and begins anew after a REST."""
 
     def __init__(self, kept: timedelta) -> None:
         self._kept = kept
         self._position = 0  # up to where it has looked
         self._next: datetime | None = None  # when it begins anew
+        self._seen: list[int] = []  # positions of those that are looked at
+
+    async def look(self, transaction: Transaction, now: datetime) -> bool:
+        """At the next LOOKED_AT, as far as they are old; whether there are any."""
+        self._seen = []
+        if self._next is None or now >= self._next:
+            self._seen = await _old(transaction, self._position, now - self._kept)
+            if not self._seen:
+                self._rest(now)
+        return bool(self._seen)
 
     async def sweep(self, transaction: Transaction, now: datetime) -> bool:
-        """Removes what of the next LOOKED_AT need not be kept; whether there are more to look at."""
-        if self._next is not None and now < self._next:
-            return False
-        seen = await _old(transaction, self._position, now - self._kept)
-        self._position = seen[-1] if seen else 0
-        if seen:
-            await _remove(transaction, seen[0], seen[-1])
-        more = len(seen) == LOOKED_AT
-        self._next = None if more else now + REST
+        """Removes what of those need not be kept; whether there are more to look at."""
+        await _remove(transaction, self._seen[0], self._seen[-1])
+        self._position = self._seen[-1]
+        more = len(self._seen) == LOOKED_AT
         if not more:
-            self._position = 0
+            self._rest(now)
         return more
+
+    def _rest(self, now: datetime) -> None:
+        self._position, self._next = 0, now + REST
 
 
 async def _old(transaction: Transaction, position: int, before: datetime) -> list[int]:
-    """Positions after this one, of what happened before and is not waited for by a delivery."""
-    query = select(Event.position).where(Event.position > position, Event.created_at < before)
+    """Positions after this one, up to the first of what happened later or is waited for by a delivery.
+
+    Without regard to their time they are found by their number alone: there is no index of times.
+    """
+    query = select(Event.position, Event.created_at).where(Event.position > position)
     needed = await _first_needed(transaction)
     if needed is not None:
         query = query.where(Event.position < needed)
-    return list(await transaction.scalars(query.order_by(Event.position).limit(LOOKED_AT)))
+    rows = await transaction.execute(query.order_by(Event.position).limit(LOOKED_AT))
+    return [at for at, _ in takewhile(lambda row: row[1] < before, rows)]
 
 
 async def _first_needed(transaction: Transaction) -> int | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -15,6 +15,8 @@ from server.catalog.listing import Page, Paging
 from server.catalog.models import Job
 
 State = Literal["waiting", "running", "done", "failed"]
+
+KEPT = timedelta(days=30)  # rows of those that ended
 
 _UNFINISHED = Job.finished_at.is_(None)
 _WAITS = _UNFINISHED & Job.worker.is_(None)
@@ -218,9 +220,9 @@ async def failed_since(transaction: Transaction, since: datetime, limit: int = 1
     return dict(Counter((kind, (error or "").partition(":")[0]) for kind, error in rows))
 
 
-async def sweep(transaction: Transaction, before: datetime) -> None:
-    """Removes some of those that finished before a time."""
-    await removal.some(transaction, Job.id, Job.finished_at < before)
+async def sweep(transaction: Transaction, now: datetime) -> bool:
+    """Removes some of those that ended long ago; whether there may be more."""
+    return await removal.some(transaction, Job.id, Job.finished_at < now - KEPT)
 
 
 def state(job: Job) -> State:

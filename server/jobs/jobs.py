@@ -11,7 +11,6 @@ freed by the next one.
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Set
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -37,7 +36,6 @@ DRAIN_S = 5.0  # for what is cut off to clean up, such as killing its child proc
 RETRY_S = 5.0  # after a fault in beginning jobs
 GIVE_BACK_S = 30.0  # until a job that the database stopped is begun again
 SWEEP_S = 3600.0
-KEEP = timedelta(days=30)  # rows of jobs that ended
 
 WAITING = "jobs waiting"  # announced with a commit: there is something to claim
 
@@ -352,10 +350,8 @@ class Jobs:
             _log.warning("the stop of jobs can't be written", reason=str(fault.orig))
 
     async def _sweep(self) -> None:
-        """Now and then: what the engine remembers of jobs that ended, and old rows."""
+        """Now and then: what the engine remembers of jobs that ended. Their rows go with others (app.sweeping)."""
         if clock.monotonic() - self._swept_at < SWEEP_S:
             return
         self._swept_at = clock.monotonic()
         await self._engine.forget_ended()
-        async with self._database.write() as transaction:
-            await rows.sweep(transaction, clock.now() - KEEP)

@@ -1,10 +1,12 @@
 """What of the old events goes, and what stays for those who count on it."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from server import clock
+from server.app import sweeping
 from server.catalog import deliveries, event_aging, events, webhooks
 from server.catalog.event_aging import ENDS, EventAging
 from server.catalog.models import DEFAULT_PROJECT, Event
@@ -35,12 +37,12 @@ async def endpoint(database):
     return row
 
 
-async def sweep(database, aging=None, times=1):
+async def sweep(database, aging=None):
     aging = aging or EventAging(KEPT)
-    for _ in range(times):
-        async with database.write() as transaction:
-            more = await aging.sweep(transaction, clock.now())
-    return more
+    async with database.read() as transaction:
+        found = await aging.look(transaction, clock.now())
+    async with database.write() as transaction:
+        return found and await aging.sweep(transaction, clock.now())
 
 
 async def left(database):
@@ -116,6 +118,31 @@ async def test_what_is_no_delivery_yet_stays(database, happened, endpoint):
 
     assert first not in await left(database)
     assert second in await left(database)
+
+
+async def test_it_looks_no_further_than_to_the_first_young_one(database, happened):
+    gone, young, beyond = await happened("vi1"), await happened("vi1", ago=timedelta()), await happened("vi1")
+    await happened("vi1")
+    aging = EventAging(KEPT)
+    assert not await sweep(database, aging)
+    assert gone not in await left(database)
+    assert {young, beyond} < set(await left(database))
+
+    async with database.read() as transaction:
+        assert not await aging.look(transaction, clock.now())  # it rests
+
+
+async def test_a_round_takes_all_that_is_old_and_keeps_nobody_waiting_for_what_is_not(database, happened, monkeypatch):
+    monkeypatch.setattr(event_aging, "LOOKED_AT", 2)
+    monkeypatch.setattr(sweeping, "PAUSE_S", 0)
+    old = [await happened("vi1") for _ in range(5)]
+    young = await happened("vi1", ago=timedelta())
+    await sweeping.sweep(database, [EventAging(KEPT)])
+    assert not set(old) & set(await left(database))
+    assert young in await left(database)
+
+    async with database.write(), asyncio.timeout(20):
+        await sweeping.sweep(database, [EventAging(KEPT)])
 
 
 async def test_it_goes_on_some_at_a_time_and_then_rests(database, happened, monkeypatch):

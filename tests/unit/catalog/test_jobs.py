@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, insert, select
 
 from server import clock
-from server.catalog import jobs
+from server.app import sweeping
+from server.catalog import jobs, removal
 from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Job, Project
 
@@ -163,14 +165,28 @@ async def test_old_ends_are_swept_and_nothing_else(database: Database) -> None:
     now = clock.now()
     async with database.write() as transaction:
         old, recent, unfinished = [await order(transaction, name) for name in ("old", "recent", "unfinished")]
-        old.finished_at, recent.finished_at = now - timedelta(days=2), now
-        unfinished.created_at = now - timedelta(days=9)
+        old.finished_at, recent.finished_at = now - jobs.KEPT - timedelta(days=1), now
+        unfinished.created_at = now - 2 * jobs.KEPT
     async with database.write() as transaction:
-        await jobs.sweep(transaction, now - timedelta(days=1))
+        assert not await jobs.sweep(transaction, now)
 
     async with database.read() as transaction:
         left = {job.object_id for job in await jobs.of_project(transaction, DEFAULT_PROJECT)}
     assert left == {"recent", "unfinished"}
+
+
+async def test_however_many_old_ends_there_are_a_round_takes_them_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "PAUSE_S", 0)
+    ended = clock.now() - jobs.KEPT - timedelta(days=1)
+    old = {"project_id": DEFAULT_PROJECT, "kind": "vod", "object_id": "old", "finished_at": ended}
+    async with database.write() as transaction:
+        await transaction.execute(insert(Job), [old] * (2 * removal.AT_ONCE + 1))
+    await sweeping.sweep(database)
+
+    async with database.read() as transaction:
+        assert await transaction.scalar(select(func.count()).select_from(Job)) == 0
 
 
 async def test_failures_are_told_by_kind_and_code(database: Database) -> None:
