@@ -23,6 +23,15 @@ class Paging:
     descending: bool = False
     then: Sequence[tuple[str, bool]] = ()
 
+    @property
+    def first(self) -> int:
+        """How many come before the slice."""
+        return (self.page - 1) * self.size
+
+    def total_by(self, found: int) -> int | None:
+        """Of all rows, by the number of those in the slice; None where it does not tell: they are to be counted."""
+        return self.first + found if found < self.size and (found or not self.first) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
@@ -47,13 +56,13 @@ async def fetch(
 ) -> Page[Row]:
     """The page of a query without DISTINCT and groups; rows that sort alike come in the order of `tie`, so that pages
     never overlap. A list without `columns` has one order, of which only the direction can be chosen."""
-    # not around it as a subquery, which would name each of its columns
-    count: Select[int] = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
-    total = await transaction.scalar(count)
     column = columns[paging.sort_by] if paging.sort_by and columns else default
     by = [(column, paging.descending), *((columns[name], falling) for name, falling in paging.then)]
     order = [each.desc() if falling else each.asc() for each, falling in [*by, (tie, paging.descending)]]
-    rows = await transaction.scalars(
-        query.order_by(*order).limit(paging.size).offset((paging.page - 1) * paging.size)
-    )
-    return Page(list(rows), total or 0, paging)
+    rows = list(await transaction.scalars(query.order_by(*order).limit(paging.size).offset(paging.first)))
+    total = paging.total_by(len(rows))
+    if total is None:
+        # not around it as a subquery, which would name each of its columns
+        count: Select[int] = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
+        total = await transaction.scalar(count) or 0
+    return Page(rows, total, paging)

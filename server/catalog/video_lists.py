@@ -2,7 +2,7 @@
 
 What is compared as a whole (tags, metadata, custom values) and words are looked up in one full-text index, on SQLite
 what titles and descriptions contain in another; both give positions. The ids of a page come out of an index where they
-can, and only the rows of that page are read.
+can, and only the rows of that page are read. The first pages of a list that nothing narrows are read at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +30,7 @@ SORT_COLUMNS = {
 # Videos that were found are sorted up to this number, some microseconds each; of more, the index of all videos is
 # walked in the order that is wanted, until a page of those that were found has gone by.
 WALKED_FROM = 10_000
+NEAR = 1000  # videos before a page that are walked past in the index; behind that, the nearer end is looked for
 CONTAINED_CHARS = 100  # of a text that is looked up in the index; it costs by its characters, and few texts are left
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}  # by the names of custom_fields.BOUNDS
 
@@ -73,8 +74,13 @@ async def page(
     if wanted.search is not None and not words.of_search(wanted.search):
         return Page([], 0, paging)
     asked = _Asked(transaction.get_bind().dialect.name, project_id, wanted, also)
+    first, size = paging.first, paging.size
+    if asked.plain and by is None and first < NEAR:
+        query = _page_of(project_id, wanted.discarded, paging.sort_by or "createdAt", paging.descending)
+        near = list(await transaction.scalars(query, {"size": size, "first": first}))
+        counted = paging.total_by(len(near))
+        return Page(near, await transaction.scalar(asked.count()) or 0 if counted is None else counted, paging)
     total = await transaction.scalar(asked.count()) or 0
-    first, size = (paging.page - 1) * paging.size, paging.size
     if first >= total:
         return Page([], total, paging)
     if by is not None:
@@ -137,6 +143,13 @@ def _count_of(project_id: str, discarded: bool) -> Select[int]:
     return _counted(_listed_of(project_id, discarded))
 
 
+@lru_cache(maxsize=LISTS_KEPT)
+def _page_of(project_id: str, discarded: bool, name: str, descending: bool) -> Select[Any]:
+    """Videos, by an index that has their order."""
+    query = _ordered(_listed_of(project_id, discarded), (SORT_COLUMNS[name], Video.id), descending)
+    return query.with_only_columns(Video).limit(bindparam("size")).offset(bindparam("first"))
+
+
 class _Asked:
     """The queries of one list: over `videos` alone; or, where words, marks, bounds or on SQLite texts narrow it, over
     the positions that those have in common, and over `videos` only where something else of it is asked for."""
@@ -154,9 +167,14 @@ class _Asked:
         self._keyed = self._match is not None or bool(self._bounds or self._texts)
         self._conditions = [*_conditions(wanted, self._sqlite, in_marks=self._match is not None), *also]
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing narrows it."""
+        return not self._keyed and not self._conditions
+
     def count(self) -> Select[int]:
         """Of all. Of positions alone no row has to be read."""
-        if not self._keyed and not self._conditions:
+        if self.plain:
             return _count_of(self._project_id, self._discarded)
         scoped = self._match is not None or not self._texts
         return _counted(self._found() if self._keyed and scoped and not self._conditions else self._ids()[0])

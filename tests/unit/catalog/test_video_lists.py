@@ -127,7 +127,11 @@ async def test_discarded_videos_versions_and_other_projects_are_not_found(databa
 
 @pytest.mark.parametrize("wanted", [Filter(), Filter(search="word"), Filter(title="o"), Filter(tags=["t"])])
 @pytest.mark.parametrize("sort_by", [None, "createdAt", "title", "updatedAt", "publishedAt"])
-async def test_pages_are_slices_of_one_order(database: Database, wanted: Filter, sort_by: str | None) -> None:
+@pytest.mark.parametrize("near", [video_lists.NEAR, 0], ids=["at once", "from the nearer end"])
+async def test_pages_are_slices_of_one_order(
+    database: Database, monkeypatch: pytest.MonkeyPatch, wanted: Filter, sort_by: str | None, near: int
+) -> None:
+    monkeypatch.setattr(video_lists, "NEAR", near)
     async with database.write() as transaction:
         for number in range(7):
             at = MORNING + timedelta(seconds=number // 2)  # some alike
