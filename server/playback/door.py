@@ -65,11 +65,12 @@ class Door:
         audiences: Collection[str] = (PLAYBACK,),
         *,
         starts: bool = False,
+        led: bool = False,
     ) -> Allow:
         """The decision. What is not in memory counts as not there. Raises Problem."""
         grant = self.grant(asset, token, audiences) if token else None
         restrictions = [self._restriction(asset, id) for id in _named(asset, grant)]
-        decision = policy.decide(asset, grant, facts, self.revocations, restrictions, starts=starts)
+        decision = policy.decide(asset, grant, facts, self.revocations, restrictions, starts=starts, led=led)
         if isinstance(decision, Problem):
             raise decision
         return decision

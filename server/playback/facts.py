@@ -14,6 +14,7 @@ class Facts:
     ip: str  # of the client, behind trusted proxies
     origin: str | None = None  # the Origin header, else the Referer's
     own_page: bool = False  # made by a page of this server (Sec-Fetch-Site: same-origin)
+    other_page: bool = False  # by a page of another origin (Sec-Fetch-Site: same-site, cross-site), named or not
     country: str | None = None  # ISO 3166-1 alpha-2, where somebody who knows said so
     agent: str = ""  # the User-Agent header
 

@@ -36,10 +36,12 @@ def decide(
     restrictions: Iterable[Restriction] = (),
     *,
     starts: bool = False,
+    led: bool = False,
 ) -> Allow | Problem:
     """`grant` was verified for the asset's id; `revoked` holds the ids of tokens that open nothing any more.
 
-    `restrictions` are those of the playback id and of the token; `starts`: the request is the first of playback.
+    `restrictions` are those of the playback id and of the token; `starts`: the request is the first of playback;
+    `led`: our own page or redirect has led it there, with the session that it brings.
     """
     for restriction in restrictions:
         broken = restriction.broken(facts, starts=starts and (grant is None or grant.session is None))
@@ -53,7 +55,7 @@ def decide(
         return Problem("playback-token-invalid", "The token has been revoked.")
     if asset.tokens_valid_after is not None and grant.issued_at < asset.tokens_valid_after:
         return Problem("playback-token-invalid", "Tokens made before a certain time are no longer valid.")
-    broken = _broken_limit(grant, facts)
+    broken = _broken_limit(grant, facts, alone=starts and not led)
     if broken:
         return broken
     return Allow(grant, grant.limits.max_quality, grant.limits.viewer)
@@ -69,9 +71,9 @@ def _by_page(asset: Asset, facts: Facts) -> Allow | Problem:
     return Allow(Grant(asset.id, PLAYBACK, math.inf, limits=Limits(origins=(page,)), page=page))
 
 
-def _broken_limit(grant: Grant, facts: Facts) -> Blocked | None:
+def _broken_limit(grant: Grant, facts: Facts, *, alone: bool) -> Blocked | None:
     limits = grant.limits
-    if limits.origins and not _from_allowed_page(limits, facts, in_session=grant.session is not None):
+    if limits.origins and not _from_allowed_page(grant, facts, alone=alone):
         return Blocked("domain" if facts.origin else "no-referrer", "Playback is not allowed on this page.")
     if limits.ip and not within(facts.ip, limits.ip):
         return Blocked("network", "Playback is not allowed from this address.")
@@ -80,14 +82,18 @@ def _broken_limit(grant: Grant, facts: Facts) -> Blocked | None:
     return None
 
 
-def _from_allowed_page(limits: Limits, facts: Facts, in_session: bool) -> bool:
+def _from_allowed_page(grant: Grant, facts: Facts, *, alone: bool) -> bool:
     """Our own page was checked when it was opened in its frame; a session, when it began.
 
     Their later requests often say nothing of the page (the embed page sends no referrer, native players neither);
-    where they do say something, it has to be an allowed one.
+    where they do say something, it has to be an allowed one. A session that a page began without a token can be had
+    by everybody who names that page. So it is of no use to another page that keeps its name to itself, and it begins
+    nothing where no page is named, but what our own page or redirect leads to (`alone`: neither does).
     """
     if facts.own_page:
         return True
-    if facts.origin is None:
-        return in_session
-    return origins.matches_any(facts.origin, limits.origins)
+    if facts.origin is not None:
+        return origins.matches_any(facts.origin, grant.limits.origins)
+    if grant.page is not None and (alone or facts.other_page):
+        return False
+    return grant.session is not None

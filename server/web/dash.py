@@ -18,7 +18,7 @@ CONTENT_TYPE = "application/dash+xml"
 
 async def live_manifest(request: web.Request) -> web.StreamResponse:
     """202 while nothing is on air or too little of it; after the end the recording is to be watched."""
-    watch = await gate.enter(request, "live", starts=True)
+    watch = await gate.enter(request, "live", starts=True, manifest=True)
     redirect = gate.redirect_to_session(request, watch, f"{request.match_info['id']}.mpd")
     if redirect is not None:
         return redirect
@@ -34,7 +34,7 @@ async def live_manifest(request: web.Request) -> web.StreamResponse:
 
 async def vod_manifest(request: web.Request) -> web.StreamResponse:
     """202 while there is nothing to watch yet."""
-    watch = await gate.enter(request, "video", starts=True)
+    watch = await gate.enter(request, "video", starts=True, manifest=True)
     redirect = gate.redirect_to_session(request, watch, "dash/manifest.mpd")
     if redirect is not None:
         return redirect

@@ -1,7 +1,9 @@
 """A video that is for pages of named domains, in frames of such pages and of others, in a real Chromium."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -16,15 +18,20 @@ from tests.player.pages import chromium
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
 
 SHOWN = "() => { const v = document.querySelector('video'); return Boolean(v?.videoWidth) && v.readyState >= 2 }"
+REFUSED = "() => document.querySelector('video').error"
 PATIENCE_MS = 60_000
+FRAME = '<iframe src="{url}" allow="autoplay"></iframe>'
+SILENT_FRAME = '<iframe src="{url}" allow="autoplay" referrerpolicy="no-referrer"></iframe>'
+SILENT_FILM = '<meta name="referrer" content="no-referrer"><video src="{url}" autoplay muted></video>'
+RULES = "--host-resolver-rules=MAP *.example 127.0.0.1"
 
 
 @asynccontextmanager
-async def page_around(url: str) -> AsyncIterator[int]:
-    """A page with a frame that shows the URL, under any host; the port. Of this machine: others may not show it."""
+async def page_around(url: str, form: str = FRAME) -> AsyncIterator[int]:
+    """A page with the URL in it, under any host; the port. Of this machine: others may not show it."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=f'<iframe src="{url}" allow="autoplay"></iframe>', content_type="text/html")
+        return web.Response(text=form.format(url=url), content_type="text/html")
 
     app = web.Application()
     app.router.add_get("/films", answer)
@@ -42,12 +49,17 @@ async def framed(browser: Browser, page_url: str, url: str) -> tuple[int, Frame]
     return response.status, response.frame
 
 
-async def test_frames_of_named_domains_play(server: Server) -> None:
+def restricted(server: Server) -> tuple[str, str]:
+    """A video's id, and where its player is."""
     video = ended(server, post_source(server, media.clip(4))["videoId"])
     body = {"privacy_type": "custom", "privacy_domains": ["*.shop.example"]}
-    link = server.api("PATCH", f"/v1/videos/{video['videoId']}", body)["data"]["embed_link"].partition("?")[0]
-    rules = "--host-resolver-rules=MAP *.example 127.0.0.1"
-    async with page_around(link) as port, chromium(args=[rules]) as browser:
+    found = server.api("PATCH", f"/v1/videos/{video['videoId']}", body)["data"]
+    return video["videoId"], found["embed_link"].partition("?")[0]
+
+
+async def test_frames_of_named_domains_play(server: Server) -> None:
+    _, link = restricted(server)
+    async with page_around(link) as port, chromium(args=[RULES]) as browser:
         status, frame = await framed(browser, f"http://www.shop.example:{port}/films", link)
         assert status == 200
         await frame.wait_for_function(SHOWN, timeout=PATIENCE_MS)
@@ -55,3 +67,23 @@ async def test_frames_of_named_domains_play(server: Server) -> None:
         status, frame = await framed(browser, f"http://shop.example:{port}/films", link)
         assert status == 403
         assert not await frame.evaluate(SHOWN)
+
+
+async def test_what_a_named_page_is_given_plays_in_no_page_that_keeps_its_name(server: Server) -> None:
+    """Whoever says that he is a named page gets a session; his own page's viewers are not there."""
+    id, link = restricted(server)
+    said = server.get(urlsplit(link).path, headers={"Referer": "https://www.shop.example/films"})
+    token = re.search(r"/token/([^/]+)/", said.text)
+    assert token
+    root = f"{server.http}/vod/{id}/token/{token[1]}"
+    url = f"{link}?token={token[1]}"
+    async with chromium(args=[RULES]) as browser:
+        async with page_around(url, SILENT_FRAME) as port:
+            status, frame = await framed(browser, f"http://www.evil.example:{port}/films", url)
+            assert status == 403
+            assert not await frame.evaluate(SHOWN)
+        for tail in ("mp4/source.mp4", "hls/manifest.m3u8"):
+            async with page_around(f"{root}/{tail}", SILENT_FILM) as port:
+                page = await browser.new_page()
+                await page.goto(f"http://www.evil.example:{port}/films")
+                await page.wait_for_function(REFUSED, timeout=PATIENCE_MS)

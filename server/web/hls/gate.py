@@ -31,6 +31,7 @@ from server.web.addresses import client_ip, country
 
 IMAGE_AUDIENCES = (PLAYBACK, THUMBNAIL)
 FORBIDDEN = 403
+OTHER_SITES = ("cross-site", "same-site")  # that is, of another origin (Fetch Metadata 2.3)
 Manifest = TypeVar("Manifest")
 
 TOO_GOOD = "There is no quality as low as the token allows."
@@ -80,19 +81,22 @@ async def enter(
     id: str | None = None,
     *,
     starts: bool = False,
+    manifest: bool = False,
 ) -> Watch:
     """Lets the request in, or raises Problem: 404 for an unknown asset, 403 with the reason otherwise.
 
-    `starts`: with this request playback, or a page that plays, begins.
+    `starts`: with this request playback, or a page that plays, begins; `manifest`: of those to which our own page and
+    `redirect_to_session` lead.
     """
     watching = request.app[WATCHING]
     asset = await watching.assets.find(id or request.match_info["id"], kind)
     if asset is None:
         raise Problem("resource-not-found", headers={hdrs.CACHE_CONTROL: "no-store"})
     token, known, door = given_token(request), facts(request), watching.door
+    led = manifest and "token" in request.match_info
     with counted(door):
         await door.prepare(asset, token)
-        allow = door.check(asset, token, known, audiences, starts=starts)
+        allow = door.check(asset, token, known, audiences, starts=starts, led=led)
     request[WATCHED] = asset.project_id
     return Watch(asset, allow, token, known, await watching.assets.zone(asset.project_id))
 
@@ -153,7 +157,8 @@ def said(
     ip: str, origin: str | None, referer: str | None, site: str | None, country: str | None, agent: str
 ) -> Facts:
     """Facts from the values of headers: Origin, Referer, Sec-Fetch-Site; and User-Agent."""
-    return Facts(ip, referer if origin in (None, "null") else origin, site == "same-origin", country, agent)
+    page = referer if origin in (None, "null") else origin
+    return Facts(ip, page, site == "same-origin", site in OTHER_SITES, country, agent)
 
 
 def redirect_to_session(request: web.Request, watch: Watch, tail: str) -> web.Response | None:

@@ -30,7 +30,7 @@ TOKEN_ROUTE = "/live/{id}/token/{token}/{again}/{broadcast}/{rendition}/{file}"
 
 async def master(request: web.Request) -> web.StreamResponse:
     """The multivariant playlist, 202 while nothing is on air or too little of it."""
-    watch = await gate.enter(request, "live", starts=True)
+    watch = await gate.enter(request, "live", starts=True, manifest=True)
     redirect = gate.redirect_to_session(request, watch, f"{request.match_info['id']}.m3u8")
     if redirect is not None:
         return redirect

@@ -48,7 +48,7 @@ _log = log.get("vod")
 
 async def manifest(request: web.Request) -> web.StreamResponse:
     """The multivariant playlist, 202 while there is nothing to watch yet."""
-    watch = await gate.enter(request, "video", starts=True)
+    watch = await gate.enter(request, "video", starts=True, manifest=True)
     redirect = gate.redirect_to_session(request, watch, "hls/manifest.m3u8")
     if redirect is not None:
         return redirect

@@ -189,3 +189,41 @@ def test_a_page_s_session_ends_with_its_domain(asset: Asset, origin: str | None,
     given = replace(grant(session=True, origins=("example.com",)), page="example.com")
 
     assert isinstance(decide(asset, given, Facts("192.0.2.7", origin)), Allow) is opens
+
+
+OPENED = {"led": True, "starts": True}  # a manifest: our page and our redirect lead to it
+
+
+@pytest.mark.parametrize(
+    ("facts", "request_", "opens"),
+    [
+        (HERE, {}, True),  # media, in a browser or program that doesn't tell
+        (HERE, OPENED, True),
+        (HERE, {"starts": True}, False),  # the session's URL in a frame of a page that doesn't tell its name
+        (Facts("192.0.2.7", other_page=True), {}, False),
+        (Facts("192.0.2.7", other_page=True), OPENED, False),
+        (Facts("192.0.2.7", other_page=True), {"starts": True}, False),
+        (Facts("192.0.2.7", own_page=True), {}, True),
+        (Facts("192.0.2.7", own_page=True), OPENED, True),
+        (Facts("192.0.2.7", own_page=True), {"starts": True}, True),
+        (Facts("192.0.2.7", "https://example.com", other_page=True), {}, True),
+        (Facts("192.0.2.7", "https://example.com", other_page=True), OPENED, True),
+        (Facts("192.0.2.7", "https://example.com", other_page=True), {"starts": True}, True),
+        (Facts("192.0.2.7", "https://evil.test", other_page=True), OPENED, False),
+    ],
+)
+def test_a_page_s_session_is_not_for_pages_that_do_not_tell_their_name(
+    facts: Facts, request_: dict[str, bool], opens: bool
+) -> None:
+    given = replace(grant(session=True, origins=("example.com",)), page="example.com")
+    decision = decide(PAGES, given, facts, **request_)
+
+    assert isinstance(decision, Allow) is opens
+    if isinstance(decision, Problem):
+        assert decision.code == "playback-blocked"
+
+
+def test_a_session_that_a_token_began_may_go_on_in_any_page_that_does_not_tell() -> None:
+    given = grant(session=True, origins=("example.com",))
+
+    assert isinstance(decide(PAGES, given, Facts("192.0.2.7", other_page=True), starts=True), Allow)

@@ -287,12 +287,12 @@ def uris(text: str) -> list[str]:
     return [a or b for a, b in re.findall(r'URI="([^"]+)"|^(?!#)(\S+)$', text, re.M)]
 
 
-async def crawl(viewer: Client, path: str) -> dict[str, ClientResponse]:
+async def crawl(viewer: Client, path: str, **more: Any) -> dict[str, ClientResponse]:
     """Everything that a manifest leads to, by path; playlists are not asked for twice."""
     found: dict[str, ClientResponse] = {}
     waiting = [path]
     while waiting:
-        path, response = await follow(viewer, waiting.pop())
+        path, response = await follow(viewer, waiting.pop(), **more)
         found[path] = response
         if path.endswith(".m3u8"):
             for uri in uris(await response.text()):

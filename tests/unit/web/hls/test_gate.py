@@ -69,6 +69,29 @@ async def test_what_a_page_began_goes_on_without_saying_where_it_is(cinema: Cine
     await problem(await viewer.get(path, headers=ELSEWHERE), 403, "playback-blocked")
 
 
+async def test_what_a_page_began_is_not_carried_into_pages_that_do_not_tell_their_name(
+    cinema: Cinema, viewer: Client
+) -> None:
+    id = await restrict(cinema, "shop.example")
+    path, _ = await follow(viewer, f"/vod/{id}/hls/manifest.m3u8", headers=PAGE)
+    token = path.split("/token/")[1].split("/")[0]
+    root = f"/vod/{id}/token/{token}"
+    media = next(url for url in await crawl(viewer, path) if url.endswith("/video/0.m4s"))
+
+    for site in ("cross-site", "same-site"):
+        for url in (path, media, f"{root}/dash/manifest.mpd", f"{root}/mp4/source.mp4", f"/embed/{id}?token={token}",
+                    f"/vod/{id}/hls/manifest.m3u8?token={token}", f"{root}/thumbnail.jpg"):  # fmt: skip
+            assert (await viewer.get(url, headers={"Sec-Fetch-Site": site})).status == 403, url
+        assert (await viewer.get(media, headers={**PAGE, "Sec-Fetch-Site": site})).status == 200
+        assert (await viewer.get(f"{root}/mp4/source.mp4", headers={**PAGE, "Sec-Fetch-Site": site})).status == 200
+    for url in (f"{root}/mp4/source.mp4", f"/embed/{id}?token={token}", f"/vod/{id}/hls/manifest.m3u8?token={token}",
+                f"{root}/session"):  # fmt: skip
+        assert (await viewer.get(url)).status == 403, url
+    for said in ({}, {"Sec-Fetch-Site": "same-origin"}):
+        found = await crawl(viewer, path, headers=said)
+        assert {response.status for response in found.values()} == {200}
+
+
 async def test_the_player_s_page_is_for_frames_of_named_domains(cinema: Cinema, viewer: Client) -> None:
     id = await restrict(cinema, "shop.example")
 
