@@ -20,7 +20,7 @@ class StoredAnswer(Base):
     key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256: the key itself opens `sealed`
     fingerprint: Mapped[str] = mapped_column(String(64))  # SHA-256 of the call: method, URL, body
     status: Mapped[int] = mapped_column(Integer)
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)  # headers and body, which may hold secrets
+    sealed: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)  # headers and body, which may hold secrets
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 

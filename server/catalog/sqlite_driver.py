@@ -5,12 +5,14 @@ and the cursor's end one after the other. A look-up by an index takes SQLite som
 and back costs many times that; and beside a busy loop each of the two turns waits for the interpreter's lock, up to
 5 ms. So
 
-    a query                 is begun on the loop and given BUDGET steps of SQLite's machine; one that needs more is
-                            interrupted, done again in the thread, and from then on begun there
+    a query                 is begun on the loop and given BUDGET strides of SQLite's machine, and BUDGET_S; one that
+                            needs more is interrupted and done again in the thread, and one that needs more steps is
+                            from then on begun there
     a write of a row        is done on the loop: it changes pages in memory
     a read's begin and end  likewise: in WAL mode they wait for nobody
     all else                is one hop each: BEGIN IMMEDIATE, which waits for the lock; COMMIT, which waits for the
-                            disk; statements over many rows; and those whose single steps may be long
+                            disk; statements over many rows; those whose single steps may be long, or whose texts;
+                            and writes of what has a full-text index, which now and then puts its parts together
 
 Who makes statements one after the other lets others have the loop after every TURN of them.
 """
@@ -31,8 +33,11 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 )
 from sqlalchemy.util.concurrency import await_
 
-STRIDE = 1000  # steps between two looks at the budget
-BUDGET = 20  # strides: half a millisecond, or all 45 columns of 300 rows
+from server import clock
+
+STRIDE = 100  # steps between two looks at the budget: each may read a page from the disk
+BUDGET = 200  # strides: half a millisecond, or all 45 columns of 300 rows
+BUDGET_S = 0.002  # where pages have to be read first
 TURN = 8  # statements: some 2 ms, most of which is not SQLite's
 LONG_KEPT = 256  # statements that were found to be long; there are some hundred in all
 
@@ -41,8 +46,17 @@ _ONE_ROW = re.compile(
     | UPDATE\ (\w+)\ SET\ (?!.*\bSELECT\b).*\ WHERE\ \2\.(video_)?id\ =\ \?(\ RETURNING\ \w+)?$""",
     re.VERBOSE | re.DOTALL,
 )
+# its triggers write a full-text index (catalog.dialects), which merges its segments within the statement
+_INDEXED = re.compile(
+    r"""INSERT\ INTO\ (videos|video_words)\b | UPDATE\ video_words\b
+    | UPDATE\ videos\ SET\ .*\b(title|description|position)\s*=""",
+    re.VERBOSE | re.DOTALL,
+)
 # what may work long within one step: on a long text, a posting list, a document
-_LONG_STEPS = re.compile(r"\b(LIKE|MATCH|lower|upper|json_\w+|group_concat|RECURSIVE)\b", re.IGNORECASE)
+_LONG_STEPS = re.compile(
+    r"\b(LIKE|MATCH|lower|upper|json_\w+|group_concat|RECURSIVE|text_tracks\.words|stored_answers\.sealed)\b",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=1024)
@@ -54,7 +68,7 @@ def is_query(operation: str) -> bool:
 @lru_cache(maxsize=1024)
 def is_short(operation: str) -> bool:
     """Whether it touches one row, or what one video has of a kind, or none."""
-    return _ONE_ROW.match(operation) is not None
+    return _ONE_ROW.match(operation) is not None and not _INDEXED.match(operation)
 
 
 @dataclass(slots=True)
@@ -103,13 +117,15 @@ class Statement:
         if operation in self._connection.loop.long or not is_query(operation):
             return False
         plain = self._connection.plain
-        plain.set_progress_handler(_Budget().is_spent, STRIDE)
+        budget = _Budget()
+        plain.set_progress_handler(budget.is_spent, STRIDE)
         try:
             self._run(sqlite3.Cursor.execute, operation, parameters)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise
-            self._connection.loop.note_long(operation)
+            if budget.left < 0:  # the disk may be faster the next time
+                self._connection.loop.note_long(operation)
             return False
         finally:
             plain.set_progress_handler(None, 0)
@@ -140,14 +156,15 @@ class Statement:
 class _Budget:
     """Of one query. SQLite's own count goes on from one execution of a statement to the next."""
 
-    __slots__ = ("left",)
+    __slots__ = ("_until", "left")
 
     def __init__(self) -> None:
         self.left = BUDGET
+        self._until = clock.monotonic() + BUDGET_S
 
     def is_spent(self) -> bool:
         self.left -= 1
-        return self.left < 0
+        return self.left < 0 or clock.monotonic() > self._until
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):

@@ -10,7 +10,10 @@ from server.catalog.database import Transaction
 async def find(transaction: Transaction, project_id: str, key_hash: str, now: datetime) -> StoredAnswer | None:
     """The one that has not expired."""
     row = await transaction.get(StoredAnswer, (project_id, key_hash))
-    return row if row is not None and row.expires_at > now else None
+    if row is None or row.expires_at <= now:
+        return None
+    await transaction.refresh(row, ["sealed"])  # it may be long; rarely is there any
+    return row
 
 
 async def keep(transaction: Transaction, answer: StoredAnswer) -> None:

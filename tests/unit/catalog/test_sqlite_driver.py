@@ -1,8 +1,11 @@
 """What a statement costs on SQLite: whether it is done on the loop, or hops to the thread of its connection."""
 
 import asyncio
+import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from server import clock
+from server.catalog import sqlite_driver, stored_answers, videos
+from server.catalog.access_models import StoredAnswer
 from server.catalog.database import Database, sqlite_url
+from server.catalog.dialects import SQLITE_SEARCH, SQLITE_TEXTS
+from server.catalog.models import DEFAULT_PROJECT, Video
 from server.catalog.sqlite_driver import BUDGET, STRIDE, TURN, is_query, is_short
+from tests.harness import catalogue
 
 LONG = "SELECT count(*) FROM one AS a, one AS b"
 ROWS = 1000  # squared, more than the budget
@@ -29,10 +38,17 @@ async def opened(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Of a catalogue."""
+    return catalogue.copy(tmp_path)
+
+
+@pytest.fixture
 def hops(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How many there were since the last call."""
+    """How many there were since the last call; none for want of time."""
+    monkeypatch.setattr(sqlite_driver, "BUDGET_S", 60.0)
     count = 0
-    execute = aiosqlite.Connection._execute
+    execute: Any = aiosqlite.Connection._execute
 
     async def counted(*arguments: Any, **named: Any) -> Any:
         nonlocal count
@@ -91,6 +107,52 @@ async def test_a_long_query_is_done_again_in_the_thread(tmp_path: Path, hops: Ca
         assert hops() == 0
 
 
+async def test_a_query_whose_pages_come_slowly_is_done_again_but_may_be_fast_the_next_time(
+    tmp_path: Path, hops: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = "SELECT count(*) FROM one AS a, one AS b, one AS c, one AS d, one AS e, one AS f, one AS g"
+    async with opened(tmp_path) as database:
+        for budget_s, hopped in ((0.0, 1), (60.0, 0)):
+            monkeypatch.setattr(sqlite_driver, "BUDGET_S", budget_s)
+            hops()
+            async with database.read() as transaction:
+                assert await transaction.scalar(text(some)) == 2**7
+            assert hops() == hopped
+
+
+async def test_what_has_a_full_text_index_is_written_in_the_thread(url: str, hops: Callable[[], int]) -> None:
+    async with Database.open(url) as database, database.write() as transaction:
+        await transaction.scalar(text("SELECT 1"))
+        hops()
+        row = await videos.add(transaction, Video(project_id=DEFAULT_PROJECT, title="first"))
+        assert hops() == 2  # the video, its words
+        row.title = "second"
+        await transaction.flush()
+        assert hops() == 2
+        row.revision += 1
+        await transaction.flush()
+        assert await transaction.scalar(text("SELECT title FROM videos WHERE revision = 2")) == "second"
+        assert hops() == 0
+
+
+async def test_long_texts_are_read_in_the_thread(url: str, hops: Callable[[], int]) -> None:
+    now = clock.now()
+    async with Database.open(url) as database:
+        async with database.write() as transaction:
+            answer = StoredAnswer(project_id=DEFAULT_PROJECT, key_hash="a", fingerprint="", status=200, sealed=b"b",
+                                  expires_at=now + timedelta(hours=1))  # fmt: skip
+            await stored_answers.keep(transaction, answer)
+        async with database.read() as transaction:
+            await transaction.scalar(text("SELECT 1"))
+            hops()
+            assert await stored_answers.find(transaction, DEFAULT_PROJECT, "another", now) is None
+            assert hops() == 0
+            found = await stored_answers.find(transaction, DEFAULT_PROJECT, "a", now)
+            assert found is not None
+            assert found.sealed == b"b"
+            assert hops() == 1
+
+
 async def test_an_interrupted_query_of_a_write_undoes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path) as database:
         async with database.write() as transaction:
@@ -147,16 +209,26 @@ async def test_what_is_rolled_back_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_reader_who_is_cancelled_in_a_hop_holds_nobody_up(tmp_path: Path) -> None:
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT count(*) FROM n"
+    loop, begun, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    driver: list[Any] = []
+
+    def wait() -> bool:
+        loop.call_soon_threadsafe(begun.set)
+        return ended.wait(30)
 
     async def read(database: Database) -> None:
         async with database.read() as transaction:
-            await transaction.scalar(text(endless))
+            driver.append((await (await transaction.connection()).get_raw_connection()).dbapi_connection)
+            driver[0].plain.create_function("wait", 0, wait)
+            await transaction.scalar(text("WITH n(i) AS (SELECT wait()) SELECT i FROM n"))
 
     async with opened(tmp_path) as database:
         reader = asyncio.create_task(read(database))
-        await asyncio.sleep(0.01)
+        await asyncio.wait_for(begun.wait(), 30)
         reader.cancel()
+        await asyncio.sleep(0)
+        assert not driver[0].idle
+        ended.set()
         with pytest.raises(asyncio.CancelledError):
             await reader
         async with database.write() as transaction:
@@ -178,12 +250,36 @@ async def test_a_reader_who_is_cancelled_in_a_hop_holds_nobody_up(tmp_path: Path
         ("UPDATE a SET b=? WHERE a.id = ? OR a.c = ?", False, False),
         ("UPDATE a SET b=? WHERE a.project_id = ?", False, False),
         ("UPDATE a SET b=(SELECT count(*) FROM c) WHERE a.id = ?", False, False),
+        ("INSERT INTO videos (id) VALUES (?)", False, False),
+        ("INSERT INTO video_words (position) VALUES (?)", False, False),
+        ("INSERT INTO video_details (video_id) VALUES (?)", True, False),
+        ("UPDATE videos SET title=?, updated_at=? WHERE videos.id = ?", False, False),
+        ("UPDATE videos SET updated_at=?, description=? WHERE videos.id = ?", False, False),
+        ("UPDATE videos SET position=? WHERE videos.id = ?", False, False),
+        ("UPDATE videos SET revision=?, updated_at=? WHERE videos.id = ?", True, False),
+        ("UPDATE video_words SET words=?, marks=? WHERE video_words.video_id = ?", False, False),
+        ("UPDATE text_tracks SET title=? WHERE text_tracks.id = ?", True, False),
         ("DELETE FROM a WHERE a.id = ?", False, False),  # what is deleted with it may be much
         ("SELECT a.b \nFROM a \nWHERE a.id = ?", False, True),
         ("SELECT a.b FROM a WHERE lower(a.b) LIKE ?", False, False),
         ("SELECT rowid FROM a WHERE a MATCH ?", False, False),
+        ("SELECT substr(text_tracks.words, ?, ?) AS a FROM text_tracks", False, False),
+        ("SELECT stored_answers.sealed AS b FROM stored_answers", False, False),
         ("PRAGMA journal_mode=WAL", False, False),
     ],
 )
 def test_what_is_done_on_the_loop(operation: str, short: bool, query: bool) -> None:
     assert (is_short(operation), is_query(operation)) == (short, query)
+
+
+@pytest.mark.parametrize("trigger", [each for each in SQLITE_SEARCH + SQLITE_TEXTS if "TRIGGER" in each])
+def test_no_write_that_sets_off_a_full_text_index_is_done_on_the_loop(trigger: str) -> None:
+    found = re.search(r" AFTER (INSERT|DELETE|UPDATE)(?: OF ([\w, ]+))? ON (\w+) ", trigger)
+    assert found is not None
+    what, columns, table = found.groups()
+    writes = {
+        "INSERT": [f"INSERT INTO {table} (a) VALUES (?)"],
+        "DELETE": [f"DELETE FROM {table} WHERE {table}.id = ?"],
+        "UPDATE": [f"UPDATE {table} SET {column}=? WHERE {table}.id = ?" for column in (columns or "a").split(", ")],
+    }
+    assert not any(is_short(operation) for operation in writes[what])
