@@ -65,9 +65,14 @@ async def set_privacy(transaction: Transaction, video: Video, word: str, domains
     transaction.announce(video.id)  # the row itself may be as it was
 
 
-async def inherit(transaction: Transaction, video: Video, origin: Video) -> None:
-    """A new video's, that is made of the origin: pages of the same domains."""
-    if not video.public and not origin.public and (domains := await pages(transaction, origin.id)):
+async def inherit(transaction: Transaction, video: Video, *origins: Video) -> None:
+    """A new video's, that is made of the origins: pages of the domains that are named for all that are not public."""
+    kept = [origin.id for origin in origins if not origin.public]
+    if video.public or not kept:
+        return
+    details = await of_videos(transaction, kept)
+    named = [row.domains if (row := details.get(id)) and row.privacy == CUSTOM else () for id in kept]
+    if domains := [domain for domain in named[0] if all(domain in each for each in named[1:])]:
         await set_privacy(transaction, video, CUSTOM, domains)
 
 

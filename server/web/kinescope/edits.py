@@ -110,7 +110,8 @@ async def cut(call: Call, video_id: str, body: Cut) -> Data[VideoAnswer]:
     example={"append": [{"video_id": "9460903b-b179-484c-b62e-31edcfa56069"}], "replace": False},
 )  # fmt: skip
 async def concat(call: Call, video_id: str, body: Concat) -> Data[VideoAnswer]:
-    """A new video in the same place, of all of them in a row. `replace` is not offered."""
+    """A new video in the same place, of all of them in a row. It is public where all of them are, and else for pages of
+    the domains that are named for all that are not. `replace` is not offered."""
     if body.replace:
         raise Problem("unprocessable", "The joined video is a new one: delete this one afterwards.", name="replace")
     if not body.prepend and not body.append:
@@ -123,7 +124,7 @@ async def concat(call: Call, video_id: str, body: Concat) -> Data[VideoAnswer]:
             parts = [*before, row, *behind]
             given = {"folder_id": row.folder_id, "public": all(part.public for part in parts)}
             made = await call.request.app[EDITS].concat(transaction, parts, None, given)
-        await video_details.inherit(transaction, made, row)
+        await video_details.inherit(transaction, made, *parts)
         return await answer(transaction, call, made)
 
 

@@ -34,7 +34,7 @@ async def test_domains(client: Client) -> None:
     assert changed["archived"] is True
     assert changed["archived_at"] is not None
     assert (await refused(client, "POST", "/v1/privacy-domains", {"domain": "test.ru"}))[:2] == (400, 400201)
-    for domain in ("", "a b", "http://x"):
+    for domain in ("", "a b", "http://x", "-a.example", "a-.example", "a.-b", "a" * 64, "a." * 126 + "aa"):
         assert (await refused(client, "POST", "/v1/privacy-domains", {"domain": domain}))[:2] == (400, 402402)
     assert await asked(client, "DELETE", path) == {"success": True}
     assert (await refused(client, "PUT", path, {"domain": "a.example"}))[:2] == (404, 404404)

@@ -292,6 +292,38 @@ async def test_what_is_made_of_a_video_is_for_the_same_pages(api: Client, make_v
         assert {name: made[name] for name in custom} == custom, what
 
 
+A, B, BOTH = ["a.io"], ["b.io"], ["b.io", "a.io"]
+
+
+@pytest.mark.parametrize(
+    ("others", "shared"),
+    [
+        ([[]], []),  # that is for nobody's pages
+        ([BOTH], A),
+        ([None], A),  # public
+        ([B], []),
+        ([BOTH, None, A], A),
+        ([BOTH, []], []),
+    ],
+)
+async def test_what_is_joined_is_for_pages_that_may_play_all_of_it(
+    api: Client, make_video: Make, layout: Layout, others: list[list[str] | None], shared: list[str]
+) -> None:
+    """The video itself is for pages of a.io."""
+    made = [await make_video(**PLAYABLE) for _ in range(1 + len(others))]
+    for id, domains in zip(made, [A, *others], strict=True):
+        with_file(layout, id)
+        if domains is not None:
+            body = {"privacy_type": "custom" if domains else "nowhere", "privacy_domains": domains or A}
+            await asked(api, "PATCH", f"/v1/videos/{id}", body)
+    own, *rest = [uuid_of(id) for id in made]
+
+    for order in ("append", "prepend"):
+        joined = await asked(api, "POST", f"/v1/videos/{own}/concat", {order: [{"video_id": id} for id in rest]})
+        found = await asked(api, "GET", f"/v1/videos/{joined['id']}")
+        assert (found["privacy_type"], found["privacy_domains"]) == ("custom" if shared else "nowhere", shared), order
+
+
 async def test_joining(api: Client, make_video: Make, layout: Layout, ordered: list[str]) -> None:
     first, second = await make_video(**PLAYABLE), await make_video(**PLAYABLE)
     with_file(layout, first)
