@@ -87,6 +87,13 @@ async def remove(transaction: Transaction, video: Video, row: TextTrack) -> None
     await _tell(transaction, video, row, "deleted")
 
 
+async def words_of(transaction: Transaction, row: TextTrack) -> str | None:
+    """What is found of it by its words, which are not read with the row."""
+    of_row = (TextTrack.video_id == row.video_id, TextTrack.kind == row.kind, TextTrack.language == row.language)
+    found: str | None = await transaction.scalar(select(TextTrack.words).where(*of_row))
+    return found
+
+
 async def unread(transaction: Transaction, limit: int) -> list[TextTrack]:
     """Captions whose words nobody looked at: they are from before that was done."""
     wanted = select(TextTrack).where(TextTrack.kind == "captions", TextTrack.words.is_(None))

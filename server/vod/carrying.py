@@ -18,7 +18,7 @@ from server.catalog.models import TextTrack, Video
 from server.errors import Problem
 from server.formats import webvtt
 from server.storage.layout import Layout
-from server.vod.texts import UPLOAD, Texts, shown_of
+from server.vod.texts import UPLOAD, Texts, said, shown_of
 
 MOST = 2000  # texts of an order: twenty languages of a hundred parts
 
@@ -65,6 +65,7 @@ class Carrying:
     async def carry(self, video_id: str, told: Sequence[Told], starts_s: Sequence[float], lead_s: float = 0) -> None:
         """`starts_s`: when each part begins; the first one does `lead_s` before what was asked for."""
         made = await asyncio.to_thread(self._made, video_id, told, starts_s, lead_s)
+        words = {key: await said(key[0], text) for key, (_, text) in made.items()}
         default = next((each["language"] for each in told if each["default"]), None)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
@@ -72,7 +73,7 @@ class Carrying:
                 assert video is not None
                 try:
                     row = await self._texts.put(
-                        transaction, video, kind, language, text, each["origin"], each["title"]
+                        transaction, video, kind, language, text, each["origin"], each["title"], words[kind, language]
                     )
                 except Problem as problem:
                     _log.warning("a text does not go along", video=video_id, language=language, reason=problem.detail)

@@ -27,7 +27,7 @@ from server.media.child import ChildFailed, Children
 from server.media.facts import UNKNOWN, SourceFacts, SubtitleFacts
 from server.storage.layout import Layout
 from server.vod import texts
-from server.vod.texts import Texts
+from server.vod.texts import Texts, said
 
 JOB = "embedded-texts"
 SOURCE = "source"  # the origin of what is kept here
@@ -47,6 +47,7 @@ class Found(NamedTuple):
     text: str
     title: str = ""
     default: bool = False
+    spoken: str | None = None
 
 
 def order(revision: int, facts: SourceFacts) -> Mapping[str, Any] | None:
@@ -127,7 +128,7 @@ class EmbeddedTexts:
         for track, language, data in zip(tracks, languages(tracks, job.arguments["language"]), read, strict=True):
             text = await asyncio.to_thread(_text, data)
             if text:
-                found.append(Found(language, text, track.title, track.default))
+                found.append(Found(language, text, track.title, track.default, await said("captions", text)))
         return found
 
     async def _put(self, transaction: Transaction, video: Video, kind: Kind, found: Sequence[Found]) -> None:
@@ -140,7 +141,9 @@ class EmbeddedTexts:
         for each in found[: text_tracks.MAX_TRACKS - len(known)]:
             if each.language in known and known[each.language].origin != SOURCE:
                 continue
-            made = await self._texts.put(transaction, video, kind, each.language, each.text, SOURCE, each.title)
+            made = await self._texts.put(
+                transaction, video, kind, each.language, each.text, SOURCE, each.title, each.spoken
+            )
             if kind == "captions" and each.default and not default:
                 await text_tracks.set_default(transaction, video, made, True)
                 default = True

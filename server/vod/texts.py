@@ -47,19 +47,21 @@ class Texts:
         text: str,
         origin: str = UPLOAD,
         title: str = "",
+        spoken: str | None = None,
     ) -> TextTrack:
         """Keeps a text as `checked` gives it, in place of one of its language. Raises Problem: 409 too many.
 
+        `spoken`: what `said` finds, which takes too long for the one transaction that writes; without it captions are
+        read for their words later.
         What is uploaded has the times of what is watched, and is kept with those of the whole file.
         The file is there before the row says so; a transaction that fails leaves one that nobody asks for.
         """
         known = await text_tracks.of_video(transaction, video.id, kind)
         if len(known) >= text_tracks.MAX_TRACKS and language not in {row.language for row in known}:
             raise Problem("conflict", f"A video has {text_tracks.MAX_TRACKS} languages at most.")
-        spoken = await asyncio.to_thread(words_of, text) if kind == "captions" else None
         row = await text_tracks.put(transaction, video, kind, language, origin, title, spoken)
         if origin == UPLOAD and (at := shown_of(video)) != WHOLE:
-            text = webvtt.write(webvtt.within(webvtt.read(text), -at.start_ms))
+            text = await asyncio.to_thread(_moved, text, -at.start_ms)
         await asyncio.to_thread(_write, self._path(row), text)
         if row.version > 1:
             old = self._layout.text_track(row.video_id, row.kind, row.language, row.version - 1)
@@ -86,6 +88,11 @@ class Texts:
 
     def _path(self, row: TextTrack) -> Path:
         return self._layout.text_track(row.video_id, row.kind, row.language, row.version)
+
+
+async def said(kind: Kind, text: str) -> str | None:
+    """What is found of a text by its words: something of captions alone."""
+    return await asyncio.to_thread(words_of, text) if kind == "captions" else None
 
 
 def checked(data: bytes) -> str:
@@ -115,6 +122,10 @@ def shown_of(video: Video) -> Shown:
         return WHOLE
     end_s, lead_s = video.trim["end"], video.trim.get("lead", 0.0)
     return Shown(round((video.trim["start"] - lead_s) * 1000), None if end_s is None else round(end_s * 1000))
+
+
+def _moved(text: str, start_ms: int) -> str:
+    return webvtt.write(webvtt.within(webvtt.read(text), start_ms))
 
 
 def _shown(path: Path, shown: Shown) -> bytes:

@@ -1,5 +1,6 @@
 """Captions and chapters of a video: WebVTT or SubRip files, one of each kind and language."""
 
+import asyncio
 from functools import lru_cache
 
 from aiohttp import web
@@ -137,10 +138,11 @@ async def _upload(call: Call, video_id: str, kind: Kind, language: str) -> tuple
     tag = _tag(language)
     async with call.services.database.read() as transaction:
         await find(transaction, call, video_id)
-    text = texts.checked(await small_file(call.request, texts.MAX_BYTES))
+    text = await asyncio.to_thread(texts.checked, await small_file(call.request, texts.MAX_BYTES))
+    spoken = await texts.said(kind, text)
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id)
-        return row, await call.request.app[TEXTS].put(transaction, row, kind, tag, text)
+        return row, await call.request.app[TEXTS].put(transaction, row, kind, tag, text, spoken=spoken)
 
 
 async def _delete(call: Call, video_id: str, kind: Kind, language: str) -> None:

@@ -1,5 +1,6 @@
 """Subtitles of the dialect: captions of ours. One file in each language is uploaded, of which there may be copies."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -66,12 +67,14 @@ async def upload(call: Call, video_id: str) -> Data[SubtitleAnswer]:
         await find(transaction, call, video_id)
     form = await small_form(call.request, texts.MAX_BYTES)
     language = _tag(form.fields.get("language", ""))
-    text, description = texts.checked(form.file), form.fields.get("description", "")
+    text, description = await asyncio.to_thread(texts.checked, form.file), form.fields.get("description", "")
     if "\x00" in description:
         raise Problem("invalid-attribute", "This value should not hold a NUL character.", name="description")
+    spoken = await texts.said("captions", text)
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id)
-        track = await call.request.app[TEXTS].put(transaction, row, "captions", language, text, title=description)
+        store = call.request.app[TEXTS]
+        track = await store.put(transaction, row, "captions", language, text, title=description, spoken=spoken)
         return Data(data=_answers(call, row, [track])[0])
 
 
@@ -154,7 +157,8 @@ async def _copied(
     known = await store.find(row.id, "captions", track.language)
     if known is None:
         raise Problem("resource-not-found", name="subtitle_id")
-    return await store.put(transaction, row, "captions", language, known[1].decode(), title=description)
+    text, spoken = known[1].decode(), await text_tracks.words_of(transaction, track)
+    return await store.put(transaction, row, "captions", language, text, title=description, spoken=spoken)
 
 
 async def _find(

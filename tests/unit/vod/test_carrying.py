@@ -110,6 +110,8 @@ async def test_those_of_joined_videos_follow_one_another(room: Room, archive: Ar
     assert await room.shown(made, "en", "chapters") == [(0, 8000, "Intro")]
     async with archive.database.read() as transaction:
         rows = await text_tracks.of_video(transaction, made, "captions")
+        words = {row.language: await text_tracks.words_of(transaction, row) for row in rows}
+    assert words == {"de": "eins", "en": "one two three"}
     assert [(row.language, row.default) for row in rows] == [("de", True), ("en", False)]
     assert {row.title for row in rows} == {"As said"}
 

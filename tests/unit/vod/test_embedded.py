@@ -82,6 +82,12 @@ async def test_captions_and_chapters(archive: Archive, video_id: str) -> None:
     )
 
 
+async def test_videos_are_found_at_once_by_what_their_files_say(archive: Archive, video_id: str) -> None:
+    await run(archive, video_id)
+    async with archive.database.read() as transaction:
+        assert await text_tracks.unread(transaction, 9) == []
+
+
 async def test_again_is_the_same(archive: Archive, video_id: str) -> None:
     for _ in range(2):
         await run(archive, video_id)

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from server.catalog import text_tracks, videos
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, TextTrack, Video
+from server.catalog.text_tracks import Kind
 from server.storage.layout import Layout
 from server.vod import text_words
 from server.vod.text_words import TextWords, words_of
-from server.vod.texts import Texts, checked
+from server.vod.texts import Texts, checked, said
 from tests.harness import catalogue
 
 
@@ -49,15 +50,20 @@ async def found_by(database: Database, search: str) -> int:
         return page.total
 
 
+async def put(texts: Texts, transaction: Transaction, video: Video, kind: Kind, cue: str) -> None:
+    text = checked(vtt(cue).encode())
+    await texts.put(transaction, video, kind, "en", text, spoken=await said(kind, text))
+
+
 async def test_what_is_kept_replaced_and_removed_is_found_so(database: Database, tmp_path: Path) -> None:
     texts = Texts(database, Layout(tmp_path))
     async with database.write() as transaction:
         video = await videos.add(transaction, Video(project_id=DEFAULT_PROJECT, title="title"))
-        await texts.put(transaction, video, "captions", "en", checked(vtt("whale").encode()))
-        await texts.put(transaction, video, "chapters", "en", checked(vtt("shark").encode()))
+        await put(texts, transaction, video, "captions", "whale")
+        await put(texts, transaction, video, "chapters", "shark")
     assert [await found_by(database, each) for each in ("whale title", "shark")] == [1, 0]
     async with database.write() as transaction:
-        await texts.put(transaction, video, "captions", "en", checked(vtt("dolphin").encode()))
+        await put(texts, transaction, video, "captions", "dolphin")
     assert [await found_by(database, each) for each in ("whale", "dolphin")] == [0, 1]
     async with database.write() as transaction:
         row = await text_tracks.get(transaction, video.id, "captions", "en")

@@ -1,5 +1,8 @@
 """Captions and chapters over REST, and as the files that players load."""
 
+import asyncio
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +10,12 @@ import pytest
 from aiohttp import FormData
 
 from server.catalog import events, videos
+from server.catalog import text_tracks as tracks
 from server.catalog.database import Database
-from server.catalog.models import DEFAULT_PROJECT
+from server.catalog.models import DEFAULT_PROJECT, Video
 from server.playback.tokens import Tokens
 from server.storage.layout import Layout
+from server.vod import texts as stored
 from server.vod.presentations import Presentations
 from server.vod.texts import Texts
 from server.web.api import text_tracks
@@ -51,6 +56,42 @@ async def upload(api: Client, path: str, content: str | bytes = VTT) -> dict[str
         assert response.status == 200, await response.text()
         found: dict[str, Any] = await response.json()
         return found
+
+
+async def others_write_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, database: Database, uploading: Coroutine[Any, Any, Any]
+) -> Any:
+    """What an upload of captions answers, whose words are looked for until somebody else has written."""
+    begun, written, looked_for = threading.Event(), threading.Event(), stored.words_of
+
+    def words_of(text: str) -> str:
+        begun.set()
+        assert written.wait(20)
+        return looked_for(text)
+
+    monkeypatch.setattr(stored, "words_of", words_of)
+    upload = asyncio.create_task(uploading)
+    try:
+        assert await asyncio.to_thread(begun.wait, 20)
+        async with asyncio.timeout(5), database.write() as transaction:
+            await videos.add(transaction, Video(project_id=DEFAULT_PROJECT, title="another"))
+    finally:
+        written.set()
+    return await upload
+
+
+async def words_kept(database: Database, video_id: str) -> list[str | None]:
+    async with database.read() as transaction:
+        rows = await tracks.of_video(transaction, video_id, "captions")
+        return [await tracks.words_of(transaction, row) for row in rows]
+
+
+async def test_others_write_while_captions_are_read_for_their_words(
+    api: Client, make_video: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id = await make_video()
+    await others_write_meanwhile(monkeypatch, database, upload(api, f"/videos/{video_id}/captions/ru"))
+    assert await words_kept(database, video_id) == ["привет"]
 
 
 async def test_captions_are_kept_shown_changed_and_deleted(api: Client, make_video: Make, database: Database) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
+from server.catalog.database import Database
+from server.vod import texts
+from tests.unit.web.api.test_text_tracks import others_write_meanwhile, words_kept
 from tests.unit.web.kinescope.kit import asked, data_of, refused
 from tests.unit.web.kit import Client, Make
 
@@ -48,6 +51,16 @@ async def test_subtitles(api: Client, make_video: Make) -> None:
     assert (await refused(api, "PATCH", f"{path}/{moved['id']}", {"language": "en"}))[:2] == (409, 400201)
     assert await asked(api, "DELETE", f"{path}/{moved['id']}") == {"success": True}
     assert await languages(api, video_id) == ["en"]
+
+
+async def test_others_write_while_subtitles_are_read_for_their_words(
+    api: Client, make_video: Make, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id = await make_video()
+    origin = await others_write_meanwhile(monkeypatch, database, upload(api, video_id, "en"))
+    monkeypatch.setattr(texts, "words_of", None)  # those of a copy are known
+    await asked(api, "POST", f"/v1/videos/{video_id}/subtitles/{origin['id']}/copy")
+    assert await words_kept(database, video_id) == ["hello", "hello"]
 
 
 async def test_copies_of_subtitles(api: Client, make_video: Make) -> None:
