@@ -246,6 +246,12 @@ class Credentials:
             return known.caller is not None
         return scheme.lower() == "bearer" and self._read(key, "api") is not None
 
+    def knows_key(self, secret: str) -> bool:
+        """Whether it is an API key that was found good before and is remembered."""
+        # by its hash, as in `_find_key`
+        known = self._known.get(keys.hashed(secret)) if _is_text(secret) else None
+        return known is not None and known.caller is not None
+
     async def note_uses(self, transaction: Transaction, _: datetime) -> None:
         """Writes down when keys were used since the last time; called now and then."""
         used, self._used = self._used, {}

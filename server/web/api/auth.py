@@ -38,7 +38,8 @@ class AccessToken(Answer):
 )
 async def exchange(call: Call, body: ApiKeyBody) -> AccessToken:
     """The access token is sent as `Bearer`, and lives for an hour; the refresh token makes the next one."""
-    refuse_guessing(call.request, call.services)
+    if not call.services.credentials.knows_key(body.api_key):
+        refuse_guessing(call.request, call.services)
     try:
         return _answer(await call.services.credentials.exchange(body.api_key))
     except Problem:

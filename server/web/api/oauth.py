@@ -123,12 +123,13 @@ async def token(call: Call) -> Token | web.Response:
 
 async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
     """To a program that acts for somebody. Raises _Refused, Problem."""
-    refuse_guessing(call.request, call.services)
     services, credentials = call.services, call.services.credentials
+    presented = credentials.of_program(form.get("refresh_token", "")) if form["grant_type"] == REFRESH else None
+    if presented is None:  # else it is no guess: we signed it
+        refuse_guessing(call.request, services)
     app = await _app(call, _given(call.request, form)[0])
     if app is None:
         raise _wrong_client(call)
-    presented = credentials.of_program(form.get("refresh_token", "")) if form["grant_type"] == REFRESH else None
     async with services.database.write() as transaction:
         if presented is not None:
             row = await oauth_grants.find(transaction, presented[0])
@@ -293,8 +294,9 @@ async def _form(call: Call) -> dict[str, str]:
 
 async def _client(call: Call, form: dict[str, str]) -> tuple[str, Caller]:
     """The key and whose it is; a wrong one counts for its address. Raises Problem, 429."""
-    refuse_guessing(call.request, call.services)
     key_id, secret = _given(call.request, form)
+    if not call.services.credentials.knows_key(secret):
+        refuse_guessing(call.request, call.services)
     caller = await call.services.credentials.of_key(secret)
     if caller is None or key_id != caller.key_id:
         raise _wrong_client(call)

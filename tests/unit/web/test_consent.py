@@ -425,6 +425,18 @@ async def test_what_was_not_shown_is_not_allowed(public: Program, changed: dict[
     assert (await public.send(OWNER_KEY, **changed)).status == 400
 
 
+async def test_whoever_guesses_keeps_no_program_from_its_next_token(public: Program) -> None:
+    tokens = await public.token(await public.code())
+    for _ in range(200):
+        guess = await public.ask(grant_type="refresh_token", refresh_token="a guess", client_id=NOBODY)
+        if guess.status == 429:
+            break
+    assert guess.status == 429
+
+    assert (await public.refresh(tokens["refresh_token"])).status == 200
+    assert (await public.refresh(tokens["access_token"])).status == 429  # it is none to refresh with
+
+
 async def test_guessing_keys_ends(public: Program, services: Any) -> None:
     for _ in range(200):
         response = await public.send("a guess")

@@ -13,7 +13,7 @@ from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, ApiKey, Project
 from server.web.rates import Rates
 from server.web.services import Services
-from tests.unit.web.kit import OWNER_KEY, Client, bearer, problem
+from tests.unit.web.kit import OWNER_KEY, Client, basic, bearer, problem
 
 Made = dict[str, Any]
 
@@ -174,7 +174,7 @@ async def test_wrong_keys_from_one_address_are_no_longer_looked_up(connect: Call
     assert [await status(client, f"wrong-{number}") for number in range(4)] == [401, 401, 401, 429]
     assert await status(client, OWNER_KEY) == 200
     assert (await client.get("/videos", headers={"Authorization": "Bearer caf\xe9"})).status == 429
-    assert (await client.post("/auth/api-key", json={"apiKey": OWNER_KEY})).status == 429
+    assert (await client.post("/auth/api-key", json={"apiKey": "wrong-5"})).status == 429
 
 
 async def test_whoever_guesses_shuts_out_nobody_that_is_known(connect: Callable[..., Any]) -> None:
@@ -191,6 +191,22 @@ async def test_whoever_guesses_shuts_out_nobody_that_is_known(connect: Callable[
     await client.delete(f"/api-keys/{made['apiKeyId']}")
     assert await status(client, made["secret"]) == 401
     assert await status(client, made["secret"]) == 429  # known to be none
+
+
+async def test_whoever_guesses_keeps_nobody_from_signing_in_that_is_known(connect: Callable[..., Any]) -> None:
+    client: Client = await connect({"failures": Rates({"failure": 1}, monotonic=lambda: 0.0)})
+    owner = (await (await client.get("/api-keys")).json())["data"][0]["apiKeyId"]
+    assert [await status(client, f"wrong-{number}") for number in range(2)] == [401, 429]
+
+    async def asked(secret: str, **form: str) -> int:
+        async with client.post("/oauth/token", data=form, headers=basic(f"{owner}:{secret}")) as response:
+            return response.status
+
+    async with client.post("/auth/api-key", json={"apiKey": OWNER_KEY}) as response:
+        assert response.status == 200
+    assert await asked(OWNER_KEY, grant_type="client_credentials") == 200
+    assert await asked("wrong-3", grant_type="client_credentials") == 429
+    assert await asked(OWNER_KEY, grant_type="refresh_token", refresh_token="wrong-4") == 429
 
 
 async def test_keys_that_are_tried_for_tokens_count_too(connect: Callable[..., Any]) -> None:
