@@ -1,7 +1,7 @@
 """Uploads and upload tokens."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -54,12 +54,14 @@ async def move(transaction: Transaction, upload: Upload, state: str, **payload: 
     await _record(transaction, upload, **payload)
 
 
-async def expired(transaction: Transaction, now: datetime, limit: int = 100) -> list[Upload]:
-    """Unfinished uploads whose time is over; what is fetched ends with its job."""
-    rows = await transaction.scalars(
-        select(Upload).where(Upload.state.in_(OPEN), Upload.protocol != FETCHED, Upload.expires_at <= now).limit(limit)
-    )
-    return list(rows)
+async def expired(
+    transaction: Transaction, now: datetime, limit: int = 100, but_for: Collection[str] = ()
+) -> list[Upload]:
+    """Unfinished uploads whose time is over, the longest first; what is fetched ends with its job. `but_for`: ids."""
+    wanted = select(Upload).where(Upload.state.in_(OPEN), Upload.protocol != FETCHED, Upload.expires_at <= now)
+    if but_for:
+        wanted = wanted.where(Upload.id.not_in(but_for))
+    return list(await transaction.scalars(wanted.order_by(Upload.expires_at, Upload.id).limit(limit)))
 
 
 async def unfinished(transaction: Transaction) -> list[Upload]:

@@ -19,6 +19,13 @@ SLICE_BYTES = 16 << 20  # who ends a join waits for one slice: half a second of 
 _NO_COPY = (errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP)
 
 
+class PartsMissing(Problem):
+    """503: bytes that had come are there no more, and nobody sends them again."""
+
+    def __init__(self) -> None:
+        super().__init__("unavailable", detail="Parts of the upload are missing in the storage.")
+
+
 def keep(path: Path, folder: Path, key: int) -> None:
     """A file, whole and synced, becomes the part of that key, in place of one that was not joined yet."""
     make_folder(folder)
@@ -30,8 +37,8 @@ def joining(data: Path, folder: Path, sizes: Mapping[int, int]) -> Iterator[int]
     """Appends the parts `sizes` (key -> bytes, in order, from the first on) to the data; the bytes it has on disk,
     after each slice.
 
-    Parts that are in it already are no files any more; data that was moved away has 0 bytes. Raises Problem (503)
-    when bytes are missing, and OSError.
+    Parts that are in it already are no files any more; data that was moved away has 0 bytes. Raises PartsMissing
+    and OSError.
     """
     here = {int(name) for name in os.listdir(folder) if name.isdecimal()}
     keys = list(sizes)
@@ -41,7 +48,7 @@ def joining(data: Path, folder: Path, sizes: Mapping[int, int]) -> Iterator[int]
         return
     position = sum(sizes[key] for key in keys[:first])
     if not here.issuperset(keys[first:]) or (position and data.stat().st_size < position):
-        raise Problem("unavailable", detail="Parts of the upload are missing in the storage.")
+        raise PartsMissing
     for key in keys[first:]:
         yield from _move(folder / str(key), data, position)
         position += sizes[key]

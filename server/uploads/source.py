@@ -15,6 +15,7 @@ from server.errors import Problem
 from server.protocols.content_range import Piece, Pieces
 from server.protocols.tus.metadata import Description
 from server.storage.appender import uncancelled
+from server.storage.parts import PartsMissing
 from server.uploads import placement
 from server.uploads.placement import Sender
 from server.uploads.service import Uploads
@@ -192,7 +193,7 @@ class SourceUploads:
         if size == 0 and await self._files.source_size(upload.video_id) == total:
             size = total  # a crash came after the bytes moved to the video, and before the commit
         if size != total:
-            raise Problem("unavailable", detail="Parts of the upload are missing in the storage.")
+            raise PartsMissing
         await self._service.finish(upload.id, total)
 
     async def _drop_unless_owned(self, staged: Staged) -> None:

@@ -1,17 +1,21 @@
 """Joins in the background: stopped between slices, gone on with, and in nobody's way."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.catalog import uploads
 from server.errors import Problem
 from server.protocols.content_range import parse
 from server.storage import parts
+from server.uploads import joins
 from tests.unit.uploads.test_partials import committed, part
 
 
@@ -104,6 +108,92 @@ async def test_a_join_that_failed_is_tried_again(house, monkeypatch):
     assert (await house.row(upload_id)).state == "created"
     monkeypatch.undo()
     await house.sweep()
+    await house.joins.begin(upload_id)
+
+    assert (await house.row(upload_id)).state == "uploaded"
+
+
+async def over(house, *upload_ids, days=1):
+    """Their time is over."""
+    async with house.database.write() as transaction:
+        for upload_id in upload_ids:
+            row = await uploads.get(transaction, upload_id)
+            row.expires_at = row.created_at - timedelta(days=days)
+
+
+async def lost(house):
+    """A complete upload that misses a part."""
+    upload_id = await committed(house, await part(house, b"ab"), last := await part(house, b"cd"))
+    house.layout.upload_data(last.id).unlink()
+    return upload_id
+
+
+async def tried(house):
+    """A round, and whatever it began is at its end."""
+    await house.sweep()
+    await asyncio.gather(*house.joins._tasks.values(), return_exceptions=True)
+
+
+async def test_what_can_never_be_joined_expires(house):
+    upload_id = await lost(house)
+    with capture_logs() as told:
+        for _ in range(3):
+            await tried(house)
+        assert (await house.row(upload_id)).state == "created"  # somebody may bring the file back until then
+        await over(house, upload_id)
+        await tried(house)
+
+    row = await house.row(upload_id)
+    assert (row.state, (await house.video(row.video_id)).state) == ("expired", "aborted")
+    assert [each["event"] for each in told if each["log_level"] == "warning"] == ["parts can't be joined"]
+    assert (house.joins.at_work, await house.joins.resume()) == (0, [])
+    assert house.joins._failures == {}
+
+
+async def test_what_a_restart_finds_lost_and_over_expires_too(house, reopened):
+    upload_id = await lost(house)
+    await over(house, upload_id)
+    await reopened.recover()
+    await reopened.sweep()
+
+    assert (await reopened.row(upload_id)).state == "expired"
+
+
+async def test_joins_that_fail_for_long_are_given_up_unless_they_move(house, monkeypatch):
+    def refused(source, target, count):
+        if allowed:
+            return os.sendfile(target, source, None, min(allowed.pop(), count))
+        raise OSError(28, "No space left on device")
+
+    allowed, at = [], 0.0
+    monkeypatch.setattr(parts, "SLICE_BYTES", 1)
+    monkeypatch.setattr(parts, "_copy_some", refused)
+    monkeypatch.setattr(joins.clock, "monotonic", lambda: at)
+    upload_id = await committed(house, await part(house, b"ab"), await part(house, b"cdef"))
+    await over(house, upload_id)
+    await tried(house)
+    at = joins.GIVEN_UP_S - 1
+    allowed.append(1)
+    await tried(house)  # a byte more: it fails anew
+    at += joins.GIVEN_UP_S - 1
+    await tried(house)
+    assert (await house.row(upload_id)).state == "created"
+
+    at += 1
+    await tried(house)
+    assert (await house.row(upload_id)).state == "expired"
+
+
+async def test_joins_at_work_keep_no_other_upload_from_expiring(house, gate, monkeypatch):
+    monkeypatch.setattr(uploads.expired, "__defaults__", (1, ()))
+    upload_id = await committed(house, await part(house, b"ab"), await part(house, b"cd"))
+    left = [await house.create(), await house.create()]
+    await over(house, upload_id, days=3)
+    await over(house, left[0].id, days=1)
+    await over(house, left[1].id, days=2)
+    await house.sweep()
+    assert [(await house.row(each.id)).state for each in left] == ["created", "expired"]
+    gate.let(1)
     await house.joins.begin(upload_id)
 
     assert (await house.row(upload_id)).state == "uploaded"
