@@ -117,6 +117,7 @@ class Video(Base):
     live_stream_id: Mapped[str | None] = mapped_column(_ID)
     broadcast_id: Mapped[str | None] = mapped_column(_ID, index=True)
     segments: Mapped[dict[str, Any] | None]  # of a part of its broadcast: {"first","last"}, media sequence numbers
+    own_bytes: Mapped[int | None] = mapped_column(BigInteger)  # where a version's is shown: of its own file, if kept
     material_id: Mapped[str | None] = mapped_column(_ID)  # the version whose material is shown; None: its own
     version_of: Mapped[str | None] = mapped_column(_ID, index=True)  # the video that it is a version of; not listed
     edit: Mapped[dict[str, Any] | None]  # of a version, why it is made: {"reason"}, and more as vod.versions has it

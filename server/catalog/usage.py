@@ -5,8 +5,8 @@ and then, as they come with each request.
                 at the end, so that a kill -9 loses those of a minute at most
     encoded     the length of each picture or sound that was encoded, when it is whole
     live        the time on air, when it is over
-    stored      bytes of the files that videos have as they came or were recorded, and of the renditions made of
-                them, which are counted within a minute of their end; now, not by the day
+    stored      bytes of the files that videos and their versions have as they came or were recorded, and of the
+                renditions made of them, which are counted within a minute of their end; now, not by the day
 
 Nothing of sandbox projects counts.
 """
@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from server.catalog import sandboxes
 from server.catalog.database import Transaction
 from server.catalog.models import Project, Rendition, Video
+from server.catalog.stored import FILE_BYTES
 from server.catalog.usage_models import UsageDay
 
 AT_ONCE = 500  # projects whose bytes are written down in one transaction
@@ -95,7 +96,7 @@ async def stored_bytes(transaction: Transaction, project_id: str) -> int:
     """Now."""
     if await sandboxes.is_one(transaction, project_id):
         return 0
-    files = select(func.sum(Video.source_bytes)).where(Video.project_id == project_id)
+    files = select(func.sum(FILE_BYTES)).where(Video.project_id == project_id)
     made = select(func.sum(Rendition.stored_bytes)).where(Rendition.project_id == project_id)
     return int(await transaction.scalar(files) or 0) + int(await transaction.scalar(made) or 0)
 

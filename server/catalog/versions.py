@@ -68,7 +68,7 @@ async def show_recording(transaction: Transaction, video: Video) -> None:
     duration_s = trim.get("duration")
     _put_aside(video, None)
     video.revision += 1
-    video.material_id = video.trim = None
+    video.material_id = video.trim = video.own_bytes = None
     video.duration_s, video.media, video.source_bytes = duration_s, trim.get("media"), trim.get("bytes")
     told = {**videos.links(video), "changed": ["source"], "reason": UNTRIM, "duration": duration_s}
     await videos.tell(transaction, video, "updated", told)
@@ -128,6 +128,8 @@ async def _show(transaction: Transaction, video: Video, version: Video) -> None:
     """In one step: from now on it is what is watched, under a new revision."""
     edit = version.edit or {}
     _put_aside(video, edit.get("trim"))
+    if video.material_id is None:
+        video.own_bytes = video.source_bytes
     video.revision += 1
     video.material_id, video.playable, video.error, video.archived_at = version.id, True, None, None
     video.trim = edit.get("trim")
@@ -181,6 +183,8 @@ async def refused(transaction: Transaction, version: Video) -> None:
         return
     forget(video, before)
     video.material_id = before["material"] if before["material"] != video.id else None
+    if video.material_id is None:
+        video.own_bytes = None
     video.trim = before["trim"]
     for name, look in before.get("looks", {}).items():
         setattr(video, name, look)

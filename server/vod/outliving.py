@@ -73,6 +73,8 @@ class Outliving:
             if video is None:
                 return
             versions.forget(video, material)
+            if owner == video_id and not whole:
+                video.own_bytes = None
             await self._forget(transaction, video, owner)
         _log.info("what was shown before is deleted", video=video_id, revision=material["revision"])
 

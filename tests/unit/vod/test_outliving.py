@@ -49,7 +49,7 @@ async def id(archive: Archive) -> str:
     made = await archive.video(state="done", playable=True)
 
     async def upload(transaction: Transaction, video: Video) -> None:
-        video.source = "upload"
+        video.source, video.source_bytes = "upload", 1000
 
     await changed(archive, made, upload)
     archive.layout.video_index(made).write_bytes(b"index")
@@ -66,9 +66,10 @@ async def test_it_is_kept_for_a_while(archive: Archive, id: str) -> None:
 async def test_then_its_own_bytes_go_and_versions_whole(archive: Archive, id: str) -> None:
     first, desk = await shown(archive, id), Desk()
     second = await shown(archive, id)
+    assert (await archive.row(id)).own_bytes == 1000
     assert await outliving(archive, desk, 0).round() == 1
     row = await archive.row(id)
-    assert (row.previous, row.previous_since, row.material) == (None, None, second)
+    assert (row.previous, row.previous_since, row.material, row.own_bytes) == (None, None, second, None)
     assert desk.deleted == [first]
     assert not archive.layout.video_source(id).exists()
     assert not archive.layout.video_index(id).exists()
@@ -80,9 +81,11 @@ async def test_of_a_trimmed_video_the_whole_file_stays(archive: Archive, id: str
     await outliving(archive, Desk(), 0).round()
     assert archive.layout.video_source(id).exists()
     assert not archive.layout.video_index(id).exists()
+    assert (await archive.row(id)).own_bytes == 1000
     await shown(archive, id)  # another file: nothing is cut out of the whole any more
     await outliving(archive, Desk(), 0).round()
     assert not archive.layout.video_source(id).exists()
+    assert (await archive.row(id)).own_bytes is None
 
 
 async def test_of_an_archived_one_the_file_stays(archive: Archive, id: str) -> None:

@@ -502,6 +502,7 @@ def _lists() -> None:
         op.create_index(f"ix_custom_values_{column}s", "custom_values", columns)
     op.add_column("videos", sa.Column("custom", types.Json(), nullable=False, server_default="{}"))
     op.add_column("videos", sa.Column("position", sa.BigInteger(), nullable=True))
+    op.add_column("videos", sa.Column("own_bytes", sa.BigInteger(), nullable=True))
     op.add_column("text_tracks", sa.Column("words", sa.Text(), nullable=True))
     op.add_column("renditions", sa.Column("stored_bytes", sa.BigInteger(), nullable=True))
     op.create_index("ix_renditions_stored", "renditions", ["project_id", "video_id", "stored_bytes"])
@@ -591,6 +592,7 @@ def _undo_lists() -> None:
     for name in (*_LISTS, "ix_videos_position"):
         op.drop_index(name, "videos")
     op.drop_column("videos", "position")
+    op.drop_column("videos", "own_bytes")
     op.drop_column("text_tracks", "words")
     for name in ("ix_renditions_stored", "ix_renditions_unweighed"):
         op.drop_index(name, "renditions")
