@@ -131,7 +131,7 @@ async def create(call: Call, body: ApiKeyCreation) -> ApiKeySecret:
 async def list_all(call: Call, query: ApiKeyQuery) -> ApiKeyList:
     """Without their secrets, which nobody can read any more."""
     async with call.services.database.read() as transaction:
-        project_id = await named_project(transaction, call, query.project_id, validation.of_attribute)
+        project_id = await named_project(transaction, call, query.project_id, validation.of_parameter)
         page = await keys.page(transaction, project_id, query.paging(query.sort_by))
     return ApiKeyList(data=[_answer(row) for row in page.rows], pagination=pagination(call.request, page))
 
