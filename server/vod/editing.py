@@ -3,7 +3,8 @@
     edit   {"inputs": how many, "start", "end": seconds, null: all of it, "parts": what is done to each of several,
             "stretches": of the only one: [start, end] of each}
 
-Each stretch is made a file of its own first, then they are joined as any others.
+Each stretch is made a file of its own first, then they are joined as any others; of files that can't hide what comes
+before a stretch, pictures and sound are encoded from its very start.
 
 Then it goes on as any upload. What it is made of is copied, so that it needs nobody else's bytes: a clip of a minute
 keeps a minute, whatever becomes of the film. Several that can't be copied one after the other go on to the job `join`.
@@ -72,16 +73,18 @@ class Editing:
     async def run(self, job: JobContext) -> None:
         for number, video_id in sorted(job.arguments.get("recordings", {}).items()):
             await waiting.step(job, f"recording {number}", partial(self._recorded, job, number, video_id), ATTEMPTS)
-        texts = job.arguments.get("texts", [])
+        texts: Sequence[Told] = job.arguments.get("texts", [])
+        leads: list[float] = []
         if spans := job.arguments.get("stretches"):
-            leads = await self._stretches(job, spans)
-            if leads is None:
+            found_leads = await self._stretches(job, spans)
+            if found_leads is None:
                 return
-            texts = earlier(texts, leads)
+            leads = found_leads
         if _inputs_of(job) > 1:
-            found = await job.step("look", lambda: self._look(job, texts), attempts=ATTEMPTS)
+            found = await job.step("look", lambda: self._look(job, texts, leads), attempts=ATTEMPTS)
             if found != "copied":
                 return
+        texts = earlier(texts, leads) if leads else texts
         if job.arguments.get("whole"):
             await job.step("texts of the whole", lambda: self._embedded(job), attempts=ATTEMPTS)
         made = await waiting.step(job, "file", lambda: self._make(job), ATTEMPTS)
@@ -125,8 +128,11 @@ class Editing:
         await asyncio.to_thread(put_in_place, made, path)
         return result.lead_s
 
-    async def _look(self, job: JobContext, texts: Sequence[Told]) -> Literal["copied", "encoded", "refused"]:
-        """How they can be joined; the job that encodes some is ordered, one that can't be has failed."""
+    async def _look(
+        self, job: JobContext, texts: Sequence[Told], leads: Sequence[float]
+    ) -> Literal["copied", "encoded", "refused"]:
+        """How they can be joined; the job that encodes some is ordered, one that can't be has failed. `leads`: of
+        stretches, how much too early each begins, in seconds."""
         id = job.object_id
         unaltered = {"crop": None, "watermark": None}
         parts_told = job.arguments.get("parts") or [unaltered] * _inputs_of(job)
@@ -137,6 +143,8 @@ class Editing:
                 parts = await media.look(self._children, sources)
                 if isinstance(parts, Refused):
                     raise joins.CantJoin(parts.stretch, parts.problem.detail)
+                if leads:
+                    parts = joins.trimmed(parts, job.arguments["stretches"], leads)
                 if joins.alike(parts, altered):
                     return "copied"
                 facts = [await self._facts(number, source) for number, source in enumerate(sources)]

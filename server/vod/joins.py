@@ -31,6 +31,7 @@ BITS = 2  # of the ceiling that the ladder gives a picture of this size
 MOST_S = 24 * 3600  # of the whole: days of encoding
 CHUNK_S = 60.0  # of pictures in a step: what a crash costs at most
 STEREO = 2
+ROUNDED_S = 0.001  # by which times in Matroska may be off: the picture at the very start is not to be lost
 
 
 class CantJoin(Exception):
@@ -93,6 +94,26 @@ def _part(told: Mapping[str, Any]) -> Part:
             "sound": Reading(**sound) if sound else None,
         }
     )
+
+
+def trimmed(
+    parts: Sequence[PartFacts], spans: Sequence[tuple[float, float | None]], leads_s: Sequence[float]
+) -> list[PartFacts]:
+    """Stretches of one file, without what their files hold beyond what was asked for: those that are not MP4 begin with
+    the key frame before, each so many seconds too early, and may end with pictures that earlier ones need
+    (server/media/splicer.py). As they can't hide that, they are encoded."""
+    found = []
+    for part, (start_s, end_s), lead_s in zip(parts, spans, leads_s, strict=True):
+        if part.fits_mp4:
+            found.append(part)
+            continue
+        early_s = max(0.0, lead_s - ROUNDED_S)
+        length = part.length - round(early_s * TIMESCALE)
+        if end_s is not None:
+            length = min(length, round((end_s - start_s) * TIMESCALE))
+        hides = part.hides or part.pictures is not None
+        found.append(replace(part, start_s=part.start_s + early_s, length=max(1, length), hides=hides))
+    return found
 
 
 def alike(parts: Sequence[PartFacts], altered: Sequence[Alteration]) -> bool:

@@ -10,6 +10,10 @@ from zlib import crc32
 FOLDER = Path(gettempdir()) / "sluice-test-media"
 
 
+# Pictures of which each second is brighter than the one before, for ten seconds
+SECONDS = ("-vf", "geq=lum='16+20*floor(T+0.001)':cb=128:cr=128")
+
+
 def ffmpeg(*arguments: str | Path, timeout_s: float = 120) -> None:
     """Runs ffmpeg quietly. Raises with what it said when it fails."""
     done = subprocess.run(
@@ -70,6 +74,17 @@ def frame_hashes(path_or_url: str | Path, stream: str = "v") -> list[str]:
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.split(",") for line in done.stdout.splitlines() if not line.startswith("#")]
     return [row[5].strip() for row in rows]  # what may follow are hashes of side data
+
+
+def seconds_shown(path_or_url: str | Path) -> list[int]:
+    """Of each picture of a clip made with SECONDS, the second that it was made for."""
+    done = subprocess.run(
+        ["ffmpeg", "-nostdin", "-loglevel", "error", "-i", str(path_or_url), "-map", "0:v", "-fps_mode", "passthrough",
+         "-vf", "scale=2:2", "-pix_fmt", "yuv420p", "-f", "rawvideo", "-"],
+        capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [round((luma - 16) / 20) for luma in done.stdout[::6]]
 
 
 def loudness(path_or_url: str | Path) -> list[float]:

@@ -8,7 +8,7 @@ from server.media.facts import PictureFacts, SoundFacts, SourceFacts
 from server.media.joins import PartFacts, StreamFacts
 from server.media.orders import TIMESCALE
 from server.vod.alterations import NONE, Alteration
-from server.vod.joins import CantJoin, Join, alike, chunks, order
+from server.vod.joins import CantJoin, Join, alike, chunks, order, trimmed
 
 PICTURE = PictureFacts(0, "h264", 320, 180, frame_rate=30.0, pixel_format="yuv420p")
 SOUND = SoundFacts(1, "aac", 2, 48_000)
@@ -54,6 +54,19 @@ def test_what_is_copied_as_it_is(
     parts: tuple[PartFacts, ...], altered: tuple[Alteration, ...], same: bool
 ) -> None:
     assert alike(parts, altered) is same
+
+
+def test_what_a_stretch_s_file_holds_beyond_it_is_not_shown() -> None:
+    foreign = replace(PART, fits_mp4=False, sets=None, start_s=0.5)
+    parts = trimmed([PART, foreign, foreign], [(0.0, 4.0), (6.0, 8.5), (9.0, None)], [0.0, 1.0, 0.0])
+    assert parts[0] == PART
+    early, last = parts[1:]
+    assert (early.start_s, early.length, early.hides) == (pytest.approx(1.5, abs=0.002), 2.5 * TIMESCALE, True)
+    assert last == replace(foreign, hides=True)
+    assert encoded(ordered(*parts)) == [False, True, True]
+    assert trimmed([foreign], [(6.0, None)], [1.0])[0].length == pytest.approx(3 * TIMESCALE, abs=TIMESCALE // 500)
+    heard = replace(foreign, pictures=None)
+    assert trimmed([heard], [(0.0, 1.0)], [0.0]) == [replace(heard, length=TIMESCALE)]
 
 
 def test_other_pictures_are_fitted_into_the_first_ones() -> None:
