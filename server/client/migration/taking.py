@@ -27,7 +27,7 @@ UNDONE: frozenset[Result] = frozenset({"missing", "failed"})  # what another run
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of one. `new` and `again`: the server fetches its file now; `skipped`: there is none; `missing`:
-    there is one that can't be had; `reason` may also say what of a new one could not be had."""
+    there is one that can't be had; `reason` may also say what of one that is there could not be had."""
 
     source_id: str
     title: str
@@ -51,6 +51,8 @@ class Migration:
         self._rehearsal = rehearsal
         self._folders: dict[tuple[str, ...], str] | None = None
         self._players: dict[str, str] = {}
+        self._bare: set[str] = set()  # names of those that have no logo
+        self._logos: dict[str, str] = {}  # names of those that were looked at for one -> what went wrong
         self._hopeless = 0
 
     def run(self, began: Callable[[int], None], moved: Callable[[Taken], None]) -> list[Taken]:
@@ -81,10 +83,11 @@ class Migration:
         if self._rehearsal:
             return Taken(video.id, video.title, _plan(known), id)
         if known is not None:
-            result, reason = self._fetched_again(known, video), ""
+            result, reasons = self._fetched_again(known, video), [self._logo(video.player)]
         else:
             known = self._made(video)
-            result, reason = "new", self._poster(known["videoId"], video)
+            result, reasons = "new", [self._logo(video.player), self._poster(known["videoId"], video)]
+        reason = " ".join(each for each in reasons if each)
         return self._with_texts(video, Taken(video.id, video.title, result, known["videoId"], reason))
 
     def _with_texts(self, video: SourceVideo, taken: Taken) -> Taken:
@@ -190,20 +193,40 @@ class Migration:
 
     def _player(self, player: SourcePlayer) -> str:
         """The id of this look here, which is made where it is not there: it is known by the other id in its name."""
-        if not self._players:
-            self._players = {one["name"]: one["playerId"] for one in self._api.every("/players")}
-        mark = f" ({player.id})"
-        name = player.name[: NAME_CHARS - len(mark)] + mark
+        self._look_at_players()
+        name = _name_of(player)
         if name not in self._players:
             made = self._api.send("POST", "/players", {"name": name, **player.attributes}, headers=_once()).json
             self._players[name] = made["playerId"]
-            if player.logo_url:
-                self._logo(made["playerId"], player)
+            self._bare.add(name)
         return self._players[name]
 
-    def _logo(self, player_id: str, player: SourcePlayer) -> None:
+    def _look_at_players(self) -> None:
+        if self._players:
+            return
+        for one in self._api.every("/players"):
+            self._players[one["name"]] = one["playerId"]
+            if not one["assets"]["logo"]:
+                self._bare.add(one["name"])
+
+    def _logo(self, player: SourcePlayer | None) -> str:
+        """Why its player has not the logo of the library, which is sent once where there is none; a video is no less
+        for it."""
+        if player is None or player.logo_url is None:
+            return ""
+        self._look_at_players()
+        name = _name_of(player)
+        if name in self._bare and name not in self._logos:
+            self._logos[name] = self._sent_logo(self._players[name], player, player.logo_url)
+        return self._logos.get(name, "")
+
+    def _sent_logo(self, player_id: str, player: SourcePlayer, url: str) -> str:
         link = {"link": player.logo_link} if player.logo_link.isascii() and player.logo_link else {}
-        self._send_file(at("players", player_id, "logo"), self._picture(player.logo_url or ""), "logo.png", **link)
+        try:
+            self._send_file(at("players", player_id, "logo"), self._picture(url), "logo.png", **link)
+        except Refused as refusal:
+            return f"Without its player's logo: {refusal}"
+        return ""
 
     def _downloaded(self, url: str) -> bytes:
         """Of one video: what can't be reached there does not keep the others. Raises Refused."""
@@ -222,6 +245,11 @@ class Migration:
             body = {"name": path[-1], "parentId": parent}
             self._folders[path] = self._api.send("POST", "/folders", body, headers=_once()).json["folderId"]
         return self._folders[path]
+
+
+def _name_of(player: SourcePlayer) -> str:
+    mark = f" ({player.id})"
+    return player.name[: NAME_CHARS - len(mark)] + mark
 
 
 def _plan(known: Mapping[str, Any] | None) -> Result:

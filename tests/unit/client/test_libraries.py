@@ -327,3 +327,57 @@ def test_a_thumbnail_that_can_not_be_had_is_told() -> None:
 
     (taken,) = taken_of(Shelf("key"), Api("http://a", "k", ask))
     assert (taken.result, taken.reason[:22]) == ("new", "Without its thumbnail:")
+
+
+class Server:
+    """Ours, as far as players are concerned."""
+
+    def __init__(self) -> None:
+        self.videos: list[Any] = []
+        self.players: list[Any] = []
+        self.logos: list[str] = []
+
+    def ask(self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+        path = urlsplit(url).path
+        if path.endswith("/logo"):
+            self.logos.append(path)
+            self.players[0]["assets"]["logo"] = "https://here.example/logo.png"
+        elif method == "POST" and path == "/players":
+            self.players.append({**json.loads(data or b""), "playerId": "pt1", "assets": {"logo": ""}})
+            return Answer(201, {}, json.dumps(self.players[-1]).encode())
+        elif method == "POST":
+            self.videos.append({"videoId": "vi1", "state": "done"})
+            return Answer(201, {}, json.dumps(self.videos[-1]).encode())
+        found = self.players if path == "/players" else self.videos if "importedFrom" in url else []
+        return Answer(200, {}, json.dumps(listed(*found)).encode())
+
+
+def test_a_logo_that_can_not_be_had_fails_no_video_and_is_tried_again() -> None:
+    player = SourcePlayer("p", "Dark", {}, "https://cdn.example/l.png")
+    downloads: list[str] = []
+
+    class Shelf(ApiVideo):
+        broken = True
+
+        def listing(self) -> Listing:
+            return Listing(2, iter([Listed("a", "A", {}), Listed("b", "B", {})]))
+
+        def video(self, listed: Listed) -> SourceVideo:
+            return SourceVideo(listed.id, listed.title, "", "https://cdn.example/a.mp4", player=player)
+
+        def download(self, url: str) -> bytes:
+            downloads.append(url)
+            if self.broken:
+                raise Refused(404, {"title": "Nothing is there."})
+            return b"\x89PNG"
+
+    server = Server()
+    api, shelf = Api("http://a", "k", server.ask), Shelf("key")
+    taken = taken_of(shelf, api)
+    assert [one.reason for one in taken] == ["Without its player's logo: Nothing is there."] * 2
+    assert (taken[0].result, server.logos, len(downloads)) == ("new", [], 1)
+
+    shelf.broken = False
+    assert {(one.result, one.reason) for one in taken_of(shelf, api)} == {("known", "")}
+    assert {(one.result, one.reason) for one in taken_of(shelf, api)} == {("known", "")}
+    assert (server.logos, len(server.players), len(downloads)) == (["/players/pt1/logo"], 1, 2)
