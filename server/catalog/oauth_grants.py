@@ -35,8 +35,10 @@ async def get(transaction: Transaction, project_id: str, grant_id: str) -> OAuth
     return row if row is not None and row.project_id == project_id else None
 
 
-async def of_app(transaction: Transaction, app_id: str) -> list[OAuthGrant]:
-    return list(await transaction.scalars(select(OAuthGrant).where(OAuthGrant.app_id == app_id)))
+async def of_app(transaction: Transaction, app_id: str, most: int, after: str = "") -> list[OAuthGrant]:
+    """In the order of their ids, from behind one on."""
+    wanted = select(OAuthGrant).where(OAuthGrant.app_id == app_id, OAuthGrant.id > after)
+    return list(await transaction.scalars(wanted.order_by(OAuthGrant.id).limit(most)))
 
 
 async def of_key(transaction: Transaction, key_id: str, now: datetime) -> list[tuple[OAuthGrant, str]]:

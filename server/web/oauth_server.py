@@ -83,15 +83,17 @@ class _Granted:
 
     code_challenge_method = S256
 
-    def __init__(self, row: OAuthGrant) -> None:
+    def __init__(self, row: OAuthGrant, most: Sequence[str]) -> None:
+        """`most`: the scopes that its app may have now, to which the row may not have been held yet."""
         self.row = row
+        self.scopes = scopes.common([str(each) for each in row.scopes], most)
         self.code_challenge = row.code_challenge
 
     def get_redirect_uri(self) -> str:
         return self.row.redirect_uri
 
     def get_scope(self) -> str:
-        return " ".join(map(str, self.row.scopes))
+        return " ".join(self.scopes)
 
     def check_client(self, client: _Client) -> bool:
         return bool(self.row.app_id == client.row.id)
@@ -151,7 +153,7 @@ class Conversation(AuthorizationServer):  # type: ignore[misc]
     def __init__(self, app: OAuthApp | None, grant: OAuthGrant | None = None, mint: Mint | None = None) -> None:
         super().__init__()
         self.client = _Client(app) if app else None
-        self.granted = _Granted(grant) if grant else None
+        self.granted = _Granted(grant, [str(each) for each in app.scopes]) if app and grant else None
         self.code = ""
         self.register_grant(_CodeGrant, [_Challenge(required=True)])
         self.register_grant(_RefreshGrant)

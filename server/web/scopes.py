@@ -68,3 +68,12 @@ def of_operation(method: str, path: str, scope: str | None) -> str | None:
     if scope and method == "DELETE" and scope.endswith(f":{WRITE}") and _OWN_OBJECT.fullmatch(path):
         return scope.removesuffix(WRITE) + DELETE
     return scope
+
+
+def common(allowed: Sequence[str], most: Sequence[str]) -> list[str]:
+    """What is in both, in as few words as there are: of *:read and videos:* that is videos:read."""
+    found = [scope for scope in allowed if allow(most, scope)]
+    for scope in [*most, *sorted(name for name in names() if "*" not in name)]:
+        if allow(allowed, scope) and allow(most, scope) and not allow(found, scope):
+            found.append(scope)
+    return found

@@ -28,7 +28,7 @@ from server.web.api.oauth_apps import KEPT, REUSED, REVOKED, end
 from server.web.auth import CREDENTIAL_LIMIT, REFRESH_TTL_S, Caller, Credentials, Holder, Pair
 from server.web.oauth_server import CODE, REFRESH, Conversation
 from server.web.problems import body_of
-from server.web.scopes import names
+from server.web.scopes import common, names
 from server.web.shapes import LEFT_OUT, Answer
 from server.web.typed import JSON_HEADERS, Call, Operations, refuse_guessing
 
@@ -131,13 +131,16 @@ async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
     if app is None:
         raise _wrong_client(call)
     async with services.database.write() as transaction:
+        app = await oauth_apps.find(transaction, app.id)  # it may have been changed
+        if app is None:
+            raise _wrong_client(call)
         if presented is not None:
             row = await oauth_grants.find(transaction, presented[0])
         else:
             row = await oauth_grants.by_code(transaction, form.get("code", "")) if form["grant_type"] == CODE else None
         row = row if row is not None and row.app_id == app.id else None
         number = presented[1] if presented else 0
-        good = row is not None and await _is_good(credentials, row, number)
+        good = row is not None and await _is_good(credentials, app, row, number)
         made: list[Pair] = []
 
         def mint(scopes: Sequence[str]) -> dict[str, Any]:
@@ -193,8 +196,12 @@ def _wrong_client(call: Call) -> _Refused:
     return _Refused("invalid_client", "The client_id or the client_secret is wrong.")
 
 
-async def _is_good(credentials: Credentials, row: OAuthGrant, number: int) -> bool:
-    """Whether it is the newest code or refresh token, in time, and who consented still could."""
+async def _is_good(credentials: Credentials, app: OAuthApp, row: OAuthGrant, number: int) -> bool:
+    """Whether it is the newest code or refresh token, in time, the app may have some of it and be where it goes, and
+    who consented still could."""
+    gone = not row.refresh_number and row.redirect_uri not in app.redirect_uris
+    if gone or not common(row.scopes, app.scopes):
+        return False
     in_time = row.expires_at > clock.now() and number == row.refresh_number
     return in_time and await credentials.still_holds(Holder(row.key_id, row.generation))
 

@@ -1,6 +1,5 @@
 """Programs of others that may act for people, and what people have allowed them."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from server.web.typed import Call, Operations
 
 MOST = 100  # of a project
 URIS_LIMIT = 20
+AT_ONCE = 100  # grants that are looked at in one transaction, some tens of milliseconds
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 REVOKED, REUSED, APP_GONE, APP_CHANGED = "revoked", "reused", "app-deleted", "app-changed"  # why a grant ended
 KEPT = timedelta(seconds=GRANT_TTL_S + 60)  # its last access token has ended by then
@@ -160,7 +160,8 @@ async def show(call: Call, app_id: str) -> AppAnswer:
 )
 async def change(call: Call, app_id: str, body: AppChanges) -> AppAnswer:
     """With fewer scopes it also has fewer of those that people have allowed it, at once; where none is left, that is
-    revoked. More scopes have to be allowed anew. Codes on their way to a URI that is no more are good no more."""
+    revoked. More scopes have to be allowed anew. Codes on their way to a URI that is no more are good no more. A call
+    that broke off is made again: what it had not come to is done then."""
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, app_id)
         given = {name: getattr(body, name) for name in body.model_fields_set}
@@ -169,29 +170,34 @@ async def change(call: Call, app_id: str, body: AppChanges) -> AppAnswer:
             setattr(row, name, value)
         if changed:
             await oauth_apps.changed(transaction, row)
-        for grant in await oauth_grants.of_app(transaction, row.id):
-            await _held_to(transaction, call.services, grant, row)
+    if not body.model_fields_set.isdisjoint(("scopes", "redirect_uris")):
+        await _hold_all(call, row.id)
     return _answer(row)
+
+
+async def _hold_all(call: Call, app_id: str) -> None:
+    """To what the app may have now, some at a time, so that others write in between. Until its turn has come a grant
+    gives no token with more than that (`oauth.token`)."""
+    last: str | None = ""
+    while last is not None:
+        async with call.services.database.write() as transaction:
+            app = await oauth_apps.find(transaction, app_id)
+            grants = await oauth_grants.of_app(transaction, app_id, AT_ONCE, last) if app is not None else []
+            last = grants[-1].id if len(grants) == AT_ONCE else None
+            for grant in grants:
+                assert app is not None  # or it has none
+                await _held_to(transaction, call.services, grant, app)
 
 
 async def _held_to(transaction: Transaction, services: Services, grant: OAuthGrant, app: OAuthApp) -> None:
     """To what the app may have now."""
-    left = _common(grant.scopes, app.scopes)
+    left = table.common(grant.scopes, app.scopes)
     on_its_way = not grant.refresh_number and grant.redirect_uri not in app.redirect_uris
     if not left or on_its_way:
         await end(transaction, services, grant, APP_CHANGED)
     elif left != grant.scopes:
         await services.revocations.add_within(transaction, grant.project_id, epoch_of(grant.id, grant.epoch), KEPT)
         await oauth_grants.narrow(transaction, grant, left)
-
-
-def _common(allowed: Sequence[str], most: Sequence[str]) -> list[str]:
-    """What is in both, in as few words as there are: of *:read and videos:* that is videos:read."""
-    found = [scope for scope in allowed if table.allow(most, scope)]
-    for scope in [*most, *sorted(name for name in table.names() if "*" not in name)]:
-        if table.allow(allowed, scope) and table.allow(most, scope) and not table.allow(found, scope):
-            found.append(scope)
-    return found
 
 
 @operations.post(
@@ -210,11 +216,16 @@ async def rotate(call: Call, app_id: str) -> AppSecret:
 @operations.delete("/oauth/apps/{appId}", "Delete an OAuth app", scope="oauth-apps:write", status=204)
 async def delete(call: Call, app_id: str) -> None:
     """And all that people have allowed it."""
-    async with call.services.database.write() as transaction:
-        row = await _find(transaction, call, app_id)
-        for grant in await oauth_grants.of_app(transaction, row.id):
-            await end(transaction, call.services, grant, APP_GONE)
-        await oauth_apps.remove(transaction, row)
+    left = True
+    while left:
+        async with call.services.database.write() as transaction:
+            row = await _find(transaction, call, app_id)
+            grants = await oauth_grants.of_app(transaction, row.id, AT_ONCE)
+            for grant in grants:
+                await end(transaction, call.services, grant, APP_GONE)
+            left = len(grants) == AT_ONCE
+            if not left:
+                await oauth_apps.remove(transaction, row)
 
 
 @operations.get("/oauth/grants", "List what OAuth apps were allowed", scope="oauth-grants:read")

@@ -19,6 +19,7 @@ from server.catalog import events, keys, oauth_grants
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Project
 from server.catalog.oauth_models import OAuthGrant
+from server.web import scopes
 from server.web.api import oauth_apps
 from tests.unit.web.kit import OWNER_KEY, Client, bearer, problem
 
@@ -528,6 +529,70 @@ async def test_fewer_scopes_hold_for_what_was_allowed(client: Client, database: 
     ]  # fmt: skip
 
 
+def count_turns(monkeypatch: pytest.MonkeyPatch, at_once: int) -> list[int]:
+    """How many grants were looked at in each transaction."""
+    turns, of_app = [], oauth_grants.of_app
+
+    async def noted(*given: Any) -> list[OAuthGrant]:
+        found = await of_app(*given)
+        turns.append(len(found))
+        return found
+
+    monkeypatch.setattr(oauth_apps, "AT_ONCE", at_once)
+    monkeypatch.setattr(oauth_grants, "of_app", noted)
+    return turns
+
+
+async def test_what_many_allowed_is_looked_at_in_turns_and_only_where_it_matters(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = await register(client)
+    program.library.scope = "videos:read videos:write"
+    for _ in range(5):
+        await program.code()
+    turns = count_turns(monkeypatch, 2)
+    await change(client, program, name="Other")
+    assert turns == []
+
+    await change(client, program, scopes=["videos:read"])
+    assert turns == [2, 2, 1]
+    async with client.get("/oauth/grants") as response:
+        assert [each["scopes"] for each in (await response.json())["data"]] == [["videos:read"]] * 5
+    turns.clear()
+    async with client.delete(f"/oauth/apps/{program.id}") as response:
+        assert response.status == 204
+    assert turns == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"scopes": ["videos:read"]}, 200), ({"scopes": ["webhooks:read"]}, 400),
+     ({"redirectUris": ["https://other.example/"]}, 400)],
+)  # fmt: skip
+async def test_what_was_not_held_to_a_change_yet_gives_no_more_than_that(
+    client: Client, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], status: int
+) -> None:
+    async def ends(*_: Any) -> None:
+        """As a server does that is killed."""
+
+    program = await register(client)
+    program.library.scope = "videos:read videos:write"
+    code = parse_qs(urlsplit(await program.code()).query)["code"][0]
+    with monkeypatch.context() as patch:
+        patch.setattr(oauth_apps, "_hold_all", ends)
+        await change(client, program, **changes)
+    made = await program.ask(
+        grant_type="authorization_code", code=code, redirect_uri=BACK, code_verifier=program.verifier
+    )
+
+    assert made.status == status
+    if status == 200:
+        assert (await made.json())["scope"] == "videos:read"
+    await change(client, program, **changes)  # again
+    async with client.get("/oauth/grants") as response:
+        assert all(each["scopes"] == ["videos:read"] for each in (await response.json())["data"])
+
+
 async def test_more_scopes_have_to_be_allowed(client: Client, public: Program) -> None:
     tokens = await public.token(await public.code())
     await change(client, public, scopes=["*"])
@@ -568,4 +633,4 @@ async def test_what_was_shown_before_a_change_is_not_allowed(client: Client, pub
     ],
 )  # fmt: skip
 def test_what_two_lists_of_scopes_have_in_common(allowed: list[str], most: list[str], left: list[str]) -> None:
-    assert oauth_apps._common(allowed, most) == left
+    assert scopes.common(allowed, most) == left
