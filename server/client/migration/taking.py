@@ -51,6 +51,7 @@ class Migration:
         self._rehearsal = rehearsal
         self._folders: dict[tuple[str, ...], str] | None = None
         self._players: dict[str, str] = {}
+        self._looked = False  # at those that there are
         self._bare: set[str] = set()  # names of those that have no logo
         self._logos: dict[str, str] = {}  # names of those that were looked at for one -> what went wrong
         self._hopeless = 0
@@ -202,12 +203,14 @@ class Migration:
         return self._players[name]
 
     def _look_at_players(self) -> None:
-        if self._players:
+        """Once: there may be none."""
+        if self._looked:
             return
         for one in self._api.every("/players"):
             self._players[one["name"]] = one["playerId"]
             if not one["assets"]["logo"]:
                 self._bare.add(one["name"])
+        self._looked = True
 
     def _logo(self, player: SourcePlayer | None) -> str:
         """Why its player has not the logo of the library, which is sent once where there is none; a video is no less

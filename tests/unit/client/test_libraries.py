@@ -336,9 +336,11 @@ class Server:
         self.videos: list[Any] = []
         self.players: list[Any] = []
         self.logos: list[str] = []
+        self.looks = 0
 
     def ask(self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
         path = urlsplit(url).path
+        self.looks += (method, path) == ("GET", "/players")
         if path.endswith("/logo"):
             self.logos.append(path)
             self.players[0]["assets"]["logo"] = "https://here.example/logo.png"
@@ -378,6 +380,10 @@ def test_a_logo_that_can_not_be_had_fails_no_video_and_is_tried_again() -> None:
     assert (taken[0].result, server.logos, len(downloads)) == ("new", [], 1)
 
     shelf.broken = False
+    made, server.players = server.players, []
+    assert [one.result for one in taken_of(shelf, api)] == ["known"] * 2
+    assert server.looks == 2  # one of each run
+    server.players = made
     assert {(one.result, one.reason) for one in taken_of(shelf, api)} == {("known", "")}
     assert {(one.result, one.reason) for one in taken_of(shelf, api)} == {("known", "")}
     assert (server.logos, len(server.players), len(downloads)) == (["/players/pt1/logo"], 1, 2)
