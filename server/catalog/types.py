@@ -5,6 +5,7 @@ them is three or four calls long.
 """
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ import orjson
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_DIGIT, _LONG_NUMBER = re.compile("[0-9]"), re.compile("[0-9]{19}")
 
 
 class Utc(TypeDecorator[datetime]):
@@ -59,10 +62,18 @@ def _value(text: Any) -> Any:
     """SQLite keeps a number as one, whatever it was written as."""
     if not isinstance(text, str):
         return text
+    if _may_be_rounded(text):
+        return json.loads(text)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:  # it is stricter: lone surrogates, NaN
         return json.loads(text)
+
+
+def _may_be_rounded(text: str) -> bool:
+    """Whether there may be an integer of more than 64 bits: orjson makes a float of it. Of 19 digits in a row one is at
+    a 19th place, and few texts have one there."""
+    return bool(_DIGIT.search(text[18::19]) and _LONG_NUMBER.search(text))
 
 
 # SQLite only counts up a primary key that is declared INTEGER

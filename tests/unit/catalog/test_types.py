@@ -24,7 +24,8 @@ async def kept(database: Database, payload: Any, created_at: datetime) -> Event:
 
 @pytest.mark.parametrize(
     "value",
-    [{}, [], None, 5, 0.5, -1, "", "5", "null", "text", True, {"a": [1, {"b": None}], "ü": "\u2028"}, [2**53, 0.25]],
+    [{}, [], None, 5, 0.5, -1, "", "5", "null", "text", True, {"a": [1, {"b": None}], "ü": "\u2028"}, [2**53, 0.25],
+     {"a": [2**63, 2**64, -(2**63) - 1, 10**40, {"b": "x" * 30, "c": 2**65 + 1}]}],
     ids=repr,
 )
 async def test_json(value: Any, database: Database) -> None:
