@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from server.catalog import custom_fields, text_tracks, video_lists, videos
+from server.catalog import custom_fields, text_tracks, video_lists, videos, words
 from server.catalog.custom_fields import Condition
 from server.catalog.database import Database, Transaction
 from server.catalog.listing import Paging
@@ -313,6 +313,29 @@ async def test_videos_are_found_by_their_captions(database: Database) -> None:
         assert await found("hello", "goodbye whale") == [False, True]
         await text_tracks.remove(transaction, row, english)
         assert await found("goodbye", "bonjour", "silent") == [False, True, True]
+
+
+async def test_captions_of_the_videos_own_language_are_found_before_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "SPOKEN_CHARS", 100)
+    async with database.write() as transaction:
+        row = await made(transaction, "title", language="en")
+        for number in range(text_tracks.AT_ONCE + 1):
+            await text_tracks.put(transaction, row, "captions", f"a{number}", spoken="short")
+        await text_tracks.put(transaction, row, "captions", "az", spoken="lion " + "x" * 300)
+        for language in ("de", "en"):
+            spoken = " ".join(f"{language}{number:05}" for number in range(40))
+            await text_tracks.put(transaction, row, "captions", language, spoken=spoken)
+
+        async def found(*searches: str) -> list[bool]:
+            return [await titles(transaction, Filter(search=each)) == ["title"] for each in searches]
+
+        assert await found("en00000", "en00011", "en00012", "de00000", "short") == [True, True, False, False, False]
+        english = await text_tracks.get(transaction, row.id, "captions", "en")
+        assert english is not None
+        await text_tracks.remove(transaction, row, english)
+        assert await found("en00000", "short lion", "de00000") == [False, True, False]
 
 
 async def test_captions_that_were_never_read_are_named_until_they_are(database: Database) -> None:

@@ -50,7 +50,22 @@ def test_what_characters_stand_for_counts_too(character: str) -> None:
 def test_captions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "CAPTIONS_CHARS", 12)
     assert words.of_captions("Hello, hello there") == "hello"
+    monkeypatch.setattr(words, "CAPTIONS_CHARS", 30)
     monkeypatch.setattr(words, "SPOKEN_CHARS", 8)
     assert words.joined(["one two", "two three"]) == "one two"
     assert words.joined(["one", "two four"]) == "one two"
     assert words.joined([]) == ""
+    assert words.of_captions("one two three") == "one two"
+
+
+def test_no_more_tracks_are_joined_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "SPOKEN_CHARS", 8)
+    tracks = iter(["one", "one", "two three", "four"])
+    assert words.joined(tracks) == "one two"
+    assert list(tracks) == ["four"]
+
+
+@pytest.mark.parametrize(("chars", "full"), [(10, False), (11, True)])
+def test_what_is_full_takes_no_longest_word(chars: int, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "SPOKEN_CHARS", 10 + 1 + words.WORD_CHARS)
+    assert words.is_full("a" * chars) == full
