@@ -58,6 +58,7 @@ class Server:
         """Starts; after the first start on the same ports again, as a restarted server would."""
         environment = {
             **os.environ,
+            "PYTHONFAULTHANDLER": "1",
             "SLUICE_HTTP__PORT": "0",
             "SLUICE_RTMP__PORT": "0",
             "SLUICE_SRT__PORT": "0",
@@ -116,9 +117,9 @@ class Server:
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.process.send_signal(signal.SIGABRT)  # where its threads are goes to the log
             self.process.wait(30)
-            raise AssertionError(f"the server did not end within {timeout_s} s") from None
+            raise AssertionError(f"the server did not end within {timeout_s} s:\n{self.log()[-6000:]}") from None
         finally:
             if self.process.stdout:
                 self.process.stdout.close()
