@@ -48,14 +48,14 @@ class EventAging:
         """At the next LOOKED_AT, as far as they are old; whether there are any."""
         self._seen = []
         if self._next is None or now >= self._next:
-            self._seen = await _old(transaction, self._position, now - self._kept)
+            self._seen = await _old(transaction, self._position, now - self._kept, now)
             if not self._seen:
                 self._rest(now)
         return bool(self._seen)
 
     async def sweep(self, transaction: Transaction, now: datetime) -> bool:
         """Removes what of those need not be kept; whether there are more to look at."""
-        await _remove(transaction, self._seen[0], self._seen[-1])
+        await _remove(transaction, self._seen[0], self._seen[-1], now - self._kept)
         self._position = self._seen[-1]
         more = len(self._seen) == LOOKED_AT
         if not more:
@@ -66,17 +66,18 @@ class EventAging:
         self._position, self._next = 0, now + REST
 
 
-async def _old(transaction: Transaction, position: int, before: datetime) -> list[int]:
+async def _old(transaction: Transaction, position: int, before: datetime, now: datetime) -> list[int]:
     """Positions after this one, up to the first of what happened later or is waited for by a delivery.
 
-    Without regard to their time they are found by their number alone: there is no index of times.
+    Without regard to their time they are found by their number alone: there is no index of times. What is said to
+    have happened in the future, by a clock that was wrong, is no end.
     """
     query = select(Event.position, Event.created_at).where(Event.position > position)
     needed = await _first_needed(transaction)
     if needed is not None:
         query = query.where(Event.position < needed)
     rows = await transaction.execute(query.order_by(Event.position).limit(LOOKED_AT))
-    return [at for at, _ in takewhile(lambda row: row[1] < before, rows)]
+    return [at for at, _ in takewhile(lambda row: row[1] < before or row[1] > now, rows)]
 
 
 async def _first_needed(transaction: Transaction) -> int | None:
@@ -91,12 +92,13 @@ async def _first_needed(transaction: Transaction) -> int | None:
     return first
 
 
-async def _remove(transaction: Transaction, first: int, last: int) -> None:
-    """Those from the first to the last position that nobody counts on."""
+async def _remove(transaction: Transaction, first: int, last: int, before: datetime) -> None:
+    """Those from the first to the last position that are old and that nobody counts on."""
     later = exists().where(_LATER.object_id == Event.object_id, _LATER.sequence > Event.sequence)
     newer = exists().where(_NEWER.project_id == Event.project_id, _NEWER.position > Event.position)
     await transaction.execute(
         delete(Event)
-        .where(Event.position >= first, Event.position <= last, newer, or_(later, Event.type.in_(ENDS)))
+        .where(Event.position >= first, Event.position <= last, Event.created_at < before)
+        .where(newer, or_(later, Event.type.in_(ENDS)))
         .execution_options(synchronize_session=False)
     )

@@ -191,7 +191,9 @@ async def _hold_all(call: Call, app_id: str) -> None:
 
 async def _held_to(transaction: Transaction, services: Services, grant: OAuthGrant, app: OAuthApp) -> None:
     """To what the app may have now."""
-    left = table.common(grant.scopes, app.scopes)
+    left = list(grant.scopes)
+    if not set(left) <= set(app.scopes):  # which is found sooner
+        left = table.common(left, app.scopes)
     on_its_way = not grant.refresh_number and grant.redirect_uri not in app.redirect_uris
     if not left or on_its_way:
         await end(transaction, services, grant, APP_CHANGED)

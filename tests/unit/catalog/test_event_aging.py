@@ -120,6 +120,16 @@ async def test_what_is_no_delivery_yet_stays(database, happened, endpoint):
     assert second in await left(database)
 
 
+async def test_a_clock_that_was_wrong_keeps_nothing_else(database, happened):
+    before = await happened("vi1")
+    future = await happened("vi2", ago=-timedelta(days=999))
+    after = await happened("vi1")
+    last = [await happened("vi1", ago=timedelta()), await happened("vi2", ago=timedelta())]
+    await sweep(database)
+
+    assert set(await left(database)) & {before, future, after, *last} == {future, *last}
+
+
 async def test_it_looks_no_further_than_to_the_first_young_one(database, happened):
     gone, young, beyond = await happened("vi1"), await happened("vi1", ago=timedelta()), await happened("vi1")
     await happened("vi1")

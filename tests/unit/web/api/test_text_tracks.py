@@ -73,7 +73,7 @@ async def others_write_meanwhile(
     upload = asyncio.create_task(uploading)
     try:
         assert await asyncio.to_thread(begun.wait, 20)
-        async with asyncio.timeout(5), database.write() as transaction:
+        async with asyncio.timeout(15), database.write() as transaction:
             await videos.add(transaction, Video(project_id=DEFAULT_PROJECT, title="another"))
     finally:
         written.set()
