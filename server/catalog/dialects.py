@@ -32,6 +32,7 @@ WRITE_LOCK = text("SELECT pg_advisory_xact_lock(7302, 0)")
 MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(7302, 1)")
 
 POOL = 10  # connections of a process; more wait
+SQLITE_POOL = 15  # each has a thread of its own
 # A process that froze in a transaction would keep all others from writing; of a machine that is gone the server
 # hears only by its own asking.
 POSTGRESQL_SETTINGS = {
@@ -49,7 +50,11 @@ PASSING = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300
 def make_engine(url: str) -> AsyncEngine:
     """Parameters of statements stand in no error of its: keys, tokens and passwords are among them."""
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, module=Driver(), hide_parameters=True)
+        # none beyond the pool's, which would be opened and closed for each use; the last one that was used has its
+        # pages at hand
+        engine = create_async_engine(
+            url, module=Driver(), pool_size=SQLITE_POOL, max_overflow=0, pool_use_lifo=True, hide_parameters=True
+        )
         _prepare_sqlite(engine)
         return engine
     connecting = {"server_settings": POSTGRESQL_SETTINGS, "timeout": CONNECT_S}

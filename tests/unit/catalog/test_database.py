@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
 from server.catalog import database as module
@@ -51,6 +51,21 @@ async def test_a_database_that_can_not_grow_is_out_of_space(prepared: Path, tmp_
             await fill(database)
     assert out_of_space(caught.value)
     assert not out_of_space(OperationalError("SELECT", None, Exception("no such table")))
+
+
+async def test_connections_are_kept_however_many_read_at_once(database: Database) -> None:
+    closed: list[object] = []
+    event.listen(database.engine.sync_engine, "close", lambda connection, record: closed.append(connection))
+    all_there = asyncio.Barrier(8)
+
+    async def read() -> None:
+        async with database.read() as transaction:
+            await transaction.execute(text("SELECT 1"))
+            await asyncio.wait_for(all_there.wait(), 30)
+
+    await asyncio.gather(*(read() for _ in range(8)))
+
+    assert closed == []
 
 
 async def test_nothing_follows_a_rollback(database: Database) -> None:
