@@ -49,8 +49,9 @@ async def _turn(database: Database, one: Sweep | Looking) -> bool | None:
         async with database.read() as transaction:
             if not await one.look(transaction, clock.now()):
                 return False
+        one = one.sweep
     async with database.write() as transaction:
-        return await (one.sweep if isinstance(one, Looking) else one)(transaction, clock.now())
+        return await one(transaction, clock.now())
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Pages of rows: what a list call may ask for, and the slice it gets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -60,9 +60,16 @@ async def fetch(
     by = [(column, paging.descending), *((columns[name], falling) for name, falling in paging.then)]
     order = [each.desc() if falling else each.asc() for each, falling in [*by, (tie, paging.descending)]]
     rows = list(await transaction.scalars(query.order_by(*order).limit(paging.size).offset(paging.first)))
+    # not around it as a subquery, which would name each of its columns
+    return await page_of(
+        transaction, rows, paging,
+        lambda: query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True),
+    )  # fmt: skip
+
+
+async def page_of(
+    transaction: Transaction, rows: Sequence[Row], paging: Paging, count: Callable[[], Select[int]]
+) -> Page[Row]:
+    """The page with these rows; all are counted only where it does not tell how many there are."""
     total = paging.total_by(len(rows))
-    if total is None:
-        # not around it as a subquery, which would name each of its columns
-        count: Select[int] = query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
-        total = await transaction.scalar(count) or 0
-    return Page(rows, total, paging)
+    return Page(rows, await transaction.scalar(count()) or 0 if total is None else total, paging)

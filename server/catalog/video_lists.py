@@ -17,7 +17,7 @@ from server.catalog import dialects, folders, indexing, words
 from server.catalog.custom_fields import Condition
 from server.catalog.database import Transaction
 from server.catalog.dialects import CONTAINED_FROM, FOUND, TEXTS
-from server.catalog.listing import Page, Paging
+from server.catalog.listing import Page, Paging, page_of
 from server.catalog.models import Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
 
@@ -78,8 +78,7 @@ async def page(
     if asked.plain and by is None and first < NEAR:
         query = _page_of(project_id, wanted.discarded, paging.sort_by or "createdAt", paging.descending)
         near = list(await transaction.scalars(query, {"size": size, "first": first}))
-        counted = paging.total_by(len(near))
-        return Page(near, await transaction.scalar(asked.count()) or 0 if counted is None else counted, paging)
+        return await page_of(transaction, near, paging, asked.count)
     total = await transaction.scalar(asked.count()) or 0
     if first >= total:
         return Page([], total, paging)

@@ -21,6 +21,8 @@ _log = log.get("vod")
 
 
 class Examining:
+    """Asks children, each for `timeout_s` at most."""
+
     def __init__(self, children: Children, layout: Layout, timeout_s: float) -> None:
         self._children = children
         self._layout = layout
