@@ -10,13 +10,15 @@ import click
 
 from server.cli.options import JSON_OPTION, Failed, calls_api
 from server.cli.showing import show_json, show_list
-from server.cli.tables import column, printable
+from server.cli.tables import column, printable, table
 from server.client.api import Api, Unreachable
 from server.client.importing import import_file, unfinished
 from server.client.migration.apivideo import ApiVideo
 from server.client.migration.kinescope import Kinescope
 from server.client.migration.library import Library
-from server.client.migration.taking import FAILED, UNDONE, Migration, Taken
+from server.client.migration.results import KINDS, RESULTS, UNDONE, Kind, Taken
+from server.client.migration.taking import Migration
+from server.client.migration.videos import FAILED
 from server.client.patience import Patient
 from server.client.refusals import Refused
 from server.client.watching import watch
@@ -24,12 +26,16 @@ from server.client.watching import watch
 LIBRARIES: dict[str, type[ApiVideo] | type[Kinescope]] = {"apivideo": ApiVideo, "kinescope": Kinescope}
 TOLD_WAIT_S = 3.0  # of shorter waits nobody has to know
 COLUMNS = [
+    column("KIND", "kind"),
     column("THERE", "sourceId"),
-    column("HERE", "videoId"),
+    column("HERE", "id"),
     column("TITLE", "title", cut=True, rank=1),
     column("RESULT", "result"),
     column("REASON", "reason", cut=True),
 ]
+COMING = frozenset({"new", "again", "known"})
+SUMMARY = [column("", "kind"), *(column(result.upper(), result, right=True) for result in RESULTS)]
+SHOWN: frozenset[Kind] = frozenset({"player", "video", "playlist"})  # a line for each; of others where one is undone
 
 
 @click.command("import")
@@ -47,7 +53,8 @@ def import_videos(
 ) -> None:  # fmt: skip
     """Import videos from FILE, a CSV table whose first row names its columns (url, title, description, tags, public,
     metadata.…), and wait until all are done; or --from a library elsewhere, with titles, descriptions, tags, metadata,
-    captions, chapters, thumbnails, players and folders. What was imported before is only looked at."""
+    captions, chapters, thumbnails, players, folders, annotations, materials and playlists. What was imported before is
+    only looked at."""
     if (file is None) == (source is None):
         raise click.UsageError("Give a FILE, or --from.")
     if file is not None:
@@ -118,7 +125,7 @@ def _take(api: Api, library: Library, rehearsal: bool, found: list[Taken]) -> No
 
         def moved(taken: Taken) -> None:
             found.append(taken)
-            bar.update(1)
+            bar.update(taken.kind == "video")
 
         Migration(api, library, rehearsal).run(began, moved)
 
@@ -126,7 +133,7 @@ def _take(api: Api, library: Library, rehearsal: bool, found: list[Taken]) -> No
 def _ended(api: Api, found: list[Taken]) -> list[Taken]:
     """Waits for each that is here; those whose file could not be had, or not be read, have failed."""
     with click.progressbar(found, label="Waiting", file=sys.stderr) as bar:
-        return [_awaited(api, one) if one.result in ("new", "again", "known") else one for one in bar]
+        return [_awaited(api, one) if one.kind == "video" and one.result in COMING else one for one in bar]
 
 
 def _awaited(api: Api, taken: Taken) -> Taken:
@@ -141,6 +148,16 @@ def _awaited(api: Api, taken: Taken) -> Taken:
     return replace(taken, result="failed", reason=" ".join(filter(None, said)) or video["state"])
 
 
+def _summary(found: list[Taken]) -> list[str]:
+    """How many of each kind became what."""
+    counts = Counter((one.kind, one.result) for one in found)
+    there = {one.kind for one in found} | {"video"}
+    rows = [
+        {"kind": f"{kind}s", **{result: counts[kind, result] for result in RESULTS}} for kind in KINDS if kind in there
+    ]
+    return table(rows, SUMMARY, None)
+
+
 def _report(found: list[Taken], as_json: bool) -> None:
     """Exits with 1 where one is not as it should be: then another run may do more."""
     _show(found, as_json)
@@ -151,9 +168,9 @@ def _show(found: list[Taken], as_json: bool) -> None:
     if as_json:
         show_json([one.shown() for one in found])
     else:
-        show_list([one.shown() for one in found], COLUMNS, False)
-        counts = Counter(one.result for one in found)
-        click.echo(", ".join(f"{count} {result}" for result, count in sorted(counts.items())) or "nothing", err=True)
+        show_list([one.shown() for one in found if one.kind in SHOWN or one.result in UNDONE], COLUMNS, False)
+        for line in _summary(found):
+            click.echo(line, err=True)
         for one in found if sys.stdout.isatty() else ():  # tables cut reasons there
             if one.reason and one.result in UNDONE:
                 click.echo(printable(f"{one.source_id}: {one.reason}"), err=True)

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
+from server import clock
 from server.client.refusals import Refused, parsed
 
 CALL_TIMEOUT_S = 60.0
 PAGE_SIZE = 100  # the most that a list gives at once
 SCHEMES = ("http", "https")  # the library also opens files of this machine, and URLs may come from elsewhere
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of one answer that are read
+ANSWER_TIME_S = 600.0  # of one answer, while bytes of it come
+READ_BYTES = 1 << 18
 
 
 class Unreachable(ConnectionError):
@@ -59,7 +62,7 @@ def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, st
             raise ValueError("its URL begins with neither http:// nor https://")
         request = urllib.request.Request(url, data, dict(headers), method=method)
         with _OPENER.open(request, timeout=CALL_TIMEOUT_S) as answer:
-            return Answer(answer.status, answer.headers, answer.read(ANSWER_LIMIT))
+            return Answer(answer.status, answer.headers, _whole(answer))
     except urllib.error.HTTPError as error:
         with error:
             raise Refused(error.code, parsed(_rest(error)), dict(error.headers)) from None
@@ -68,6 +71,20 @@ def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, st
         if isinstance(said, OSError) and said.strerror:
             said = said.strerror  # without its number
         raise Unreachable(f"{url.split('?')[0]} can't be reached: {said}") from None
+
+
+def _whole(answer: http.client.HTTPResponse) -> bytes:
+    """Raises Refused; OSError and http.client.HTTPException where it breaks off."""
+    found, ends = bytearray(), clock.monotonic() + ANSWER_TIME_S
+    while piece := answer.read1(READ_BYTES):
+        found += piece
+        if len(found) > ANSWER_LIMIT:
+            raise Refused(413, {"title": f"There are more than {ANSWER_LIMIT >> 20} MiB of it."})
+        if clock.monotonic() > ends:
+            raise TimeoutError(f"not all of it came within {ANSWER_TIME_S:.0f} s")
+    if answer.length:  # bytes that were promised
+        raise http.client.IncompleteRead(b"", answer.length)
+    return bytes(found)
 
 
 def _rest(error: urllib.error.HTTPError) -> bytes:

@@ -53,26 +53,43 @@ class Memory:
         return found if isinstance(found, dict) else {}
 
 
+class Forgetful(Memory):
+    """For files that no other run will have."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def get(self, name: str) -> None:
+        return None
+
+    def put(self, name: str, address: str | None) -> None:
+        pass
+
+
 def default_memory() -> Memory:
     """Where programs of a user keep such things (XDG Base Directory Specification)."""
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Memory(Path(state).expanduser() / "sluice" / "uploads.json")
 
 
-def upload(api: Api, path: Path, metadata: Mapping[str, str], memory: Memory, moved: Moved) -> str:
+def upload(
+    api: Api, path: Path, metadata: Mapping[str, str], memory: Memory, moved: Moved, renewed: bool = True
+) -> str:
     """Sends the file; the id of its video. Raises OSError, Refused, Unreachable.
 
-    An upload of the same file, as it is now, to the same server and for the same purpose is taken up again.
+    An upload of the same file, as it is now, to the same server and for the same purpose is taken up again. One that is
+    gone is begun anew, unless it is not to be `renewed`: then another has taken its place, and is left there.
     """
     facts = path.stat()
     name = _name(api, path, facts.st_size, facts.st_mtime_ns, metadata)
-    return _Upload(api, path, facts.st_size, metadata, moved, name, memory).run()
+    return _Upload(api, path, facts.st_size, metadata, moved, name, memory, renewed).run()
 
 
 class _Upload:
     def __init__(
-        self, api: Api, path: Path, length: int, metadata: Mapping[str, str], moved: Moved, name: str, memory: Memory
-    ) -> None:
+        self, api: Api, path: Path, length: int, metadata: Mapping[str, str], moved: Moved, name: str, memory: Memory,
+        renewed: bool,
+    ) -> None:  # fmt: skip
         self._api = api
         self._path = path
         self._length = length
@@ -80,6 +97,7 @@ class _Upload:
         self._moved = moved
         self._name = name
         self._memory = memory
+        self._renewed = renewed
         self._failures = 0
 
     def run(self) -> str:
@@ -89,7 +107,7 @@ class _Upload:
             try:
                 self._send(address)
             except Refused as refusal:
-                if refusal.status not in GONE:
+                if refusal.status not in GONE or not self._renewed:
                     raise
                 where = None
                 self._failed(refusal)

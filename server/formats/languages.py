@@ -18,9 +18,20 @@ TWO_LETTERS = {
     "spa": "es", "sqi": "sq", "alb": "sq", "srp": "sr", "swe": "sv", "tam": "ta", "tel": "te", "tha": "th",
     "tur": "tr", "ukr": "uk", "urd": "ur", "uzb": "uz", "vie": "vi", "wel": "cy", "cym": "cy", "zho": "zh",
 }  # fmt: skip
+BIBLIOGRAPHIC = frozenset({
+    "alb", "arm", "baq", "chi", "cze", "dut", "fre", "geo", "ger", "gre", "ice", "mac", "may", "per", "rum", "slo",
+    "wel",
+})  # fmt: skip
+THREE_LETTERS = {two: three for three, two in TWO_LETTERS.items() if three not in BIBLIOGRAPHIC}
 NO_LANGUAGE = frozenset({"", "und", "mis", "mul", "zxx"})
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 MAX_TAG = 35  # RFC 5646 4.4.1
+
+
+def three_letters(tag: str) -> str:
+    """Of ISO 639-2, as containers have it, for a BCP 47 tag; "und" where there are none that are known."""
+    primary = (bcp47(tag) or "").partition("-")[0]
+    return primary if len(primary) == 3 else THREE_LETTERS.get(primary, "und")
 
 
 def bcp47(code: str) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from server.client import tus
 from server.client.api import Api, Unreachable
 from server.client.refusals import Refused
-from server.client.tus import Memory, upload
+from server.client.tus import Forgetful, Memory, upload
 from tests.harness.server import OWNER_KEY, Server
 
 pytestmark = pytest.mark.server
@@ -103,6 +103,23 @@ def test_an_upload_that_is_gone_begins_anew(server: Server, file: Path, memory: 
     assert second != first["videoId"]
     assert came[0] == 0
     assert bytes_of(server, second) == file.stat().st_size
+
+
+def test_an_upload_whose_place_was_taken_may_leave_it(server: Server, file: Path) -> None:
+    api = Api(server.http, OWNER_KEY)
+    video = server.api("POST", "/videos", {"title": "two runs"})["videoId"]
+
+    def send(moved: Callable[[int], None]) -> str:
+        return upload(api, file, {"videoId": video}, Forgetful(), moved, renewed=False)
+
+    def other(offset: int) -> None:
+        if offset == 300_000:
+            assert send(lambda _: None) == video
+
+    with pytest.raises(Refused) as refused:
+        send(other)
+    assert refused.value.status in tus.GONE
+    assert bytes_of(server, video) == file.stat().st_size
 
 
 def test_what_is_refused_is_not_tried_again(server: Server, file: Path, memory: Memory) -> None:

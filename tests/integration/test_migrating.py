@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 from click.testing import CliRunner, Result
 
+from server import ids
 from server.cli import main
 from server.client import forms
 from tests.harness import media
@@ -47,13 +48,13 @@ def in_project(server: Server, key: str, method: str, path: str, body: Any = Non
 
 
 def a_library(server: Server, key: str, path: Path) -> dict[str, str]:
-    """Ids by titles: one video with everything, a private one, one without a file."""
+    """Ids by titles: one video with everything, a private one that has no MP4, one without a file."""
     folder = in_project(server, key, "POST", "/folders", {"name": "Lessons"})
     below = in_project(server, key, "POST", "/folders", {"name": "Week 1", "parentId": folder["folderId"]})
     described = [
         {"title": "Whole", "description": "All of it", "tags": ["a", "b"], "language": "de",
          "metadata": [{"key": "id", "value": "7"}], "folderId": below["folderId"]},
-        {"title": "Private", "public": False},
+        {"title": "Private", "public": False, "mp4Support": False},  # so it is brought by its stream
         {"title": "Empty"},
     ]  # fmt: skip
     found = {}
@@ -96,13 +97,20 @@ def text_of(server: Server, video_id: str, kind: str, language: str) -> str:
     return server.get(shown["src"]).text
 
 
+def same_media(video: dict[str, Any], other: dict[str, Any]) -> None:
+    """Every picture, and every packet of sound."""
+    for stream in ("v", "a"):
+        hashes = [media.frame_hashes(one["assets"]["hls"], stream) for one in (video, other)]
+        assert hashes[0] == hashes[1] != []
+
+
 def metadata(video: dict[str, Any]) -> dict[str, str]:
     return {one["key"]: one["value"] for one in video["metadata"]}
 
 
 def test_a_library_of_the_first_dialect(sluice: Any, there: tuple[Server, str], tmp_path: Path) -> None:
     source, key, here = *there, sluice.here
-    known = a_library(source, key, media.clip(2))
+    known = a_library(source, key, media.clip(2, b_frames=2))
     settled(source, key, known["Whole"], known["Private"])
     player = in_project(source, key, "POST", "/players", {"name": "Dark", "hideTitle": True})["playerId"]
     in_project(source, key, "PATCH", f"/videos/{known['Private']}", {"playerId": player})
@@ -124,14 +132,15 @@ def test_a_library_of_the_first_dialect(sluice: Any, there: tuple[Server, str], 
     assert "Hello" in text_of(here, whole["videoId"], "captions", "en")
     assert "Second" in text_of(here, whole["videoId"], "chapters", "en")
     private = here.api("GET", f"/videos/{found['Private'][1]}")
-    assert (private["state"], private["public"]) == ("done", False)
+    assert (private["state"], private["public"], private["mp4Support"]) == ("done", False, False)
+    same_media(private, in_project(source, key, "GET", f"/videos/{known['Private']}"))
     look = here.api("GET", f"/players/{private['playerId']}")
     assert (look["name"], look["hideTitle"]) == (f"Dark ({player})", True)
     folder = here.api("GET", f"/folders/{whole['folderId']}")
     assert [step["name"] for step in folder["path"]] == ["Lessons", "Week 1"]
 
     again = sluice("--from", "apivideo")
-    assert "1 skipped, 2 known" in again.stderr or "2 known, 1 skipped" in again.stderr
+    assert counts(again) == {"videos": "0 0 2 1 0 0"}
     assert known["Whole"] in again.stdout
     assert len(here.api("GET", "/videos")["data"]) == 2
 
@@ -144,13 +153,20 @@ def test_a_library_of_the_first_dialect(sluice: Any, there: tuple[Server, str], 
     assert "Hello" in text_of(here, whole["videoId"], "captions", "en")
 
 
-def test_a_library_of_the_second_dialect(sluice: Any, there: tuple[Server, str]) -> None:
+def test_a_library_of_the_second_dialect(sluice: Any, there: tuple[Server, str], tmp_path: Path) -> None:
     source, key, here = *there, sluice.here
-    known = a_library(source, key, media.clip(2))
+    known = a_library(source, key, media.clip(2, b_frames=2))
     settled(source, key, known["Whole"], known["Private"])
     items = [{"time": 0, "title": "First & <last>"}, {"time": 1000, "title": "Last"}]
     body = {"items": items, "enabled": True, "show_on_load": False}
     in_project(source, key, "PUT", f"/v1/videos/{known['Whole']}/chapters", body)
+
+    things = their_things(source, key, known, a_picture(tmp_path / "logo.png"))
+
+    planned = sluice("--from", "kinescope", "--dry-run")
+    assert counts(planned) == {"players": "2 0 0 0 0 0", "videos": "2 0 0 1 0 0", "annotations": "2 0 0 0 0 0",
+                               "materials": "1 0 0 0 0 0", "playlists": "1 0 0 0 0 0"}  # fmt: skip
+    assert here.api("GET", "/players")["data"] == []
 
     found = results(sluice("--from", "kinescope", "--wait", "--json"))
     assert [found[title][0] for title in ("Whole", "Private", "Empty")] == ["new", "new", "skipped"]
@@ -163,16 +179,98 @@ def test_a_library_of_the_second_dialect(sluice: Any, there: tuple[Server, str])
     assert {one["srclang"] for one in here.api("GET", f"/videos/{whole['videoId']}/captions")["data"]} == {"en", "de"}
     (chapters,) = here.api("GET", f"/videos/{whole['videoId']}/chapters")["data"]
     assert "First &amp; &lt;last&gt;" in here.get(chapters["src"]).text
-    assert here.api("GET", f"/videos/{found['Private'][1]}")["public"] is False
+    private = here.api("GET", f"/videos/{found['Private'][1]}")
+    assert (private["state"], private["public"], private["mp4Support"]) == ("done", False, False)
+    same_media(private, in_project(source, key, "GET", f"/videos/{known['Private']}"))
+
+    the_same_things(here, things, found)
 
     assert {one[0] for one in results(sluice("--from", "kinescope", "--json")).values()} == {"known", "skipped"}
     assert here.api("GET", "/folders")["pagination"]["itemsTotal"] == 3
+    the_same_things(here, things, found)
+
+    here.api("DELETE", f"/videos/{found['Private'][1]}")
+    origin = [one for one in private["metadata"] if one["key"] == "importedFrom"]
+    waiting = here.api("POST", "/videos", {"title": "Private", "metadata": origin})["videoId"]  # the run was ended
+    third = results(sluice("--from", "kinescope", "--wait", "--json"))
+    assert {title: third[title][0] for title in ("Whole", "Private", "Watch these")} == {
+        "Whole": "known", "Private": "again", "Watch these": "again",
+    }  # fmt: skip
+    assert (third["Private"][1], here.api("GET", f"/videos/{waiting}")["state"]) == (waiting, "done")
+    the_same_things(here, things, third)
+
+
+def their_things(server: Server, key: str, videos: dict[str, str], logo: bytes) -> dict[str, Any]:
+    """What is beside videos, in the second dialect: two players, one with a logo, two annotations alike, a file, and a
+    playlist whose order is its own."""
+
+    def made(path: str, body: Any, **more: Any) -> Any:
+        return in_project(server, key, "POST", path, body, **more)["data"]
+
+    settings = {"theme": {"colors": {"primary": "#123456"}}}
+    player = made("/v1/players", {"name": "Blue", "settings": settings, "ads": [{"url": "https://ads.example"}]})
+    made("/v1/players", {"name": "Of nobody"})
+    made(f"/v1/players/{player['id']}/logo", logo, headers={"Content-Type": "image/png"})
+    whole = f"/v1/videos/{videos['Whole']}"
+    in_project(server, key, "PATCH", whole, {"player_id": player["id"], "additional_materials_enabled": True})
+    note = {"type": "text", "title": "More", "link": "https://example.com/more", "start_time": 0, "end_time": 900}
+    for _ in range(2):
+        made(f"{whole}/annotations", note)
+    told = {"X-Video-ID": videos["Whole"], "X-File-Name": "Folien%201.pdf", "X-Title": "%C3%9Cbersicht"}
+    made("/additional-material", b"slides", headers={**told, "Content-Type": "application/pdf"})
+    folder = next(
+        one["folderId"] for one in in_project(server, key, "GET", "/folders")["data"] if one["name"] == "Week 1"
+    )
+    playlist = made("/v1/playlists", {
+        "name": "Watch these", "description": "In this order", "entity_ids": [videos["Private"], videos["Whole"]],
+        "tags": ["own"], "player_id": player["id"], "privacy_type": "custom", "privacy_domains": ["a.example"],
+        "parent_id": folder, "settings": {"sort_field": "custom", "sort_order": "desc"},
+    })  # fmt: skip
+    return {"player": player, "note": note, "settings": settings, "playlist": playlist}
+
+
+def the_same_things(here: Server, things: dict[str, Any], found: dict[str, tuple[str, str | None]]) -> None:
+    """Once, with what they name."""
+    players = {one["name"]: one for one in here.api("GET", "/v1/players")["data"]}
+    blue = players[f"Blue ({things['player']['id']})"]
+    assert len(players) == 2
+    assert (blue["settings"], blue["ads"]) == (things["settings"], [{"url": "https://ads.example"}])
+    assert blue["logo"]
+
+    whole = here.api("GET", f"/v1/videos/{found['Whole'][1]}")["data"]
+    assert (whole["player_id"], whole["additional_materials_enabled"]) == (blue["id"], True)
+    notes = here.api("GET", f"/v1/videos/{found['Whole'][1]}/annotations")["data"]
+    assert [{name: one[name] for name in things["note"]} for one in notes] == [things["note"]] * 2
+    (file,) = whole["additional_materials"]
+    assert (file["title"], file["filename"], file["filetype"]) == ("Übersicht", "Folien 1.pdf", "application/pdf")
+    link = here.api("GET", f"/v1/additional-materials/{file['id']}/link")["data"]["link"]
+    assert here.get(link).body == b"slides"
+
+    (playlist,) = here.api("GET", "/v1/playlists")["data"]
+    names = ("name", "description", "privacy_type", "privacy_domains", "settings")
+    assert {name: playlist[name] for name in names} == {name: things["playlist"][name] for name in names}
+    assert (playlist["player_id"], playlist["tags"][0]) == (blue["id"], "own")
+    assert playlist["parent_id"] == whole["folder_id"]
+    entries = here.api("GET", f"/v1/playlists/{playlist['id']}/entities")["data"]
+    in_order = sorted(entries, key=lambda one: one["position"])
+    assert [ids.canonical("vi", one["id"]) for one in in_order] == [found["Private"][1], found["Whole"][1]]
+
+
+def a_picture(path: Path) -> bytes:
+    media.ffmpeg("-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", "1", path)
+    return path.read_bytes()
+
+
+def counts(done: Result) -> dict[str, str]:
+    """New, again, known, skipped, missing, failed of each kind, as the summary has them."""
+    lines = done.stderr[done.stderr.index("NEW") :].splitlines()[1:]
+    return {kind: " ".join(numbers) for kind, *numbers in (line.split() for line in lines)}
 
 
 def test_a_library_behind_a_door_that_flaps(sluice: Any, there: tuple[Server, str]) -> None:
     """Of each three answers one says that it is too much, one that it is away, and one is no answer."""
     source, key, here = *there, sluice.here
-    known = a_library(source, key, media.clip(2))
+    known = a_library(source, key, media.clip(2, b_frames=2))
     settled(source, key, known["Whole"], known["Private"])
     with flapping(source.http) as door:
         found = results(sluice("--from", "kinescope", "--source-url", door.url, "--json"))

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from server.client.api import PAGE_SIZE, Api, Exchange, at, exchange, same_server
+from server.client.api import PAGE_SIZE, Answer, Api, Exchange, at, exchange, same_server
 from server.client.migration.library import (
+    Library,
     Listed,
     Listing,
     OddAnswer,
@@ -20,7 +21,7 @@ from server.client.refusals import Refused
 URL = "https://ws.api.video"
 ODD = "This does not answer as api.video does."
 NO_MP4 = "There is no MP4 file of it."
-MP4_OFF = "There is no MP4 file of it: its mp4Support is off. Turn it on there, and import again."
+MP4_OFF = "There is no MP4 file of it: its mp4Support is off, and may be turned on there."
 COLOURS = (
     "text", "link", "linkHover", "linkActive", "trackPlayed", "trackUnplayed", "trackBackground", "backgroundTop",
     "backgroundBottom", "backgroundText",
@@ -28,7 +29,7 @@ COLOURS = (
 SWITCHES = ("enableApi", "enableControls", "forceAutoplay", "hideTitle", "forceLoop")
 
 
-class ApiVideo:
+class ApiVideo(Library):
     name = "apivideo"
 
     def __init__(self, key: str, url: str | None = None, ask: Exchange = exchange) -> None:
@@ -40,9 +41,12 @@ class ApiVideo:
         first = self._page(1)
         return Listing(_whole(first, "itemsTotal"), self._listed(first))
 
+    def fetch(self, url: str, headers: Mapping[str, str]) -> Answer:
+        own = {"Authorization": self._api.authorization} if same_server(url, self._api.url) else {}
+        return self._api.ask("GET", url, None, {**headers, **own})
+
     def download(self, url: str) -> bytes:
-        own = same_server(url, self._api.url)
-        return self._api.ask("GET", url, None, {"Authorization": self._api.authorization} if own else {}).raw
+        return self.fetch(url, {}).raw
 
     def _page(self, number: int) -> Mapping[str, Any]:
         query = {"currentPage": number, "pageSize": PAGE_SIZE, "sortBy": "createdAt", "sortOrder": "asc"}
@@ -69,6 +73,8 @@ class ApiVideo:
         assets = found.get("assets")
         urls: Mapping[str, Any] = assets if isinstance(assets, Mapping) else {}
         file_url, reason, kept_back = self._file(id, found, text(urls, "mp4"))
+        hls_url = (text(urls, "hls") or None) if kept_back else None
+        takes = bool(file_url or hls_url)
         return SourceVideo(
             id=id,
             title=listed.title,
@@ -76,16 +82,18 @@ class ApiVideo:
             file_url=file_url,
             reason=reason,
             kept_back=kept_back,
+            hls_url=hls_url,
+            gives_file=found.get("mp4Support") is not False,
             description=text(found, "description"),
             language=text(found, "language") or None,
             public=found.get("public") is not False,
             panoramic=found.get("panoramic") is True,
             tags=words(found.get("tags")),
             metadata=tuple((text(one, "key"), text(one, "value")) for one in items(found.get("metadata"))),
-            folder=self._folder(text(found, "folderId")) if file_url else (),
-            texts=(*self._texts(id, "captions"), *self._texts(id, "chapters")) if file_url else (),
+            folder=self._folder(text(found, "folderId")) if takes else (),
+            texts=(*self._texts(id, "captions"), *self._texts(id, "chapters")) if takes else (),
             poster_url=text(urls, "thumbnail") or None,
-            player=self._player(text(found, "playerId")) if file_url else None,
+            player=self._player(text(found, "playerId")) if takes else None,
         )
 
     def _file(self, id: str, found: Mapping[str, Any], url: str) -> tuple[str | None, str, bool]:

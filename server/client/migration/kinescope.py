@@ -3,8 +3,24 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from server.client.api import PAGE_SIZE, Exchange, at, exchange, query_string, same_server
-from server.client.migration.library import Listed, Listing, OddAnswer, SourceText, SourceVideo, items, text, words
+from server.client.api import PAGE_SIZE, Answer, Exchange, at, exchange, query_string, same_server
+from server.client.migration import kinescope_things
+from server.client.migration.calling import followed
+from server.client.migration.library import (
+    Library,
+    Listed,
+    Listing,
+    OddAnswer,
+    SourceAnnotation,
+    SourceMaterial,
+    SourcePlayer,
+    SourcePlaylist,
+    SourceText,
+    SourceVideo,
+    items,
+    text,
+    words,
+)
 from server.formats.webvtt import Cue, TextTrack, escaped, write
 
 URL = "https://api.kinescope.io"
@@ -13,7 +29,7 @@ LANGUAGE = "en"  # of chapters, which have none there, unless there are subtitle
 DEEPEST = 32  # folders within each other
 
 
-class Kinescope:
+class Kinescope(Library):
     name = "kinescope"
 
     def __init__(self, key: str, url: str | None = None, ask: Exchange = exchange) -> None:
@@ -21,6 +37,7 @@ class Kinescope:
         self._headers = {"Authorization": f"Bearer {key}"}
         self._ask = ask
         self._folders: Mapping[str, tuple[str, ...]] = {}
+        self._players: dict[str, SourcePlayer] = {}
 
     def listing(self) -> Listing:
         first = self._page("/v1/videos", 1)
@@ -28,14 +45,48 @@ class Kinescope:
 
     def video(self, listed: Listed) -> SourceVideo:
         found = listed.raw
-        if text(found, "status") == "done" and not items(found.get("assets")):  # a list may leave them out
+        lacks = not items(found.get("assets")) or (self._players and "player_id" not in found)
+        if text(found, "status") == "done" and lacks:  # a list may leave them out
             whole = self._asked(at("v1", "videos", listed.id))
             found = whole["data"] if isinstance(whole.get("data"), Mapping) else found
-        return _video(listed.id, found, self._folders)
+        return _video(listed.id, found, self._folders, self._players)
+
+    def fetch(self, url: str, headers: Mapping[str, str]) -> Answer:
+        own = same_server(url, self._url)
+        return self._ask("GET", url, None, {**headers, **(self._headers if own else {})})
 
     def download(self, url: str) -> bytes:
-        own = same_server(url, self._url)
-        return self._ask("GET", url, None, self._headers if own else {}).raw
+        return self.fetch(url, {}).raw
+
+    def players(self) -> Iterator[SourcePlayer]:
+        for found in self._every("/v1/players"):
+            if id := text(found, "id"):
+                self._players[id] = kinescope_things.player(id, found)
+                yield self._players[id]
+
+    def annotations(self, video: SourceVideo) -> Sequence[SourceAnnotation]:
+        found = self._whole(at("v1", "videos", video.id, "annotations"))
+        return [kinescope_things.annotation(one) for one in found]
+
+    def material(self, material: SourceMaterial) -> bytes:
+        found = self._asked(at("v1", "additional-materials", material.id, "link")).get("data")
+        url = text(found, "link") if isinstance(found, Mapping) else ""
+        return followed(self.fetch, url, {})[0].raw
+
+    def playlists(self) -> Iterator[SourcePlaylist]:
+        for found in self._every("/v1/playlists"):
+            if id := text(found, "id"):
+                yield kinescope_things.playlist(id, found, self._folders, self._players)
+
+    def entries(self, playlist: SourcePlaylist) -> Sequence[str]:
+        return kinescope_things.entries(self._whole(at("v1", "playlists", playlist.id, "entities")))
+
+    def _whole(self, path: str) -> list[Mapping[str, Any]]:
+        """A list that comes whole, or in pages."""
+        found = self._asked(path)
+        if not isinstance(found.get("data"), list):
+            raise OddAnswer(ODD)
+        return list(self._pages(path, found)) if isinstance(found.get("meta"), Mapping) else items(found["data"])
 
     def _page(self, path: str, number: int, **query: str) -> Mapping[str, Any]:
         asked = {"page": number, "per_page": PAGE_SIZE, **query}
@@ -93,8 +144,11 @@ class Kinescope:
                 self._below(project_id, id, paths[id], paths)
 
 
-def _video(id: str, found: Mapping[str, Any], folders: Mapping[str, tuple[str, ...]]) -> SourceVideo:
+def _video(
+    id: str, found: Mapping[str, Any], folders: Mapping[str, tuple[str, ...]], players: Mapping[str, SourcePlayer]
+) -> SourceVideo:
     file_url = _file(items(found.get("assets")))
+    kept_back = not file_url and text(found, "status") == "done"
     domains, subtitles = words(found.get("privacy_domains")), _subtitles(found)
     place = text(found, "folder_id") or text(found, "project_id")
     return SourceVideo(
@@ -103,7 +157,9 @@ def _video(id: str, found: Mapping[str, Any], folders: Mapping[str, tuple[str, .
         created_at=text(found, "created_at"),
         file_url=file_url,
         reason="" if file_url else _reason(text(found, "status")),
-        kept_back=not file_url and text(found, "status") == "done",
+        kept_back=kept_back,
+        hls_url=(text(found, "hls_link") or None) if kept_back else None,
+        gives_file=not kept_back,
         description=text(found, "description"),
         public=text(found, "privacy_type") == "anywhere",
         tags=words(found.get("tags")),
@@ -111,6 +167,9 @@ def _video(id: str, found: Mapping[str, Any], folders: Mapping[str, tuple[str, .
         folder=folders.get(place, ()),
         texts=(*subtitles, *_chapters(found, subtitles[0].language if subtitles else LANGUAGE)),
         poster_url=_poster(found.get("poster")),
+        player=players.get(text(found, "player_id")),
+        materials=tuple(kinescope_things.material(one) for one in items(found.get("additional_materials"))),
+        materials_shown=found.get("additional_materials_enabled") is True,
     )
 
 

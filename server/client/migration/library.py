@@ -1,9 +1,10 @@
 """What a library elsewhere is, whichever API it is behind."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from server.client.api import Answer
 from server.client.refusals import Refused
 
 
@@ -36,19 +37,60 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class SourcePlayer:
-    """A look. `attributes`: as `POST /players` takes them; `logo_url` None: it has no logo."""
+    """A look. `attributes`: as `POST /players` takes them; `settings` not None: it is one of Kinescope's, which are
+    kept with their advertisements. `logo_url` None: it has no logo."""
 
     id: str
     name: str
     attributes: Mapping[str, str | bool]
     logo_url: str | None = None
     logo_link: str = ""
+    settings: Mapping[str, Any] | None = None
+    ads: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAnnotation:
+    """A link that belongs to a stretch of a video."""
+
+    id: str
+    title: str
+    link: str
+    kind: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMaterial:
+    """A file that goes with a video; `size` in bytes."""
+
+    id: str
+    title: str
+    filename: str
+    filetype: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlaylist:
+    """`folder`: names from the top down; `settings`: how its videos are sorted."""
+
+    id: str
+    name: str
+    description: str
+    folder: tuple[str, ...] = ()
+    player: SourcePlayer | None = None
+    privacy_type: str = "anywhere"
+    privacy_domains: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceVideo:
-    """`file_url` None: there is no file to be had, and `reason` says why; `kept_back`: though there is one there.
-    `folder`: names from the top down."""
+    """`file_url` None: there is no file to be had, and `reason` says why; `kept_back`: though there is one there, whose
+    stream `hls_url` may be. `folder`: names from the top down."""
 
     id: str
     title: str
@@ -56,6 +98,8 @@ class SourceVideo:
     file_url: str | None
     reason: str = ""
     kept_back: bool = False
+    hls_url: str | None = None
+    gives_file: bool = True  # to viewers
     description: str = ""
     language: str | None = None
     public: bool = True
@@ -66,6 +110,8 @@ class SourceVideo:
     texts: tuple[SourceText, ...] = ()
     poster_url: str | None = None
     player: SourcePlayer | None = None
+    materials: tuple[SourceMaterial, ...] = ()
+    materials_shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +123,7 @@ class Listing:
 
 
 class Library(Protocol):
-    """Raises Refused (OddAnswer among them) and Unreachable."""
+    """Raises Refused (OddAnswer among them) and Unreachable. What only some libraries have is empty by itself."""
 
     @property
     def name(self) -> str:
@@ -88,8 +134,30 @@ class Library(Protocol):
     def video(self, listed: Listed) -> SourceVideo:
         """All that is said of it, which may take further calls."""
 
+    def fetch(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """What a URL gives; one of the library's own host is asked for with its key."""
+
     def download(self, url: str) -> bytes:
-        """A text file or a picture; a URL of the library's own host is asked for with its key."""
+        """A text file or a picture, in the same way."""
+
+    def players(self) -> Iterable[SourcePlayer]:
+        """Those that are taken though nothing has them; asked for before the videos."""
+        return ()
+
+    def annotations(self, video: SourceVideo) -> Sequence[SourceAnnotation]:
+        return ()
+
+    def material(self, material: SourceMaterial) -> bytes:
+        """Its file."""
+        raise Refused(404, {"title": "There is no such file."})
+
+    def playlists(self) -> Iterable[SourcePlaylist]:
+        """Asked for after the videos."""
+        return ()
+
+    def entries(self, playlist: SourcePlaylist) -> Sequence[str]:
+        """Ids of its videos, in their order."""
+        return ()
 
 
 def text(found: Mapping[str, Any], name: str) -> str:

@@ -68,7 +68,7 @@ def _square_width(config: VideoConfig) -> int:
 
 
 def _mdia(config: TrackConfig) -> bytes:
-    mdhd = full_box(b"mdhd", 0, 0, pack(">IIIIHH", 0, 0, config.timescale, 0, _language(config.language), 0))
+    mdhd = full_box(b"mdhd", 0, 0, pack(">IIIIHH", 0, 0, config.timescale, 0, packed_language(config.language), 0))
     if isinstance(config, VideoConfig):
         handler, name, media_header = b"vide", b"video\0", full_box(b"vmhd", 0, 1, bytes(8))
     else:
@@ -78,7 +78,7 @@ def _mdia(config: TrackConfig) -> bytes:
     return box(b"mdia", mdhd, hdlr, box(b"minf", media_header, dinf, _stbl(config.sample_entry)))
 
 
-def _language(code: str) -> int:
+def packed_language(code: str) -> int:
     """Three letters of ISO 639-2; a BCP 47 tag says it in the manifest alone."""
     if len(code) != 3 or not (code.isascii() and code.isalpha()):
         return UNDETERMINED

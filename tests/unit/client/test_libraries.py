@@ -15,7 +15,8 @@ from server.client.api import Answer, Api, Unreachable
 from server.client.migration.apivideo import ApiVideo
 from server.client.migration.kinescope import Kinescope
 from server.client.migration.library import Library, Listed, Listing, OddAnswer, SourcePlayer, SourceText, SourceVideo
-from server.client.migration.taking import Migration, Taken
+from server.client.migration.results import Taken
+from server.client.migration.taking import Migration
 from server.client.refusals import Refused
 
 Answers = dict[str, Any]  # by path, with the page where it matters
@@ -119,6 +120,49 @@ def test_the_original_is_taken_before_what_was_made_of_it(elsewhere: Elsewhere) 
     assert all_of(Kinescope("k", elsewhere.url))[0].file_url == "https://cdn.example/o.mov"
 
 
+def test_what_is_beside_videos_at_kinescope(elsewhere: Elsewhere) -> None:
+    id = VIDEO["id"]
+    elsewhere.answers = {
+        "/v1/projects": page({"id": "p1", "name": "Lessons"}),
+        "/v1/projects/p1/folders": page(),
+        "/v1/players": page({"id": "l1", "name": "Blue", "settings": {"a": 1}}, {"name": "nameless"}),
+        "/v1/videos": page({**VIDEO, "additional_materials": [{"id": "m1", "title": "Slides", "filename": "s.pdf"}]}),
+        f"/v1/videos/{id}": {"data": {**VIDEO, "player_id": "l1", "additional_materials": [{"id": "m1"}]}},
+        f"/v1/videos/{id}/annotations": {"data": [{"id": "a1", "title": "More", "link": "https://a.example"}]},
+        "/v1/additional-materials/m1/link": {"data": {"link": f"{elsewhere.url}/s.pdf"}},
+        "/v1/additional-materials/m2/link": {"data": {"link": "https://[x"}},
+        "/v1/additional-materials/m3/link": {"data": None},
+        "/s.pdf": b"slides",
+        "/v1/playlists": page({"id": "y1", "name": "Watch", "parent_id": "p1", "player_id": "l1"}),
+        "/v1/playlists/y1/entities 1": page({"id": "v1", "position": 2}, total=2),
+        "/v1/playlists/y1/entities 2": page({"id": "v2", "position": 1}, total=2),
+    }
+    library = Kinescope("k", elsewhere.url)
+
+    (player,) = library.players()
+    (video,) = all_of(library)
+    (playlist,) = library.playlists()
+    assert (player.name, video.player, playlist.player) == ("Blue", player, player)
+    assert [one.title for one in library.annotations(video)] == ["More"]
+    (material,) = video.materials
+    assert library.material(material) == b"slides"
+    for other in ("m2", "m3"):
+        with pytest.raises(Refused):
+            library.material(replace(material, id=other))
+    assert playlist.folder == ("Lessons",)
+    assert library.entries(playlist) == ["v2", "v1"]
+
+
+def test_a_video_that_is_watched_and_not_had_at_kinescope(elsewhere: Elsewhere) -> None:
+    kept_back = {**VIDEO, "assets": [], "hls_link": "https://cdn.example/m.m3u8"}
+    elsewhere.answers = {
+        "/v1/projects": page(), "/v1/videos": page(kept_back), f"/v1/videos/{VIDEO['id']}": {"data": kept_back},
+    }  # fmt: skip
+    (found,) = all_of(Kinescope("k", elsewhere.url))
+    assert (found.file_url, found.hls_url) == (None, "https://cdn.example/m.m3u8")
+    assert (found.kept_back, found.gives_file) == (True, False)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -167,6 +211,8 @@ def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
         "/videos 2": listed({**OTHER, "videoId": "vi2", **unheld, "mp4Support": False}, {**OTHER, **unheld}, pages=2),
         "/videos/vi4blUQ/status": {"encoding": {"playable": True}},
         "/videos/vi2/status": {"encoding": {"playable": True}},
+        "/videos/vi2/captions": listed(),
+        "/videos/vi2/chapters": listed(),
         "/players/pt1": {"name": "Dark", "text": "#fff", "link": "", "hideTitle": True, "forceLoop": None, "x": 1,
                          "assets": {"logo": "https://cdn.example/l.png", "link": "https://a.example/"}},
         "/folders": listed({"folderId": "fo1", "path": [{"name": "A"}, {"name": "B"}]}),
@@ -185,7 +231,7 @@ def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
     assert first.player == SourcePlayer(
         "pt1", "Dark", {"text": "#fff", "hideTitle": True}, "https://cdn.example/l.png", "https://a.example/"
     )
-    assert (second.file_url, second.kept_back, second.player) == (None, True, None)
+    assert (second.file_url, second.kept_back, second.hls_url) == (None, True, "https://h")
     assert ("mp4Support is off" in second.reason, third.reason) == (True, "There is no MP4 file of it.")
 
 
@@ -208,7 +254,7 @@ def here_is_nothing() -> Api:
     return Api("http://a", "k", lambda *_: Answer(200, {}, empty))
 
 
-class Gone:
+class Gone(Library):
     """A library whose list can be had, and nothing else."""
 
     name = "gone"
@@ -221,6 +267,9 @@ class Gone:
 
     def video(self, listed: Listed) -> SourceVideo:
         raise self._failure
+
+    def fetch(self, url: str, headers: Mapping[str, str]) -> Answer:
+        return Answer(200, {}, b"")
 
     def download(self, url: str) -> bytes:
         return b""
@@ -348,7 +397,7 @@ class Server:
             self.players.append({**json.loads(data or b""), "playerId": "pt1", "assets": {"logo": ""}})
             return Answer(201, {}, json.dumps(self.players[-1]).encode())
         elif method == "POST":
-            self.videos.append({"videoId": "vi1", "state": "done"})
+            self.videos.append({"videoId": "vi1", "state": "done", "playerId": "pt1"})
             return Answer(201, {}, json.dumps(self.videos[-1]).encode())
         found = self.players if path == "/players" else self.videos if "importedFrom" in url else []
         return Answer(200, {}, json.dumps(listed(*found)).encode())
@@ -375,7 +424,8 @@ def test_a_logo_that_can_not_be_had_fails_no_video_and_is_tried_again() -> None:
 
     server = Server()
     api, shelf = Api("http://a", "k", server.ask), Shelf("key")
-    taken = taken_of(shelf, api)
+    told, *taken = taken_of(shelf, api)
+    assert (told.kind, told.result, told.id) == ("player", "new", "pt1")
     assert [one.reason for one in taken] == ["Without its player's logo: Nothing is there."] * 2
     assert (taken[0].result, server.logos, len(downloads)) == ("new", [], 1)
 
