@@ -27,6 +27,7 @@ ENVIRONMENT_PREFIX = "SLUICE_"
 # what else begins so: for commands that call a server, and one to take over from
 NO_SETTINGS = {"SLUICE_KEY", "SLUICE_URL", "SLUICE_SOURCE_KEY"}
 GIB = 1 << 30
+LONGEST_DAYS = 36_500  # a hundred years, which is for good: dates end a few thousand years from here
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -128,7 +129,7 @@ class AuthConfig(Section):
     token_secret: SecretStr | None = Field(
         None, description="Secret that signs playback tokens; without it one is made and kept in the catalogue."
     )
-    audit_days: float = Field(365, gt=0, description="Days that the audit log is kept.")
+    audit_days: float = Field(365, gt=0, le=LONGEST_DAYS, description="Days that the audit log is kept.")
     failures_per_minute: int = Field(
         60, ge=1, description="Wrong credentials taken from one address; then only known keys are listened to there."
     )
@@ -163,7 +164,10 @@ class LiveConfig(Section):
         True, description="Whether targets of restreaming and pulled sources may be in private networks."
     )
     retention_days: float | None = Field(
-        None, gt=0, description="Recordings older than this are deleted; rules of the API go before it."
+        None,
+        gt=0,
+        le=LONGEST_DAYS,
+        description="Recordings older than this are deleted; rules of the API go before it.",
     )
     retention_count: int | None = Field(
         None, ge=1, description="So many recordings of a live stream are kept, the newest."
@@ -228,7 +232,10 @@ class VodConfig(Section):
         3600, ge=0, le=604_800, description="Seconds that what a replaced file was made into is kept for its viewers."
     )
     retention_days: float | None = Field(
-        None, gt=0, description="Uploaded videos older than this are deleted; a project's own rule goes before it."
+        None,
+        gt=0,
+        le=LONGEST_DAYS,
+        description="Uploaded videos older than this are deleted; a project's own rule goes before it.",
     )
     retention_count: int | None = Field(
         None, ge=1, description="So many uploaded videos of a project are kept, the newest."
@@ -283,20 +290,33 @@ class WebhooksConfig(Section):
     disable_after_s: float = Field(
         259200.0, ge=60, description="Seconds after which an endpoint that takes nothing is disabled."
     )
-    keep_days: int = Field(30, ge=1, description="Days that deliveries are kept after they ended.")
+    keep_days: int = Field(30, ge=1, le=LONGEST_DAYS, description="Days that deliveries are kept after they ended.")
 
 
 class EventsConfig(Section):
     keep_days: float = Field(
         90,
         ge=4,
+        le=LONGEST_DAYS,
         description="Days that events are kept to be read, longer while a delivery of one is kept; 4 at least, as "
         "an endpoint has three to take one.",
     )
 
 
+class AnalyticsConfig(Section):
+    keep_days: float = Field(
+        400,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="Days that playback sessions are kept, and what was watched in them can be asked; plays are "
+        "counted for good.",
+    )
+
+
 class SandboxConfig(Section):
-    keep_hours: float = Field(24.0, gt=0, description="Hours after which videos of sandbox projects are deleted.")
+    keep_hours: float = Field(
+        24.0, gt=0, le=24 * LONGEST_DAYS, description="Hours after which videos of sandbox projects are deleted."
+    )
     max_length_s: float = Field(30.0, gt=0, description="Longest video taken in a sandbox project, seconds.")
     max_bytes: int = Field(209_715_200, ge=1, description="Largest upload taken in a sandbox project, bytes.")
     max_live_s: float = Field(
@@ -330,6 +350,7 @@ class Config(BaseSettings):
     jobs: JobsConfig = JobsConfig()  # type: ignore[call-arg]
     webhooks: WebhooksConfig = WebhooksConfig()  # type: ignore[call-arg]
     events: EventsConfig = EventsConfig()  # type: ignore[call-arg]
+    analytics: AnalyticsConfig = AnalyticsConfig()  # type: ignore[call-arg]
     sandbox: SandboxConfig = SandboxConfig()  # type: ignore[call-arg]
     log: LogConfig = LogConfig()  # type: ignore[call-arg]
 
@@ -397,6 +418,6 @@ def _sentences(error: ValidationError, path: Path | None) -> list[str]:
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
         key = ".".join(str(step) for step in fault["loc"])
-        text = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+        text = "no such setting" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
         lines.append(f"{where}{key}: {text}" if key else f"{where}{text}")
     return lines

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,15 @@ def cluster() -> Iterator[postgres.Cluster]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that leave it as it was."""
     running = Server(tmp_path_factory.mktemp("shared") / "data").start()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def own_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for a module whose tests change what there is; its OWN_SERVER is of the environment."""
+    environment: Mapping[str, str] = getattr(request.module, "OWN_SERVER", {})
+    running = Server(tmp_path_factory.mktemp("own") / "data", environment).start()
     yield running
     assert running.stop() == 0
 

@@ -5,8 +5,9 @@ import sys
 from contextlib import AsyncExitStack
 
 from server import log
-from server.catalog import keys
+from server.catalog import faults, keys
 from server.catalog.database import Database, sqlite_url
+from server.catalog.dialects import server_of
 from server.catalog.models import DEFAULT_PROJECT
 from server.config import Config, ConfigError
 from server.playback.tokens import MIN_SECRET_BYTES
@@ -27,7 +28,7 @@ async def open_database(config: Config, layout: Layout, stack: AsyncExitStack) -
     except Exception as error:
         _log.debug("the database can't be opened", exc_info=error)
         field = "database.url" if config.database.url else "database"
-        raise ConfigError(f"{field}: {(str(error) or type(error).__name__).splitlines()[0]}") from error
+        raise ConfigError(f"{field}: {server_of(url)}{faults.reason(error)}") from error
     return database
 
 

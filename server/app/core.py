@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from server import log
 from server.app.catalogue import open_database, prepare, token_secret
@@ -25,6 +26,7 @@ from server.recorder import edges, to_vod
 from server.recorder.edges import Edges
 from server.recorder.to_vod import Recorder
 from server.storage import data_folder
+from server.storage.data_folder import FolderInUseError
 from server.storage.image_cache import ImageCache
 from server.storage.layout import Layout
 from server.storage.pictures import PictureStore
@@ -39,6 +41,7 @@ from server.vod.embedded import EmbeddedTexts
 from server.vod.encoding import Encoding
 from server.vod.images import Images
 from server.vod.joining import Joining
+from server.vod.lengthening import Lengthening
 from server.vod.measuring import Measuring
 from server.vod.movies import Movies
 from server.vod.ordering import Ordering, Wanted
@@ -88,7 +91,7 @@ class Core:
 async def open_core(config: Config, stack: AsyncExitStack) -> Core:
     """Entered on the stack in the order they need each other; jobs are registered and do not run yet."""
     layout = Layout(config.storage.path.resolve())
-    stack.enter_context(data_folder.held(layout.root, layout.lock))
+    hold(layout, stack)
     database = await open_database(config, layout, stack)
     await prepare(config, layout, database)
     secret = await token_secret(config, database)
@@ -132,6 +135,20 @@ async def open_core(config: Config, stack: AsyncExitStack) -> Core:
         images=Images(database, layout, children, watched, kept),
         pictures=Pictures(database, PictureStore(layout), children),
     )  # fmt: skip
+
+
+def hold(layout: Layout, stack: AsyncExitStack) -> None:
+    """The data folder, made and this server's alone. Raises FolderInUseError, ConfigError."""
+    try:
+        stack.enter_context(data_folder.held(layout.root, layout.lock))
+    except FolderInUseError:
+        raise
+    except OSError as error:
+        raise unusable(layout.root, error) from None
+
+
+def unusable(root: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"storage.path: {root} can't be used: {error.strerror}")
 
 
 def country_lookup(config: Config) -> CountryOf | None:
@@ -186,6 +203,8 @@ def make_jobs(
     jobs.register(measuring.JOB, measurer.run, measurer.failed, "encode", Priority.NORMAL, again.measure)
     jobs.register(encoding.SHARE, encoder.pictures, encoder.failed, "encode", Priority.NORMAL, again.renditions)
     jobs.register(embedded.JOB, EmbeddedTexts(database, layout, children).run, None, "short", Priority.SHORT)
+    longer = Lengthening(database, layout)
+    jobs.register(making.SHOW, longer.run, longer.failed, making.SHOW_LANE, Priority.SHORT, longer.redriven)
     jobs.register(edges.JOB, Edges(database, layout, children).run, None, "short", Priority.SHORT)
     return jobs
 

@@ -33,6 +33,7 @@ from server.app.on_demand import OnDemand
 from server.app.sweeping import SWEEPS, Looking, Sweep, sweeping
 from server.catalog import audit, keys, oauth_grants, playback_ids
 from server.catalog.event_aging import EventAging
+from server.catalog.session_aging import SessionAging
 from server.catalog.usage import Delivered
 from server.config import Config, ConfigError
 from server.playback.themes import Themes
@@ -74,6 +75,7 @@ from server.web.services import IngestPorts, Services
 
 PLAYER = Path(__file__).parents[2] / "player" / "dist"
 GC_THRESHOLDS = (20_000, 20, 50)
+SWITCH_S = 0.001
 
 _log = log.get("server")
 
@@ -132,7 +134,8 @@ async def build(config: Config, stack: AsyncExitStack) -> Running:
     delivered = Delivered()
     sweeps: list[Sweep | Looking] = [
         *SWEEPS, oauth_grants.sweep, playback_ids.sweep_ended, core.credentials.note_uses, _old_entries(config),
-        EventAging(timedelta(days=config.events.keep_days)), delivered.write,
+        EventAging(timedelta(days=config.events.keep_days)), SessionAging(timedelta(days=config.analytics.keep_days)),
+        delivered.write,
     ]  # fmt: skip
     await stack.enter_async_context(sweeping(core.database, sweeps))
     await open_sender(config.webhooks, core.database, stack, core.metrics)
@@ -262,11 +265,13 @@ def _running(config: Config, on_air: Live, port: int) -> Running:
 def _settle() -> None:
     """What start-up made stays: the collector need not look at it again, nor so often at the little that streams make.
 
-    Samples, parts and requests are freed by their reference counts.
+    Samples, parts and requests are freed by their reference counts. A thread that comes back from the disk waits for a
+    busy loop as long as Python lets it: 5 ms by default, several times in each write, with the lock held.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    sys.setswitchinterval(SWITCH_S)
 
 
 def _reachable(host: str) -> str:

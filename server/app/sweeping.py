@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from server import clock, log
-from server.catalog import jobs, revoked_tokens, stored_answers
+from server.catalog import faults, jobs, revoked_tokens, stored_answers
 from server.catalog.database import Database, Transaction
 
 EVERY_S = 60.0
@@ -34,13 +34,23 @@ _log = log.get("server")
 
 
 async def sweep(database: Database, sweeps: Sequence[Sweep | Looking] = SWEEPS, turns: int = TURNS) -> None:
-    """Each turn in a transaction of its own, as others want to write meanwhile."""
+    """Each turn in a transaction of its own, as others want to write meanwhile. What is wrong with one sweep does not
+    keep the others; what keeps all of them, as the database is away, is raised."""
     for one in sweeps:
-        for turn in range(turns):
-            if turn:
-                await asyncio.sleep(PAUSE_S)
-            if not await _turn(database, one):
-                break
+        try:
+            await _turns(database, one, turns)
+        except Exception as error:
+            if faults.passing(error):
+                raise
+            faults.tell(_log, "sweep failed", error)
+
+
+async def _turns(database: Database, one: Sweep | Looking, turns: int) -> None:
+    for turn in range(turns):
+        if turn:
+            await asyncio.sleep(PAUSE_S)
+        if not await _turn(database, one):
+            break
 
 
 async def _turn(database: Database, one: Sweep | Looking) -> bool | None:
@@ -71,6 +81,6 @@ async def _sweep_forever(database: Database, sweeps: Sequence[Sweep | Looking]) 
     while True:
         try:
             await sweep(database, sweeps)
-        except Exception:
-            _log.exception("sweep failed")  # the next round may do better
+        except Exception as error:
+            faults.tell(_log, "sweep failed", error)  # the next round may do better
         await asyncio.sleep(EVERY_S)

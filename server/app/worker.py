@@ -13,7 +13,7 @@ import orjson
 
 from server import log
 from server.app.catalogue import open_database
-from server.app.core import CHILDREN, make_jobs, places, usable_codec
+from server.app.core import CHILDREN, make_jobs, places, unusable, usable_codec
 from server.app.hooks import open_sender
 from server.config import Config, ConfigError
 from server.jobs.jobs import Jobs
@@ -48,9 +48,12 @@ async def work(config: Config) -> int:
 async def open_worker(config: Config, stack: AsyncExitStack) -> Jobs:
     """Takes jobs from now on. Raises ConfigError, OSError."""
     layout = Layout(config.storage.path.resolve())
-    if not layout.lock.exists():
-        raise ConfigError(f"storage.path: {layout.root} is no server's data folder; workers share the server's")
-    await asyncio.to_thread(data_folder.try_writing, layout.root)
+    try:
+        if not layout.lock.exists():
+            raise ConfigError(f"storage.path: {layout.root} is no server's data folder; workers share the server's")
+        await asyncio.to_thread(data_folder.try_writing, layout.root)
+    except OSError as error:
+        raise unusable(layout.root, error) from None
     database = await open_database(config, layout, stack)
     children = await stack.enter_async_context(Children(CHILDREN + sum(places(config, helping=True).values())))
     posters, codec = Posters(database, layout, children), await usable_codec(config, children)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Float, Select, cast, func, select
 
 from server.catalog import listing, videos
-from server.catalog.control_models import PlaybackEvent, PlaybackSession
+from server.catalog.control_models import PlaybackEvent, PlaybackSession, PlaybackTotal
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Video
@@ -55,7 +55,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose sessions. `since` None: all there are; `until` is not included."""
+    """Whose sessions. `until` is not included. `since` None: all there are; and of plays all there were."""
 
     project_id: str
     since: datetime | None
@@ -80,6 +80,9 @@ async def value(transaction: Transaction, scope: Scope, metric: Metric) -> float
         spans = await _spans(transaction, scope, None)
         return await asyncio.to_thread(_concurrent, spans, metric, _length_s(scope))
     found = await transaction.scalar(_narrowed(transaction, select(_expression(metric)), scope, metric))
+    if _goes_back(scope, metric):
+        before = _in_scope(transaction, select(func.sum(PlaybackTotal.plays)), scope, PlaybackTotal)
+        return float(found or 0) + float(await transaction.scalar(before) or 0)
     return float(found or 0)
 
 
@@ -92,7 +95,18 @@ async def buckets(
         spans = await _spans(transaction, scope, column)
         return await asyncio.to_thread(_concurrent_by_group, spans, metric, _length_s(scope))
     wanted = _narrowed(transaction, select(column, _expression(metric)), scope, metric).group_by(column)
-    return [(str(each), float(found or 0)) for each, found in await transaction.execute(wanted)]
+    numbers = {str(each): float(found or 0) for each, found in await transaction.execute(wanted)}
+    if _goes_back(scope, metric):
+        column = getattr(PlaybackTotal, column.key)
+        before = _in_scope(transaction, select(column, func.sum(PlaybackTotal.plays)), scope, PlaybackTotal)
+        for each, found in await transaction.execute(before.group_by(column)):
+            numbers[str(each)] = numbers.get(str(each), 0.0) + float(found)
+    return list(numbers.items())
+
+
+def _goes_back(scope: Scope, metric: Metric) -> bool:
+    """Whether sessions count that are not kept any more."""
+    return scope.since is None and metric.name == "play"
 
 
 async def series(
@@ -174,15 +188,16 @@ def _narrowed(transaction: Transaction, query: Select[Any], scope: Scope, metric
     return query
 
 
-def _in_scope(transaction: Transaction, query: Select[Any], scope: Scope) -> Select[Any]:
-    query = query.where(PlaybackSession.project_id == scope.project_id)
+def _in_scope(transaction: Transaction, query: Select[Any], scope: Scope, of: Any = PlaybackSession) -> Select[Any]:
+    """`of`: the sessions, or the totals of those that are gone."""
+    query = query.where(of.project_id == scope.project_id)
     for name, wanted in scope.dimensions.items():
-        query = query.where(DIMENSIONS[name].in_(wanted))
+        query = query.where(getattr(of, DIMENSIONS[name].key).in_(wanted))
     if scope.tag is not None:
         tagged = select(Video.id).where(
             Video.project_id == scope.project_id, videos.has_tag(transaction, scope.tag)
         )
-        query = query.where(PlaybackSession.media_id.in_(tagged))
+        query = query.where(of.media_id.in_(tagged))
     return query
 
 

@@ -1,5 +1,7 @@
 """Annotations: links that belong to stretches of a video."""
 
+from collections.abc import Callable
+
 from sqlalchemy import exists, func, select
 
 from server.catalog import videos
@@ -39,6 +41,17 @@ async def add(transaction: Transaction, video: Video, row: Annotation) -> Annota
 async def remove(transaction: Transaction, video: Video, row: Annotation) -> None:
     await transaction.delete(row)
     await tell(transaction, video)
+
+
+async def move(
+    transaction: Transaction, video: Video, moved: Callable[[int, int], tuple[int, int]]
+) -> None:
+    """`moved`: when one begins and ends, in milliseconds, by when it did."""
+    rows = await of_video(transaction, video.id)
+    for row in rows:
+        row.start_ms, row.end_ms = moved(row.start_ms, row.end_ms)
+    if rows:
+        await tell(transaction, video)
 
 
 async def has(transaction: Transaction, video_id: str) -> bool:

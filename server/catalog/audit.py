@@ -12,15 +12,17 @@ from server.catalog.access_models import AuditEntry
 from server.catalog.changes import NOTED, Change
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
+from server.catalog.prepared import Addition
 from server.catalog.undertakings import undertaking
 
 CALLED = "called"
+_ADD = Addition(AuditEntry)
 SORT_COLUMNS = {"createdAt": AuditEntry.position}
 # what follows from a change, and is told of elsewhere
 UNAUDITED = frozenset(
     {
         "audit_entries", "deliveries", "events", "imports", "jobs", "partial_uploads", "playback_events",
-        "playback_sessions", "renditions", "settings", "stored_answers", "uploads", "usage_days",
+        "playback_sessions", "playback_totals", "renditions", "settings", "stored_answers", "uploads", "usage_days",
     }
 )  # fmt: skip
 
@@ -51,13 +53,13 @@ class Log:
         """The changes of the transaction, as its last statements."""
         found = await self._changes(transaction)
         del transaction.info[NOTED]
-        transaction.add_all(self._entry(one) for one in found)
+        await _ADD.add(transaction, *(self._entry(one) for one in found))
         self.written += len(found)
 
     async def called(self, transaction: Transaction, object_id: str | None) -> None:
         """That the call was made, where it changed no row."""
         if not self.written and not await self._changes(transaction):
-            transaction.add(self._entry(Change("", object_id or "", None, CALLED, None, None)))
+            await _ADD.add(transaction, self._entry(Change("", object_id or "", None, CALLED, None, None)))
             self.written += 1
 
     async def _changes(self, transaction: Transaction) -> list[Change]:

@@ -25,6 +25,7 @@ class Player(Base):
     theme: Mapped[dict[str, Any]] = mapped_column(default=dict)  # colours and switches, as catalog.players names them
     logo_at: Mapped[datetime | None]  # when its picture was uploaded: part of its URL
     logo_link: Mapped[str | None] = mapped_column(Text)  # where a click on it leads
+    logo_bytes: Mapped[int | None] = mapped_column(BigInteger)
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)  # that another dialect gave, kept for its owner
     ads: Mapped[list[Any]] = mapped_column(default=list)  # as that dialect has them
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
@@ -52,7 +53,9 @@ class PlaybackSession(Base):
     """One viewer with one asset, from the player's loading to the last that was heard of it."""
 
     __tablename__ = "playback_sessions"
-    __table_args__ = (Index(None, "project_id", "loaded_at"), Index(None, "media_id", "loaded_at"))
+    __table_args__ = (
+        Index(None, "project_id", "loaded_at"), Index(None, "media_id", "loaded_at"), Index(None, "loaded_at"),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("ps"))
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
@@ -89,3 +92,22 @@ class PlaybackEvent(Base):
     at_ms: Mapped[int | None] = mapped_column(BigInteger)  # where in the asset
     from_ms: Mapped[int | None] = mapped_column(BigInteger)  # of a seek
     to_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class PlaybackTotal(Base):
+    """How often something was played in sessions that are not kept any more, and are alike but for viewer and time."""
+
+    __tablename__ = "playback_totals"
+    __table_args__ = (Index(None, "project_id", "media_id"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)  # catalog.session_aging
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    media_id: Mapped[str] = mapped_column(_ID)
+    media_type: Mapped[str] = mapped_column(String(16))
+    continent: Mapped[str] = mapped_column(String(2))
+    country: Mapped[str] = mapped_column(String(2))
+    device_type: Mapped[str] = mapped_column(String(16))
+    operating_system: Mapped[str] = mapped_column(String(32))
+    browser: Mapped[str] = mapped_column(String(32))
+    referrer: Mapped[str] = mapped_column(Text)
+    plays: Mapped[int] = mapped_column(BigInteger)

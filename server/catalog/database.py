@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 from server import ids
 from server.catalog import changes, indexing
 from server.catalog.dialects import MIGRATION_LOCK, WRITE_LOCK, async_url, make_engine
+from server.catalog.direct import Direct
 from server.catalog.peers import CHANNEL, Peers, notifications
 from server.catalog.undertakings import under_way
 
@@ -51,6 +52,12 @@ class Transaction(AsyncSession):
     """A unit of work; objects it gives out stay readable after it."""
 
     sync_session_class = _Session
+    direct: Direct | None = None  # on SQLite
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether objects of its were changed and not yet written."""
+        return bool(self.new or self.dirty or self.deleted)
 
     @property
     def changed(self) -> Set[str]:
@@ -73,6 +80,7 @@ class Transaction(AsyncSession):
         before = dict(noted or {})
         try:
             async with self.begin_nested():
+                _ = await self.connection()  # where it begins, which prepared statements do not ask for
                 yield self
         except BaseException:
             del self._callbacks()[callbacks:]
@@ -137,9 +145,17 @@ class Database:
         if written is not None:
             yield written  # what was written is not committed yet
             return
-        async with Transaction(self.engine, expire_on_commit=False, autoflush=False) as transaction:
-            await self._connect(transaction)
+        transaction = Transaction(self.engine, expire_on_commit=False, autoflush=False)
+        if self.shared:
+            async with transaction:
+                await self._connect(transaction)
+                yield transaction
+            return
+        transaction.direct = direct = Direct(self.engine, writes=False)
+        try:
             yield transaction
+        finally:
+            await direct.end(transaction)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -153,7 +169,9 @@ class Database:
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Transaction]:
-        async with self._writing, Transaction(self._write_engine, expire_on_commit=False) as transaction:
+        # the session's own end keeps nobody waiting
+        async with Transaction(self._write_engine, expire_on_commit=False) as transaction, self._writing:
+            transaction.direct = None if self.shared else Direct(self.engine, writes=True)
             async with transaction.begin():
                 await self._connect(transaction)
                 if self.shared:

@@ -18,16 +18,16 @@ from sqlalchemy import (
     event,
     func,
     literal_column,
+    make_url,
     table,
     text,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from server.catalog.sqlite_driver import Driver
+from server.catalog.sqlite_driver import BUSY_MS, Driver
 
-SQLITE_BUSY_MS = 30_000  # the job engine writes to the same file
 WRITE_LOCK = text("SELECT pg_advisory_xact_lock(7302, 0)")
 MIGRATION_LOCK = text("SELECT pg_advisory_xact_lock(7302, 1)")
 
@@ -77,16 +77,27 @@ def async_url(url: str) -> str:
     return url
 
 
-def _as_operational(context: ExceptionContext) -> None:
-    """asyncpg's errors of a database that is away, or busy, by the name that SQLite's have."""
+def server_of(url: str) -> str:
+    """What to say before a fault of connecting: the host and port that were called, never user or password."""
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        return ""
+    host = parts.host or parts.query.get("host")
+    return f"{host}:{parts.port}: " if host and parts.port else f"{host}: " if host else ""
+
+
+def _as_operational(context: ExceptionContext) -> BaseException | None:
+    """asyncpg's errors of a database that is away, or busy, by the name that SQLite's have: what is raised instead."""
     error = context.sqlalchemy_exception
     if error is None or isinstance(error, OperationalError):
-        return
+        return None
     state = getattr(context.original_exception, "sqlstate", None)
     if context.is_disconnect or state in PASSING:
-        context.chained_exception = OperationalError(
+        return OperationalError(
             context.statement, None, context.original_exception, connection_invalidated=context.is_disconnect
         )
+    return None
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
@@ -98,7 +109,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={SQLITE_BUSY_MS}",
+            f"busy_timeout={BUSY_MS}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -3,7 +3,7 @@
 An event of a version of a video, while its video shows another one, is `video.version.<what>` for `video.<what>`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 VERSION = "video.version."
 
@@ -60,7 +60,7 @@ NAMES: Mapping[str, str] = {
     "live-stream.resumed": "The publisher returned in time.",
     "live-stream.ended": "A broadcast is over.",
     "live-stream.idle": "A live stream is off air.",
-    "live-stream.recorded": "A recording became a video.",
+    "live-stream.recorded": "A recording became a video; `incomplete`: it has gaps, the disk did not take all of it.",
     "live-stream.recording.started": "Recording started.",
     "live-stream.recording.stopped": "Recording stopped.",
     "live-stream.key.reset": "A stream key was replaced.",
@@ -152,6 +152,9 @@ NAMES: Mapping[str, str] = {
 }
 
 
+OF_VERSIONS = tuple(VERSION + name.removeprefix("video.") for name in NAMES if name.startswith("video."))
+
+
 def known(name: str) -> bool:
     return name in NAMES or (name.startswith(VERSION) and "video." + name.removeprefix(VERSION) in NAMES)
 
@@ -174,6 +177,6 @@ def matches(pattern: str, name: str) -> bool:
     return True
 
 
-def names_any(pattern: str, names: Iterable[str] = NAMES) -> bool:
+def names_any(pattern: str) -> bool:
     """Whether the pattern, or the name, is of use: a typing error names nothing."""
-    return known(pattern) or any(matches(pattern, name) for name in names)
+    return known(pattern) or any(matches(pattern, name) for name in (*NAMES, *OF_VERSIONS))

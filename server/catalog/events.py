@@ -4,18 +4,28 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from server.catalog import event_names
 from server.catalog.database import Transaction
 from server.catalog.models import Event
+from server.catalog.prepared import Addition, Prepared
 
-FEEDS_KEPT = 256  # projects whose statement need not be built anew
+NO_EVENT = 2**63 - 1  # a position behind all that there will be
 
-_LAST = select(func.max(Event.sequence)).where(Event.object_id == bindparam("object_id"))
+_ADD = Addition(Event)
+_LAST: Prepared[int] = Prepared(
+    select(func.max(Event.sequence)).where(Event.object_id == bindparam("object_id"))
+)
+_OF_PROJECT = select(Event).where(Event.project_id == bindparam("project_id"))
+_OLDEST_FIRST: Prepared[Event] = Prepared(
+    _OF_PROJECT.where(Event.position > bindparam("position")).order_by(Event.position).limit(bindparam("limit"))
+)
+_NEWEST_FIRST: Prepared[Event] = Prepared(
+    _OF_PROJECT.where(Event.position < bindparam("position")).order_by(Event.position.desc()).limit(bindparam("limit"))
+)
 
 
 async def record(
@@ -24,7 +34,7 @@ async def record(
     """Adds an event to the transaction that changes the object; its sequence is the object's next."""
     if not event_names.known(type):  # no reason to lose the fact
         warnings.warn(f"{type} is not in event_names.NAMES", RuntimeWarning, stacklevel=2)
-    last = await transaction.scalar(_LAST, {"object_id": object_id})
+    last = await _LAST.one(transaction, object_id=object_id)
     event = Event(
         project_id=project_id,
         object_id=object_id,
@@ -32,8 +42,7 @@ async def record(
         type=type,
         payload=dict(payload or {}),
     )
-    transaction.add(event)
-    await transaction.flush()
+    await _ADD.add(transaction, event)
     return event
 
 
@@ -60,9 +69,13 @@ async def page(
     descending: bool = False,
 ) -> list[Event]:  # fmt: skip
     """Those behind the position, in the order that is asked for; None: from that order's beginning."""
-    query = _page_of(project_id, descending)
-    if position is not None:
-        query = query.where(Event.position < position if descending else Event.position > position)
+    feed = _NEWEST_FIRST if descending else _OLDEST_FIRST
+    if position is None:
+        position = NO_EVENT if descending else -1
+    parameters = {"project_id": project_id, "position": position, "limit": limit}
+    if wanted == Wanted():
+        return await feed.all(transaction, **parameters)
+    query = feed.statement
     if wanted.types:
         query = query.where(or_(*(Event.type.like(_like(each), escape="\\") for each in wanted.types)))
     if wanted.object_id is not None:
@@ -71,14 +84,7 @@ async def page(
         query = query.where(Event.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Event.created_at <= wanted.until)
-    return list(await transaction.scalars(query, {"limit": limit}))
-
-
-@lru_cache(maxsize=FEEDS_KEPT)
-def _page_of(project_id: str, descending: bool) -> Select[Any]:
-    """What takes longer to build than to run."""
-    order = Event.position.desc() if descending else Event.position
-    return select(Event).where(Event.project_id == project_id).order_by(order).limit(bindparam("limit"))
+    return list(await transaction.scalars(query, parameters))
 
 
 def _like(pattern: str) -> str:

@@ -54,6 +54,7 @@ class Poster(Base):
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"))
     at_s: Mapped[float | None] = mapped_column(Float)  # the moment of the video; None: it was uploaded
     active: Mapped[bool] = mapped_column(default=False)
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of a file of its own
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -70,8 +71,8 @@ class Annotation(Base):
     kind: Mapped[str] = mapped_column(String(16), default="text")  # video | text
     title: Mapped[str] = mapped_column(Text)
     link: Mapped[str] = mapped_column(Text)
-    start_ms: Mapped[int] = mapped_column(Integer)
-    end_ms: Mapped[int] = mapped_column(Integer)
+    start_ms: Mapped[int] = mapped_column(BigInteger)  # as late as a text may be
+    end_ms: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 

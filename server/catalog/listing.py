@@ -1,13 +1,14 @@
 """Pages of rows: what a list call may ask for, and the slice it gets."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import ColumnElement, Select, bindparam, func
 from sqlalchemy.orm import InstrumentedAttribute
 
 from server.catalog.database import Transaction
+from server.catalog.prepared import Prepared
 
 Row = TypeVar("Row")
 
@@ -46,6 +47,41 @@ class Page(Generic[Row]):
         return -(-self.total // self.paging.size)
 
 
+class Listing(Generic[Row]):
+    """The rows of a query without DISTINCT and groups, page by page; those that sort alike come in the order of `tie`,
+    so that pages never overlap. A list without `columns` has one order, of which only the direction can be chosen."""
+
+    def __init__(
+        self,
+        query: Select[Row],
+        columns: Mapping[str, InstrumentedAttribute[Any]],
+        default: ColumnElement[Any] | InstrumentedAttribute[Any],
+        tie: InstrumentedAttribute[Any],
+    ) -> None:
+        self._query = query
+        self._columns = columns
+        self._default = default
+        self._tie = tie
+        self._pages: dict[tuple[str | None, bool], Prepared[Row]] = {}  # there are few without a `then`
+        self._count: Prepared[int] = Prepared(counted(query))
+
+    async def page(self, transaction: Transaction, paging: Paging, **parameters: Any) -> Page[Row]:
+        """`parameters`: the query's."""
+        found = await self._page(paging).all(transaction, size=paging.size, first=paging.first, **parameters)
+        return await page_of(found, paging, lambda: self._count.one(transaction, **parameters))
+
+    def _page(self, paging: Paging) -> Prepared[Row]:
+        order = (paging.sort_by if self._columns else None, paging.descending)
+        known = None if paging.then else self._pages.get(order)
+        if known is not None:
+            return known
+        ordered = _ordered(self._query, paging, self._columns, self._default, self._tie)
+        made: Prepared[Row] = Prepared(ordered.limit(bindparam("size")).offset(bindparam("first")))
+        if not paging.then:
+            self._pages[order] = made
+        return made
+
+
 async def fetch(
     transaction: Transaction,
     query: Select[Row],
@@ -54,22 +90,31 @@ async def fetch(
     default: ColumnElement[Any] | InstrumentedAttribute[Any],
     tie: InstrumentedAttribute[Any],
 ) -> Page[Row]:
-    """The page of a query without DISTINCT and groups; rows that sort alike come in the order of `tie`, so that pages
-    never overlap. A list without `columns` has one order, of which only the direction can be chosen."""
+    """The page of a query that is made for this call, as that of a `Listing`."""
+    ordered = _ordered(query, paging, columns, default, tie)
+    rows = list(await transaction.scalars(ordered.limit(paging.size).offset(paging.first)))
+    return await page_of(rows, paging, lambda: transaction.scalar(counted(query)))
+
+
+def counted(query: Select[Any]) -> Select[int]:
+    """How many it finds. Not around it as a subquery, which would name each of its columns."""
+    return query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
+
+
+def _ordered(
+    query: Select[Row],
+    paging: Paging,
+    columns: Mapping[str, InstrumentedAttribute[Any]],
+    default: ColumnElement[Any] | InstrumentedAttribute[Any],
+    tie: InstrumentedAttribute[Any],
+) -> Select[Row]:
     column = columns[paging.sort_by] if paging.sort_by and columns else default
     by = [(column, paging.descending), *((columns[name], falling) for name, falling in paging.then)]
-    order = [each.desc() if falling else each.asc() for each, falling in [*by, (tie, paging.descending)]]
-    rows = list(await transaction.scalars(query.order_by(*order).limit(paging.size).offset(paging.first)))
-    # not around it as a subquery, which would name each of its columns
-    return await page_of(
-        transaction, rows, paging,
-        lambda: query.order_by(None).with_only_columns(func.count(), maintain_column_froms=True),
-    )  # fmt: skip
+    by.append((tie, paging.descending))
+    return query.order_by(*(each.desc() if falling else each.asc() for each, falling in by))
 
 
-async def page_of(
-    transaction: Transaction, rows: Sequence[Row], paging: Paging, count: Callable[[], Select[int]]
-) -> Page[Row]:
+async def page_of(rows: Sequence[Row], paging: Paging, count: Callable[[], Awaitable[int | None]]) -> Page[Row]:
     """The page with these rows; all are counted only where it does not tell how many there are."""
     total = paging.total_by(len(rows))
-    return Page(rows, await transaction.scalar(count()) or 0 if total is None else total, paging)
+    return Page(rows, await count() or 0 if total is None else total, paging)

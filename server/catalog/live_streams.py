@@ -4,12 +4,13 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from server.catalog import events, listing, videos
 from server.catalog.database import Transaction
-from server.catalog.listing import Page, Paging
+from server.catalog.listing import Listing, Page, Paging
 from server.catalog.models import LiveStream
+from server.catalog.prepared import Prepared
 
 # state -> states it may move to
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -23,6 +24,10 @@ SORT_COLUMNS = {
     "createdAt": LiveStream.created_at,
     "updatedAt": LiveStream.updated_at,
 }
+
+_OF = select(LiveStream).where(LiveStream.project_id == bindparam("project_id"))
+_OF_PROJECT: Prepared[LiveStream] = Prepared(_OF.where(LiveStream.id == bindparam("stream_id")))
+_ALL: Listing[LiveStream] = Listing(_OF, SORT_COLUMNS, LiveStream.created_at, LiveStream.id)
 
 
 def new_stream_key() -> str:
@@ -39,10 +44,7 @@ async def add(transaction: Transaction, stream: LiveStream) -> LiveStream:
 
 async def get(transaction: Transaction, project_id: str, stream_id: str) -> LiveStream | None:
     """A live stream of the project."""
-    found: LiveStream | None = await transaction.scalar(
-        select(LiveStream).where(LiveStream.project_id == project_id, LiveStream.id == stream_id)
-    )
-    return found
+    return await _OF_PROJECT.one(transaction, project_id=project_id, stream_id=stream_id)
 
 
 async def find(transaction: Transaction, stream_id: str) -> LiveStream | None:
@@ -114,13 +116,15 @@ async def page(
     transaction: Transaction, project_id: str, paging: Paging, name: str | None = None, stream_key: str | None = None
 ) -> Page[LiveStream]:
     """Newest first unless told otherwise."""
+    if paging.sort_by is None:
+        paging = Paging(paging.page, paging.size, "createdAt", True)
+    if not name and not stream_key:
+        return await _ALL.page(transaction, paging, project_id=project_id)
     query = select(LiveStream).where(LiveStream.project_id == project_id)
     if name:
         query = query.where(func.lower(LiveStream.name).contains(name.lower(), autoescape=True))
     if stream_key:
         query = query.where(LiveStream.stream_key == stream_key)
-    if paging.sort_by is None:
-        paging = Paging(paging.page, paging.size, "createdAt", True)
     return await listing.fetch(transaction, query, paging, SORT_COLUMNS, LiveStream.created_at, LiveStream.id)
 
 

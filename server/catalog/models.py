@@ -77,11 +77,13 @@ class Video(Base):
     )  # most lists: counted and walked in the index alone
     __table_args__ = (
         Index(None, "project_id", "created_at"), Index(None, "project_id", "live_stream_id"),
-        Index("ix_videos_listed", "project_id", "created_at", "id", **_LISTED),
+        Index("ix_videos_listed", "project_id", "created_at", "id", "position", **_LISTED),
         Index("ix_videos_folder", "project_id", "folder_id", "created_at", "id", **_LISTED),
         Index("ix_videos_updated", "project_id", "updated_at", "id", "position", **_LISTED),
         Index("ix_videos_published", "project_id", "published_at", "id", "position", **_LISTED),
         Index("ix_videos_position", "position", "project_id", "discarded_at", "id"),
+        Index("ix_videos_stored", "project_id", "shares_with", "material_id", "source_bytes", "own_bytes",
+              "poster_bytes", "watermark_bytes"),
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=lambda: ids.new("vi"))
@@ -118,6 +120,10 @@ class Video(Base):
     broadcast_id: Mapped[str | None] = mapped_column(_ID, index=True)
     segments: Mapped[dict[str, Any] | None]  # of a part of its broadcast: {"first","last"}, media sequence numbers
     own_bytes: Mapped[int | None] = mapped_column(BigInteger)  # where a version's is shown: of its own file, if kept
+    # Whose bytes its file's are as well while they are there: the row that it is a link of, or a clip's broadcast.
+    shares_with: Mapped[str | None] = mapped_column(_ID)
+    poster_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the poster in its own folder
+    watermark_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of its own copy
     material_id: Mapped[str | None] = mapped_column(_ID)  # the version whose material is shown; None: its own
     version_of: Mapped[str | None] = mapped_column(_ID, index=True)  # the video that it is a version of; not listed
     edit: Mapped[dict[str, Any] | None]  # of a version, why it is made: {"reason"}, and more as vod.versions has it
@@ -175,6 +181,7 @@ class TextTrack(Base):
     """Captions or chapters of a video in one language; the text is a file."""
 
     __tablename__ = "text_tracks"
+    __table_args__ = (Index("ix_text_tracks_stored", "project_id", "video_id", "stored_bytes"),)
 
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)  # captions | chapters
@@ -185,6 +192,7 @@ class TextTrack(Base):
     title: Mapped[str] = mapped_column(Text, default="")  # what viewers read, where a language has several
     version: Mapped[int] = mapped_column(Integer, default=1)  # of the text: part of immutable URLs
     words: Mapped[str | None] = mapped_column(Text, deferred=True)  # of captions, see catalog.words; None: not read yet
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
@@ -199,6 +207,7 @@ class Watermark(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     width: Mapped[int] = mapped_column(Integer)  # pixels
     height: Mapped[int] = mapped_column(Integer)
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -225,6 +234,7 @@ class LiveStream(Base):
     starts_at: Mapped[datetime | None]  # the schedule: nobody goes on air before, the broadcast completes at the end
     stops_at: Mapped[datetime | None]
     slate: Mapped[dict[str, Any] | None]  # what fills the reconnect window; its file is in the layout
+    slate_bytes: Mapped[int | None] = mapped_column(BigInteger)
     retention: Mapped[dict[str, Any] | None]  # rules by which recordings are deleted
     player_id: Mapped[str | None] = mapped_column(String(64))
     restreams: Mapped[list[Any]] = mapped_column(default=list)
@@ -233,6 +243,7 @@ class LiveStream(Base):
     broadcast_id: Mapped[str | None] = mapped_column(_ID)  # the one on air or, if none is, the last one
     gop_s: Mapped[float | None] = mapped_column(Float)  # last seen key-frame interval: sets the next target duration
     poster_at: Mapped[datetime | None]  # when its owner uploaded one
+    poster_bytes: Mapped[int | None] = mapped_column(BigInteger)
     tokens_valid_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)

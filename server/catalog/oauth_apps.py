@@ -50,6 +50,13 @@ async def page(transaction: Transaction, project_id: str, paging: Paging) -> Pag
     return await listing.fetch(transaction, query, paging, SORT_COLUMNS, OAuthApp.created_at, OAuthApp.id)
 
 
+async def narrowed(transaction: Transaction, row: OAuthApp) -> int:
+    """It may have less than before: the epoch whose access tokens may have more than that."""
+    row.epoch += 1
+    await transaction.flush()
+    return row.epoch - 1
+
+
 async def changed(transaction: Transaction, row: OAuthApp) -> None:
     """Tells of it."""
     await _tell(transaction, row, "updated")

@@ -62,8 +62,8 @@ async def page(transaction: Transaction, project_id: str, paging: Paging, now: d
 
 
 async def narrow(transaction: Transaction, row: OAuthGrant, scopes: list[str]) -> None:
-    """It has these of its scopes left; access tokens that have more are of an epoch before."""
-    row.scopes, row.epoch = scopes, row.epoch + 1
+    """It has these of its scopes left."""
+    row.scopes = scopes
     await _tell(transaction, row, "narrowed")
 
 

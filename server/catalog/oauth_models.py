@@ -25,6 +25,7 @@ class OAuthApp(Base):
     scopes: Mapped[list[Any]]  # the most it may ask for
     confidential: Mapped[bool] = mapped_column(Boolean)  # it has a secret
     secret_hash: Mapped[str | None] = mapped_column(String(64))
+    epoch: Mapped[int] = mapped_column(Integer, default=0)  # of access tokens: the next begins when it may have less
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, onupdate=clock.now)
 
@@ -41,7 +42,6 @@ class OAuthGrant(Base):
     key_id: Mapped[str] = mapped_column(_ID)
     generation: Mapped[str] = mapped_column(String(16))  # of the key's secret: another one has to allow it anew
     scopes: Mapped[list[Any]]
-    epoch: Mapped[int] = mapped_column(Integer, default=0)  # of its access tokens: the next begins as it is narrowed
     code_hash: Mapped[str] = mapped_column(String(64), unique=True)
     code_challenge: Mapped[str] = mapped_column(String(128))
     redirect_uri: Mapped[str] = mapped_column(Text)

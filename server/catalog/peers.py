@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server import log
+from server.catalog.faults import reason
 
 CHANNEL = "sluice_changes"
 MAX_NOTIFIED = 200  # ids in one notification: PostgreSQL takes 8000 bytes
@@ -73,7 +74,7 @@ class Peers:
                 if not joined.done():
                     joined.set_exception(error)
                     return
-                _log.warning("the database can't be heard", reason=str(error).splitlines()[0])
+                _log.warning("the database can't be heard", reason=reason(error))
             await asyncio.sleep(RECONNECT_S)
 
     async def _hold(self, connection: AsyncConnection, joined: asyncio.Future[None]) -> None:

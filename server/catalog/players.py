@@ -76,6 +76,8 @@ async def change(transaction: Transaction, player: Player, name: str | None, the
 async def set_logo(transaction: Transaction, player: Player, at: datetime | None, link: str | None) -> None:
     """`at` None: there is none."""
     player.logo_at, player.logo_link = at, link
+    if at is None:
+        player.logo_bytes = None
     await _tell(transaction, player, "updated")
 
 

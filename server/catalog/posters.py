@@ -42,6 +42,13 @@ async def show(transaction: Transaction, chosen: Poster) -> None:
         other.active = other.id == chosen.id
 
 
+async def move(transaction: Transaction, video_id: str, by_s: float) -> None:
+    """The moments that they show."""
+    for row in await of_video(transaction, video_id):
+        if row.at_s is not None:
+            row.at_s += by_s
+
+
 async def count(transaction: Transaction, video_id: str) -> int:
     return await transaction.scalar(select(func.count()).where(Poster.video_id == video_id)) or 0
 

@@ -6,6 +6,7 @@ from sqlalchemy import Table, delete, exists, select
 
 from server.catalog import events, listing
 from server.catalog.access_models import AuditEntry, StoredAnswer
+from server.catalog.control_models import PlaybackSession, PlaybackTotal
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import DEFAULT_PROJECT, ApiKey, Base, Event, Import, Job, Project, RevokedToken
@@ -17,7 +18,9 @@ SORT_COLUMNS = {"name": Project.name, "createdAt": Project.created_at}
 
 # Rows that tell of what a project had, or open it, and don't keep it from going. A grant is of the project's key, maybe
 # to an app of another project; its tokens are good no more without the key.
-TRACES: Sequence[type[Base]] = (StoredAnswer, RevokedToken, Event, Import, Job, OAuthGrant, ApiKey, UsageDay)
+TRACES: Sequence[type[Base]] = (
+    StoredAnswer, RevokedToken, Event, Import, Job, OAuthGrant, ApiKey, UsageDay, PlaybackSession, PlaybackTotal,
+)  # fmt: skip
 UNDER_WAY = "jobs_under_way"  # among the contents: files of what was deleted may have to go yet
 
 

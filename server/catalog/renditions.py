@@ -9,6 +9,7 @@ from server import clock
 from server.catalog import usage, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Rendition, Video
+from server.catalog.prepared import Prepared
 
 # state -> states it may move to. What was cut off goes on in the state that it was in.
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -20,7 +21,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 SIZE = ("width", "height", "bitrate", "language")  # facts that events tell
 ENDED = frozenset({"ready", "failed"})
 
-_OF_VIDEO = (
+_OF_VIDEO: Prepared[Rendition] = Prepared(
     select(Rendition)
     .where(Rendition.video_id == bindparam("video_id"), Rendition.revision == bindparam("revision"))
     .order_by(Rendition.name)
@@ -43,7 +44,7 @@ async def get(transaction: Transaction, video_id: str, revision: int, name: str)
 
 async def of_video(transaction: Transaction, video_id: str, revision: int) -> list[Rendition]:
     """All of a revision, by name."""
-    return list(await transaction.scalars(_OF_VIDEO, {"video_id": video_id, "revision": revision}))
+    return await _OF_VIDEO.all(transaction, video_id=video_id, revision=revision)
 
 
 async def of_videos(transaction: Transaction, video_ids: Sequence[str]) -> list[Rendition]:

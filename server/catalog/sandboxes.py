@@ -4,10 +4,11 @@ short, and bear the mark on the player's page."""
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Broadcast, Project, Video
+from server.catalog.prepared import Prepared
 
 MARK_ID = "sandbox"  # in the place of a watermark's id
 # as media.watermarks.Watermark has it: across the middle, so that nobody crops it away
@@ -17,11 +18,11 @@ MARK: Mapping[str, str | float | None] = {
 }  # fmt: skip
 CACHED = 10_000  # projects
 ON_AIR = ("connecting", "live", "interrupted")  # as catalog.broadcasts has it
+_IS_ONE: Prepared[bool] = Prepared(select(Project.sandbox).where(Project.id == bindparam("project_id")))
 
 
 async def is_one(transaction: Transaction, project_id: str) -> bool:
-    project = await transaction.get(Project, project_id)
-    return project is not None and project.sandbox
+    return await _IS_ONE.one(transaction, project_id=project_id) or False
 
 
 async def mark(transaction: Transaction, video: Video) -> None:

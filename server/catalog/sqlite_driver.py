@@ -10,11 +10,13 @@ and back costs many times that; and beside a busy loop each of the two turns wai
                             from then on begun there
     a write of a row        is done on the loop: it changes pages in memory
     a read's begin and end  likewise: in WAL mode they wait for nobody
-    all else                is one hop each: BEGIN IMMEDIATE, which waits for the lock; COMMIT, which waits for the
-                            disk; statements over many rows; those whose single steps may be long, or whose texts;
-                            and writes of what has a full-text index, which now and then puts its parts together
+    BEGIN IMMEDIATE         likewise, where the lock can be had at once
+    all else                is one hop each: waiting for the lock; COMMIT, which waits for the disk; statements over
+                            many rows; those whose single steps may be long, or whose texts; and writes of what has a
+                            full-text index, which now and then puts its parts together
 
-Who makes statements one after the other lets others have the loop after every TURN of them.
+Who makes statements one after the other lets others have the loop after every TURN of them; who writes, and keeps
+other writers waiting, after every WRITE_TURN.
 """
 
 import asyncio
@@ -38,7 +40,9 @@ from server import clock
 STRIDE = 100  # steps between two looks at the budget: each may read a page from the disk
 BUDGET = 200  # strides: half a millisecond, or all 45 columns of 300 rows
 BUDGET_S = 0.002  # where pages have to be read first
+BUSY_MS = 30_000  # that the write lock is waited for: the job engine writes to the same file
 TURN = 8  # statements: some 2 ms, most of which is not SQLite's
+WRITE_TURN = 32
 LONG_KEPT = 256  # statements that were found to be long; there are some hundred in all
 
 _ONE_ROW = re.compile(
@@ -100,8 +104,7 @@ class Statement:
         self.arraysize = 1
 
     async def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Self:
-        if operation.startswith("BEGIN IMMEDIATE"):
-            self._connection.writes = True
+        self._locks(operation)
         await self._connection.hop(self._run, sqlite3.Cursor.execute, operation, parameters)
         return self
 
@@ -109,8 +112,17 @@ class Statement:
         await self._connection.hop(self._run, sqlite3.Cursor.executemany, operation, parameters)
         return self
 
+    def _locks(self, operation: str) -> bool:
+        """Whether it takes the write lock, if it can be had."""
+        if not operation.startswith("BEGIN IMMEDIATE"):
+            return False
+        self._connection.writes = True
+        return True
+
     def at_once(self, operation: str, parameters: Sequence[Any]) -> bool:
         """Whether it was done on the loop. Raises what `execute` does."""
+        if self._locks(operation):
+            return self._connection.locks_at_once(operation)
         if is_short(operation):
             self._run(sqlite3.Cursor.execute, operation, parameters)
             return True
@@ -179,7 +191,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
     def execute(self, operation: Any, parameters: Any = None) -> Any:
         connection: Any = self._adapt_connection
         statement: Any = self._cursor
-        if connection.loop.is_turn_over():
+        if connection.is_turn_over():
             await_(asyncio.sleep(0))
         try:
             if not connection.idle or not statement.at_once(operation, parameters or ()):
@@ -195,7 +207,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ("_done", "_sent", "loop", "writes")
+    __slots__ = ("_done", "_made", "_sent", "loop", "writes")
 
     _cursor_cls = _Cursor
 
@@ -203,6 +215,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         super().__init__(dbapi, connection)
         self.loop = loop
         self.writes = False  # since BEGIN IMMEDIATE
+        self._made = 0  # statements of what is written
         # hops; a caller who was cancelled is gone before what he sent is done
         self._sent = 0  # counted on the loop
         self._done = 0  # in the thread
@@ -231,12 +244,44 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         finally:
             self._done += 1
 
+    def is_turn_over(self) -> bool:
+        if not self.writes:
+            return self.loop.is_turn_over()
+        self._made += 1
+        return self._made % WRITE_TURN == 0
+
+    def locks_at_once(self, operation: str) -> bool:
+        """Whether nobody else has the write lock, which is this connection's now."""
+        self.plain.execute("PRAGMA busy_timeout=0")
+        try:
+            self.plain.execute(operation)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        finally:
+            self.plain.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        return True
+
+    async def run(self, operation: str, parameters: Sequence[Any]) -> Statement:
+        """In a transaction that has begun. Raises sqlite3.Error."""
+        if self.is_turn_over():
+            await asyncio.sleep(0)
+        statement = Statement(self)
+        if not self.idle or not statement.at_once(operation, parameters):
+            await statement.execute(operation, parameters)
+        return statement
+
     def begin(self) -> None:
-        """Begins a read."""
+        """Begins a read, or goes on in the one that has begun."""
         if self.idle:
-            self.plain.execute("BEGIN")
+            self._begin()
         else:
-            self.cursor().execute("BEGIN")
+            await_(self.hop(self._begin))
+
+    def _begin(self) -> None:
+        if not self.plain.in_transaction:
+            self.plain.execute("BEGIN")
 
     def commit(self) -> None:
         self._end(sqlite3.Connection.commit, at_once=False)
@@ -254,7 +299,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
                 await_(self.hop(how, self.plain))
         except Exception as error:
             self._handle_exception(error)
-        self.writes = False
+        self.writes, self._made = False, 0
 
 
 class Driver(AsyncAdapt_aiosqlite_dbapi):

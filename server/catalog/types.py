@@ -15,7 +15,8 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-_DIGIT, _LONG_NUMBER = re.compile("[0-9]"), re.compile("[0-9]{19}")
+_LONG = 19  # digits: such a number may have more than 64 bits
+_DIGIT, _LONG_NUMBER = re.compile("[0-9]"), re.compile(f"[0-9]{{{_LONG}}}")
 
 
 class Utc(TypeDecorator[datetime]):
@@ -62,7 +63,7 @@ def _value(text: Any) -> Any:
     """SQLite keeps a number as one, whatever it was written as."""
     if not isinstance(text, str):
         return text
-    if _may_be_rounded(text):
+    if len(text) >= _LONG and _may_be_rounded(text):
         return json.loads(text)
     try:
         return orjson.loads(text)
@@ -73,7 +74,7 @@ def _value(text: Any) -> Any:
 def _may_be_rounded(text: str) -> bool:
     """Whether there may be an integer of more than 64 bits: orjson makes a float of it. Of 19 digits in a row one is at
     a 19th place, and few texts have one there."""
-    return bool(_DIGIT.search(text[18::19]) and _LONG_NUMBER.search(text))
+    return bool(_DIGIT.search(text[_LONG - 1 :: _LONG]) and _LONG_NUMBER.search(text))
 
 
 # SQLite only counts up a primary key that is declared INTEGER

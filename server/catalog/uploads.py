@@ -12,6 +12,7 @@ from server.catalog import events, listing, videos
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
 from server.catalog.models import Upload, UploadToken
+from server.catalog.prepared import Prepared
 
 # state -> states it may move to
 TRANSITIONS: Mapping[str, frozenset[str]] = {
@@ -24,7 +25,9 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 OPEN = ("created", "uploading")
 FETCHED = "fetch"  # the protocol of uploads that the server brings itself
 
-_OF_VIDEO = select(Upload).where(Upload.video_id == bindparam("video_id")).order_by(Upload.created_at.desc()).limit(1)
+_OF_VIDEO: Prepared[Upload] = Prepared(
+    select(Upload).where(Upload.video_id == bindparam("video_id")).order_by(Upload.created_at.desc()).limit(1)
+)
 
 TOKEN_SORT_COLUMNS = {"createdAt": UploadToken.created_at, "ttl": UploadToken.ttl_s}
 
@@ -42,8 +45,7 @@ async def get(transaction: Transaction, upload_id: str) -> Upload | None:
 
 async def of_video(transaction: Transaction, video_id: str) -> Upload | None:
     """The newest upload of a video."""
-    found: Upload | None = await transaction.scalar(_OF_VIDEO, {"video_id": video_id})
-    return found
+    return await _OF_VIDEO.one(transaction, video_id=video_id)
 
 
 async def move(transaction: Transaction, upload: Upload, state: str, **payload: Any) -> None:

@@ -5,8 +5,7 @@ and then, as they come with each request.
                 at the end, so that a kill -9 loses those of a minute at most
     encoded     the length of each picture or sound that was encoded, when it is whole
     live        the time on air, when it is over
-    stored      bytes of the files that videos and their versions have as they came or were recorded, and of the
-                renditions made of them, which are counted within a minute of their end; now, not by the day
+    stored      bytes of all that is kept of videos and beside them (catalog.stored); now, not by the day
 
 Nothing of sandbox projects counts.
 """
@@ -15,12 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from server.catalog import sandboxes
 from server.catalog.database import Transaction
-from server.catalog.models import Project, Rendition, Video
-from server.catalog.stored import FILE_BYTES
+from server.catalog.models import Project
 from server.catalog.usage_models import UsageDay
 
 AT_ONCE = 500  # projects whose bytes are written down in one transaction
@@ -90,15 +87,6 @@ async def days(transaction: Transaction, project_id: str, first: date, last: dat
         .order_by(UsageDay.day)
     )
     return [Usage(date.fromisoformat(row.day), row.delivered_bytes, row.encoded_ms, row.live_ms) for row in rows]
-
-
-async def stored_bytes(transaction: Transaction, project_id: str) -> int:
-    """Now."""
-    if await sandboxes.is_one(transaction, project_id):
-        return 0
-    files = select(func.sum(FILE_BYTES)).where(Video.project_id == project_id)
-    made = select(func.sum(Rendition.stored_bytes)).where(Rendition.project_id == project_id)
-    return int(await transaction.scalar(files) or 0) + int(await transaction.scalar(made) or 0)
 
 
 async def _row(transaction: Transaction, project_id: str, day: str) -> UsageDay | None:

@@ -4,7 +4,8 @@
      └── superseded by a newer one ──► gone                 refused ──► gone; the video stays as it is
 
 Why one is made is its `edit`: {"reason"}, and "wait" where the old is shown until all of the new is there. Of a trimmed
-video the whole file stays with whom `trim["of"]` names.
+video the whole file stays with whom `trim["of"]` names. One that is joined of the video and others moves what hangs on
+the video's times: its `edit` tells more of that (vod.lengthening), which calls `show` once it is done.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ from server.catalog import videos
 from server.catalog.database import Transaction
 from server.catalog.models import Video
 
-REPLACE, REMAKE, TRIM, UNTRIM = "replace", "remake", "trim", "untrim"
+REPLACE, REMAKE, TRIM, UNTRIM, CONCAT = "replace", "remake", "trim", "untrim", "concat"
+OF_RECORDINGS = (TRIM, UNTRIM, CONCAT)  # a file is made of them first
 # What the making of a version goes by, taken from its video.
 TAKEN = ("project_id", "title", "language", "poster_s", "mp4_support", "crop", "watermark")
 LOOKS = ("crop", "watermark")  # of those, what the video takes over with the version
@@ -32,7 +34,7 @@ class NotNow(Exception):
 
 async def new(transaction: Transaction, video: Video, reason: str, **edit: Any) -> Video:
     """A version that waits for its file; one that was on its way is given up. Raises NotNow."""
-    check(video, recorded=reason == TRIM)
+    check(video, recorded=reason in OF_RECORDINGS)
     return await begin(transaction, video, reason, **edit)
 
 
@@ -109,15 +111,25 @@ def _was_shown(video: Video, version_id: str) -> bool:
     return version_id in held
 
 
-async def came_on(transaction: Transaction, version: Video) -> None:
-    """More of the version is there than before: shows it as soon as it is to be shown; says when it is done."""
+async def came_on(transaction: Transaction, version: Video) -> bool:
+    """More of the version is there than before: shows it as soon as it is to be shown; says when it is done. Whether
+    somebody is to call `show` for it."""
     video = await videos.find(transaction, version.version_of or "")
     if video is None or version.deletes_at is not None:
-        return
+        return False
+    edit = version.edit or {}
     if video.material_id != version.id:
-        wait = (version.edit or {}).get("wait", False)
-        if not version.playable or (wait and version.state != "done"):
-            return
+        if not version.playable or (edit.get("wait", False) and version.state != "done"):
+            return False
+        if edit["reason"] == CONCAT:
+            return True
+    await show(transaction, video, version)
+    return False
+
+
+async def show(transaction: Transaction, video: Video, version: Video) -> None:
+    """From now on, if it is not shown yet; with what is known of it by now."""
+    if video.material_id != version.id:
         await _show(transaction, video, version)
     _take(video, {name: getattr(version, name) for name in TOLD})
     if version.state == "done" and video.state == "processing":
@@ -135,7 +147,7 @@ async def _show(transaction: Transaction, video: Video, version: Video) -> None:
     video.trim = edit.get("trim")
     for name in LOOKS:
         setattr(video, name, getattr(version, name))
-    if video.poster_s is not None:
+    if video.poster_s is not None and edit["reason"] != CONCAT:
         video.poster_given = False  # the version has a picture of that moment
     if not video.poster_given:
         video.poster_at = version.poster_at

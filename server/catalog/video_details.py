@@ -1,6 +1,7 @@
 """What is kept of a video beside its row: who may see it where, a second title, its chapters as a list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from server.catalog.library_models import LibrarySettings, VideoDetails
 from server.catalog.models import TextTrack, Video
 
 ANYWHERE, NOWHERE, CUSTOM = "anywhere", "nowhere", "custom"
+MOST_CHAPTERS = 1000  # of a video's list
 APPLIED = 500  # videos that get a library's settings at once: each has an event of its own
 
 
@@ -67,13 +69,47 @@ async def set_privacy(transaction: Transaction, video: Video, word: str, domains
 
 async def inherit(transaction: Transaction, video: Video, *origins: Video) -> None:
     """A new video's, that is made of the origins: pages of the domains that are named for all that are not public."""
-    kept = [origin.id for origin in origins if not origin.public]
-    if video.public or not kept:
-        return
-    details = await of_videos(transaction, kept)
-    named = [row.domains if (row := details.get(id)) and row.privacy == CUSTOM else () for id in kept]
-    if domains := [domain for domain in named[0] if all(domain in each for each in named[1:])]:
+    if not video.public and (domains := _common(await named(transaction, origins))):
         await set_privacy(transaction, video, CUSTOM, domains)
+
+
+async def named(transaction: Transaction, origins: Sequence[Video]) -> list[list[str]]:
+    """Of each that is not public, the domains whose pages may play it."""
+    kept = [origin.id for origin in origins if not origin.public]
+    details = await of_videos(transaction, kept)
+    return [list(row.domains) if (row := details.get(id)) and row.privacy == CUSTOM else [] for id in kept]
+
+
+async def narrow(transaction: Transaction, video: Video, others: Sequence[Sequence[str]]) -> None:
+    """The video shows others too by now, as `named` tells of them: nobody sees it who may not see those."""
+    own = await named(transaction, [video])
+    domains = _common([*own, *others])
+    if others and (video.public or domains != own[0]):
+        await set_privacy(transaction, video, CUSTOM if domains else NOWHERE, domains or None)
+        await videos.tell(transaction, video, "updated", {**videos.links(video), "changed": ["public"]})
+
+
+def _common(named: Sequence[Sequence[str]]) -> list[str]:
+    return [domain for domain in named[0] if all(domain in each for each in named[1:])] if named else []
+
+
+async def move(
+    transaction: Transaction, video: Video, moved: Callable[[int, int], tuple[int, int]],
+    others: Sequence[Mapping[str, Any]] = (),
+) -> None:  # fmt: skip
+    """Its chapters and its preview, by when they were, milliseconds; `others`: chapters that come to them."""
+    row = await transaction.get(VideoDetails, video.id)
+    if row is None and not others:
+        return
+    row = row or await own(transaction, video)
+    if not row.chapters:
+        row.chapters_shown = row.chapters_shown or bool(others)
+    chapters = [{**each, "time": moved(each["time"], each["time"])[0]} for each in row.chapters]
+    by_time = {each["time"]: each for each in [*others, *chapters]}
+    row.chapters = [by_time[time] for time in sorted(by_time)][:MOST_CHAPTERS]
+    if row.preview is not None:
+        start = round(row.preview["start"] * 1000)
+        row.preview = {**row.preview, "start": moved(start, start)[0] / 1000}
 
 
 async def take_over(transaction: Transaction, video: Video, settings: LibrarySettings | None) -> None:

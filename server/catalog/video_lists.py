@@ -5,12 +5,24 @@ what titles and descriptions contain in another; both give positions. The ids of
 can, and only the rows of that page are read. The first pages of a list that nothing narrows are read at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, bindparam, exists, false, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    String,
+    UnaryExpression,
+    bindparam,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.sql import operators
 
 from server.catalog import dialects, folders, indexing, words
@@ -20,6 +32,7 @@ from server.catalog.dialects import CONTAINED_FROM, FOUND, TEXTS
 from server.catalog.listing import Page, Paging, page_of
 from server.catalog.models import Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
+from server.catalog.prepared import Prepared
 
 SORT_COLUMNS = {
     "title": Video.title,
@@ -35,8 +48,10 @@ CONTAINED_CHARS = 100  # of a text that is looked up in the index; it costs by i
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}  # by the names of custom_fields.BOUNDS
 
 Ids = Select[str]
+ProjectId = str | BindParameter[str]
 LISTS_KEPT = 256  # projects whose statements need not be built anew, which takes longer than many of them run
 
+_PROJECT_ID = bindparam("project_id", type_=String)
 _ROWS = select(Video).where(Video.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -76,35 +91,50 @@ async def page(
     asked = _Asked(transaction.get_bind().dialect.name, project_id, wanted, also)
     first, size = paging.first, paging.size
     if asked.plain and by is None and first < NEAR:
-        query = _page_of(project_id, wanted.discarded, paging.sort_by or "createdAt", paging.descending)
-        near = list(await transaction.scalars(query, {"size": size, "first": first}))
-        return await page_of(transaction, near, paging, asked.count)
-    total = await transaction.scalar(asked.count()) or 0
+        query = _page_of(wanted.discarded, paging.sort_by or "createdAt", paging.descending)
+        near = await query.all(transaction, project_id=project_id, size=size, first=first)
+        return await page_of(near, paging, lambda: asked.count(transaction))
+    total = await asked.count(transaction)
     if first >= total:
         return Page([], total, paging)
     if by is not None:
-        ids = await _by_field(transaction, asked, by, paging)
+        ids = await _by_field(transaction, asked, by, paging, total)
     else:
-        # from whichever end is nearer
-        behind = max(total - first - size, 0)
-        turned = behind < first
-        order = asked.order(paging.sort_by or "createdAt", paging.descending != turned, total)
-        size = min(size, total - first)
-        ids = list(await transaction.scalars(order.limit(size).offset(behind if turned else first)))
-        ids = ids[::-1] if turned else ids
+        ids = await _slice(
+            transaction,
+            lambda turned: asked.order(paging.sort_by or "createdAt", paging.descending != turned, total),
+            first, size, total,
+        )  # fmt: skip
     rows = {row.id: row for row in await transaction.scalars(_ROWS, {"ids": ids})}
     return Page([rows[id] for id in ids if id in rows], total, paging)
 
 
-async def _by_field(transaction: Transaction, asked: "_Asked", by: CustomField, paging: Paging) -> list[str]:
-    first, size = (paging.page - 1) * paging.size, paging.size
+async def _slice(
+    transaction: Transaction, order: Callable[[bool], Ids], first: int, size: int, total: int
+) -> list[str]:
+    """Of `total` ids, from whichever end is nearer; `order` gives them, or turned around."""
+    size = min(size, total - first)
+    behind = total - first - size
+    turned = behind < first
+    ids = list(await transaction.scalars(order(turned).limit(size).offset(behind if turned else first)))
+    return ids[::-1] if turned else ids
+
+
+async def _by_field(
+    transaction: Transaction, asked: "_Asked", by: CustomField, paging: Paging, total: int
+) -> list[str]:
+    first, size = paging.first, paging.size
     valued = asked.by_value(by, paging.descending)
     ids = list(await transaction.scalars(valued.limit(size).offset(first)))
     if len(ids) == size:
         return ids
     with_value = first + len(ids) if ids else await transaction.scalar(_counted(valued)) or 0
-    rest = asked.without_value(by).limit(size - len(ids)).offset(max(first - with_value, 0))
-    return ids + list(await transaction.scalars(rest))
+    rest, before = total - with_value, max(first - with_value, 0)
+    if before >= rest:
+        return ids
+    return ids + await _slice(
+        transaction, lambda turned: asked.without_value(by, turned), before, size - len(ids), rest
+    )
 
 
 def value_of(field: CustomField) -> Any:
@@ -126,27 +156,27 @@ def _counted(query: Select[Any]) -> Select[int]:
 
 
 @lru_cache(maxsize=LISTS_KEPT)
-def _all_of(project_id: str, discarded: bool) -> Ids:
+def _all_of(project_id: ProjectId, discarded: bool) -> Ids:
     is_there = Video.discarded_at.is_not(None) if discarded else Video.discarded_at.is_(None)
     return select(Video.id).where(Video.project_id == project_id, is_there)
 
 
 @lru_cache(maxsize=LISTS_KEPT)
-def _listed_of(project_id: str, discarded: bool) -> Ids:
+def _listed_of(project_id: ProjectId, discarded: bool) -> Ids:
     return _all_of(project_id, discarded).where(Video.version_of.is_(None))
 
 
-@lru_cache(maxsize=LISTS_KEPT)
-def _count_of(project_id: str, discarded: bool) -> Select[int]:
+@lru_cache
+def _count_of(discarded: bool) -> Prepared[int]:
     """Of all that are listed, where nothing narrows it."""
-    return _counted(_listed_of(project_id, discarded))
+    return Prepared(_counted(_listed_of(_PROJECT_ID, discarded)))
 
 
-@lru_cache(maxsize=LISTS_KEPT)
-def _page_of(project_id: str, discarded: bool, name: str, descending: bool) -> Select[Any]:
+@lru_cache
+def _page_of(discarded: bool, name: str, descending: bool) -> Prepared[Video]:
     """Videos, by an index that has their order."""
-    query = _ordered(_listed_of(project_id, discarded), (SORT_COLUMNS[name], Video.id), descending)
-    return query.with_only_columns(Video).limit(bindparam("size")).offset(bindparam("first"))
+    query = _ordered(_listed_of(_PROJECT_ID, discarded), (SORT_COLUMNS[name], Video.id), descending)
+    return Prepared(query.with_only_columns(Video).limit(bindparam("size")).offset(bindparam("first")))
 
 
 class _Asked:
@@ -171,12 +201,13 @@ class _Asked:
         """Whether nothing narrows it."""
         return not self._keyed and not self._conditions
 
-    def count(self) -> Select[int]:
+    async def count(self, transaction: Transaction) -> int:
         """Of all. Of positions alone no row has to be read."""
         if self.plain:
-            return _count_of(self._project_id, self._discarded)
+            return await _count_of(self._discarded).one(transaction, project_id=self._project_id) or 0
         scoped = self._match is not None or not self._texts
-        return _counted(self._found() if self._keyed and scoped and not self._conditions else self._ids()[0])
+        found = self._found() if self._keyed and scoped and not self._conditions else self._ids()[0]
+        return await transaction.scalar(_counted(found)) or 0
 
     def order(self, name: str, descending: bool, total: int) -> Ids:
         """Rows that sort alike come in the order of their ids or positions, so that pages never overlap."""
@@ -199,11 +230,15 @@ class _Asked:
             query = query.join(Video, Video.id == CustomValue.video_id).where(*self._conditions)
         return _ordered(query, (value_of(by), CustomValue.position), descending)
 
-    def without_value(self, by: CustomField) -> Ids:
-        """The others, newest first."""
+    def without_value(self, by: CustomField, turned: bool) -> Ids:
+        """The others, newest first or, turned, last."""
         query, position = self._ids()
-        has = exists().where(CustomValue.video_id == Video.id, CustomValue.field_id == by.id)
-        return _ordered(query.where(~has), (position,) if self._keyed else (Video.created_at, Video.id), True)
+        if self._sqlite:  # which asks an index for each video otherwise
+            without = position.not_in(self._values(by, {}))
+        else:
+            without = ~exists().where(CustomValue.video_id == Video.id, CustomValue.field_id == by.id)
+        order = (position,) if self._keyed else (Video.created_at, Video.id)
+        return _ordered(query.where(without), order, not turned)
 
     def _ids(self) -> tuple[Ids, Any]:
         """And the column that has their positions."""

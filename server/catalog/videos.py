@@ -11,6 +11,7 @@ from server.catalog import events, sandboxes
 from server.catalog.database import Transaction
 from server.catalog.listing import Paging as Paging
 from server.catalog.models import LiveStream, Upload, Video
+from server.catalog.prepared import Prepared
 from server.catalog.video_lists import Filter as Filter
 from server.catalog.video_lists import page as page
 
@@ -27,12 +28,11 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 BADLY = ("error", "aborted")  # of a version: it goes, and its video stays as it is
 
-# made once: to build a statement, and to find it among the compiled ones, takes longer than SQLite takes to run it
 _OF_PROJECT = select(Video).where(
     Video.project_id == bindparam("project_id"), Video.id == bindparam("video_id"), Video.version_of.is_(None)
 )
-_THERE = _OF_PROJECT.where(Video.discarded_at.is_(None))
-_DISCARDED = _OF_PROJECT.where(Video.discarded_at.is_not(None))
+_THERE: Prepared[Video] = Prepared(_OF_PROJECT.where(Video.discarded_at.is_(None)))
+_DISCARDED: Prepared[Video] = Prepared(_OF_PROJECT.where(Video.discarded_at.is_not(None)))
 
 
 class WrongState(Exception):
@@ -51,8 +51,7 @@ async def add(transaction: Transaction, video: Video) -> Video:
 async def get(transaction: Transaction, project_id: str, video_id: str, discarded: bool = False) -> Video | None:
     """A video of the project, among those that are there or among the discarded ones."""
     wanted = _DISCARDED if discarded else _THERE
-    found: Video | None = await transaction.scalar(wanted, {"project_id": project_id, "video_id": video_id})
-    return found
+    return await wanted.one(transaction, project_id=project_id, video_id=video_id)
 
 
 async def find(transaction: Transaction, video_id: str) -> Video | None:

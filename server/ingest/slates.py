@@ -104,8 +104,11 @@ class Slates:
         self._layout = layout
         self._children = children
 
-    async def make(self, live_stream_id: str, media: bytes, size: tuple[int, int] = SIZE) -> dict[str, float]:
-        """Codes and keeps a slate; what its row says. Raises Problem: nothing can be made of it, or not now."""
+    async def make(
+        self, live_stream_id: str, media: bytes, size: tuple[int, int] = SIZE
+    ) -> tuple[dict[str, float], int]:
+        """Codes and keeps a slate; what its row says, and its bytes. Raises Problem: nothing can be made of it, or not
+        now."""
         width, height = (max(2, side - side % 2) for side in size)
         try:
             made = await calls.slate(self._children, media, width, height)
@@ -117,7 +120,7 @@ class Slates:
             raise Problem("uploaded-file-too-large", "The slate is too long for its size.")
         slate = Slate.of(made)
         await asyncio.to_thread(_store, self._layout.slate(live_stream_id), made)
-        return {"width": width, "height": height, "duration": slate.duration / RATE}
+        return {"width": width, "height": height, "duration": slate.duration / RATE}, len(made)
 
     async def remove(self, live_stream_id: str) -> None:
         folder = self._layout.slate(live_stream_id).parent

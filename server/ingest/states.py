@@ -106,7 +106,8 @@ class States:
                 video_id = await self._on_recorded(transaction, broadcast, live, on_air, span)
                 if video_id:
                     broadcast.video_id = video_id
-                    await _told(transaction, broadcast, live, "recorded", videoId=video_id)
+                    incomplete = on_air.packager.incomplete
+                    await _told(transaction, broadcast, live, "recorded", videoId=video_id, incomplete=incomplete)
                 interval = {**interval, "videoId": video_id}
             kept.append(interval)
         broadcast.recordings = kept

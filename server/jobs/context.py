@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from server import log
+from server.catalog import faults
 from server.jobs.errors import INTERNAL, JobFailed
 from server.jobs.turns import Turn
 
 MAX_INTERVAL_S = 300.0
+AWAY_S, MAX_AWAY_S = 1.0, 30.0  # between looks for a database that is away
+PATIENCE_S = 86_400.0  # with it, until a step fails for its sake
 
 _log = log.get("jobs")
 
@@ -49,7 +52,8 @@ class JobContext:
         """A part of the job that is not repeated once it is finished; a crash in the middle of it repeats it.
 
         The result must be a JSON value, and small: keys, not data (a tuple comes back as a list after a crash). An
-        error is tried again `attempts` times in all, after `interval_s`, then `backoff` times that, and so on.
+        error is tried again `attempts` times in all, after `interval_s`, then `backoff` times that, and so on. That the
+        database is away is none, and waited for: the step begins anew as after a crash.
         Raises JobFailed.
         """
 
@@ -72,13 +76,18 @@ class JobContext:
 async def _tried(
     name: str, work: Callable[[], Awaitable[Result]], attempts: int, interval_s: float, backoff: float
 ) -> Result:
-    attempt = 1
+    attempt, away_s, waited_s = 1, AWAY_S, 0.0
     while True:
         try:
             return await work()
         except JobFailed:
             raise
         except Exception as error:
+            if faults.passing(error) and waited_s < PATIENCE_S:
+                _log.warning("a step waits for the database", step=name, reason=faults.reason(error))
+                await asyncio.sleep(away_s)
+                waited_s, away_s = waited_s + away_s, min(away_s * 2, MAX_AWAY_S)
+                continue
             if attempt >= attempts:
                 raise JobFailed(INTERNAL, f"{name}: {type(error).__name__}: {error}") from error
             _log.warning("a step failed, it is tried again", step=name, attempt=attempt, reason=str(error))

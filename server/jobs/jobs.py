@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from server import clock, log
+from server.catalog import faults
 from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
@@ -24,6 +25,7 @@ from server.jobs.context import JobContext
 from server.jobs.endings import Endings, Kind, OnFailed, OnRedrive, Run
 from server.jobs.errors import CANCELLED, CRASHING, INTERNAL, UNKNOWN, JobFailed, StepsChanged
 from server.jobs.numbers import Numbers
+from server.jobs.orders import WAITING
 from server.jobs.priorities import LANES, Lane, Places, Priority
 from server.jobs.takeover import TakeOver
 from server.jobs.turns import Turns
@@ -37,7 +39,6 @@ RETRY_S = 5.0  # after a fault in beginning jobs
 GIVE_BACK_S = 30.0  # until a job that the database stopped is begun again
 SWEEP_S = 3600.0
 
-WAITING = "jobs waiting"  # announced with a commit: there is something to claim
 
 _log = log.get("jobs")
 
@@ -191,8 +192,8 @@ class Jobs:
             try:
                 await self._begin_waiting()
                 await self._sweep()
-            except Exception:
-                _log.exception("can't begin jobs now")
+            except Exception as error:
+                faults.tell(_log, "can't begin jobs now", error)
                 await asyncio.sleep(RETRY_S)
             with suppress(TimeoutError):
                 async with asyncio.timeout(RECONCILE_S):

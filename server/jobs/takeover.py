@@ -6,6 +6,7 @@ from collections.abc import Collection
 from sqlalchemy.exc import InvalidRequestError, OperationalError
 
 from server import log
+from server.catalog import faults
 from server.catalog import jobs as rows
 from server.catalog.database import Database
 
@@ -36,7 +37,7 @@ class TakeOver:
                 await self._free_all_of(dead & suspected)
                 suspected = dead
             except (OperationalError, InvalidRequestError) as fault:
-                _log.warning("can't look for workers that died", reason=str(fault))
+                _log.warning("can't look for workers that died", reason=faults.reason(fault))
 
     async def _dead(self) -> set[str]:
         async with self._database.read() as transaction:

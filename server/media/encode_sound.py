@@ -175,9 +175,10 @@ class Track:
             self._resampler, self._shape = None, ()
 
     def _timeless(self, frames: list[AudioFrame]) -> list[AudioFrame]:
-        """The queue counts samples by itself."""
+        """The queue counts samples by itself; it takes no frames of another time base, which those have that need no
+        resampling."""
         for frame in frames:
-            frame.pts = None
+            frame.pts, frame.time_base = None, Fraction(1, self._rate)
         return frames
 
     def _rest(self, seconds: Fraction) -> None:

@@ -16,20 +16,22 @@ class Cutters:
     def __init__(self, settings: LiveSettings, renditions: Renditions) -> None:
         self._settings = settings
         self._renditions = renditions
-        self._targets: dict[str, PartTarget] = {}  # of pictures, by rendition, in force since its first part
+        # of pictures, by rendition, in force since its first part; with the timescale that it is told in, as a later
+        # generation may have another one
+        self._targets: dict[str, tuple[PartTarget, int]] = {}
 
     def segmenter(self, track: Track) -> Segmenter:
         """What decides for all the others where segments end."""
         config = track.config
         lengths = self._lengths(config.timescale)
         if not isinstance(config, AudioConfig):
-            return VideoSegmenter(config.timescale, lengths, self._targets.get(track.name))
+            return VideoSegmenter(config.timescale, lengths, self._picture_target(track))
         made = TimedAudioSegmenter if is_timed(config) else AudioSegmenter
         return made(usual_frame(config), lengths, self._audio_target(track.name, config, lengths.part))
 
     def video_follower(self, track: Track) -> VideoFollower:
         timescale = track.config.timescale
-        return VideoFollower(timescale, self._lengths(timescale), self._targets.get(track.name))
+        return VideoFollower(timescale, self._lengths(timescale), self._picture_target(track))
 
     def audio_follower(self, track: Track, config: AudioConfig, master: Track) -> AudioFollower | TimedAudioFollower:
         lengths = self._lengths(config.timescale)
@@ -42,13 +44,21 @@ class Cutters:
     def keep_target(self, track: Track) -> None:
         """The first part of pictures says what the target is."""
         if track.part_target is not None and track.config.kind == "video":
-            self._targets.setdefault(track.name, track.part_target)
+            self._targets.setdefault(track.name, (track.part_target, track.config.timescale))
 
     def restore_target(self, rendition: Rendition) -> None:
         track, longest_s = rendition.track, rendition.window.part_target_s
         if track is not None and track.kind == "video" and longest_s:
             longest = round(longest_s * track.timescale)
-            self._targets[rendition.name] = PartTarget(min(self._lengths(track.timescale).part, longest), longest)
+            target = PartTarget(min(self._lengths(track.timescale).part, longest), longest)
+            self._targets[rendition.name] = target, track.timescale
+
+    def _picture_target(self, track: Track) -> PartTarget | None:
+        """That of the playlist if there is one, in the track's own ticks."""
+        if (known := self._targets.get(track.name)) is None:
+            return None
+        target, timescale = known
+        return target.at(timescale, track.config.timescale)
 
     def _lengths(self, timescale: int) -> Lengths:
         settings = self._settings

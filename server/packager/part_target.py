@@ -28,6 +28,10 @@ class PartTarget(NamedTuple):
     def shortest(self) -> int:
         return -(-self.longest * SHORTEST_PERCENT // 100)
 
+    def at(self, timescale: int, other: int) -> "PartTarget":
+        """The same length in ticks of another timescale, rounded down so that no part is longer."""
+        return PartTarget(max(1, self.nominal * other // timescale), max(1, self.longest * other // timescale))
+
 
 def video_part_target(wanted: int, timescale: int, durations: Sequence[int]) -> PartTarget:
     """The target for pictures whose durations are like those seen; all in ticks, `durations` may be empty."""

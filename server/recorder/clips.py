@@ -149,7 +149,7 @@ def _common_end(journals: Sequence[Sequence[SegmentEntry]], on_air: bool) -> int
 def _row(origin: _Origin, wish: Wish, choice: Choice, recording: RecordedVideo) -> Video:
     clip = origin.video
     clip.title = wish.title or f"{clip.title} (clip)"
-    clip.source, clip.broadcast_id = SOURCE, origin.broadcast_id
+    clip.source, clip.broadcast_id, clip.shares_with = SOURCE, origin.broadcast_id, origin.broadcast_id
     clip.segments = {
         "first": choice.span.first, "last": choice.span.last, "head_ms": choice.head_ms, "tail_ms": choice.tail_ms,
     }  # fmt: skip

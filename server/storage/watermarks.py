@@ -21,17 +21,17 @@ class WatermarkStore:
         """Raises OSError."""
         _keep(self._layout.watermark(watermark_id), image)
 
-    def give(self, watermark_id: str, video_id: str) -> None:
-        """A copy for a video. Raises FileNotFoundError where the watermark is gone, OSError."""
-        _keep(self._layout.video_watermark(video_id), self._layout.watermark(watermark_id).read_bytes())
+    def give(self, watermark_id: str, video_id: str) -> int:
+        """A copy for a video; its bytes. Raises FileNotFoundError where the watermark is gone, OSError."""
+        return _keep(self._layout.video_watermark(video_id), self._layout.watermark(watermark_id).read_bytes())
 
-    def keep(self, video_id: str, image: bytes) -> None:
-        """An image of our own for a video, in place of any other. Raises OSError."""
-        _keep(self._layout.video_watermark(video_id), image)
+    def keep(self, video_id: str, image: bytes) -> int:
+        """An image of our own for a video, in place of any other; its bytes. Raises OSError."""
+        return _keep(self._layout.video_watermark(video_id), image)
 
-    def share(self, video_id: str, version_id: str) -> None:
-        """The copy that a video has, with a version of it as well. Raises OSError."""
-        _keep(self._layout.video_watermark(version_id), self._layout.video_watermark(video_id).read_bytes())
+    def share(self, video_id: str, version_id: str) -> int:
+        """The copy that a video has, with a version of it as well; its bytes. Raises OSError."""
+        return _keep(self._layout.video_watermark(version_id), self._layout.video_watermark(video_id).read_bytes())
 
     def take_back(self, video_id: str) -> None:
         """Of a video that does not come to be: its folder holds nothing else yet."""
@@ -48,7 +48,7 @@ class WatermarkStore:
         return self._layout.watermark_ids()
 
 
-def _keep(path: Path, content: bytes) -> None:
+def _keep(path: Path, content: bytes) -> int:
     make_folder(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".new")
     try:
@@ -61,3 +61,4 @@ def _keep(path: Path, content: bytes) -> None:
         os.unlink(temporary)
         raise
     sync_folder(path.parent)
+    return len(content)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import islice
 
 from server import clock, log
-from server.catalog import upload_sessions, uploads
+from server.catalog import faults, upload_sessions, uploads
 from server.errors import Problem
 from server.storage import sweeper
 from server.storage.layout import Layout
@@ -72,6 +72,6 @@ async def _sweep_forever(service: Uploads, partials: Partials, joins: Joins, lay
     while True:
         try:
             await sweep(service, partials, joins, layout)
-        except Exception:
-            _log.exception("sweep failed")  # the next round may do better
+        except Exception as error:
+            faults.tell(_log, "sweep failed", error)  # the next round may do better
         await asyncio.sleep(EVERY_S)

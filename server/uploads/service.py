@@ -1,4 +1,4 @@
-"""Uploads over tus, and how any upload ends.
+"""Uploads over tus.
 
 The offset is what is on disk; a row's `received` is a hint for those who watch. Whoever looks at an upload whose bytes
 are all there finishes it, so a crash between the last byte and the commit costs nothing.
@@ -7,14 +7,14 @@ are all there finishes it, so a crash between the last byte and the commit costs
 import asyncio
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from server import clock, ids, log
-from server.catalog import partial_uploads, uploads, videos
-from server.catalog.database import Database, Transaction
+from server.catalog import partial_uploads, uploads
+from server.catalog.database import Database
 from server.catalog.keys import hashed
 from server.catalog.models import Upload, Video
 from server.catalog.sandboxes import Sandboxes
@@ -25,7 +25,8 @@ from server.protocols.tus.commands import Append, Create, Delete, Head
 from server.protocols.tus.metadata import Description
 from server.storage.appender import uncancelled
 from server.storage.upload_files import UploadFiles
-from server.uploads import fetch_rows, placement
+from server.uploads import placement
+from server.uploads.endings import Endings, Enqueue
 from server.uploads.locks import Hold, Locks
 from server.uploads.numbers import Numbers
 from server.uploads.placement import Sender
@@ -33,11 +34,7 @@ from server.uploads.rows import Rows
 
 SECRET_BYTES = 16
 HINT_S = 5.0  # how old the row's `received`, and its expiry, may get while bytes come
-JOB = "vod"
 CONCAT = "concat"  # among the parts of an upload that is made of partial ones: its Upload-Concat
-
-# (transaction, project, kind, object): orders work in the transaction of the fact that asks for it
-Enqueue = Callable[[Transaction, str, str, str], Awaitable[object]]
 
 _log = log.get("uploads")
 
@@ -81,9 +78,8 @@ class Uploads:
         self.locks = Locks()
         self.numbers = Numbers()
         self._rows = Rows(database)
-        self._enqueue = enqueue
+        self.endings = Endings(database, files, enqueue, self.numbers)
         self._expiry_s = expiry_s
-        self._superseding: set[asyncio.Future[None]] = set()  # one for each upload that was superseded just now
 
     async def create(self, sender: Sender, command: Create) -> Opened:
         """A new upload and its video. Raises Problem: 404, 400 and 403 for its video, 413, 415, 507."""
@@ -187,7 +183,7 @@ class Uploads:
         async with self.locks.hold(upload_id):
             _, upload = await self._look(upload_id)
             admission.admit(Delete(), upload)
-            await uncancelled(self._end(upload_id, "aborted"))
+            await uncancelled(self.endings.end(upload_id, "aborted"))
 
     async def expire(self, upload_id: str) -> None:
         """Ends an upload whose time is over, unless somebody writes it."""
@@ -196,7 +192,7 @@ class Uploads:
         async with self.locks.hold(upload_id):
             row = await self._rows.get(upload_id)
             if row is not None and _state(row) == "expired":
-                await uncancelled(self._end(upload_id, "expired"))
+                await uncancelled(self.endings.end(upload_id, "expired"))
 
     async def recover(self, row: Upload) -> None:
         """Finishes an upload that a crash left complete."""
@@ -204,11 +200,8 @@ class Uploads:
             await self._look(row.id)
 
     async def finish(self, upload_id: str, size: int) -> None:
-        """All bytes are there: they become the video's, and the job that looks at them is ordered.
-
-        One transaction states all of it.
-        """
-        await uncancelled(self._finish(upload_id, size))
+        """All bytes are there: they become the video's, and the job that looks at them is ordered."""
+        await uncancelled(self.endings.finish(upload_id, size))
 
     async def limit(self, project_id: str) -> int:
         """Bytes that an upload of the project may have."""
@@ -269,21 +262,7 @@ class Uploads:
 
     def _begun(self, upload: Upload, superseded: Upload | None) -> asyncio.Future[None]:
         self.numbers.begun.add(upload.protocol)
-        task = asyncio.ensure_future(self.supersede(superseded))
-        self._superseding.add(task)
-        task.add_done_callback(self._superseded)
-        return task
-
-    def _superseded(self, task: asyncio.Future[None]) -> None:
-        self._superseding.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.warning("bytes of a superseded upload stay", reason=str(error) or type(error).__name__)
-
-    async def supersede(self, last: Upload | None) -> None:
-        """Another upload is in its place: its bytes go."""
-        if last is not None:
-            self.numbers.over(last.protocol, "superseded", last.id)
-            await self.files.remove(last.id)
+        return self.endings.superseding(superseded)
 
     async def _authorise(self, upload_id: str, secret: str) -> None:
         """Raises Problem (404): to those who don't know the secret there is no such upload."""
@@ -344,53 +323,6 @@ class Uploads:
             if fresh.state == "created":
                 await uploads.move(transaction, fresh, "uploading")
         return fresh
-
-    async def _finish(self, upload_id: str, size: int) -> None:
-        async with self.database.read() as transaction:
-            upload, video = await _finishing(transaction, upload_id)
-        # before the transaction, as it waits for the disk; should the upload be superseded in between, then the
-        # next one's bytes take the place of these
-        await self.files.finish(upload.id, video.id)
-        async with self.database.write() as transaction:
-            upload, video = await _finishing(transaction, upload_id)
-            upload.length = upload.received = video.source_bytes = size
-            if upload.fetch is not None:
-                upload.fetch = fetch_rows.ended(upload.fetch)
-            await uploads.move(transaction, upload, "uploaded")
-            await videos.move(transaction, video, "pre-processing")
-            await self._enqueue(transaction, video.project_id, JOB, video.id)
-        await self.files.remove(upload_id)
-        self.numbers.over(upload.protocol, "finished", upload_id)
-        self.numbers.took_s.add((clock.now() - upload.created_at).total_seconds(), upload.protocol)
-        _log.info("upload finished", upload=upload_id, video=video.id, bytes=size)
-
-    async def _end(self, upload_id: str, state: str) -> None:
-        """Aborted or expired: the row says so, the video too, and the bytes go."""
-        protocol = None
-        async with self.database.write() as transaction:
-            upload = await uploads.get(transaction, upload_id)
-            if upload is not None and upload.state in uploads.OPEN:
-                protocol = upload.protocol
-                await uploads.move(transaction, upload, state)
-                video = await videos.find(transaction, upload.video_id)
-                if video is not None and video.state == "uploading" and video.upload_id == upload_id:
-                    await videos.move(transaction, video, "aborted", reason=state)
-        if protocol is not None:
-            self.numbers.over(protocol, state, upload_id)
-        await self.files.remove(upload_id)
-        _log.info("upload ended", upload=upload_id, state=state)
-
-
-async def _finishing(transaction: Transaction, upload_id: str) -> tuple[Upload, Video]:
-    """The rows of an upload that may be finished. Raises Problem: 409, 410."""
-    upload = await uploads.get(transaction, upload_id)
-    if upload is None or upload.state not in uploads.OPEN:
-        raise Problem("upload-gone")
-    video = await videos.find(transaction, upload.video_id)
-    if video is None or video.state != "uploading":
-        raise Problem("conflict", detail="The video does not wait for this upload.")
-    return upload, video
-
 
 def _view(row: Upload, size: int) -> admission.Upload:
     """The upload as tus sees it."""

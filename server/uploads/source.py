@@ -151,7 +151,7 @@ class SourceUploads:
             superseded = await placement.begin(transaction, video, upload)
             await uploads.move(transaction, upload, "uploading")
         self._service.numbers.begun.add(upload.protocol)
-        await self._service.supersede(superseded)
+        await self._service.endings.supersede(superseded)
         if whole:
             await self._service.finish(upload.id, size)
         else:

@@ -2,7 +2,8 @@
 it is known when each of them begins.
 
     ordered    each text of each part: <video>/inputs/<part>-<kind>-<language>, and a row of the job's arguments
-    made       those of one language, one after the other, as a text of the new video
+    made       those of one language, one after the other, as a text of the new video; of what is to take the place of
+               a video's own file, beside it: there they come together with the video's (vod.lengthening)
 """
 
 import asyncio
@@ -18,8 +19,10 @@ from server.catalog.models import TextTrack, Video
 from server.errors import Problem
 from server.formats import webvtt
 from server.storage.layout import Layout
+from server.vod import texts
 from server.vod.texts import UPLOAD, Texts, said, shown_of
 
+LAID = 1  # the version of a text that is laid beside
 MOST = 2000  # texts of an order: twenty languages of a hundred parts
 
 _log = log.get("vod")
@@ -37,13 +40,15 @@ class Carrying:
         self,
         transaction: Transaction,
         row_id: str,
-        parts: Sequence[Video],
+        parts: Sequence[Video | None],
         times_s: Sequence[tuple[float, float | None]] = (),
     ) -> list[Told]:
-        """What the job is told. `times_s`: start and end of what is shown of each part, all of it where nothing is
-        said. Raises OSError."""
+        """What the job is told; nothing of a part that is None. `times_s`: start and end of what is shown of each part,
+        all of it where nothing is said. Raises OSError."""
         told: list[Told] = []
         for number, part in enumerate(parts):
+            if part is None:
+                continue
             start_s, end_s = times_s[number] if times_s else (0.0, None)
             shown = shown_of(part)
             end = shown.end_ms if end_s is None else shown.start_ms + round(end_s * 1000)
@@ -81,6 +86,14 @@ class Carrying:
                 if kind == "captions" and language == default:
                     await text_tracks.set_default(transaction, video, row, True)
 
+    async def lay(self, video_id: str, told: Sequence[Told], starts_s: Sequence[float]) -> list[Told]:
+        """As `carry`, but they are no texts of the video yet: files, at their first version; of what."""
+        made = await asyncio.to_thread(self._made, video_id, told, starts_s, 0.0)
+        for (kind, language), (_, text) in made.items():
+            await asyncio.to_thread(texts.write, self._layout.text_track(video_id, kind, language, LAID), text)
+        kept = "kind", "language", "title", "default", "origin"
+        return [{name: each[name] for name in kept} for each, _ in made.values()]
+
     def _made(
         self, video_id: str, told: Sequence[Told], starts_s: Sequence[float], lead_s: float
     ) -> dict[tuple[Any, str], tuple[Told, str]]:
@@ -92,9 +105,9 @@ class Carrying:
             for start, after in zip_longest(starts_s, starts_s[1:])
         ]
         for key, group in groupby(ordered, key=lambda each: (each["kind"], each["language"])):
-            texts = list(group)
+            parts = list(group)
             rows = []
-            for each in texts:
+            for each in parts:
                 name = _name(each["part"], *key)
                 track = webvtt.read(self._layout.video_input_part(video_id, name).read_text("utf-8"))
                 start = each["start"] - round(lead_s * 1000)
@@ -102,8 +115,8 @@ class Carrying:
                 rows.append((round(starts_s[each["part"]] * 1000), cut))
             whole = webvtt.in_a_row(rows)
             if whole.cues:
-                origin = texts[0]["origin"] if len({each["origin"] for each in texts}) == 1 else UPLOAD
-                found[key] = {**texts[0], "origin": origin}, webvtt.write(whole)
+                origin = parts[0]["origin"] if len({each["origin"] for each in parts}) == 1 else UPLOAD
+                found[key] = {**parts[0], "origin": origin}, webvtt.write(whole)
         return found
 
 

@@ -1,7 +1,7 @@
 """The job of an edit: the file that a version or a new video is made of, from the files it was ordered of.
 
     edit   {"inputs": how many, "start", "end": seconds, null: all of it, "parts": what is done to each of several,
-            "stretches": of the only one: [start, end] of each}
+            "stretches": of the only one: [start, end] of each, "at": which of several it is a version of}
 
 Each stretch is made a file of its own first, then they are joined as any others; of files that can't hide what comes
 before a stretch, pictures and sound are encoded from its very start.
@@ -39,6 +39,7 @@ from server.vod.alterations import Alteration
 from server.vod.carrying import Carrying, Told, earlier
 from server.vod.edits import JOB, WHOLE
 from server.vod.handing import Handing, put_in_place
+from server.vod.lengthening import Lengthening
 from server.vod.recordings import NotKept, Recordings
 
 ATTEMPTS = 2
@@ -69,6 +70,7 @@ class Editing:
         self._enqueue = enqueue
         self._handing = Handing(database, layout, enqueue)
         self._carrying = Carrying(database, layout)
+        self._lengthening = Lengthening(database, layout)
 
     async def run(self, job: JobContext) -> None:
         for number, video_id in sorted(job.arguments.get("recordings", {}).items()):
@@ -90,7 +92,9 @@ class Editing:
         made = await waiting.step(job, "file", lambda: self._make(job), ATTEMPTS)
         if made is None:
             return
-        if texts:
+        if "at" in job.arguments:
+            await job.step("joined", lambda: self._lengthening.joined(job.object_id, texts, made["starts"]))
+        elif texts:
             await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, made["starts"], made["lead"]))
         await job.step("hand over", lambda: self._hand_over(job.object_id, made["lead"]))
 
@@ -157,7 +161,8 @@ class Editing:
         except FileNotFoundError:
             return "refused"  # deleted meanwhile, or handed over before a crash
         await asyncio.to_thread(joining.keep, self._layout, id, plan)
-        await self._handing.over(id, joining.JOB, {"texts": texts})
+        at = {name: job.arguments[name] for name in ("at",) if name in job.arguments}
+        await self._handing.over(id, joining.JOB, {"texts": texts, **at})
         return "encoded"
 
     async def _recorded(self, job: JobContext, number: str, video_id: str) -> None:

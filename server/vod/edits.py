@@ -1,8 +1,8 @@
 """Orders of edits: of a video that is there another version, or another video.
 
-    trimmed, made anew, whole again ──► a version (catalog.versions)
-    a clip, stretches, several      ──► a video of its own
-                                        └── both: the files they are made of, linked ──► job `edit` ──► as any upload
+    trimmed, made anew, lengthened ──► a version (catalog.versions)
+    a clip, stretches, several     ──► a video of its own
+                                       └── both: the files they are made of, linked ──► job `edit` ──► as any upload
 
 The links are made before the commit, so that nothing that happens to the origin afterwards touches what was ordered.
 """
@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from server import ids
-from server.catalog import sandboxes, versions, videos
+from server.catalog import sandboxes, versions, video_details, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.catalog.versions import NotNow
@@ -77,6 +77,15 @@ def apart(spans: Sequence[Span], duration_s: float | None) -> None:
     for span, after in pairwise(ordered):
         if (span.end_s if span.end_s is not None else duration_s or math.inf) > after.start_s:
             raise SpanError("trim", "The stretches must not overlap.")
+
+
+class PartNotNow(NotNow):
+    """Of the videos that are to be joined, the one with number `part` is in the way; `sentence` why."""
+
+    def __init__(self, part: int, sentence: str) -> None:
+        super().__init__(f"videos[{part}]: {sentence}")
+        self.part = part
+        self.sentence = sentence
 
 
 class Edits:
@@ -141,7 +150,7 @@ class Edits:
         await videos.add(transaction, clip)
         await self._order(transaction, clip, [video.material], span, texts_of=[video])
         if clip.watermark is not None:
-            await asyncio.to_thread(self._watermarks.share, video.material, clip.id)
+            clip.watermark_bytes = await asyncio.to_thread(self._watermarks.share, video.material, clip.id)
         await videos.tell(transaction, clip, "clipped", {**videos.links(clip), "of": video.id})
         return clip
 
@@ -154,20 +163,15 @@ class Edits:
         await videos.add(transaction, cut)
         await self._order(transaction, cut, [video.material], None, texts_of=[video] * len(spans), spans=spans)
         if cut.watermark is not None:
-            await asyncio.to_thread(self._watermarks.share, video.material, cut.id)
+            cut.watermark_bytes = await asyncio.to_thread(self._watermarks.share, video.material, cut.id)
         await videos.tell(transaction, cut, "clipped", {**videos.links(cut), "of": video.id})
         return cut
 
     async def concat(
         self, transaction: Transaction, parts: Sequence[Video], title: str | None, given: Given = NOTHING
     ) -> Video:
-        """All of them, one after the other, as a new video. Raises NotNow; one of a part names its number."""
-        for number, part in enumerate(parts):
-            try:
-                if not (is_recording(part) and part.state == "done"):
-                    _check(part)
-            except NotNow as error:
-                raise NotNow(f"videos[{number}]: {error}") from None
+        """All of them, one after the other, as a new video. Raises NotNow, PartNotNow."""
+        _check_parts(parts)
         joined = _like(parts[0], title or f"{parts[0].title} (joined)", given)
         joined.crop = joined.watermark = None  # they are in the pictures by then
         await videos.add(transaction, joined)
@@ -176,6 +180,27 @@ class Edits:
         told = {**videos.links(joined), "of": [part.id for part in parts]}
         await videos.tell(transaction, joined, "joined", told)
         return joined
+
+    async def lengthen(
+        self, transaction: Transaction, video: Video, before: Sequence[Video], behind: Sequence[Video]
+    ) -> Video:
+        """The version that shows others before and behind what the video shows, which is for good: a trim can't be
+        taken back any more. See vod.lengthening. Raises NotNow, PartNotNow."""
+        parts, at = [*before, video, *behind], len(before)
+        _check_parts(parts)
+        others = [None if number == at else part for number, part in enumerate(parts)]
+        kept = [part for part in others if part is not None and part.id != video.id]
+        named = await video_details.named(transaction, kept)
+        chapters = await _chapters(transaction, others)
+        version = await versions.new(
+            transaction, video, versions.CONCAT, wait=True, at=at, named=named, chapters=chapters
+        )
+        version.crop = version.watermark = None  # they are in the pictures by then
+        await sandboxes.mark(transaction, version)
+        recorded = [part for part in parts if is_recording(part)]
+        materials = [part.material for part in parts]
+        await self._order(transaction, version, materials, None, parts, others, recorded, at=at)
+        return version
 
     async def _version(
         self,
@@ -192,6 +217,8 @@ class Edits:
             setattr(version, name, look)
         await sandboxes.mark(transaction, version)  # whatever look was wished
         recorded = [video] if of == video.id and video.broadcast_id is not None else []
+        if span is None and not recorded:
+            version.shares_with = of  # its file will be a link of that one
         await self._order(transaction, version, [of], span, recorded=recorded)
         return version
 
@@ -202,7 +229,7 @@ class Edits:
         of: Sequence[str],
         span: Span | None,
         parts: Sequence[Video] = (),
-        texts_of: Sequence[Video] = (),
+        texts_of: Sequence[Video | None] = (),
         recorded: Sequence[Video] = (),
         spans: Sequence[Span] = (),
         **more: Any,
@@ -227,7 +254,7 @@ class Edits:
         arguments: dict[str, Any] = {"inputs": len(of), "start": span and span.start_s, "end": span and span.end_s}
         arguments |= more | ({"texts": texts} if texts else {})
         if parts:
-            arguments["parts"] = [{"crop": part.crop, "watermark": part.watermark} for part in parts]
+            arguments["parts"] = [{"crop": part.crop, "watermark": _own_mark(part)} for part in parts]
         if spans:
             arguments["stretches"] = [[each.start_s, each.end_s] for each in spans]
         if recordings:
@@ -245,7 +272,7 @@ class Edits:
 
     def _link_marks(self, row_id: str, parts: Sequence[Video]) -> None:
         for number, part in enumerate(parts):
-            if part.watermark is not None:
+            if _own_mark(part) is not None:
                 path = self._layout.video_input_part(row_id, f"{number}-mark")
                 _link(self._layout.video_watermark(part.material), path)
 
@@ -263,6 +290,41 @@ def _check(video: Video) -> None:
         raise NotNow("The video has no file.")
     if video.state not in ("processing", "done"):
         raise NotNow("The video's file is not known yet.")
+
+
+def _check_parts(parts: Sequence[Video]) -> None:
+    """Whether they can be joined, as far as is known before their files are looked at. Raises PartNotNow."""
+    for number, part in enumerate(parts):
+        try:
+            if not (is_recording(part) and part.state == "done"):
+                _check(part)
+        except NotNow as error:
+            raise PartNotNow(number, str(error)) from None
+    pictures = [_has_pictures(part) for part in parts]
+    if True in pictures and False in pictures:
+        raise PartNotNow(pictures.index(False), "It has no pictures, and others have.")
+
+
+def _own_mark(part: Video) -> dict[str, Any] | None:
+    """A sandbox's is put over all of them once they are joined."""
+    return None if (part.watermark or {}).get("id") == sandboxes.MARK_ID else part.watermark
+
+
+def _has_pictures(video: Video) -> bool | None:
+    """None: it is not known."""
+    streams = (video.media or {}).get("streams")
+    return None if streams is None else any(each.get("kind") == "video" for each in streams)
+
+
+async def _chapters(transaction: Transaction, parts: Sequence[Video | None]) -> list[dict[str, Any]]:
+    """Of lists that are shown: {"part", "time", "title"}."""
+    details = await video_details.of_videos(transaction, [part.id for part in parts if part is not None])
+    found: list[dict[str, Any]] = []
+    for number, part in enumerate(parts):
+        row = details.get(part.id) if part is not None else None
+        if row is not None and row.chapters_shown:
+            found += [{"part": number, **each} for each in row.chapters]
+    return found[: video_details.MOST_CHAPTERS]
 
 
 def _like(video: Video, title: str, given: Given) -> Video:

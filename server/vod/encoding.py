@@ -210,7 +210,7 @@ class Encoding:
         await self._tell(video_id, revision, partial(making.rate, plan=plan))
         for name in job.arguments["renditions"]:
             await self._tell(video_id, revision, partial(making.begun, name=name))
-            await self._tell(video_id, revision, partial(making.ended, name=name))
+            await self._tell(video_id, revision, partial(making.ended, name=name, size=0))  # what comes is a cache's
 
     async def _measured(self, video_id: str, source: tuple[int, int | None], plan: Plan) -> Plan:
         """With the ceilings of its title, where it is long enough."""
@@ -277,9 +277,12 @@ class Encoding:
         """Those whose last segment is there; the others have jobs that are still at it."""
         for name in names:
             count = await asyncio.to_thread(self._renditions.count, video_id, revision, name)
+            size = await asyncio.to_thread(self._renditions.size, video_id, revision, [name])
             if count and count >= total:
                 await asyncio.to_thread(self._renditions.finish, video_id, revision, name)
-                await self._tell(video_id, revision, partial(making.ended, name=name))
+                await self._tell(video_id, revision, partial(making.ended, name=name, size=size))
+            else:
+                await self._tell(video_id, revision, partial(making.grew, name=name, size=size))
 
     async def _tell(
         self, video_id: str, revision: int, what: Callable[[Transaction, Video], Awaitable[None]]

@@ -1,6 +1,6 @@
 """The job that joins videos which are coded differently: what has to be is encoded, then all of it is one file.
 
-    join     {"texts": as of `edit`}     goes by vod.joins.Join, which `edit` left beside the files
+    join     {"texts", "at": as of `edit`}     goes by vod.joins.Join, which `edit` left beside the files
 
 Every minute of pictures is a step of its own: a crash costs no more of what was encoded. What a step had begun to write
 is cut off and made again, so that the file is the same as if nothing had happened.
@@ -30,6 +30,7 @@ from server.vod import joins, making
 from server.vod.carrying import Carrying
 from server.vod.handing import Handing, put_in_place
 from server.vod.joins import Join, Part
+from server.vod.lengthening import Lengthening
 
 JOB = "join"
 ATTEMPTS = 2
@@ -48,6 +49,7 @@ class Joining:
         self._children = children
         self._handing = Handing(database, layout, enqueue)
         self._carrying = Carrying(database, layout)
+        self._lengthening = Lengthening(database, layout)
 
     async def run(self, job: JobContext) -> None:
         try:
@@ -63,8 +65,10 @@ class Joining:
             work.did(SOUND_WORK * plan.length / TIMESCALE)
         await job.step("file", lambda: self._write(job, plan, work), attempts=ATTEMPTS)
         work.did(WRITING_WORK * plan.length / TIMESCALE)
-        if texts := job.arguments.get("texts"):
-            starts = [part.start / TIMESCALE for part in plan.parts]
+        texts, starts = job.arguments.get("texts", []), [part.start / TIMESCALE for part in plan.parts]
+        if "at" in job.arguments:
+            await job.step("joined", lambda: self._lengthening.joined(job.object_id, texts, starts))
+        elif texts:
             await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, starts))
         await job.step("hand over", lambda: self._handing.over(job.object_id))
         await self._handing.clear(job.object_id)

@@ -10,6 +10,8 @@ from server import log
 from server.catalog import renditions, versions, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Rendition, Video
+from server.jobs import orders
+from server.jobs.priorities import Lane, Priority
 from server.media.problems import TITLES, MediaProblem
 from server.packager.qualities import NO_FILE
 from server.vod.plan import Plan
@@ -17,6 +19,8 @@ from server.vod.plan import Plan
 SOURCE = "upload"
 MADE_ON_REQUEST = "request"  # a rendition's origin
 UNFINISHED = ("pre-processing", "processing")
+SHOW = "lengthen"  # the job that shows a version which is joined of its video and others
+SHOW_LANE: Lane = "short"
 GAVE_UP = MediaProblem("failed", "processing was given up after several tries")
 
 _log = log.get("vod")
@@ -99,8 +103,17 @@ async def begun(transaction: Transaction, video: Video, name: str) -> None:
     await _came_on(transaction, video)
 
 
-async def ended(transaction: Transaction, video: Video, name: str, problem: MediaProblem | None = None) -> None:
-    """It is whole; or, with a `problem`, it won't be."""
+async def grew(transaction: Transaction, video: Video, name: str, size: int) -> None:
+    """There are so many bytes of it."""
+    row = await renditions.get(transaction, video.id, video.source_revision, name)
+    if row is not None and row.state not in renditions.ENDED:
+        row.stored_bytes = max(size, row.stored_bytes or 0)  # another job may have looked later, and told earlier
+
+
+async def ended(
+    transaction: Transaction, video: Video, name: str, problem: MediaProblem | None = None, size: int | None = None
+) -> None:
+    """It is whole, of so many bytes; or, with a `problem`, it won't be."""
     row = await renditions.get(transaction, video.id, video.source_revision, name)
     if row is None or row.state in renditions.ENDED:
         return
@@ -109,6 +122,7 @@ async def ended(transaction: Transaction, video: Video, name: str, problem: Medi
         await renditions.move(transaction, video, row, "failed", error=problem.detail)
     else:
         await renditions.move(transaction, video, row, "ready")
+        row.stored_bytes = size
     await settle(transaction, video)
 
 
@@ -137,8 +151,8 @@ async def fail(transaction: Transaction, video: Video, problem: MediaProblem) ->
 
 
 async def _came_on(transaction: Transaction, video: Video) -> None:
-    if video.version_of is not None:
-        await versions.came_on(transaction, video)
+    if video.version_of is not None and await versions.came_on(transaction, video):
+        await orders.once(transaction, video.project_id, SHOW, video.id, SHOW_LANE, Priority.SHORT)
 
 
 def _watchable(rows: Sequence[Rendition]) -> bool:

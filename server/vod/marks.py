@@ -40,7 +40,8 @@ class Marks:
             async with self._database.write() as transaction:
                 if await watermarks.count(transaction, project_id) >= MOST:
                     raise Problem("conflict", f"A project has {MOST} watermarks at most.")
-                row = Watermark(id=id, project_id=project_id, width=made.told["width"], height=made.told["height"])
+                row = Watermark(id=id, project_id=project_id, width=made.told["width"], height=made.told["height"],
+                                stored_bytes=len(made.files[OUTPUT]))  # fmt: skip
                 return await watermarks.add(transaction, row)
         except BaseException:
             self._discard(id)
@@ -56,7 +57,7 @@ class Marks:
         if await watermarks.get(transaction, video.project_id, watermark_id) is None:
             return False
         try:
-            await asyncio.to_thread(self._store.give, watermark_id, video.id)
+            video.watermark_bytes = await asyncio.to_thread(self._store.give, watermark_id, video.id)
         except FileNotFoundError:  # deleted by another process since its row was read
             return False
         return True

@@ -73,8 +73,8 @@ class Outliving:
             if video is None:
                 return
             versions.forget(video, material)
-            if owner == video_id and not whole:
-                video.own_bytes = None
+            if owner == video_id and not whole and video.broadcast_id is None:
+                video.own_bytes = None  # of a recording they stay with the video
             await self._forget(transaction, video, owner)
         _log.info("what was shown before is deleted", video=video_id, revision=material["revision"])
 

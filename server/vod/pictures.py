@@ -54,8 +54,10 @@ class Pictures:
         """As JPEG. Raises Problem."""
         return (await coded(self._children, picture, thumbnail("jpg", 0.0, POSTER_BOX).make, "jpg")).files["jpg"]
 
-    async def put(self, owner_id: str, picture: bytes) -> None:
+    async def put(self, owner_id: str, picture: bytes) -> int:
+        """Its bytes."""
         await asyncio.to_thread(self._store.put, owner_id, picture)
+        return len(picture)
 
     async def read(self, owner_id: str) -> bytes | None:
         """None: there is none."""

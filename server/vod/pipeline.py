@@ -6,10 +6,11 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from server import log
 from server.catalog import renditions, upload_sessions, videos
@@ -181,7 +182,7 @@ class Pipeline:
         marked = (begun.watermark or {}).get("id") == MARK_ID  # by a sandbox
         if marked:
             self._check_length(facts)
-            await asyncio.to_thread(self._watermarks.keep, video_id, sandbox.picture())
+            await self._weigh_mark(video_id, self._watermarks.keep, video_id, sandbox.picture())
         elif begun.version_of is not None and begun.watermark is not None:
             await self._share_watermark(begun.version_of, video_id)
         altered.check(facts.picture)
@@ -238,7 +239,15 @@ class Pipeline:
         async with self._database.read() as transaction:
             video = await videos.find(transaction, video_id)
         if video is not None:
-            await asyncio.to_thread(self._watermarks.share, video.material, version_id)
+            await self._weigh_mark(version_id, self._watermarks.share, video.material, version_id)
+
+    async def _weigh_mark(self, video_id: str, put: Callable[..., int], *what: Any) -> None:
+        """Puts a video's own copy of its watermark in place, and says so."""
+        size = await asyncio.to_thread(put, *what)
+        async with self._database.write() as transaction:
+            video = await videos.find(transaction, video_id)
+            if video is not None:
+                video.watermark_bytes = size
 
     async def _begin(self, video_id: str, facts: SourceFacts) -> Video | None:
         """What to go on with; None where that was done before a crash, or nobody wants it."""

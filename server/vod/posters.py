@@ -86,7 +86,7 @@ class Posters:
         if picture is not None:
             video.poster_given = True
             await asyncio.to_thread(_store, self._layout, video.id, picture)
-            video.poster_at = clock.now()
+            video.poster_at, video.poster_bytes = clock.now(), len(picture)
         payload = {**videos.links(video), "changed": ["thumbnail"]}
         await videos.tell(transaction, video, "updated", payload)
 
@@ -136,7 +136,7 @@ class Posters:
             video = await videos.find(transaction, video_id)
             if video is not None:  # else deleted meanwhile: its folder must not come back
                 await asyncio.to_thread(_store, self._layout, video_id, picture)
-                video.poster_at = clock.now()
+                video.poster_at, video.poster_bytes = clock.now(), len(picture)
                 shown = await videos.shown_as(transaction, video)
                 if shown is not None and not shown.poster_given:
                     shown.poster_at = video.poster_at

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from server.catalog import faults
 from server.log import Logger
 
 
@@ -19,8 +20,8 @@ async def rounds(
             try:
                 while await look() == full:
                     pass
-            except Exception:
-                log.exception(failed)
+            except Exception as error:
+                faults.tell(log, failed, error)
             await asyncio.sleep(every_s)
 
     task = asyncio.create_task(run())

@@ -62,7 +62,7 @@ class Texts:
         row = await text_tracks.put(transaction, video, kind, language, origin, title, spoken)
         if origin == UPLOAD and (at := shown_of(video)) != WHOLE:
             text = await asyncio.to_thread(_moved, text, -at.start_ms)
-        await asyncio.to_thread(_write, self._path(row), text)
+        row.stored_bytes = await asyncio.to_thread(write, self._path(row), text)
         if row.version > 1:
             old = self._layout.text_track(row.video_id, row.kind, row.language, row.version - 1)
             transaction.after_commit(lambda: _discard(old))
@@ -135,11 +135,13 @@ def _shown(path: Path, shown: Shown) -> bytes:
     return webvtt.write(webvtt.within(webvtt.read(data.decode()), *shown)).encode()
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> int:
+    """How many bytes. Blocks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
+    size = temporary.write_bytes(text.encode())
     temporary.replace(path)
+    return size
 
 
 def _discard(path: Path) -> None:

@@ -1,4 +1,5 @@
-"""How many bytes the renditions take that are made of videos: counted when they have ended, gone with their rows."""
+"""How many bytes the renditions take that are made of videos: told by the jobs that make them; of the others, which
+are copied or came to nothing, counted when they have ended. Gone with their rows."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -8,6 +9,7 @@ from server.catalog import renditions
 from server.catalog.database import Database
 from server.catalog.models import Rendition
 from server.storage.renditions import RenditionStore
+from server.vod.making import MADE_ON_REQUEST
 from server.vod.rounds import rounds
 
 EVERY_S = 60.0
@@ -39,5 +41,8 @@ class Weighing:
         return len(rows)
 
     def _sizes(self, rows: list[Rendition]) -> list[int]:
-        """Blocks."""
-        return [self._store.size(row.video_id, row.revision, [row.name]) for row in rows]
+        """Blocks. What is made on request lies in a cache of all projects."""
+        return [
+            0 if row.origin == MADE_ON_REQUEST else self._store.size(row.video_id, row.revision, [row.name])
+            for row in rows
+        ]

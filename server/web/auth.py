@@ -81,6 +81,7 @@ class _Claims:
     scopes: frozenset[str] | None
     grant_id: str | None = None  # of a program of others
     number: int = 0  # of its refresh tokens
+    epoch: str | None = None  # of the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +177,11 @@ class Credentials:
         claims = {"sub": caller.key_id, "gen": generation, "scope": " ".join(scopes)}
         return Pair(self._sign(claims, "api", GRANT_TTL_S), "", GRANT_TTL_S)
 
-    def for_program(self, holder: "Holder", scopes: Sequence[str], grant_id: str, number: int, epoch: int) -> Pair:
-        """An access token for a program that acts for the holder of a key, and the refresh token of that number."""
+    def for_program(self, holder: "Holder", scopes: Sequence[str], grant_id: str, number: int, epoch: str) -> Pair:
+        """An access token for a program that acts for the holder of a key, and the refresh token of that number.
+        `epoch`: as `epoch_of` names it."""
         claims = {"sub": holder.key_id, "gen": holder.generation, "grant": grant_id}
-        access = self._sign({**claims, "num": epoch, "scope": " ".join(scopes)}, "api", GRANT_TTL_S)
+        access = self._sign({**claims, "epoch": epoch, "scope": " ".join(scopes)}, "api", GRANT_TTL_S)
         return Pair(access, self._sign({**claims, "num": number}, PROGRAM, REFRESH_TTL_S), GRANT_TTL_S)
 
     def of_program(self, refresh_token: str) -> tuple[str, int] | None:
@@ -268,9 +270,7 @@ class Credentials:
     async def _find_bearer(self, token: str, audience: str) -> Caller | None:
         """Of a token that was had for a key."""
         found = self._read(token, audience)
-        if found is None or found.token_id in self._revoked or found.grant_id in self._revoked:
-            return None
-        if found.grant_id and epoch_of(found.grant_id, found.number) in self._revoked:
+        if found is None or any(name in self._revoked for name in (found.token_id, found.grant_id, found.epoch)):
             return None
         known = await self._find(found.key_id, lambda transaction: _of_id(transaction, found.key_id))
         if not known.takes(found.generation, self._wall_ms() / 1000):
@@ -340,13 +340,13 @@ class Credentials:
         if claims["exp"] + LEEWAY_S <= self._wall_ms() / 1000:
             return None
         scopes = frozenset(claims["scope"].split()) if "scope" in claims else None
-        grant_id, number = claims.get("grant"), claims.get("num", 0)
-        return _Claims(claims["sub"], claims["gen"], claims["jti"], scopes, grant_id, number)
+        of_program = claims.get("grant"), claims.get("num", 0), claims.get("epoch")
+        return _Claims(claims["sub"], claims["gen"], claims["jti"], scopes, *of_program)
 
 
-def epoch_of(grant_id: str, epoch: int) -> str:
-    """As the access tokens that were had for a grant until it was narrowed are revoked."""
-    return f"{grant_id}.{epoch}"
+def epoch_of(app_id: str, epoch: int) -> str:
+    """As the access tokens are revoked that a program had until it was to have less."""
+    return f"{app_id}.{epoch}"
 
 
 async def _of_id(transaction: Transaction, key_id: str) -> tuple[ApiKey | None, datetime | None]:

@@ -6,6 +6,7 @@ from typing import Literal
 from aiohttp import web
 
 from server import log
+from server.catalog import faults
 from server.web import metrics
 from server.web.services import Check
 from server.web.shapes import Answer
@@ -68,6 +69,7 @@ async def _run(name: str, check: Check) -> str:
         return "timed out"
     except Exception as error:
         # the log has the whole of it; the answer, which anybody can read, only the kind
-        _log.warning("not ready", check=name, exc_info=True)
+        brief = faults.passing(error)
+        _log.warning("not ready", check=name, reason=faults.reason(error), exc_info=None if brief else error)
         return type(error).__name__
     return "ok"

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from server import log
+from server.catalog import faults
 from server.catalog.database import out_of_space
 from server.errors import Problem
 from server.web import problems, shown_urls
@@ -22,6 +23,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 EXTRA_HEADERS = web.RequestKey("extra_headers", dict[str, str])  # to go out with the answer, also with a problem
 
 CLIENT_GONE = 499  # as nginx logs it
+RETRY_S = "5"  # until a database that is away may be back
 
 COMMON_HEADERS: Mapping[str, str] = {"Server": "Sluice", "X-Content-Type-Options": "nosniff"}
 
@@ -57,14 +59,23 @@ async def outermost(
             raise
         return web.Response(status=CLIENT_GONE, reason="Client Closed Request")  # nobody reads it but the log
     except Exception as error:
-        full = out_of_space(error)
-        _log.error("request failed", method=request.method, path=shown_urls.path(request), full=full, exc_info=not full)
-        return _refuse(request, Problem("storage-full" if full else "internal-error"))
+        return _refuse(request, _fault(request, error))
 
 
 def name_request(given: str | None) -> str:
     """The id that the client gave, or a new one."""
     return given if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}{next(_numbers):06x}"
+
+
+def _fault(request: web.Request, error: Exception) -> Problem:
+    """Of nothing that the client did."""
+    what = {"method": request.method, "path": shown_urls.path(request)}
+    if faults.passing(error):
+        _log.warning("the database can't be asked", reason=faults.reason(error), **what)
+        return Problem("unavailable", headers={"Retry-After": RETRY_S})
+    full = out_of_space(error)
+    _log.error("request failed", full=full, exc_info=None if full else error, **what)
+    return Problem("storage-full" if full else "internal-error")
 
 
 def _refuse(request: web.Request, problem: Problem) -> web.StreamResponse:

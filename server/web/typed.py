@@ -14,6 +14,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from aiohttp import web
@@ -88,7 +89,7 @@ Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """A request that may go on."""
 
@@ -103,11 +104,11 @@ class Call:
             raise LookupError("an operation without a scope has no project")
         return self.caller.project_id
 
-    @property
+    @cached_property
     def base_url(self) -> str:
         return base_url(self.request)
 
-    @property
+    @cached_property
     def media_url(self) -> str:
         """The base of URLs of what is watched."""
         return f"{self.base_url.partition('://')[0]}://{self.host}" if self.host else self.base_url
@@ -315,9 +316,9 @@ async def identify(request: web.Request, services: Services) -> Caller:
         raise
 
 
-def refuse_guessing(request: web.Request, services: Services) -> None:
-    """Raises Problem, 429, to an address that has given too many wrong credentials."""
-    throttled = services.failures.exhausted(client_ip(request), "failure")
+def refuse_guessing(request: web.Request, services: Services, guesser: str | None = None) -> None:
+    """Raises Problem, 429, to an address, or another name, that has given too many wrong credentials."""
+    throttled = services.failures.exhausted(guesser or client_ip(request), "failure")
     if throttled is not None:
         services.credentials.refused.add("guessing")
         request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **throttled}

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from server import clock, log
-from server.catalog import deliveries, events, webhooks
+from server.catalog import deliveries, events, faults, webhooks
 from server.catalog.database import Database, Transaction
 from server.catalog.webhook_models import Delivery
 from server.tally import Times
@@ -121,7 +121,7 @@ class Sender:
                 await self._sweep()
                 pause_s = await self._round()
             except Exception as error:
-                _log.error("webhooks can't be sent", exc_info=error)
+                faults.tell(_log, "webhooks can't be sent", error)
                 self._wake.clear()
                 pause_s = FAULT_S
             if pause_s:

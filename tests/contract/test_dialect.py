@@ -7,7 +7,7 @@ that exist.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +56,6 @@ ANYWHERE: Mapping[int, str] = {
 EXCLUDED: Mapping[str, Mapping[int, str]] = {
     "POST /upload": {401: "the upload token is a credential, and missing or wrong: its makers' guide says 401"},
 }
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("dialect") / "data").start()
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")

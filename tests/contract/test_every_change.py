@@ -1,7 +1,7 @@
 """What holds for each operation that changes something: made once under a key, and written down."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -54,13 +54,6 @@ class Change(NamedTuple):
     @property
     def takes_key(self) -> bool:
         return any(each["name"] == "Idempotency-Key" for each in self.told["parameters"])
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("changes") / "data").start()
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.contract.things import things
-from tests.harness.server import OWNER_KEY, Answer, Server
+from tests.harness.server import OWNER_KEY, UNLIMITED, Answer, Server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+OWN_SERVER = UNLIMITED
 
 KEY = "Bearer " + OWNER_KEY
 BODY_BYTES = 256 * 1024
@@ -175,14 +176,6 @@ class Operation(NamedTuple):
     method: str
     path: str
     told: Mapping[str, Any]
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    limits = {f"SLUICE_HTTP__{kind}_PER_MINUTE": "1000000" for kind in ("READS", "WRITES", "UPLOADS")}
-    running = Server(tmp_path_factory.mktemp("hostile") / "data", limits).start()
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")

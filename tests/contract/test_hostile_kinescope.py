@@ -17,9 +17,10 @@ from tests.contract import test_kinescope, test_kinescope_document
 from tests.contract.test_hostile_calls import BODIES, DATES, FORMS, Hostile, Operation, filled, json_schema
 from tests.contract.test_tenants import Tenant
 from tests.contract.things import png
-from tests.harness.server import Answer, Server
+from tests.harness.server import UNLIMITED, Answer, Server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+OWN_SERVER = UNLIMITED
 
 UNMADE = {"stream_id", "room_id", "participant_id", "avatar_id", "moderator_id"}  # of what is refused (501)
 # all operations read bodies, pages and ids in the same way: each is sent these, and a share of the others
@@ -45,14 +46,6 @@ PAGES: Mapping[str, list[str]] = {
     "per_page": ["0", "-1", "101", "1e9", "x", "9" * 30, "%00"],
     "order": ["nonsense", "created_at.up", ",,,,", "a" * 300, "%00", "%FF", "id;drop%20table"],
 }
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    limits = {f"SLUICE_HTTP__{kind}_PER_MINUTE": "1000000" for kind in ("READS", "WRITES", "UPLOADS")}
-    running = Server(tmp_path_factory.mktemp("hostile") / "data", limits).start()
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +164,35 @@ def test_ids_in_paths(
 def _example(operation: Mapping[str, Any]) -> bytes | None:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     return json.dumps(content.get("example", {})).encode() if content else None
+
+
+PART = {"video_id": NOBODY}
+# of videos to be joined: (body, statuses, what is named)
+JOINED: list[tuple[Any, set[int], str]] = [
+    ({"replace": True}, {400}, "append"),
+    ({"prepend": [], "append": [], "replace": True}, {400}, "append"),
+    ({"append": [PART], "replace": "true"}, {400}, "replace"),
+    ({"append": [PART], "replace": None}, {400}, "replace"),
+    ({"append": [{"video_id": "{theirs_video}"}], "replace": True}, {404}, "append"),
+    ({"prepend": [{"video_id": "{theirs_video}"}], "replace": True}, {404}, "prepend"),
+    ({"append": [{"video_id": "{theirs}"}], "replace": True}, {404}, "append"),
+    ({"append": [{"video_id": "a\u0000"}], "replace": True}, {400}, "append"),
+    ({"append": [{"video_id": "../" * 20}], "replace": True}, {400}, "append"),
+    ({"append": [{}], "replace": True}, {400}, "video_id"),
+    ({"append": [[]], "replace": True}, {400}, "append"),
+    ({"append": {"video_id": NOBODY}, "replace": True}, {400}, "append"),
+    ({"append": [PART] * 100, "replace": True}, {400}, "append"),
+    ({"prepend": [PART] * 50, "append": [PART] * 50, "replace": True}, {400}, "append"),
+    ({"append": [{"video_id": "{video_id}"}], "replace": True}, {409}, "video_id"),  # it has no file
+]
+
+
+def test_what_is_to_be_joined(hostile: Hostile, places: Mapping[str, str], subtests: pytest.Subtests) -> None:
+    path = f"/v1/videos/{places['video_id']}/concat"
+    for wrong, statuses, name in JOINED:
+        body = re.sub(r'"{(\w+)}"', lambda found: json.dumps(places[found[1]]), json.dumps(wrong))
+        with subtests.test(body[:200]):
+            check(hostile.call("POST", path, body.encode()), body[:200], statuses, name)
 
 
 TAKEN = {"2026-01-01", "2026-01-01T00:00:00", ""}  # of DATES, where a query asks for days

@@ -7,7 +7,7 @@ of our document, good or bad, gets a 5xx, a status that the document lacks, or a
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,6 @@ NULLS = {
 }
 OTHERS = {"storage_id", "short_id"}  # names of their storage's own, and of ids that they gave once
 LISTS = {"GET /v1/videos/{video_id}/subtitles", "PATCH /v1/videos/{video_id}/subtitles/reorder"}  # say one, give all
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("kinescope") / "data").start()
-    yield running
-    assert running.stop() == 0
 
 
 def data(caller: Any, method: str, path: str, body: Any = None, **more: Any) -> Any:

@@ -8,7 +8,7 @@ that fits its schema; what is wrong with a call is told in its shape. Half of th
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from server import ids
 from server.web.kinescope.absent import TABLE
 from server.web.kinescope.resources import declared
 from tests.contract.calls import LONG_RUN, try_out
-from tests.harness.server import OWNER_KEY, Server
+from tests.harness.server import OWNER_KEY, UNLIMITED, Server
 
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parent / "kinescope_openapi.json").read_text())
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -28,6 +28,7 @@ EXAMPLES = 5 if LONG_RUN else 1  # of good calls, and half as many bad ones, one
 CHAT = "(.json|.csv|.txt)"  # how the document writes three paths
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(0 if LONG_RUN else 600)]
+OWN_SERVER = UNLIMITED
 
 SERVED = {f"{one.method} {one.path}": one for one in declared()}
 ABSENT = {f"{method} {path}" for rows in TABLE.values() for method, path, _ in rows}
@@ -81,14 +82,6 @@ def test_the_readme_lists_what_is_refused() -> None:
         for method, path, _ in rows:
             name = f"`{method} {path}`"
             assert name in section or f"`{path}`" in section, name
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    limits = {"SLUICE_HTTP__READS_PER_MINUTE": "1000000", "SLUICE_HTTP__WRITES_PER_MINUTE": "1000000"}
-    running = Server(tmp_path_factory.mktemp("kinescope") / "data", limits).start()
-    yield running
-    assert running.stop() == 0
 
 
 def _made(server: Server, path: str, body: Any) -> str:

@@ -1,7 +1,7 @@
 """Our own document holds for whatever a client sends: calls made of it never get a 5xx, nor a status or a problem that
 it lacks, and answers fit its schemas. Half of the calls name things that exist."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from schemathesis.schemas import APIOperation
 from server.web.problems import type_of
 from tests.contract.calls import EXAMPLES, LONG_RUN, UNCOUNTED, try_out
 from tests.contract.things import things
-from tests.harness.server import Server
+from tests.harness.server import UNLIMITED, Server
 
 SHARE = 5 if LONG_RUN else 3  # of EXAMPLES' five, as this document is longer than the dialect's
 
@@ -26,14 +26,7 @@ ANYWHERE: Mapping[int, str] = {
 LEFT_OUT = frozenset({"GET /openapi.json", "GET /docs", "GET /metrics"})
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(0 if LONG_RUN else 600)]
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    limits = {f"SLUICE_HTTP__{kind}_PER_MINUTE": "1000000" for kind in ("READS", "WRITES", "UPLOADS")}
-    running = Server(tmp_path_factory.mktemp("own") / "data", limits).start()
-    yield running
-    assert running.stop() == 0
+OWN_SERVER = UNLIMITED
 
 
 def test_what_is_promised(own_server: Server, subtests: pytest.Subtests) -> None:

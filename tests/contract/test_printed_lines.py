@@ -31,6 +31,7 @@ from tests.harness.server import OWNER_KEY, Server, until
 from tests.harness.uploads import ended
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+OWN_SERVER = {"SLUICE_FETCH__ALLOW": '["127.0.0.1"]', "SLUICE_WEBHOOKS__ALLOW": '["127.0.0.1"]'}
 
 GUIDES = Path(__file__).parents[2].parent / "shared" / "mission"
 HOSTS = re.compile(r"https://(?:(?:api|uploader|eu-ams-uploader-1)\.)?kinescope\.io|https://ws\.api\.video")
@@ -209,14 +210,6 @@ def origin(film: Path) -> Iterator[Origin]:
 def hook() -> Iterator[Endpoint]:
     with listening(Endpoint()) as endpoint:
         yield endpoint
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    environment = {"SLUICE_FETCH__ALLOW": '["127.0.0.1"]', "SLUICE_WEBHOOKS__ALLOW": '["127.0.0.1"]'}
-    running = Server(tmp_path_factory.mktemp("printed") / "data", environment).start()
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,6 @@ PART = 5 * MIB  # the least that the dialect takes as a part that is not the las
 CAPTIONS = "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nHello\n"
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The suites delete whatever videos there are, and count."""
-    running = Server(tmp_path_factory.mktemp("sdks") / "data").start()
-    yield running
-    assert running.stop() == 0
 
 
 def put_material(folder: Path) -> None:

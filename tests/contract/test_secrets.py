@@ -24,6 +24,7 @@ from tests.harness.publisher import Publisher, publishing
 from tests.harness.server import OWNER_KEY, Server, until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+OWN_SERVER = {"SLUICE_LOG__LEVEL": "debug", "SLUICE_WEBHOOKS__ALLOW": '["127.0.0.1"]'}
 
 OF_LIVE_STREAM = re.compile(r"^(/live-streams|/v2/live/events)(\?|/|$)")
 OF_FILE_REQUEST = re.compile(r"^/v1/file-requests")
@@ -46,14 +47,6 @@ URL_LOGIN = "urlpassword-5Jm2Y8kQ"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 KINESCOPE_DOCUMENT = "/v1/openapi.json"
 IDS_OF_A_KIND = 20
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = {"SLUICE_LOG__LEVEL": "debug", "SLUICE_WEBHOOKS__ALLOW": '["127.0.0.1"]'}
-    running = Server(tmp_path_factory.mktemp("secrets") / "data", settings).start()
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")

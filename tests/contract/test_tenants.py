@@ -28,6 +28,8 @@ PREFIXES = {
 ELSEWHERE: list[tuple[str, str, str, Any]] = [
     ("videoId", "POST", "/summaries", {"videoId": "{}"}),
     ("videoId", "POST", "/videos/concat", {"videos": ["{}", "{}"]}),
+    ("videoId", "POST", "/v1/videos/{video}/concat", {"prepend": [{"video_id": "{}"}], "replace": True}),
+    ("videoId", "POST", "/v1/videos/{video}/concat", {"append": [{"video_id": "{}"}], "replace": False}),
     ("videoId", "GET", "/jobs?objectId={}", None),
     ("videoId", "GET", "/summaries?videoId={}", None),
     ("liveStreamId", "GET", "/videos?liveStreamId={}", None),

@@ -18,9 +18,12 @@ from tests.player.pages import chromium
 pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
 
 SHOWN = "() => { const v = document.querySelector('video'); return Boolean(v?.videoWidth) && v.readyState >= 2 }"
+FAULT = "() => document.querySelector('#notice').getAttribute('role') === 'alert'"
 REFUSED = "() => document.querySelector('video').error"
 PATIENCE_MS = 60_000
 FRAME = '<iframe src="{url}" allow="autoplay"></iframe>'
+SANDBOXED = '<iframe src="{url}" allow="autoplay" sandbox="allow-scripts"></iframe>'
+SANDBOXED_AS_ITSELF = '<iframe src="{url}" allow="autoplay" sandbox="allow-scripts allow-same-origin"></iframe>'
 SILENT_FRAME = '<iframe src="{url}" allow="autoplay" referrerpolicy="no-referrer"></iframe>'
 SILENT_FILM = '<meta name="referrer" content="no-referrer"><video src="{url}" autoplay muted></video>'
 RULES = "--host-resolver-rules=MAP *.example 127.0.0.1"
@@ -67,6 +70,17 @@ async def test_frames_of_named_domains_play(server: Server) -> None:
         status, frame = await framed(browser, f"http://shop.example:{port}/films", link)
         assert status == 403
         assert not await frame.evaluate(SHOWN)
+
+
+async def test_a_sandboxed_frame_of_a_named_domain_plays_if_it_is_left_its_origin(server: Server) -> None:
+    """Without one it asks as a page that keeps its name to itself."""
+    _, link = restricted(server)
+    async with chromium(args=[RULES]) as browser:
+        for form, plays in ((SANDBOXED_AS_ITSELF, True), (SANDBOXED, False)):
+            async with page_around(link, form) as port:
+                status, frame = await framed(browser, f"http://www.shop.example:{port}/films", link)
+                assert status == 200
+                await frame.wait_for_function(SHOWN if plays else FAULT, timeout=PATIENCE_MS)
 
 
 async def test_what_a_named_page_is_given_plays_in_no_page_that_keeps_its_name(server: Server) -> None:

@@ -183,9 +183,7 @@ def uploads(server: Server, paths: Sequence[Path]) -> Makers:
 
 def edits(server: Server, seconds: float = 6, size: str = "320x180") -> Makers:
     """Makers of what is made of videos: cut out, joined by copying, and joined where some has to be encoded."""
-    first = media.clip(seconds, size=size, fps=15, b_frames=2)
-    other = media.clip(seconds, size="180x240", fps=12, audio=False, extension="webm", extra=VP9)
-    ids = [str(ended(server, post_source(server, path)["videoId"], END_S)["videoId"]) for path in (first, other)]
+    ids = joinable(server, seconds, size)
 
     def joined(*parts: str) -> str:
         return str(server.api("POST", "/videos/concat", {"videos": parts})["videoId"])
@@ -198,6 +196,13 @@ def edits(server: Server, seconds: float = 6, size: str = "320x180") -> Makers:
         "joined by copying": lambda: joined(ids[0], ids[0]),
         "joined and encoded": lambda: joined(ids[0], ids[1], ids[0]),
     }
+
+
+def joinable(server: Server, seconds: float, size: str = "320x180") -> list[str]:
+    """Two videos; the second has to be encoded to go with the first."""
+    first = media.clip(seconds, size=size, fps=15, b_frames=2)
+    other = media.clip(seconds, size="180x240", fps=12, audio=False, extension="webm", extra=VP9)
+    return [str(ended(server, post_source(server, path)["videoId"], END_S)["videoId"]) for path in (first, other)]
 
 
 class Crashes:

@@ -16,6 +16,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 OWNER_KEY = "test-owner-key"
+# Of an environment, where a test calls more often than people do.
+UNLIMITED = {f"SLUICE_HTTP__{kind}_PER_MINUTE": "1000000" for kind in ("READS", "WRITES", "UPLOADS")}
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from server import ids
 from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import OWNER_KEY, Answer, Server, until
@@ -224,6 +225,16 @@ def test_a_recording_can_be_trimmed_and_joined_to_a_file(server: Server) -> None
     assert (made["state"], made["duration"]) == ("done", pytest.approx(8, abs=0.2)), made["error"]
     assert pictures(server, made["videoId"]) == hashes * 2
 
+    lengthened(server, id, append=ids[1:])
+    assert (pictures(server, id), ended(server, id)["duration"]) == (hashes * 2, pytest.approx(8, abs=0.2))
+    assert pictures(server, id, shown) == hashes
+    shown = revision(server, id)
+    server.api("PUT", f"/videos/{id}/trim", {"start": 6})  # of all that is joined by now
+    until(lambda: revision(server, id) > shown)
+    server.api("DELETE", f"/videos/{id}/trim")
+    until(lambda: revision(server, id) > shown + 1)
+    assert pictures(server, id) == hashes * 2
+
 
 def caption(server: Server, video_id: str, text: bytes) -> None:
     sent = subprocess.run(
@@ -286,3 +297,79 @@ def test_what_is_archived_is_made_anew(server: Server) -> None:
     server.api("POST", f"/videos/{id}/remake")  # what there is is watched meanwhile
     until(lambda: revision(server, id) > shown)
     assert pictures(server, id, shown) == pictures(server, id) == media.frame_hashes(source)
+
+
+def lengthened(server: Server, video_id: str, **parts: list[str]) -> None:
+    """Joined with these, `prepend` and `append`, in its own place."""
+    shown = revision(server, video_id)
+    body = {name: [{"video_id": id} for id in ids] for name, ids in parts.items()}
+    answer = server.api("POST", f"/v1/videos/{video_id}/concat", {**body, "replace": True})["data"]
+    assert (same_id(answer["id"], video_id), answer["status"]) == (True, "done")
+    until(lambda: revision(server, video_id) > shown)
+
+
+def same_id(uuid: str, video_id: str) -> bool:
+    return str(ids.to_uuid("vi", video_id)) == uuid
+
+
+def test_a_video_is_joined_with_others_in_its_own_place(server: Server) -> None:
+    """What hangs on its times moves with it, and who watches it goes on."""
+    own, first, last = (media.clip(seconds, size="320x180", b_frames=2) for seconds in (4, 6, 3))
+    id, intro, outro = (uploaded(server, path) for path in (own, first, last))
+    caption(server, id, b"WEBVTT\n\n00:01.000 --> 00:09.000\nOwn\n")
+    caption(server, outro, b"WEBVTT\n\n00:01.000 --> 00:02.000\nLast\n")
+    path = f"/v1/videos/{id}"
+    note = {"title": "More", "link": "https://example.com", "start_time": 1000, "end_time": 2500}
+    server.api("POST", f"{path}/annotations", note)
+    server.api("POST", f"{path}/posters", {"from_time": 2.0})
+    server.api("PUT", f"{path}/chapters", {"items": [{"time": 0, "title": "Own"}]})
+    server.api("PUT", f"/v1/videos/{intro}/chapters", {"items": [{"time": 500, "title": "Intro"}]})
+    old, poster = revision(server, id), server.get(f"/vod/{id}/thumbnail.jpg").body
+
+    lengthened(server, id, prepend=[intro], append=[outro])
+
+    video = ended(server, id)
+    assert (video["state"], video["duration"]) == ("done", pytest.approx(13, abs=0.15))
+    hashes = [media.frame_hashes(each) for each in (first, own, last)]
+    assert pictures(server, id) == [each for part in hashes for each in part]
+    assert pictures(server, id, old) == hashes[1]
+    assert media.duration_s(f"{server.http}/vod/{id}/hls/manifest.m3u8") == pytest.approx(13, abs=0.15)
+    (own_from, own_to, own_said), (last_from, _, last_said) = map(timed, captions(server, id))
+    assert (own_from, own_to, own_said) == (pytest.approx(7, abs=0.1), pytest.approx(10, abs=0.1), "Own")
+    assert (last_from, last_said) == (pytest.approx(11, abs=0.15), "Last")
+    (annotation,) = server.api("GET", f"{path}/annotations")["data"]
+    assert (annotation["start_time"], annotation["end_time"]) == (
+        pytest.approx(7000, abs=100), pytest.approx(8500, abs=100),
+    )  # fmt: skip
+    assert server.get(f"/vod/{id}/thumbnail.jpg").body == poster
+    told = server.api("GET", path)["data"]
+    assert [each["title"] for each in told["chapters"]["items"]] == ["Intro", "Own"]
+    assert [each["time"] for each in told["chapters"]["items"]] == [500, pytest.approx(6000, abs=100)]
+    assert told["poster"]
+    assert ended(server, intro)["duration"] == pytest.approx(6, abs=0.1)
+
+
+def timed(cue: str) -> tuple[float, float, str]:
+    """From, to and what is said."""
+    start, _, end, text = cue.split(maxsplit=3)
+    return _seconds(start), _seconds(end), text
+
+
+def _seconds(clock: str) -> float:
+    hours, minutes, seconds = clock.split(":")
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+
+
+def test_one_that_can_not_be_joined_after_all_leaves_all_as_it_is(server: Server) -> None:
+    source = media.clip(4, size="320x180", b_frames=2)
+    id, broken = uploaded(server, source), uploaded(server, media.clip(3, size="320x180", b_frames=2))
+    caption(server, id, b"WEBVTT\n\n00:01.000 --> 00:02.000\nOwn\n")
+    before = revision(server, id), captions(server, id), server.api("GET", f"/v1/videos/{id}")
+    (server.data / "videos" / broken / "source").write_bytes(b"nothing that is known" * 100)
+
+    body = {"prepend": [{"video_id": broken}], "append": [], "replace": True}
+    server.api("POST", f"/v1/videos/{id}/concat", body)
+
+    until(lambda: "video.version.error" in _log(server, id))
+    assert (revision(server, id), captions(server, id), server.api("GET", f"/v1/videos/{id}")) == before
+    assert pictures(server, id) == media.frame_hashes(source)

@@ -15,6 +15,7 @@ from tests.harness.server import OWNER_KEY, Server, until
 from tests.harness.uploads import ended
 
 pytestmark = pytest.mark.server
+OWN_SERVER = {"SLUICE_FETCH__ALLOW": '["127.0.0.1"]'}
 
 PARENT = "e51e55a1-7615-493e-9055-10ac9cc44ccd"
 BEARER = {"Authorization": f"Bearer {OWNER_KEY}"}
@@ -32,14 +33,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def origin(film: Path) -> Iterator[Origin]:
     with serving(Origin(film.read_bytes())) as origin:
         yield origin
-
-
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    environment = {"SLUICE_FETCH__ALLOW": '["127.0.0.1"]'}
-    running = Server(tmp_path_factory.mktemp("kinescope") / "data", environment).start()
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,11 @@
 from typing import Annotated, Any, Literal
 
 from aiohttp import hdrs, web
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from server import ids
-from server.catalog import events
+from server.catalog import event_names, events
 from server.catalog.database import Transaction
 from server.catalog.events import Wanted
 from server.errors import Problem
@@ -31,6 +32,13 @@ _STREAM = {
 operations = Operations("Events")
 
 
+def _type(text: str) -> str:
+    """Raises PydanticCustomError for what would find nothing for ever."""
+    if not event_names.names_any(text):
+        raise PydanticCustomError("event_type", "There is no event of this name, and none that this pattern names.")
+    return text
+
+
 class EventAnswer(Answer):
     id: Annotated[str, Field(description="By which a receiver knows that it has had the event.")]
     type: str
@@ -52,7 +60,7 @@ class EventQuery(Query):
     limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="Events at most."), WHOLE] = PAGE
     sort_order: Annotated[Literal["asc", "desc"], Field(description="Oldest or newest first.")] = "asc"
     types: Annotated[
-        QueryList[Annotated[str, Field(max_length=64)]],
+        QueryList[Annotated[str, Field(max_length=64), AfterValidator(_type)]],
         Field(max_length=TYPES_LIMIT, description="Only those; * stands for any characters: video.*"),
     ] = []  # noqa: RUF012  # pydantic copies defaults
     object_id: Annotated[str | None, Field(max_length=40, description="Only those of this object.")] = None

@@ -36,21 +36,23 @@ async def upload(call: Call, live_stream_id: str) -> LiveStreamAnswer:
         await find(transaction, call, live_stream_id)
     media = await small_file(call.request, MAX_BYTES)
     made = await call.request.app[SLATES].make(live_stream_id, media, _size(call, live_stream_id))
-    return await _keep(call, live_stream_id, made)
+    return await _keep(call, live_stream_id, *made)
 
 
 @operations.delete("/live-streams/{liveStreamId}/slate", "Delete a slate", scope="live-streams:write")
 async def delete(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     """What is shown now goes on until the broadcaster is back."""
-    found = await _keep(call, live_stream_id, None)
+    found = await _keep(call, live_stream_id, None, None)
     await call.request.app[SLATES].remove(live_stream_id)
     return found
 
 
-async def _keep(call: Call, live_stream_id: str, slate: dict[str, float] | None) -> LiveStreamAnswer:
+async def _keep(
+    call: Call, live_stream_id: str, slate: dict[str, float] | None, size: int | None
+) -> LiveStreamAnswer:
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, live_stream_id)
-        row.slate = slate
+        row.slate, row.slate_bytes = slate, size
         await live_streams.tell(transaction, row, "updated", changed=["slate"])
     return answer(call, row)
 

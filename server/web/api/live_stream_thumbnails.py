@@ -31,7 +31,7 @@ async def upload(call: Call, live_stream_id: str) -> LiveStreamAnswer:
     made = await pictures.poster(await small_file(call.request, MAX_BYTES))
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, live_stream_id)
-        await pictures.put(row.id, made)
+        row.poster_bytes = await pictures.put(row.id, made)
         row.poster_at = clock.now()
         await live_streams.tell(transaction, row, "updated", changed=["thumbnail"])
     return answer(call, row)
@@ -44,7 +44,7 @@ async def delete(call: Call, live_stream_id: str) -> LiveStreamAnswer:
         row = await find(transaction, call, live_stream_id)
         if row.poster_at is None:
             raise Problem("resource-not-found", "The live stream has no thumbnail of its own.", name="liveStreamId")
-        row.poster_at = None
+        row.poster_at = row.poster_bytes = None
         await live_streams.tell(transaction, row, "updated", changed=["thumbnail"])
     await call.request.app[PICTURES].remove(live_stream_id)
     return answer(call, row)

@@ -25,7 +25,7 @@ from server.catalog.oauth_models import OAuthApp, OAuthGrant
 from server.errors import Problem
 from server.web.addresses import client_ip
 from server.web.api.oauth_apps import KEPT, REUSED, REVOKED, end
-from server.web.auth import CREDENTIAL_LIMIT, REFRESH_TTL_S, Caller, Credentials, Holder, Pair
+from server.web.auth import CREDENTIAL_LIMIT, REFRESH_TTL_S, Caller, Credentials, Holder, Pair, epoch_of
 from server.web.oauth_server import CODE, REFRESH, Conversation
 from server.web.problems import body_of
 from server.web.scopes import common, names
@@ -124,10 +124,12 @@ async def token(call: Call) -> Token | web.Response:
 async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
     """To a program that acts for somebody. Raises _Refused, Problem."""
     services, credentials = call.services, call.services.credentials
+    client_id = _given(call.request, form)[0]
     presented = credentials.of_program(form.get("refresh_token", "")) if form["grant_type"] == REFRESH else None
-    if presented is None:  # else it is no guess: we signed it
-        refuse_guessing(call.request, services)
-    app = await _app(call, _given(call.request, form)[0])
+    # a token that we signed for this program is no guess; who shows it may still guess the program's secret
+    guesser = presented[0] if presented and await _is_programs(call, presented[0], client_id) else None
+    refuse_guessing(call.request, services, guesser)
+    app = await _app(call, client_id)
     if app is None:
         raise _wrong_client(call)
     async with services.database.write() as transaction:
@@ -142,11 +144,12 @@ async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
         number = presented[1] if presented else 0
         good = row is not None and await _is_good(credentials, app, row, number)
         made: list[Pair] = []
+        epoch = epoch_of(app.id, app.epoch)
 
         def mint(scopes: Sequence[str]) -> dict[str, Any]:
             assert row is not None  # who asks has looked
             holder = Holder(row.key_id, row.generation)
-            made.append(credentials.for_program(holder, scopes, row.id, number + 1, row.epoch))
+            made.append(credentials.for_program(holder, scopes, row.id, number + 1, epoch))
             return {
                 "token_type": "Bearer", "access_token": made[0].access_token, "expires_in": made[0].expires_in,
                 "refresh_token": made[0].refresh_token, "scope": " ".join(scopes),
@@ -161,7 +164,8 @@ async def _for_program(call: Call, form: dict[str, str]) -> web.Response:
     if status == HTTPStatus.OK:
         return web.Response(body=orjson.dumps(told), headers={**JSON_HEADERS, "Pragma": "no-cache"})
     if told.get("error") == "invalid_client":
-        services.failures.take(client_ip(call.request), "failure")
+        for name in {guesser or "", client_ip(call.request)} - {""}:
+            services.failures.take(name, "failure")
     raise _Refused(str(told.get("error")), str(told.get("error_description") or "The code or token is not good."))
 
 
@@ -174,6 +178,13 @@ async def _app(call: Call, client_id: str) -> OAuthApp | None:
         return None
     async with call.services.database.read() as transaction:
         return await oauth_apps.find(transaction, client_id)
+
+
+async def _is_programs(call: Call, grant_id: str, client_id: str) -> bool:
+    """Whether it was allowed to the program of that id."""
+    async with call.services.database.read() as transaction:
+        row = await oauth_grants.find(transaction, grant_id)
+    return row is not None and row.app_id == client_id
 
 
 async def _program(call: Call, form: dict[str, str]) -> OAuthApp | None:

@@ -160,12 +160,16 @@ async def show(call: Call, app_id: str) -> AppAnswer:
 )
 async def change(call: Call, app_id: str, body: AppChanges) -> AppAnswer:
     """With fewer scopes it also has fewer of those that people have allowed it, at once; where none is left, that is
-    revoked. More scopes have to be allowed anew. Codes on their way to a URI that is no more are good no more. A call
-    that broke off is made again: what it had not come to is done then."""
+    revoked. All access tokens that it has then are good no more: its refresh tokens give it others. More scopes have to
+    be allowed anew. Codes on their way to a URI that is no more are good no more. A call that broke off is made again:
+    what it had not come to is done then, and opened nothing meanwhile."""
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, app_id)
         given = {name: getattr(body, name) for name in body.model_fields_set}
         changed = {name: value for name, value in given.items() if getattr(row, name) != value}
+        if table.common(row.scopes, changed.get("scopes", row.scopes)) != row.scopes:
+            epoch = epoch_of(row.id, await oauth_apps.narrowed(transaction, row))
+            await call.services.revocations.add_within(transaction, row.project_id, epoch, KEPT)
         for name, value in changed.items():
             setattr(row, name, value)
         if changed:
@@ -198,7 +202,6 @@ async def _held_to(transaction: Transaction, services: Services, grant: OAuthGra
     if not left or on_its_way:
         await end(transaction, services, grant, APP_CHANGED)
     elif left != grant.scopes:
-        await services.revocations.add_within(transaction, grant.project_id, epoch_of(grant.id, grant.epoch), KEPT)
         await oauth_grants.narrow(transaction, grant, left)
 
 

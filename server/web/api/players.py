@@ -196,7 +196,7 @@ async def upload_logo(call: Call, player_id: str) -> PlayerAnswer:
     logo = await pictures.logo(form.file)
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, player_id)
-        await pictures.put(row.id, logo)
+        row.logo_bytes = await pictures.put(row.id, logo)
         await players.set_logo(transaction, row, clock.now(), link)
     return _answer(call, row)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from server import clock
-from server.catalog import usage
+from server.catalog import stored, usage
 from server.catalog.usage import Usage
 from server.web import validation
 from server.web.api.projects import named_project
@@ -33,7 +33,9 @@ class UsagePeriod(Answer):
 class UsageAnswer(Answer):
     project_id: str
     interval: Annotated[Interval, Field(examples=["month"])]
-    stored_bytes: int = Field(description="Now: of videos' files, as they came or were recorded, and of renditions.")
+    stored_bytes: int = Field(
+        description="Now: of files as they came or were recorded, of renditions, and of what is kept beside them."
+    )
     data: list[UsagePeriod]
 
 
@@ -60,9 +62,9 @@ async def show(call: Call, query: UsageQuery) -> UsageAnswer:
     async with call.services.database.read() as transaction:
         project_id = await named_project(transaction, call, query.project_id, validation.of_parameter)
         known = await usage.days(transaction, project_id, first, last)
-        stored = await usage.stored_bytes(transaction, project_id)
+        size = await stored.total(transaction, project_id)
     data = [_period(days, known) for days in _periods(first, last, query.interval)]
-    return UsageAnswer(project_id=project_id, interval=query.interval, stored_bytes=stored, data=data)
+    return UsageAnswer(project_id=project_id, interval=query.interval, stored_bytes=size, data=data)
 
 
 def _periods(first: date, last: date, interval: Interval) -> Sequence[tuple[date, date]]:

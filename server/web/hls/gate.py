@@ -34,7 +34,7 @@ FORBIDDEN = 403
 OTHER_SITES = ("cross-site", "same-site")  # that is, of another origin (Fetch Metadata 2.3)
 Manifest = TypeVar("Manifest")
 
-TOO_GOOD = "There is no quality as low as the token allows."
+TOO_GOOD = "This is of a higher quality than is allowed here."  # by a token, or a delivery zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from server.web.kinescope.videos import find
 from server.web.shapes import Title
 from server.web.typed import Call
 
-MOST = 1000  # chapters of a video
 LAST_MS = 3_600_000  # how long the last one is taken to be while the video's duration is not known
 LANGUAGE = "en"  # of a list whose video tells no language
 
@@ -33,7 +32,7 @@ class ChapterBody(Body):
 
 
 class ChaptersBody(Body):
-    items: Annotated[list[ChapterBody], Field(max_length=MOST)]
+    items: Annotated[list[ChapterBody], Field(max_length=video_details.MOST_CHAPTERS)]
     enabled: bool = True
     show_on_load: Annotated[bool, Field(description="Taken and passed over.")] = False
 

@@ -1,5 +1,7 @@
 """New videos of the dialect that are made of videos: copied, cut, joined."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -7,8 +9,9 @@ from pydantic import Field
 from server.catalog import video_details
 from server.catalog.database import Transaction
 from server.catalog.models import Video
+from server.catalog.versions import NotNow
 from server.errors import Problem
-from server.vod.edits import Span, apart, span_of
+from server.vod.edits import PartNotNow, Span, apart, span_of
 from server.web.api import clones
 from server.web.api.clones import EDITS, conflicts
 from server.web.kinescope import identifiers, places
@@ -62,9 +65,13 @@ class Part(Body):
 
 
 class Concat(Body):
-    prepend: Annotated[list[Part], Field(max_length=MOST_JOINED)] = Field(default_factory=list)
-    append: Annotated[list[Part], Field(max_length=MOST_JOINED)] = Field(default_factory=list)
-    replace: bool = False
+    prepend: Annotated[list[Part], Field(max_length=MOST_JOINED, description="Come before, in this order.")] = Field(
+        default_factory=list
+    )
+    append: Annotated[list[Part], Field(max_length=MOST_JOINED, description="Come behind, in this order.")] = Field(
+        default_factory=list
+    )
+    replace: Annotated[bool, Field(description="The video itself becomes the joined one.")] = False
 
 
 @operations.post(
@@ -106,30 +113,54 @@ async def cut(call: Call, video_id: str, body: Cut) -> Data[VideoAnswer]:
 
 @operations.post(
     "/v1/videos/{video_id}/concat", "Join videos", scope="videos:write",
-    errors=["conflict", "unprocessable", "invalid-id"],
+    errors=["conflict", "invalid-id"],
     example={"append": [{"video_id": "9460903b-b179-484c-b62e-31edcfa56069"}], "replace": False},
 )  # fmt: skip
 async def concat(call: Call, video_id: str, body: Concat) -> Data[VideoAnswer]:
-    """A new video in the same place, of all of them in a row. It is public where all of them are, and else for pages of
-    the domains that are named for all that are not. `replace` is not offered."""
-    if body.replace:
-        raise Problem("unprocessable", "The joined video is a new one: delete this one afterwards.", name="replace")
+    """A new video in the same place, of all of them in a row; the others stay, in any case. It is public where all of
+    them are, and else for pages of the domains that are named for all that are not.
+
+    With `replace` the video itself shows all of them, under its id and its URLs. The answer is the video as it is:
+    it goes on showing what it shows until the joined one is made, then all changes at once, and who is watching goes on
+    with the old one for a while. If they can't be joined it stays as it is, and the event `video.version.error` says
+    why. Its captions, chapters, annotations, posters and preview keep to what they belong to, later by the length of
+    what comes before; captions and chapters of the others come to its own, language by language. Where one of the
+    others is for fewer to see, it is for those from then on. A trim of it can't be taken back any more."""
     if not body.prepend and not body.append:
         raise Problem("attribute-required", "Name at least one more video.", name="append")
+    if len(body.prepend) + len(body.append) > MOST_JOINED:
+        raise Problem("invalid-attribute", f"At most {MOST_JOINED} more videos are joined.", name="append")
+    edits = call.request.app[EDITS]
     async with call.services.database.write() as transaction:
         row = await find(transaction, call, video_id)
         before = [await _part(transaction, call, each, "prepend") for each in body.prepend]
         behind = [await _part(transaction, call, each, "append") for each in body.append]
-        with conflicts("append"):
+        with _in_the_way(len(before)):
+            if body.replace:
+                await edits.lengthen(transaction, row, before, behind)
+                return await answer(transaction, call, row)
             parts = [*before, row, *behind]
             given = {"folder_id": row.folder_id, "public": all(part.public for part in parts)}
-            made = await call.request.app[EDITS].concat(transaction, parts, None, given)
+            made = await edits.concat(transaction, parts, None, given)
         await video_details.inherit(transaction, made, *parts)
         return await answer(transaction, call, made)
 
 
 async def _part(transaction: Transaction, call: Call, part: Part, name: str) -> Video:
     return await find(transaction, call, identifiers.canonical("vi", part.video_id, name), name)
+
+
+@contextmanager
+def _in_the_way(before: int) -> Iterator[None]:
+    """What can't be joined, as an answer that names it; so many come before the video itself."""
+    try:
+        yield
+    except PartNotNow as error:
+        name, number = ("prepend", error.part) if error.part < before else ("append", error.part - before - 1)
+        name = "video_id" if error.part == before else f"{name}[{number}].video_id"
+        raise Problem("conflict", error.sentence, name=name) from None
+    except NotNow as error:
+        raise Problem("conflict", str(error), name="video_id") from None
 
 
 def _crop(row: Video, body: CropBody) -> dict[str, Any]:

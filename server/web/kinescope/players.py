@@ -112,7 +112,7 @@ async def upload_logo(call: Call, player_id: str) -> Data[PlayerAnswer]:
     logo = await pictures.logo(await _picture(call))
     async with call.services.database.write() as transaction:
         row = await _find(transaction, call, player_id)
-        await pictures.put(row.id, logo)
+        row.logo_bytes = await pictures.put(row.id, logo)
         await players.set_logo(transaction, row, clock.now(), row.logo_link)
     return Data(data=_answer(call, row))
 

@@ -126,7 +126,7 @@ async def upload(call: Call) -> Data[PosterAnswer]:
     async with call.services.database.write() as transaction:
         row = await _with_room(transaction, call, video_id)
         chosen = await posters.add(transaction, row, None)
-        await call.request.app[PICTURES].put(chosen.id, picture)
+        chosen.stored_bytes = await call.request.app[PICTURES].put(chosen.id, picture)
         await call.request.app[POSTERS].choose(transaction, row, picture, None)
         return Data(data=of_row(call, row, chosen, _token(call, row)))
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from server import clock
 from server.app import sweeping
@@ -23,7 +24,8 @@ def happened(database):
     async def record(object_id, type="video.updated", ago=OLD, project_id=DEFAULT_PROJECT):
         async with database.write() as transaction:
             event = await events.record(transaction, project_id, object_id, type)
-            event.created_at = clock.now() - ago
+            made = update(Event).where(Event.id == event.id)
+            await transaction.execute(made.values(created_at=clock.now() - ago))
         return event.position
 
     return record

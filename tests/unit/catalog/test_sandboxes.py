@@ -48,7 +48,7 @@ async def test_nothing_of_a_sandbox_is_usage(database, sandbox):
     async with database.read() as transaction:
         until = clock.now() + timedelta(hours=1)
         counted = [await stored.by_day(transaction, id, until, until) for id in (sandbox, DEFAULT_PROJECT)]
-        bytes_now = [await usage.stored_bytes(transaction, id) for id in (sandbox, DEFAULT_PROJECT)]
+        bytes_now = [await stored.total(transaction, id) for id in (sandbox, DEFAULT_PROJECT)]
     async with database.write() as transaction:
         for project_id in (sandbox, DEFAULT_PROJECT):
             await usage.encoded(transaction, project_id, 2.0, clock.now())

@@ -20,7 +20,7 @@ from server.catalog.access_models import StoredAnswer
 from server.catalog.database import Database, sqlite_url
 from server.catalog.dialects import SQLITE_SEARCH, SQLITE_TEXTS
 from server.catalog.models import DEFAULT_PROJECT, Video
-from server.catalog.sqlite_driver import BUDGET, STRIDE, TURN, is_query, is_short
+from server.catalog.sqlite_driver import BUDGET, BUSY_MS, STRIDE, TURN, is_query, is_short
 from tests.harness import catalogue
 
 LONG = "SELECT count(*) FROM one AS a, one AS b"
@@ -73,7 +73,7 @@ async def test_a_short_read_never_leaves_the_loop(tmp_path: Path, hops: Callable
         assert hops() == 0
 
 
-async def test_a_write_hops_to_begin_and_to_commit(tmp_path: Path, hops: Callable[[], int]) -> None:
+async def test_a_write_hops_to_commit(tmp_path: Path, hops: Callable[[], int]) -> None:
     async with opened(tmp_path) as database:
         hops()
         async with database.write() as transaction:
@@ -83,10 +83,29 @@ async def test_a_write_hops_to_begin_and_to_commit(tmp_path: Path, hops: Callabl
             assert added.lastrowid == 3  # type: ignore[attr-defined]
             async with transaction.part():
                 assert await transaction.scalar(text("SELECT count(*) FROM one")) == 3
-        assert hops() == 2
+        assert hops() == 1
         async with database.read() as transaction:
             names = await transaction.scalars(text("SELECT name FROM one ORDER BY id"))
             assert list(names) == ["a", "c", "d"]
+
+
+async def test_a_lock_that_another_holds_is_waited_for_in_the_thread(tmp_path: Path, hops: Callable[[], int]) -> None:
+    async with opened(tmp_path) as database, aiosqlite.connect(tmp_path / "a.db") as job_engine:
+        await job_engine.execute("BEGIN IMMEDIATE")
+
+        async def write() -> int | None:
+            async with database.write() as transaction:
+                await transaction.execute(text("INSERT INTO one (name) VALUES ('c')"))
+                return await transaction.scalar(text("PRAGMA busy_timeout"))
+
+        hops()
+        writing = asyncio.create_task(write())
+        async with asyncio.timeout(30):
+            while not hops():
+                await asyncio.sleep(0.01)
+        assert not writing.done()
+        await job_engine.commit()
+        assert await asyncio.wait_for(writing, 30) == BUSY_MS
 
 
 async def test_a_long_query_is_done_again_in_the_thread(tmp_path: Path, hops: Callable[[], int]) -> None:

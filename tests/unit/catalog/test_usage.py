@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from server.catalog import broadcasts, live_streams, projects, renditions, usage, versions, videos
+from server.catalog import broadcasts, live_streams, projects, renditions, stored, usage, versions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, LiveStream, Project, Rendition, Video
 from server.catalog.usage import Delivered, Usage
@@ -97,13 +97,13 @@ async def test_what_is_encoded_counts_when_it_is_whole(database: Database) -> No
             )
             await renditions.add(transaction, row)
             await renditions.move(transaction, video, row, "ready")
-        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1000
+        assert await stored.total(transaction, DEFAULT_PROJECT) == 1000
         for row in await renditions.unweighed(transaction, 10):
             await renditions.weighed(transaction, row, 50)
         assert await renditions.unweighed(transaction, 10) == []
-        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1100
+        assert await stored.total(transaction, DEFAULT_PROJECT) == 1100
         await renditions.remove(transaction, video.id, 1)
-        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1000
+        assert await stored.total(transaction, DEFAULT_PROJECT) == 1000
     assert [one.encoded_ms for one in await days(database)] == [60_500]
 
 
@@ -114,13 +114,13 @@ async def test_a_file_counts_once_also_where_a_version_shows_it(database: Databa
         ))  # fmt: skip
         version = await versions.new(transaction, video, versions.REPLACE)
         version.source_bytes = 70
-        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1070
+        assert await stored.total(transaction, DEFAULT_PROJECT) == 1070
         version.playable = True
         await versions.came_on(transaction, version)
-        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1070  # the way back is kept
+        assert await stored.total(transaction, DEFAULT_PROJECT) == 1070  # the way back is kept
         await versions.refused(transaction, version)
         await transaction.delete(version)
-        assert (await usage.stored_bytes(transaction, DEFAULT_PROJECT), video.own_bytes) == (1000, None)
+        assert (await stored.total(transaction, DEFAULT_PROJECT), video.own_bytes) == (1000, None)
 
 
 async def test_the_whole_of_a_trimmed_recording_counts_beside_the_part(database: Database) -> None:
@@ -133,10 +133,10 @@ async def test_the_whole_of_a_trimmed_recording_counts_beside_the_part(database:
         version = await versions.new(transaction, video, versions.TRIM, trim=trim)
         version.source_bytes, version.state, version.playable = 70, "done", True
         await versions.came_on(transaction, version)
-        assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 1070
+        assert await stored.total(transaction, DEFAULT_PROJECT) == 1070
         await versions.show_recording(transaction, video)
         await transaction.delete(version)
-        assert (await usage.stored_bytes(transaction, DEFAULT_PROJECT), video.own_bytes) == (1000, None)
+        assert (await stored.total(transaction, DEFAULT_PROJECT), video.own_bytes) == (1000, None)
 
 
 async def test_usage_keeps_no_project_from_going(database: Database) -> None:

@@ -175,10 +175,10 @@ async def test_making_and_removing_one(studio: SlateStudio, monkeypatch: pytest.
     monkeypatch.setattr("server.media.calls.slate", make)
     live = await studio.live_stream()
 
-    row = await studio.slates.make(live, b"a picture", (853, 481))
+    row, size = await studio.slates.make(live, b"a picture", (853, 481))
 
     assert asked == [(852, 480)]
-    assert (row["width"], row["height"]) == (852, 480)
+    assert (row["width"], row["height"], size) == (852, 480, len(MADE))
     assert studio.layout.slate(live).read_bytes() == MADE
     await studio.slates.remove(live)
     await studio.slates.remove(live)

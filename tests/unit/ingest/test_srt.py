@@ -208,8 +208,9 @@ async def test_completing_a_broadcast_hangs_up(studio: Studio, listener: SrtList
 
 
 async def test_a_reader_gets_mpeg_ts_from_the_next_key_frame(studio: Studio, listener: SrtListener) -> None:
-    async with calling(listener, KEY) as publisher, calling(listener, f"#!::r={KEY},m=request") as early:
+    async with calling(listener, f"#!::r={KEY},m=request") as early:
         assert await early.code() == Code.NOT_FOUND
+    async with calling(listener, KEY) as publisher:
         await publisher.connected()
         async with calling(listener, f"play:{KEY}") as reader:
             await reader.connected()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from server.catalog import events
+from server.catalog.models import DEFAULT_PROJECT
 from server.ingest.on_air import OnAir
 from server.ingest.states import States
 from tests.unit.ingest.conftest import Studio
@@ -64,6 +66,20 @@ async def test_an_end_is_recorded_where_it_is_wanted(
     row = await studio.row(showing.broadcast_id)
     assert row
     assert (row.end_reason, row.incomplete, row.ended_at is None) == ("bye", False, False)
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+async def test_a_recording_that_the_disk_did_not_take_whole_is_called_so(
+    studio: Studio, states: States, lacking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, showing = await on_air(studio)
+    monkeypatch.setattr(type(showing.packager), "incomplete", lacking)
+
+    await states.ended(showing, "bye")
+
+    async with studio.database.read() as transaction:
+        told = await events.of_object(transaction, DEFAULT_PROJECT, live)
+    assert [event.payload["incomplete"] for event in told if event.type == "live-stream.recorded"] == [lacking]
 
 
 async def test_a_change_that_does_not_follow_is_an_error_and_changes_nothing(studio: Studio, states: States) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from server.jobs import context
 from server.jobs.context import JobContext, Result
@@ -87,6 +88,23 @@ async def test_the_last_attempts_error_is_the_jobs(job: JobContext, waits: list[
 
     assert raised.value.code == INTERNAL
     assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [
+    OperationalError("CONNECT", None, ConnectionRefusedError(111, "Connection refused")),
+    OperationalError("COMMIT", None, RuntimeError("gone"), connection_invalidated=True),
+])  # fmt: skip
+async def test_a_database_that_is_away_is_waited_for(job: JobContext, waits: list[float], error: Exception) -> None:
+    assert await job.step("one", failing(7, error)) == "call 8"
+
+    assert waits == [1, 2, 4, 8, 16, context.MAX_AWAY_S, context.MAX_AWAY_S]
+
+
+async def test_a_database_that_stays_away_is_the_jobs_end(job: JobContext, waits: list[float]) -> None:
+    with pytest.raises(JobFailed, match="one: OperationalError"):
+        await job.step("one", failing(10_000, OperationalError("CONNECT", None, OSError("away"))))
+
+    assert context.PATIENCE_S <= sum(waits) < context.PATIENCE_S + context.MAX_AWAY_S
 
 
 async def test_a_failure_for_good_is_not_tried_again(job: JobContext, waits: list[float]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from server.media.child import MAX_STDERR_BYTES, MODULES, SPARES, ChildFailed, Children, Limits
+from server.media.child import MODULES, SPARES, ChildFailed, Children, Limits
+from server.media.child_process import MAX_STDERR_BYTES
 
 ACTS = "tests.unit.media.acts"
 

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import m3u8
@@ -17,6 +18,7 @@ from tests.unit.packager.publishing import (
     AUDIO_44,
     OTHER_VIDEO,
     START_MS,
+    VIDEO,
     Broadcast,
     Publisher,
     check,
@@ -349,6 +351,21 @@ def test_the_part_target_stays_through_a_changed_frame_rate(broadcast: Broadcast
     broadcast.publisher(fps=25, now_ms=first.end_ms + 1000).connect().send(6)
     broadcast.stream.end()
     assert broadcast.packager.irregular_parts == 0
+
+
+@pytest.mark.parametrize("timescale", [15_360, 1_000, 360_000])
+def test_the_part_target_stays_through_a_changed_timescale(broadcast: Broadcast, timescale: int) -> None:
+    first = broadcast.publisher().connect().send(4)
+    broadcast.stream.interrupt()
+    other = broadcast.publisher(video_config=replace(VIDEO, timescale=timescale), now_ms=first.end_ms + 1000)
+    other.connect().send(5)  # as a slate, whose pictures have a clock of their own
+    part_s = broadcast.video.window.part_target_s
+    assert part_s
+    parsed = m3u8.loads(broadcast.video.playlist.text().decode())
+    assert 0.8 * part_s <= longest_part_s(parsed) <= part_s
+    broadcast.stream.end()
+    assert broadcast.packager.irregular_parts == 0
+    check(broadcast)
 
 
 # --- the disk

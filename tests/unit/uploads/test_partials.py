@@ -225,7 +225,7 @@ async def test_what_somebody_went_on_with_since_it_was_listed_stays(house, monke
 async def test_what_is_over_is_not_joined_again(house):
     one = await part(house, b"ab")
     upload_id = await committed(house, one)
-    await house.service._end(upload_id, "aborted")
+    await house.service.endings.end(upload_id, "aborted")
 
     assert await refusal(house.partials.join(OWNER, order(one))) == (410, "upload-gone")
     assert (await upload(house, upload_id)).secret_hash == hashed("secret")

@@ -121,6 +121,7 @@ async def test_what_is_left_out_stays_as_it_is(archive: Archive) -> None:
         video.watermark, video.crop = MARK, CROP
         version = await edits.remake(transaction, video, {"crop": None})
         assert (version.crop, version.watermark) == (None, MARK)
+        assert version.shares_with == id  # one file on disk
 
 
 @pytest.mark.parametrize("wished", [None, MARK])
@@ -214,7 +215,7 @@ async def test_a_clip_is_ordered_of_a_link(archive: Archive) -> None:
         video = await videos.find(transaction, id)
         assert video
         clip = await edits.clip(transaction, video, Span(1, 2), None)
-    assert (clip.title, clip.state) == ("a video (clip)", "pre-processing")
+    assert (clip.title, clip.state, clip.shares_with) == ("a video (clip)", "pre-processing", None)
     assert archive.ordered == [("edit", {"inputs": 1, "start": 1, "end": 2})]
     assert archive.layout.video_input(clip.id, 0).read_bytes() == b"an upload"
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.timeout(120)
 FIRST = media.clip(3, size="320x180", b_frames=2)
 WHITE = ("-f", "lavfi", "-i", "color=white:size=32x32", "-frames:v", "1", "-pix_fmt", "rgba", "-f", "apng")
 HEVC = ("-c:v", "libx265", "-x265-params", "log-level=none", "-preset", "ultrafast", "-tag:v", "hvc1")
+VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 FIELDS = ("-vf", "tinterlace=interleave_top", "-flags", "+ildct+ilme", "-x264-params", "tff=1")
 SURROUND = ("-ac", "6", "-ar", "44100", "-c:a", "ac3")
 
@@ -142,6 +143,13 @@ async def test_parts_of_every_kind_follow_the_first_one(room: Room, tmp_path: Pa
     assert (rate, channels, lasts_s) == (48_000, 2, pytest.approx(11, abs=0.2))
     assert len(told) > 5
     assert (max(told), told[-1]) == (pytest.approx(1), pytest.approx(1))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_sound_of_one_rate_in_containers_of_other_clocks(room: Room, turned: bool) -> None:
+    other = media.clip(2, size="180x320", fps=25, extension="webm", extra=VP9)
+    path, _ = await room.joined(*((other, FIRST) if turned else (FIRST, other)))
+    assert sound_s(path)[1:] == (2, pytest.approx(5, abs=0.1))
 
 
 def luma(path: Path, picture: int, x: int, y: int) -> int:

@@ -77,6 +77,7 @@ async def test_a_video_has_its_own(archive: Archive, marks: Marks) -> None:
         await marks.remove(transaction, found)
 
     assert files(archive) == []
+    assert (row.stored_bytes, video.watermark_bytes, stranger.watermark_bytes) == (len(JPEG), len(JPEG), None)
     assert archive.layout.video_watermark("vi1").read_bytes() == JPEG
     assert not archive.layout.video("vi2").exists()
     marks.take_back("vi1")

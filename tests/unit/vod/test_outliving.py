@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from server.catalog import versions, videos
+from server.catalog import stored, versions, videos
 from server.catalog.database import Transaction
-from server.catalog.models import Video
+from server.catalog.models import DEFAULT_PROJECT, Video
 from server.vod.outliving import Outliving
 from tests.unit.vod.conftest import Archive
 
@@ -74,6 +74,23 @@ async def test_then_its_own_bytes_go_and_versions_whole(archive: Archive, id: st
     assert not archive.layout.video_source(id).exists()
     assert not archive.layout.video_index(id).exists()
     assert archive.layout.video_poster(id).exists()
+
+
+async def test_of_a_recording_the_bytes_count_for_as_long_as_they_are_there(archive: Archive) -> None:
+    id = await archive.video(
+        source=None, state="done", playable=True, broadcast_id="br1", source_bytes=1000, duration_s=5.0
+    )
+
+    async def join(transaction: Transaction, video: Video) -> None:
+        version = await versions.new(transaction, video, versions.CONCAT, wait=True)
+        version.state, version.playable, version.source, version.source_bytes = "done", True, "upload", 70
+        await versions.show(transaction, video, version)
+
+    await changed(archive, id, join)
+    assert await outliving(archive, Desk(), 0).round() == 1
+    assert (await archive.row(id)).previous is None
+    async with archive.database.read() as transaction:
+        assert await stored.total(transaction, DEFAULT_PROJECT) == 1070
 
 
 async def test_of_a_trimmed_video_the_whole_file_stays(archive: Archive, id: str) -> None:

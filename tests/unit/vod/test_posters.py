@@ -33,6 +33,7 @@ async def test_an_upload_has_one_beside_its_file(archive: Archive, posters: Post
 
     assert archive.layout.video_poster(id).read_bytes() == JPEG
     assert (await archive.row(id)).poster_at is not None
+    assert (await archive.row(id)).poster_bytes == len(JPEG)
     assert not archive.layout.video_poster(id).with_suffix(".new").exists()
 
 

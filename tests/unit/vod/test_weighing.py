@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.catalog import renditions, usage, videos
+from server.catalog import renditions, stored, videos
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Rendition, Video
 from server.vod import weighing
@@ -38,10 +38,10 @@ async def test_what_has_ended_is_counted_once(url: str, monkeypatch: pytest.Monk
                 await renditions.add(transaction, Rendition(**ids, kind="video", origin="encoded", state=state))
         assert [await counting.round() for _ in range(3)] == [2, 1, 0]
         async with database.write() as transaction:
-            assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 2022
+            assert await stored.total(transaction, DEFAULT_PROJECT) == 2022
             row = await renditions.get(transaction, video.id, 2, "100")
             assert row is not None
             await renditions.move(transaction, video, row, "ready")
         assert await counting.round() == 1
         async with database.read() as transaction:
-            assert await usage.stored_bytes(transaction, DEFAULT_PROJECT) == 2222
+            assert await stored.total(transaction, DEFAULT_PROJECT) == 2222

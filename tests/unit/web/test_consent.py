@@ -19,8 +19,10 @@ from server.catalog import events, keys, oauth_grants
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Project
 from server.catalog.oauth_models import OAuthGrant
+from server.playback.revocations import Revocations
 from server.web import scopes
 from server.web.api import oauth_apps
+from server.web.auth import epoch_of
 from tests.unit.web.kit import OWNER_KEY, Client, bearer, problem
 
 BACK = "https://app.example.com/callback?of=ours"
@@ -438,6 +440,21 @@ async def test_whoever_guesses_keeps_no_program_from_its_next_token(public: Prog
     assert (await public.refresh(tokens["access_token"])).status == 429  # it is none to refresh with
 
 
+@pytest.mark.parametrize("foreign", [False, True], ids=["own", "anothers"])
+async def test_a_refresh_token_does_not_let_its_bearer_guess_secrets(client: Client, foreign: bool) -> None:
+    """Neither that of its program nor that of another, however many guesses its address has left."""
+    program, other = await register(client, confidential=True), await register(client, confidential=True)
+    tokens = await program.token(await program.code())
+    guess = {"client_id": other.id if foreign else program.id, "client_secret": "a guess"}
+    told = set()
+    for _ in range(200):
+        answer = await program.ask(grant_type="refresh_token", refresh_token=tokens["refresh_token"], **guess)
+        told.add(answer.status)
+        if answer.status == 429:
+            break
+    assert told == {401, 429}
+
+
 async def test_guessing_keys_ends(public: Program, services: Any) -> None:
     for _ in range(200):
         response = await public.send("a guess")
@@ -591,6 +608,32 @@ async def test_what_was_not_held_to_a_change_yet_gives_no_more_than_that(
     await change(client, program, **changes)  # again
     async with client.get("/oauth/grants") as response:
         assert all(each["scopes"] == ["videos:read"] for each in (await response.json())["data"])
+
+
+async def test_tokens_with_more_end_with_the_change_whatever_comes_between(
+    client: Client, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    async def ends(*_: Any) -> None:
+        """As a server does that is killed."""
+
+    programs = [await register(client) for _ in range(2)]
+    tokens = []
+    for program in programs:
+        program.library.scope = "videos:read videos:write"
+        tokens.append(await program.token(await program.code()))
+    monkeypatch.setattr(oauth_apps, "_hold_all", ends)
+    await change(client, programs[0], scopes=["videos:*", "webhooks:read"])  # no fewer
+    assert await opens(client, tokens[0]["access_token"]) == 200
+    await change(client, programs[0], scopes=["videos:read"])
+
+    assert [await opens(client, each["access_token"]) for each in tokens] == [401, 200]
+    restarted = Revocations(database)  # nothing but what was committed
+    await restarted.load()
+    epochs = [epoch_of(program.id, number) in restarted for program in programs for number in (0, 1)]
+    assert epochs == [True, False, False, False]
+    fresh = await (await programs[0].refresh(tokens[0]["refresh_token"])).json()
+    assert fresh["scope"] == "videos:read"
+    assert await opens(client, fresh["access_token"]) == 200
 
 
 async def test_more_scopes_have_to_be_allowed(client: Client, public: Program) -> None:

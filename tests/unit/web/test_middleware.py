@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp import ClientPayloadError, web
+from sqlalchemy.exc import OperationalError
 
 from server.errors import ERRORS, Problem
 from tests.unit.web.kit import Client, Connect, problem
@@ -54,6 +55,19 @@ async def test_a_full_disk_is_called_so(connect: Connect) -> None:
     client = await ask(connect, fail)
     async with client.get("/try") as response:
         await problem(response, 507, "storage-full")
+
+
+async def test_a_database_that_is_away_is_called_so(connect: Connect) -> None:
+    async def fail(_: web.Request) -> web.Response:
+        raise OperationalError("CONNECT", None, ConnectionRefusedError(111, "Connection refused"))
+
+    client = await ask(connect, fail)
+    with structlog.testing.capture_logs() as said:
+        async with client.get("/try") as response:
+            await problem(response, 503, "unavailable")
+            assert int(response.headers["Retry-After"]) > 0
+    line = next(line for line in said if line["event"] == "the database can't be asked")
+    assert (line["log_level"], line["reason"], "exc_info" in line) == ("warning", "Connection refused", False)
 
 
 async def test_a_broken_answer_is_not_continued_as_another(connect: Connect) -> None:

@@ -17,12 +17,17 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+# What is kept beside videos and live streams, in bytes.
+_SIZES = {
+    "videos": ("poster_bytes", "watermark_bytes"), "text_tracks": ("stored_bytes",), "watermarks": ("stored_bytes",),
+    "live_streams": ("poster_bytes", "slate_bytes"),
+}  # fmt: skip
 _LISTS = {
     "ix_videos_listed": ["created_at"],
     "ix_videos_folder": ["folder_id", "created_at"],
     "ix_videos_updated": ["updated_at"],
     "ix_videos_published": ["published_at"],
-}  # the last two end with the position
+}  # all but that of folders end with the position
 
 
 def upgrade() -> None:
@@ -62,6 +67,7 @@ def _players() -> None:
         sa.Column("theme", types.Json(), nullable=False),
         sa.Column("logo_at", types.Utc(), nullable=True),
         sa.Column("logo_link", sa.Text(), nullable=True),
+        sa.Column("logo_bytes", sa.BigInteger(), nullable=True),
         sa.Column("settings", types.Json(), nullable=False),
         sa.Column("ads", types.Json(), nullable=False),
         sa.Column("created_at", types.Utc(), nullable=False),
@@ -121,6 +127,24 @@ def _playback() -> None:
     )
     op.create_index("ix_playback_sessions_project_id_loaded_at", "playback_sessions", ["project_id", "loaded_at"])
     op.create_index("ix_playback_sessions_media_id_loaded_at", "playback_sessions", ["media_id", "loaded_at"])
+    op.create_index("ix_playback_sessions_loaded_at", "playback_sessions", ["loaded_at"])
+    op.create_table(
+        "playback_totals",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("project_id", sa.String(length=40), nullable=False),
+        sa.Column("media_id", sa.String(length=40), nullable=False),
+        sa.Column("media_type", sa.String(length=16), nullable=False),
+        sa.Column("continent", sa.String(length=2), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("device_type", sa.String(length=16), nullable=False),
+        sa.Column("operating_system", sa.String(length=32), nullable=False),
+        sa.Column("browser", sa.String(length=32), nullable=False),
+        sa.Column("referrer", sa.Text(), nullable=False),
+        sa.Column("plays", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_playback_totals_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_playback_totals")),
+    )
+    op.create_index("ix_playback_totals_project_id_media_id", "playback_totals", ["project_id", "media_id"])
     op.create_table(
         "playback_events",
         sa.Column("position", types.Counter, autoincrement=True, nullable=False),
@@ -346,6 +370,7 @@ def _oauth() -> None:
         sa.Column("scopes", types.Json(), nullable=False),
         sa.Column("confidential", sa.Boolean(), nullable=False),
         sa.Column("secret_hash", sa.String(length=64), nullable=True),
+        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("created_at", types.Utc(), nullable=False),
         sa.Column("updated_at", types.Utc(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_oauth_apps_project_id")),
@@ -360,7 +385,6 @@ def _oauth() -> None:
         sa.Column("key_id", sa.String(length=40), nullable=False),
         sa.Column("generation", sa.String(length=16), nullable=False),
         sa.Column("scopes", types.Json(), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("code_hash", sa.String(length=64), nullable=False),
         sa.Column("code_challenge", sa.String(length=128), nullable=False),
         sa.Column("redirect_uri", sa.Text(), nullable=False),
@@ -506,13 +530,14 @@ def _lists() -> None:
     op.add_column("text_tracks", sa.Column("words", sa.Text(), nullable=True))
     op.add_column("renditions", sa.Column("stored_bytes", sa.BigInteger(), nullable=True))
     op.create_index("ix_renditions_stored", "renditions", ["project_id", "video_id", "stored_bytes"])
+    _sizes()
     unweighed = sa.text("stored_bytes IS NULL")
     op.create_index(
         "ix_renditions_unweighed", "renditions", ["state"], sqlite_where=unweighed, postgresql_where=unweighed
     )
     listed = sa.text("version_of IS NULL AND discarded_at IS NULL")
     for name, columns in _LISTS.items():
-        walked = ["position"] if name in ("ix_videos_updated", "ix_videos_published") else []
+        walked = [] if name == "ix_videos_folder" else ["position"]
         columns = ["project_id", *columns, "id", *walked]
         op.create_index(name, "videos", columns, sqlite_where=listed, postgresql_where=listed)
     _words()
@@ -545,6 +570,16 @@ def _words() -> None:
         op.execute(statement)
     _fill_words(bind)
     op.create_index("ix_videos_position", "videos", ["position", "project_id", "discarded_at", "id"])
+
+
+def _sizes() -> None:
+    op.add_column("videos", sa.Column("shares_with", sa.String(length=40), nullable=True))
+    for table, columns in _SIZES.items():
+        for column in columns:
+            op.add_column(table, sa.Column(column, sa.BigInteger(), nullable=True))
+    summed = ["shares_with", "material_id", "source_bytes", "own_bytes", "poster_bytes", "watermark_bytes"]
+    op.create_index("ix_videos_stored", "videos", ["project_id", *summed])
+    op.create_index("ix_text_tracks_stored", "text_tracks", ["project_id", "video_id", "stored_bytes"])
 
 
 def _trigrams(bind: sa.Connection) -> Sequence[str]:
@@ -592,6 +627,12 @@ def _undo_lists() -> None:
     for name in (*_LISTS, "ix_videos_position"):
         op.drop_index(name, "videos")
     op.drop_column("videos", "position")
+    op.drop_index("ix_videos_stored", "videos")
+    op.drop_index("ix_text_tracks_stored", "text_tracks")
+    for table, columns in _SIZES.items():
+        for column in columns:
+            op.drop_column(table, column)
+    op.drop_column("videos", "shares_with")
     op.drop_column("videos", "own_bytes")
     op.drop_column("text_tracks", "words")
     for name in ("ix_renditions_stored", "ix_renditions_unweighed"):
@@ -794,6 +835,7 @@ def _libraries() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("at_s", sa.Float(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("stored_bytes", sa.BigInteger(), nullable=True),
         sa.Column("created_at", types.Utc(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posters")),
     )
@@ -805,8 +847,8 @@ def _libraries() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("link", sa.Text(), nullable=False),
-        sa.Column("start_ms", sa.Integer(), nullable=False),
-        sa.Column("end_ms", sa.Integer(), nullable=False),
+        sa.Column("start_ms", sa.BigInteger(), nullable=False),
+        sa.Column("end_ms", sa.BigInteger(), nullable=False),
         sa.Column("created_at", types.Utc(), nullable=False),
         sa.Column("updated_at", types.Utc(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_annotations")),
@@ -867,6 +909,6 @@ def downgrade() -> None:
             batch.drop_column(column)
     for table in (
         "deliveries", "webhooks", "stored_answers", "partial_uploads", "playback_events", "playback_sessions",
-        "summaries", "players",
+        "playback_totals", "summaries", "players",
     ):  # fmt: skip
         op.drop_table(table)

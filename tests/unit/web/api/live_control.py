@@ -31,11 +31,11 @@ class FakeSlates:
         self.removed: list[str] = []
         self.refuses = False
 
-    async def make(self, live_stream_id: str, media: bytes, size: tuple[int, int]) -> dict[str, float]:
+    async def make(self, live_stream_id: str, media: bytes, size: tuple[int, int]) -> tuple[dict[str, float], int]:
         if self.refuses:
             raise Problem("uploaded-file-invalid-file", "No slate can be made of the file.")
         self.made.append((media, size))
-        return {"width": size[0], "height": size[1], "duration": 2.0}
+        return {"width": size[0], "height": size[1], "duration": 2.0}, len(media)
 
     async def remove(self, live_stream_id: str) -> None:
         self.removed.append(live_stream_id)

@@ -94,7 +94,9 @@ async def test_others_write_while_captions_are_read_for_their_words(
     assert await words_kept(database, video_id) == ["привет"]
 
 
-async def test_captions_are_kept_shown_changed_and_deleted(api: Client, make_video: Make, database: Database) -> None:
+async def test_captions_are_kept_shown_changed_and_deleted(
+    api: Client, make_video: Make, database: Database, layout: Layout
+) -> None:
     video_id = await make_video()
     path = f"/videos/{video_id}/captions"
 
@@ -120,6 +122,9 @@ async def test_captions_are_kept_shown_changed_and_deleted(api: Client, make_vid
     ]
     assert listed["pagination"]["itemsTotal"] == 2
 
+    async with database.read() as transaction:
+        kept = [row.stored_bytes for row in await tracks.of_video(transaction, video_id, "captions")]
+    assert kept == [path.stat().st_size for path in sorted(layout.video(video_id).glob("captions/*"))]
     async with api.delete(f"{path}/ru") as response:
         assert response.status == 204
     async with api.get(f"{path}/ru") as response:

@@ -334,7 +334,58 @@ async def test_joining(api: Client, make_video: Make, layout: Layout, ordered: l
 
     assert joined["title"] == "A video (joined)"
     assert ordered == ["edit"]
-    assert (await refused(api, "POST", path, {"append": [{"video_id": second}], "replace": True}))[0] == 422
     assert (await refused(api, "POST", path, {"append": []}))[:2] == (400, 402402)
+    many = {"prepend": [{"video_id": second}] * 60, "append": [{"video_id": second}] * 40}
+    assert (await refused(api, "POST", path, many))[:2] == (400, 402402)
     assert (await refused(api, "POST", path, {"append": [{"video_id": "x"}]}))[:2] == (400, 400301)
     assert (await refused(api, "POST", path, {"append": [{"video_id": NOBODY}]}))[:2] == (404, 404404)
+
+
+async def test_joining_in_the_place_of_the_video(
+    api: Client, make_video: Make, layout: Layout, ordered: list[str], database: Database
+) -> None:
+    own, other = await make_video(**PLAYABLE), await make_video(**PLAYABLE)
+    with_file(layout, own)
+    with_file(layout, other)
+    before = await asked(api, "GET", f"/v1/videos/{own}")
+
+    body = {"prepend": [{"video_id": other}], "append": [{"video_id": other}], "replace": True}
+    told = await asked(api, "POST", f"/v1/videos/{own}/concat", body)
+
+    assert told == before  # until it is made
+    assert ordered == ["edit"]
+    async with database.read() as transaction:
+        (version,) = await videos.versions(transaction, own)
+    edit = version.edit or {}
+    assert {name: edit[name] for name in ("reason", "wait", "at")} == {"reason": "concat", "wait": True, "at": 1}
+
+
+UNKNOWN: dict[str, Any] = {**PLAYABLE, "state": "pre-processing"}
+SOUND: dict[str, Any] = {**PLAYABLE, "media": {"streams": [{"kind": "audio"}]}}
+LIVE_ONLY: dict[str, Any] = {**PLAYABLE, "source": None}
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+@pytest.mark.parametrize(
+    ("kinds", "at", "detail"),
+    [
+        ([UNKNOWN, PLAYABLE, PLAYABLE], 1, "prepend[0].video_id: The video's file is not known yet."),
+        ([PLAYABLE, UNKNOWN, PLAYABLE], 1, "video_id: The video's file is not known yet."),
+        ([PLAYABLE, PLAYABLE, LIVE_ONLY], 1, "append[0].video_id: The video has no file."),
+        ([PLAYABLE, PLAYABLE, SOUND], 0, "append[1].video_id: It has no pictures, and others have."),
+    ],
+)
+async def test_what_can_not_be_joined_is_named(
+    api: Client, make_video: Make, layout: Layout, ordered: list[str], kinds: list[dict[str, Any]], at: int,
+    detail: str, replaces: bool,
+) -> None:  # fmt: skip
+    made = [await make_video(**fields) for fields in kinds]
+    for id in made:
+        with_file(layout, id)
+    parts = [{"video_id": id} for id in made]
+
+    body = {"prepend": parts[:at], "append": parts[at + 1 :], "replace": replaces}
+    answer = await refused(api, "POST", f"/v1/videos/{made[at]}/concat", body)
+
+    assert answer == (409, 400201, detail)
+    assert ordered == []

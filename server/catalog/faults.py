@@ -1,0 +1,39 @@
+"""What a fault of the database means: whether it passes by itself, and what a log says of it."""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from server.catalog.dialects import PASSING
+
+_SQLITE_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def passing(error: BaseException) -> bool:
+    """Whether nobody who asked did anything wrong: the database restarts, can't be reached, or is too busy."""
+    if isinstance(error, NoConnectionFree):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    cause = error.orig
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in _SQLITE_PASSING  # above are details, https://sqlite.org/rescode.html
+    return error.connection_invalidated or isinstance(cause, OSError) or getattr(cause, "sqlstate", None) in PASSING
+
+
+def reason(error: BaseException) -> str:
+    """A line, of the driver's own words alone."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    said = (cause.strerror if isinstance(cause, OSError) else None) or str(cause).removeprefix(f"{type(cause)}: ")
+    return said.splitlines()[0] if said else type(cause).__name__
+
+
+def tell(log: Any, event: str, error: BaseException, **more: Any) -> None:
+    """A line for what passes, where the code is in all of it for what does not."""
+    if passing(error):
+        log.warning(event, reason=reason(error), **more)
+    else:
+        log.error(event, exc_info=error, **more)
