@@ -20,6 +20,7 @@ from server.vod import whereabouts
 from server.vod.orders import candidate_times, thumbnail
 
 BOX = Box(1280, 1280)  # it fills a player; larger ones cost more than the first segment
+TRIES = 3  # of a poster whose moment is chosen anew while it is made
 LIVE_S = 10.0  # a live poster is this fresh
 LIVE_AT_ONCE = 2  # children for live posters; while they work, who has a picture shows that
 LIVE_KEPT = 256  # posters, some 100 KiB each
@@ -45,14 +46,16 @@ class Posters:
         self._turn = asyncio.Semaphore(LIVE_AT_ONCE)
 
     async def of_upload(self, video_id: str) -> None:
-        """Makes the poster of an upload, unless it has one of its owner's. Raises ChildFailed, OSError."""
-        async with self._database.read() as transaction:
-            video = await videos.find(transaction, video_id)
-        if video is None or video.poster_at is not None:
-            return
-        with ExitStack() as stack:
-            picture = await self._of_upload(stack, video)
-        await self._keep(video_id, picture)
+        """Makes the poster of an upload, unless it has one. Raises ChildFailed, OSError."""
+        for _ in range(TRIES):
+            async with self._database.read() as transaction:
+                video = await videos.find(transaction, video_id)
+            if video is None or video.poster_at is not None:
+                return
+            with ExitStack() as stack:
+                picture = await self._of_upload(stack, video)
+            if await self._keep(video_id, picture, video.poster_s):
+                return
 
     async def _of_upload(self, stack: ExitStack, video: Video) -> bytes | MediaProblem:
         """At the chosen moment, else of the first good key frame; of sound alone how loud it is."""
@@ -92,7 +95,7 @@ class Posters:
 
     async def of_recording(self, video_id: str, init: bytes, segment: bytes) -> None:
         """Makes the poster of a video from a segment of it. Raises ChildFailed, OSError."""
-        await self._keep(video_id, await calls.segment_poster(self._children, init, segment))
+        await self._keep(video_id, await calls.segment_poster(self._children, init, segment), None)
 
     async def live(self, broadcast_id: str, init: bytes, read: Callable[[], Awaitable[bytes]]) -> bytes | None:
         """A recent picture of a broadcast, None if none can be made; one child every LIVE_S, whoever asks.
@@ -129,17 +132,22 @@ class Posters:
             self._live.popitem(last=False)
         return picture
 
-    async def _keep(self, video_id: str, picture: bytes | MediaProblem) -> None:
-        if isinstance(picture, MediaProblem):
-            return  # sound alone, or nothing that can be shown: a video without a poster is a video all the same
+    async def _keep(self, video_id: str, picture: bytes | MediaProblem, at_s: float | None) -> bool:
+        """False where another moment than `at_s` was chosen meanwhile. What its owner gave meanwhile stays."""
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
-            if video is not None:  # else deleted meanwhile: its folder must not come back
-                await asyncio.to_thread(_store, self._layout, video_id, picture)
-                video.poster_at, video.poster_bytes = clock.now(), len(picture)
-                shown = await videos.shown_as(transaction, video)
-                if shown is not None and not shown.poster_given:
-                    shown.poster_at = video.poster_at
+            if video is None or video.poster_given:  # a deleted one's folder must not come back
+                return True
+            if video.poster_s not in (None, at_s):
+                return False
+            if isinstance(picture, MediaProblem):
+                return True  # sound alone, or nothing that can be shown: without a poster it is a video all the same
+            await asyncio.to_thread(_store, self._layout, video_id, picture)
+            video.poster_at, video.poster_bytes = clock.now(), len(picture)
+            shown = await videos.shown_as(transaction, video)
+            if shown is not None and not shown.poster_given:
+                shown.poster_at = video.poster_at
+            return True
 
 
 def _store(layout: Layout, video_id: str, picture: bytes) -> None:

@@ -1,11 +1,13 @@
 """Posters: where they are kept, and how often a child is started for one."""
 
 import asyncio
+from functools import partial
 from typing import cast
 
 import pytest
 
 from server import clock
+from server.catalog import videos
 from server.media.child import ChildFailed, Children
 from server.vod import posters as module
 from server.vod.posters import Posters
@@ -55,6 +57,35 @@ async def test_its_owners_picture_stays(archive: Archive, posters: Posters) -> N
     await posters.of_upload(id)
 
     assert archive.children.runs == []
+
+
+async def test_what_its_owner_gives_while_one_is_made_stays(archive: Archive, posters: Posters) -> None:
+    id = await archive.video()
+    archive.layout.video_index(id).write_bytes(INDEX)
+
+    archive.children.meanwhile = partial(choose, archive, posters, id, b"its owner's")
+    await posters.of_upload(id)
+
+    assert archive.layout.video_poster(id).read_bytes() == b"its owner's"
+    assert (await archive.row(id)).poster_bytes == len(b"its owner's")
+
+
+async def test_a_moment_that_is_chosen_while_one_is_made_counts(archive: Archive, posters: Posters) -> None:
+    id = await archive.video()
+    archive.layout.video_index(id).write_bytes(INDEX)
+
+    archive.children.meanwhile = partial(choose, archive, posters, id, None)
+    await posters.of_upload(id)
+
+    assert archive.children.runs == ["thumbnails", "images"]  # the best one, then that of the moment
+    assert archive.layout.video_poster(id).read_bytes() == JPEG
+
+
+async def choose(archive: Archive, posters: Posters, id: str, picture: bytes | None) -> None:
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video is not None
+        await posters.choose(transaction, video, picture, 1.0)
 
 
 async def test_sound_alone_is_drawn(archive: Archive, posters: Posters) -> None:
