@@ -61,8 +61,8 @@ class Transaction(AsyncSession):
 
     @property
     def changed(self) -> Set[str]:
-        """The ids of the rows that were added, changed or deleted as objects (not by bulk statements)."""
-        found: set[str] = self.info.get("changed", set())
+        """The ids of the rows that were added, changed or deleted as objects (not by bulk statements); it grows."""
+        found: set[str] = self.info.setdefault("changed", set())
         return found
 
     def announce(self, word: str) -> None:
@@ -111,12 +111,18 @@ class Database:
         self._write_engine = engine.execution_options(sluice_write=True)
         self._writing = asyncio.Lock()
         self._listeners: list[Callable[[Set[str]], None]] = []
+        self._changing: Set[str] = frozenset()
         self._peers = Peers(engine, self.process, self._changed) if self.shared else None
 
     def on_commit(self, listener: Callable[[Set[str]], None]) -> None:
         """Calls `listener` after every commit, of any process, with the ids of the rows it changed: for caches to drop
         them. What others commit is heard within moments; what they commit while the connection is lost is not."""
         self._listeners.append(listener)
+
+    def is_changing(self, id: str) -> bool:
+        """Whether a transaction of this process has changed the row and its listeners have not heard of it: a reader
+        may see it as it will be, when the commit is done and known of only in the thread that did it."""
+        return id in self._changing
 
     @classmethod
     @asynccontextmanager
@@ -172,12 +178,16 @@ class Database:
         # the session's own end keeps nobody waiting
         async with Transaction(self._write_engine, expire_on_commit=False) as transaction, self._writing:
             transaction.direct = None if self.shared else Direct(self.engine, writes=True)
-            async with transaction.begin():
-                await self._connect(transaction)
-                if self.shared:
-                    await transaction.execute(WRITE_LOCK)
-                yield transaction
-                await self._tell(transaction)
+            self._changing = transaction.changed
+            try:
+                async with transaction.begin():
+                    await self._connect(transaction)
+                    if self.shared:
+                        await transaction.execute(WRITE_LOCK)
+                    yield transaction
+                    await self._tell(transaction)
+            finally:
+                self._changing = frozenset()
             self._changed(transaction.changed)
             transaction.committed()
 

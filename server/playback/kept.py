@@ -1,6 +1,7 @@
 """Rows that every request to watch may ask for, kept in memory: no database on the way of a segment.
 
-Loaded from the catalogue on a miss, dropped when a committed transaction changed the row (`Database.on_commit`).
+Loaded from the catalogue on a miss, dropped when a committed transaction changed the row (`Database.on_commit`), and
+read anew while one does: who was told the new by a read of the database is never told the old here.
 """
 
 import asyncio
@@ -49,11 +50,11 @@ class Kept(Generic[T]):
         return entry.value if entry is not None and entry.fresh_until > self._monotonic() else None
 
     async def get(self, id: str) -> T | None:
-        entry = self._entries.get(id)
-        if entry is not None and entry.fresh_until > self._monotonic():
+        entry, changing = self._entries.get(id), self._database.is_changing(id)
+        if entry is not None and entry.fresh_until > self._monotonic() and not changing:
             return entry.value
         loading = self._loading.get(id)
-        if loading is None:  # a thousand viewers at once make one query
+        if loading is None or changing:  # a thousand viewers at once make one query
             loading = asyncio.create_task(self._load(id))
             self._loading[id] = loading
             loading.add_done_callback(lambda done: self._loaded(id, done))
@@ -69,7 +70,8 @@ class Kept(Generic[T]):
         self.misses += 1
         async with self._database.read() as transaction:
             value = await self._read(transaction, id)
-        if self._loading.get(id) is asyncio.current_task():  # else the row changed while it was read
+        # else the row changed while it was read; until that is heard of it is kept for `peek`
+        if self._loading.get(id) is asyncio.current_task() or self._database.is_changing(id):
             self._keep(id, value)
         return value
 

@@ -1,14 +1,17 @@
 """The cache of watchable assets: true after every commit, and asks the database once."""
 
 import asyncio
+import sqlite3
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from server import ids
-from server.catalog import live_streams, videos
+from server.catalog import live_streams, sqlite_driver, videos
 from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.playback import assets as module
@@ -106,6 +109,45 @@ async def test_a_commit_is_seen_at_once(database: Database, assets: Assets) -> N
     assert before is still
     assert after is not None
     assert after.public is False
+
+
+async def test_who_was_told_of_a_commit_is_not_shown_what_was_before(
+    database: Database, assets: Assets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is seen by readers before the loop knows that it is done: its thread may have to wait for its turn."""
+    id = await add_video(database, public=True)
+    await assets.get(id)
+    worked, go_on = sqlite_driver._Connection._worked, threading.Event()
+
+    def held(connection: Any, work: Any, arguments: Any) -> None:
+        worked(connection, work, arguments)
+        if work is sqlite3.Connection.commit:
+            go_on.wait(10)
+
+    async def change() -> None:
+        async with database.write() as transaction:
+            video = await videos.find(transaction, id)
+            assert video
+            video.public = False
+
+    async def told() -> bool:
+        async with database.read() as transaction:
+            video = await videos.find(transaction, id)
+        return video is not None and not video.public
+
+    monkeypatch.setattr(sqlite_driver._Connection, "_worked", held)
+    changing = asyncio.create_task(change())
+    async with asyncio.timeout(10):
+        while not await told():
+            await asyncio.sleep(0)
+    assert not changing.done()
+
+    shown, peeked = await assets.get(id), assets.peek(id, "video")
+    go_on.set()
+    await changing
+
+    assert shown is not None
+    assert (shown.public, peeked) == (False, shown)
 
 
 async def test_a_deleted_video_is_gone_at_once(database: Database, assets: Assets) -> None:
