@@ -44,7 +44,9 @@ POSTGRESQL_SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 CONNECT_S = 10.0
-PASSING = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}  # of SQLSTATE: later it may work
+# Of SQLSTATE: later it may work. Another's lock (55P03) keeps everyone from it, whatever they ask for.
+BROKEN_OFF = {"40001", "40P01", "57014"}
+PASSING = BROKEN_OFF | {"55P03", "57P01", "57P02", "57P03", "53300"}
 
 
 def make_engine(url: str) -> AsyncEngine:

@@ -13,6 +13,7 @@ from server.jobs.turns import Turn
 MAX_INTERVAL_S = 300.0
 AWAY_S, MAX_AWAY_S = 1.0, 30.0  # between looks for a database that is away
 PATIENCE_S = 86_400.0  # with it, until a step fails for its sake
+BROKEN_OFF_ATTEMPTS = 5  # of a step whose statement the database broke off, which may be chance or the statement
 
 _log = log.get("jobs")
 
@@ -53,7 +54,8 @@ class JobContext:
 
         The result must be a JSON value, and small: keys, not data (a tuple comes back as a list after a crash). An
         error is tried again `attempts` times in all, after `interval_s`, then `backoff` times that, and so on. That the
-        database is away is none, and waited for: the step begins anew as after a crash.
+        database is away is none, and waited for: the step begins anew as after a crash. That it breaks off a statement
+        is one, and gets some attempts at least.
         Raises JobFailed.
         """
 
@@ -83,12 +85,13 @@ async def _tried(
         except JobFailed:
             raise
         except Exception as error:
-            if faults.passing(error) and waited_s < PATIENCE_S:
+            if faults.away(error) and waited_s < PATIENCE_S:
                 _log.warning("a step waits for the database", step=name, reason=faults.reason(error))
                 await asyncio.sleep(away_s)
                 waited_s, away_s = waited_s + away_s, min(away_s * 2, MAX_AWAY_S)
                 continue
-            if attempt >= attempts:
+            allowed = max(attempts, BROKEN_OFF_ATTEMPTS) if faults.broken_off(error) else attempts
+            if attempt >= allowed:
                 raise JobFailed(INTERNAL, f"{name}: {type(error).__name__}: {error}") from error
             _log.warning("a step failed, it is tried again", step=name, attempt=attempt, reason=str(error))
         await asyncio.sleep(min(interval_s * backoff ** (attempt - 1), MAX_INTERVAL_S))

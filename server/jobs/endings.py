@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import OperationalError
 
 from server import log
+from server.catalog import faults
 from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job
@@ -15,6 +16,7 @@ from server.jobs.errors import JobFailed
 from server.jobs.priorities import Lane, Priority
 
 RETRY_S, MAX_RETRY_S = 1.0, 30.0  # while the database refuses to take it
+TOLD_ATTEMPTS = 5  # of what a failed job means, where the database breaks that off: then the job ends without
 
 _log = log.get("jobs")
 
@@ -45,21 +47,25 @@ class Endings:
     async def end(self, job_id: str, failure: JobFailed | None) -> None:
         """Of a job that this worker claimed. Tries as often as it takes: while the row doesn't say it, the job has not
         ended. What another worker took over meanwhile ends there."""
-        wait_s = RETRY_S
+        wait_s, broken_off = RETRY_S, 0
         while True:
             try:
-                await (self._succeed(job_id) if failure is None else self.fail(job_id, failure, claimed=True))
+                if failure is None:
+                    await self._succeed(job_id)
+                else:
+                    await self.fail(job_id, failure, claimed=True, tell=broken_off < TOLD_ATTEMPTS)
                 return
             except OperationalError as fault:
+                broken_off += faults.broken_off(fault)
                 _log.warning("the end of a job can't be written yet", job=job_id, reason=str(fault.orig))
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, MAX_RETRY_S)
 
-    async def fail(self, job_id: str, failure: JobFailed, claimed: bool = False) -> bool:
-        """Whether it had not ended before; `claimed`: only if it is this worker's. A fault of `on_failed` does not keep
-        the job alive."""
+    async def fail(self, job_id: str, failure: JobFailed, claimed: bool = False, tell: bool = True) -> bool:
+        """Whether it had not ended before; `claimed`: only if it is this worker's; `tell`: its kind's `on_failed`. A
+        fault of that does not keep the job alive."""
         try:
-            return await self._fail(job_id, failure, claimed, tell=True)
+            return await self._fail(job_id, failure, claimed, tell)
         except OperationalError:
             raise
         except Exception:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from server.catalog import faults
 from server.catalog.database import Database
-from server.catalog.dialects import async_url, make_engine, server_of
+from server.catalog.dialects import WRITE_LOCK, async_url, make_engine, server_of
 
 
 class Log:
@@ -92,7 +92,7 @@ async def test_a_server_that_lets_nobody_in(state: str, sentence: str, passes: b
                 await transaction.execute(text("select 1"))
         await database.engine.dispose()
 
-    assert faults.passing(caught.value) is passes
+    assert faults.passing(caught.value) is faults.away(caught.value) is passes
     assert isinstance(caught.value, OperationalError) is passes
     assert faults.reason(caught.value) == sentence
 
@@ -107,8 +107,35 @@ async def test_a_connection_that_breaks_in_a_transaction(database: Database) -> 
             await transaction.execute(cut)
 
     assert faults.passing(caught.value)
+    assert faults.away(caught.value)
     async with database.read() as transaction:
         assert await transaction.scalar(text("select 1")) == 1
+
+
+async def test_a_statement_that_is_broken_off_says_nothing_of_the_database(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("a file lets a statement take as long as it does")
+
+    async with database.read() as transaction:
+        await transaction.execute(text("set local statement_timeout = 1"))
+        with pytest.raises(OperationalError, match="statement timeout") as caught:
+            await transaction.execute(text("select pg_sleep(20)"))
+
+    assert faults.passing(caught.value)
+    assert faults.broken_off(caught.value)
+    assert not faults.away(caught.value)
+
+
+async def test_anothers_lock_is_no_fault_of_a_statement(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("SQLite says of it that it is busy")
+
+    async with database.write(), database.read() as other:
+        await other.execute(text("set local lock_timeout = 1"))
+        with pytest.raises(OperationalError, match="lock timeout") as caught:
+            await other.execute(WRITE_LOCK)
+
+    assert faults.away(caught.value)
 
 
 @pytest.mark.parametrize(("error", "said"), [

@@ -107,6 +107,28 @@ async def test_a_database_that_stays_away_is_the_jobs_end(job: JobContext, waits
     assert context.PATIENCE_S <= sum(waits) < context.PATIENCE_S + context.MAX_AWAY_S
 
 
+class BrokenOff(Exception):
+    """As asyncpg says it of a statement that took longer than `statement_timeout`."""
+
+    sqlstate = "57014"
+
+
+@pytest.mark.parametrize(("attempts", "tried"), [(1, context.BROKEN_OFF_ATTEMPTS), (9, 9)])
+async def test_a_statement_that_always_takes_too_long_fails_the_step(
+    job: JobContext, waits: list[float], attempts: int, tried: int
+) -> None:
+    error = OperationalError("SELECT", None, BrokenOff("canceling statement due to statement timeout"))
+
+    with pytest.raises(JobFailed, match="due to statement timeout"):
+        await job.step("one", failing(10_000, error), attempts=attempts)
+
+    assert len(waits) == tried - 1
+
+
+async def test_a_statement_that_took_too_long_once_is_tried_again(job: JobContext, waits: list[float]) -> None:
+    assert await job.step("one", failing(1, OperationalError("SELECT", None, BrokenOff()))) == "call 2"
+
+
 async def test_a_failure_for_good_is_not_tried_again(job: JobContext, waits: list[float]) -> None:
     with pytest.raises(JobFailed) as raised:
         await job.step("one", failing(1, JobFailed("unsupported", "no video in it")), attempts=9)

@@ -1,5 +1,6 @@
 """The end of a job in its row, whatever the database and the owner of the job do."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -121,6 +122,23 @@ async def test_what_is_told_waits_for_the_database_too(
     await endings(database, told).end(job.id, FAILURE)
 
     assert told.failures == [FAILURE.text] * 3  # and two of them rolled back
+    assert (await state(database, job))[0] == "failed"
+
+
+class BrokenOff(Exception):
+    sqlstate = "57014"
+
+
+async def test_what_is_told_is_left_out_where_the_database_always_breaks_it_off(
+    database: Database, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0)
+    told = Told(OperationalError("UPDATE", {}, BrokenOff("canceling statement due to statement timeout")))
+
+    async with asyncio.timeout(20):
+        await endings(database, told).end(job.id, FAILURE)
+
+    assert told.failures == [FAILURE.text] * module.TOLD_ATTEMPTS
     assert (await state(database, job))[0] == "failed"
 
 
