@@ -76,6 +76,7 @@ class Live:
     def _began(self, stream: LiveStream, on_air: OnAir) -> None:
         whose = Whose(stream.project_id, stream.id, on_air.broadcast_id)
         if ladder := self.ladders.begin(on_air.renditions, whose, on_air.packager):
+            on_air.given_up = ladder.given_up
             on_air.stream.attach(ladder)
         restreamed = Restreamed(stream.project_id, stream.id, on_air.broadcast_id)
         self.restreams.begin(restreamed, stream.restreams, on_air.stream)

@@ -65,7 +65,7 @@ NAMES: Mapping[str, str] = {
     "live-stream.recording.stopped": "Recording stopped.",
     "live-stream.key.reset": "A stream key was replaced.",
     "live-stream.ingest.switched": "Another encoder is on air.",
-    "live-stream.health.warning": "A warning about what is sent began or is over.",
+    "live-stream.health.warning": "A warning of a live stream's health began or is over.",
     "live-stream.restream.status": "A restream target connected, failed or stopped.",
     "live-stream.source.status": "The source that is pulled connected or failed.",
     "live-stream.schedule.started": "The time of a live stream has come.",

@@ -84,5 +84,6 @@ def read(stage: Stage, publisher: Publisher, now: float) -> Reading:
         codec=video.codec if isinstance(video, VideoConfig) else "",
         incomplete=isinstance(stage, OnAir) and bool(stage.intervals) and stage.packager.incomplete,
         backup_gone=stage.paired and stage.standby is None,
+        given_up=", ".join(sorted(stage.given_up)) if isinstance(stage, OnAir) else "",
         link=facts.link,
     )

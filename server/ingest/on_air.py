@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -87,6 +87,7 @@ class OnAir(Stage):
     reconnect_window_s: float
     packager: LivePackager
     renditions: Any = "passthrough"  # as the live stream had them when it began
+    given_up: Set[str] = frozenset()  # of those, by whoever makes them; it grows
     due: str | None = None  # why it is to end: decided, so that no publisher can go on with it
     stated: bool = False  # the end is in the catalogue
     kept: bool = False  # a video has its segments

@@ -214,6 +214,7 @@ class LiveLadder(Feed):
 
     def refuse(self) -> None:
         """There will be no child."""
+        self.given_up.update(self.renditions)
         self.renditions, self.wishes = (), []
         self._asked_for = []
         self._packager.expect(())

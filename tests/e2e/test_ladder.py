@@ -1,5 +1,6 @@
 """A live stream with lower renditions: cut alike, decodable, and adaptive still as a recording."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import m3u8
@@ -79,6 +80,24 @@ def test_renditions_are_cut_alike_live_and_recorded(server: Server) -> None:
     assert abs(counts[LOWER] - len(pictures) / 2) <= len(recorded[SOURCE].segments) + 1
     rates = [variant.stream_info.bandwidth for variant in whole_master(server, live).playlists]
     assert rates == sorted(rates, reverse=True)
+
+
+def test_renditions_that_can_not_be_made_are_warned_of(make_server: Callable[..., Server]) -> None:
+    server = make_server(SLUICE_LIVE__MAX_LADDERS="0")
+    live = server.live_stream(renditions=[{"height": 144}])
+    path, code = f"/live-streams/{live['liveStreamId']}", "renditions-given-up"
+
+    def warnings() -> list[Any]:
+        return [each for each in server.api("GET", f"{path}/health")["warnings"] if each["code"] == code]
+
+    def events() -> list[Any]:
+        told = server.api("GET", f"/events?objectId={live['liveStreamId']}&types=live-stream.health.warning")["data"]
+        return [each["data"] for each in told if each["data"]["code"] == code]
+
+    with publishing(media.clip(20, gop_s=1), server.ingest_url(live)):
+        assert "144p" in until(warnings)[0]["message"]
+        assert until(events)[0]["active"]
+        assert server.api("GET", f"{path}/health")["ladder"]["givenUp"] == ["144p"]
 
 
 def whole_master(server: Server, live: dict[str, Any]) -> m3u8.M3U8:

@@ -41,4 +41,5 @@ class Reading:
     codec: str = ""  # of the pictures
     incomplete: bool = False  # segments are missing on disk
     backup_gone: bool = False  # a second encoder was connected and is not
+    given_up: str = ""  # lower renditions that were to be made and are not, by name
     link: Link | None = None

@@ -164,6 +164,11 @@ RULES = (
         lambda m: 1.0 if m.latest.incomplete else None,
         "The disk could not take every segment: the recording has gaps.",
     ),
+    Rule(
+        "renditions-given-up",
+        lambda m: 1.0 if m.latest.given_up else None,
+        "The server could not make {measures.latest.given_up}: left out until the next broadcast.",
+    ),
 )
 
 

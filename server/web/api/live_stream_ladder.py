@@ -16,7 +16,7 @@ class LadderHealth(Answer):
     """Lower renditions that are made of the picture as it comes."""
 
     renditions: list[str]
-    given_up: Annotated[list[str], Field(description="Until the next broadcast.")]
+    given_up: Annotated[list[str], Field(description="Until the next broadcast; warned of too.")]
     transcoding: Annotated[bool, Field(description="False while the transcoder is being started again.")]
     behind: Annotated[float, Field(description="Seconds, of the slowest.")]
     dropped: Annotated[int, Field(description="Pictures left out because the transcoder had no room.")]

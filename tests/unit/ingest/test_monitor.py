@@ -41,6 +41,19 @@ async def test_a_reading_of_what_is_on_air(studio: Studio) -> None:
     assert found.keyless_s < 5
 
 
+async def test_renditions_that_were_given_up_are_warned_of(studio: Studio) -> None:
+    live, publisher = await studio.on_air()
+    studio.showing(live).given_up = given_up = set[str]()
+    assert read(studio.showing(live), publisher, clock.monotonic()).given_up == ""
+    given_up |= {"720p", "480p"}
+    told = Told(studio)
+
+    for second in range(7):
+        told.monitor.look(clock.monotonic() + second, second * 1000)
+
+    assert ("renditions-given-up", True) in told.news
+
+
 async def test_warnings_reach_the_events(studio: Studio) -> None:
     live, _ = await studio.on_air()
     told = Told(studio)

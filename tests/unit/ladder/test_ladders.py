@@ -115,6 +115,7 @@ async def test_beyond_its_number_a_node_transcodes_no_more(
     write(first, source)
     write(second, source)
     assert (ladders.running, ladders.refused, packagers[1].expected) == (1, 1, [])
+    assert (first.given_up, second.given_up) == (set(), {"144p", "90p"})
     facts = {"liveStreamId": "li1", "broadcastId": "br1", "reason": AT_ONCE}
     assert await told(database, "li1", 1) == [("live-stream.ladder.refused", facts)]
     for name in ("br0", "br1"):

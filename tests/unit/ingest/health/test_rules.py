@@ -71,6 +71,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
      "Not every browser plays hvc1.1.6.L93: add renditions, or send H.264."),
     ("recording-incomplete", {"incomplete": True}, {},
      "The disk could not take every segment: the recording has gaps."),
+    ("renditions-given-up", {"given_up": "480p, 720p"}, {},
+     "The server could not make 480p, 720p: left out until the next broadcast."),
 ]  # fmt: skip
 
 
