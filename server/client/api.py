@@ -7,10 +7,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from server import clock
+from server.client import paging
 from server.client.refusals import Refused, parsed
 
 CALL_TIMEOUT_S = 60.0
@@ -139,19 +141,16 @@ class Api:
         return "Basic " + base64.b64encode(f"{self.key}:".encode()).decode()
 
     def every(self, path: str, query: Mapping[str, Any] | None = None, most: int | None = None) -> Iterator[Any]:
-        """The objects of a list, page after page, `most` of them at most. Raises Refused, Unreachable."""
-        page, given = 1, 0
-        while True:
-            size = PAGE_SIZE if most is None else max(1, min(PAGE_SIZE, most))
-            found = self.call("GET", path, query={**(query or {}), "currentPage": page, "pageSize": size})
-            for one in found["data"]:
-                if most is not None and given >= most:
-                    return
-                given += 1
-                yield one
-            if page >= found["pagination"]["pagesTotal"]:
-                return
-            page += 1
+        """The objects of a list, page after page, `most` of them at most. Raises Refused (Endless), Unreachable."""
+        size = PAGE_SIZE if most is None else max(1, min(PAGE_SIZE, most))
+
+        def page(number: int) -> Any:
+            return self.call("GET", path, query={**(query or {}), "currentPage": number, "pageSize": size})
+
+        def is_last(found: Any, number: int, _given: int) -> bool:
+            return bool(number >= found["pagination"]["pagesTotal"])
+
+        return islice(paging.every(page(1), page, is_last), most)
 
 
 def at(*parts: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from server.client import paging
 from server.client.api import PAGE_SIZE, Answer, Api, Exchange, at, exchange, same_server
 from server.client.migration.library import (
     Library,
@@ -56,17 +57,13 @@ class ApiVideo(Library):
         return found
 
     def _listed(self, page: Mapping[str, Any]) -> Iterator[Listed]:
-        number = 1
-        while True:
-            for found in items(page["data"]):
-                id = text(found, "videoId")
-                if not id:
-                    raise OddAnswer(ODD)
-                yield Listed(id, text(found, "title") or id, found)
-            if number >= _whole(page, "pagesTotal"):
-                return
-            number += 1
-            page = self._page(number)
+        for found in paging.every(page, self._page, _is_last):
+            if not isinstance(found, Mapping):
+                continue
+            id = text(found, "videoId")
+            if not id:
+                raise OddAnswer(ODD)
+            yield Listed(id, text(found, "title") or id, found)
 
     def video(self, listed: Listed) -> SourceVideo:
         id, found = listed.id, listed.raw
@@ -143,6 +140,10 @@ def _look(id: str, found: Any) -> SourcePlayer:
     return SourcePlayer(
         id, text(found, "name"), {**colours, **switches}, text(urls, "logo") or None, text(urls, "link")
     )
+
+
+def _is_last(page: Mapping[str, Any], number: int, _given: int) -> bool:
+    return number >= _whole(page, "pagesTotal")
 
 
 def _whole(page: Mapping[str, Any], name: str) -> int:

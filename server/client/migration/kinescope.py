@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from server.client import paging
 from server.client.api import PAGE_SIZE, Answer, Exchange, at, exchange, query_string, same_server
 from server.client.migration import kinescope_things
 from server.client.migration.calling import followed
@@ -21,12 +22,14 @@ from server.client.migration.library import (
     text,
     words,
 )
+from server.client.paging import Endless
 from server.formats.webvtt import Cue, TextTrack, escaped, write
 
 URL = "https://api.kinescope.io"
 ODD = "This does not answer as Kinescope does."
 LANGUAGE = "en"  # of chapters, which have none there, unless there are subtitles, whose they take
 DEEPEST = 32  # folders within each other
+FOLDERS_LIMIT = 100_000  # with projects
 
 
 class Kinescope(Library):
@@ -106,14 +109,8 @@ class Kinescope(Library):
 
     def _pages(self, path: str, page: Mapping[str, Any], **query: str) -> Iterator[Mapping[str, Any]]:
         """From the first page on."""
-        number, given = 1, 0
-        while found := items(page["data"]):
-            yield from found
-            given += len(found)
-            if given >= _total(page):
-                return
-            number += 1
-            page = self._page(path, number, **query)
+        found = paging.every(page, lambda number: self._page(path, number, **query), _is_last)
+        return (one for one in found if isinstance(one, Mapping))
 
     def _listed(self, first: Mapping[str, Any]) -> Iterator[Listed]:
         self._folders = self._paths()
@@ -139,6 +136,8 @@ class Kinescope(Library):
         query = {"parent_id": parent_id} if parent_id else {}
         for folder in self._every(at("v1", "projects", project_id, "folders"), **query):
             id, name = text(folder, "id"), text(folder, "name")
+            if len(paths) >= FOLDERS_LIMIT:
+                raise Endless(f"more than {FOLDERS_LIMIT} folders")
             if id and id not in paths:
                 paths[id] = (*path, name)
                 self._below(project_id, id, paths[id], paths)
@@ -230,6 +229,10 @@ def _chapters(found: Mapping[str, Any], language: str) -> list[SourceText]:
 
 def _is_time(value: Any) -> bool:
     return type(value) is int and 0 <= value < 10**9
+
+
+def _is_last(page: Mapping[str, Any], _number: int, given: int) -> bool:
+    return given >= _total(page)
 
 
 def _total(page: Mapping[str, Any]) -> int:

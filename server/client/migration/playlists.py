@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from server import ids
+from server.client import paging
 from server.client.api import PAGE_SIZE, Api, at
 from server.client.migration.calling import once
 from server.client.migration.library import SourcePlayer, SourcePlaylist, items
@@ -39,16 +40,12 @@ class Playlists:
     def _there(self) -> Mapping[str, str]:
         """By those of their tags that say where they came from."""
         if self._known is None:
-            found: dict[str, str] = {}
-            page, left = 1, True
-            while left:
-                answer = self._api.call("GET", "/v1/playlists", query={"page": page, "per_page": PAGE_SIZE})
-                for one in items(answer["data"]):
-                    found.update({tag: one["id"] for tag in one["tags"] if tag.startswith(self._mark)})
-                left = page * PAGE_SIZE < answer["meta"]["pagination"]["total"]
-                page += 1
-            self._known = found
+            found = paging.every(self._page(1), self._page, _is_last)
+            self._known = {tag: one["id"] for one in found for tag in one["tags"] if tag.startswith(self._mark)}
         return self._known
+
+    def _page(self, number: int) -> Any:
+        return self._api.call("GET", "/v1/playlists", query={"page": number, "per_page": PAGE_SIZE})
 
     def _made(self, one: SourcePlaylist, tag: str, here: Sequence[str]) -> str:
         body: dict[str, Any] = {
@@ -73,6 +70,10 @@ class Playlists:
             for each in lacking:
                 self._api.call("PUT", path + at(each, "move"), {"position": here.index(each) + 1})
         return lacking
+
+
+def _is_last(page: Any, _number: int, given: int) -> bool:
+    return bool(given >= page["meta"]["pagination"]["total"])
 
 
 def _lacks(wanted: Sequence[str], here: Sequence[str]) -> str:

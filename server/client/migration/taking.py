@@ -1,7 +1,7 @@
 """A library elsewhere, taken over: its players, its videos with what belongs to them, and its playlists, in this order,
 for the later ones name the ones before."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -10,11 +10,12 @@ from server.client.migration import belongings
 from server.client.migration.belongings import Task
 from server.client.migration.calling import picture
 from server.client.migration.folders import Folders
-from server.client.migration.library import Library, Listed, SourcePlayer, SourcePlaylist, SourceVideo
+from server.client.migration.library import Library, Listed, Listing, SourcePlayer, SourcePlaylist, SourceVideo
 from server.client.migration.players import Players
 from server.client.migration.playlists import Playlists
 from server.client.migration.results import Kind, Taken
 from server.client.migration.videos import ORIGIN, Videos
+from server.client.paging import Endless
 from server.client.refusals import Refused
 
 HOPELESS = 5  # things in a row for which there was no answer, or none that a server gives on purpose: it is gone
@@ -41,15 +42,22 @@ class Migration:
 
     def run(self, began: Callable[[int], None], moved: Callable[[Taken], None]) -> list[Taken]:
         """`began` hears how many videos there are, `moved` of each thing. What goes wrong with one does not keep the
-        others. Raises Refused and Unreachable where the list of videos can't be had, or nothing answers any more."""
+        others. Raises Refused and Unreachable where the list of videos can't be had, or nothing answers any more; one
+        that has no end is told."""
         listing = self._library.listing()
         self._moved = moved
         began(listing.total)
         self._all("player", self._library.players, self._players.taken)
-        for listed in listing.videos:
+        for listed in self._to_the_end(listing):
             self._video(listed)
         self._all("playlist", self._library.playlists, self._playlist)
         return self._found
+
+    def _to_the_end(self, listing: Listing) -> Iterator[Listed]:
+        try:
+            yield from listing.videos
+        except Endless as failure:
+            self._tell(Taken("", "The list of videos", "failed", reason=str(failure)))
 
     def _all(self, kind: Kind, listed: Callable[[], Iterable[T]], take: Callable[[T, bool], Taken]) -> None:
         """Where their list can't be had, or not to its end, that is told, and the others are taken."""

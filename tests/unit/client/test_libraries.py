@@ -12,11 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from server.client.api import Answer, Api, Unreachable
+from server.client.migration import kinescope
 from server.client.migration.apivideo import ApiVideo
 from server.client.migration.kinescope import Kinescope
 from server.client.migration.library import Library, Listed, Listing, OddAnswer, SourcePlayer, SourceText, SourceVideo
 from server.client.migration.results import Taken
 from server.client.migration.taking import Migration
+from server.client.paging import Endless
 from server.client.refusals import Refused
 
 Answers = dict[str, Any]  # by path, with the page where it matters
@@ -190,6 +192,34 @@ def test_folders_in_a_round_end(elsewhere: Elsewhere) -> None:
     assert all_of(Kinescope("k", elsewhere.url))[0].folder == ("P", "F")
 
 
+def test_a_list_without_end_is_told_and_the_rest_is_taken(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = {
+        "/v1/projects": page(), "/v1/players": page(),
+        "/v1/videos": page({**VIDEO, "status": "error", "assets": []}, total=1000),
+        f"/v1/videos/{VIDEO['id']}/annotations": {"data": []},
+        "/v1/playlists": page({"id": "y1", "name": "Watch"}, total=1000),
+        "/v1/playlists/y1/entities": page({"id": "v1", "position": 1}, total=1000),
+    }  # fmt: skip
+
+    found = taken_of(Kinescope("k", elsewhere.url), here_is_nothing(), rehearsal=True)
+
+    assert [(one.kind, one.title, one.result) for one in found] == [
+        ("video", "sample_video", "skipped"), ("video", "The list of videos", "failed"),
+        ("playlist", "The list of playlists", "failed"), ("playlist", "Watch", "failed"),
+    ]  # fmt: skip
+    assert [one.reason[:24] for one in found[1:]] == ["This list has no end: it"] * 3
+
+
+def test_folders_without_end_are_told(elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinescope, "FOLDERS_LIMIT", 3)
+    folders = page({"id": "f1", "name": "F"}, {"id": "f2", "name": "G"}, {"id": "f3", "name": "H"})
+    elsewhere.answers = {
+        "/v1/projects": page({"id": "p1", "name": "P"}), "/v1/projects/p1/folders": folders, "/v1/videos": page(VIDEO),
+    }  # fmt: skip
+    with pytest.raises(Endless, match="more than 3 folders"):
+        all_of(Kinescope("k", elsewhere.url))
+
+
 # --- api.video
 
 OTHER = {
@@ -233,6 +263,14 @@ def test_a_library_at_api_video(elsewhere: Elsewhere) -> None:
     )
     assert (second.file_url, second.kept_back, second.hls_url) == (None, True, "https://h")
     assert ("mp4Support is off" in second.reason, third.reason) == (True, "There is no MP4 file of it.")
+
+
+def test_a_list_at_api_video_that_turns_no_page_is_told(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = {"/videos": listed(OTHER, pages=1000), "/videos/vi4blUQ/status": {"encoding": {}}}
+
+    found = taken_of(ApiVideo("k", elsewhere.url), here_is_nothing())
+
+    assert [(one.title, one.result) for one in found] == [("A video", "skipped"), ("The list of videos", "failed")]
 
 
 def test_one_of_whom_no_more_is_told_fails_alone(elsewhere: Elsewhere) -> None:
