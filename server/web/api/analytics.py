@@ -186,7 +186,8 @@ async def show_metric(call: Call, metric: str, aggregation: str, query: DataQuer
 )
 async def show_breakdown(call: Call, metric: str, breakdown: str, query: BreakdownQuery) -> Breakdown:
     """play, play-rate, play-total, start, end, impression, ccv-peak, ccv-average or view, by media-id, media-type,
-    continent, country, device-type, operating-system, browser or referrer; the largest first unless sorted."""
+    continent, country, device-type, operating-system, browser or referrer; the largest first unless sorted. Of sessions
+    that are not kept any more, a video's plays are told by the 100 referrers of the most, and `other`."""
     if metric not in BUCKETS or breakdown not in DIMENSIONS:
         raise Problem("unrecognized-request-url", "There is no such metric or dimension.")
     total = metric == "play-total"

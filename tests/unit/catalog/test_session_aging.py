@@ -89,6 +89,29 @@ async def test_totals_grow(database: Database) -> None:
         assert list(await transaction.scalars(select(PlaybackTotal.plays))) == [2]
 
 
+async def test_the_referrers_of_few_plays_become_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_aging, "REFERRERS", 2)
+    monkeypatch.setattr(session_aging, "FOLDED_AT_ONCE", 3)
+    plays = {"": 1, "https://a": 5, "https://b": 4, "https://c": 3, "https://d": 2, "https://e": 1}
+    aging = SessionAging(KEPT)
+    for _ in range(2):
+        async with database.write() as transaction:
+            for referrer, count in plays.items():
+                transaction.add(session(12, referrer=referrer, plays=count))
+                transaction.add(session(12, referrer=referrer, plays=1, country="DE"))
+            transaction.add(session(12, referrer="https://c", media_id="vi2"))
+        await turn(database, aging)
+
+    async with database.read() as transaction:
+        found = await analytics.buckets(transaction, Scope(DEFAULT_PROJECT, None, NOW), PLAY, "referrer")
+        rows = await transaction.execute(
+            select(PlaybackTotal.country, PlaybackTotal.plays).where(PlaybackTotal.referrer == session_aging.OTHERS)
+        )
+        others = sorted((country, plays) for country, plays in rows)
+    assert sorted(found) == [("", 4), ("https://a", 12), ("https://b", 10), ("https://c", 2), ("other", 18)]
+    assert others == [("DE", 6), ("FR", 12)]
+
+
 async def test_long_sessions_go_in_turns(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_aging, "AT_ONCE", 2)
     monkeypatch.setattr(session_aging, "EVENTS_AT_ONCE", 3)
