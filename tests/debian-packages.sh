@@ -7,6 +7,7 @@ command -v srt-live-transmit >/dev/null || wanted="$wanted srt-tools"
 command -v chromium >/dev/null || wanted="$wanted chromium"
 command -v setpriv >/dev/null || wanted="$wanted util-linux"
 command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || wanted="$wanted postgresql"
+[ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || wanted="$wanted nginx libnginx-mod-rtmp"
 [ -z "$wanted" ] && exit 0
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   apt-get update -qq
