@@ -108,7 +108,6 @@ class Database:
         self.engine = engine
         self.process = ids.new("wo")
         self.shared = engine.dialect.name == "postgresql"
-        self._write_engine = engine.execution_options(sluice_write=True)
         self._writing = asyncio.Lock()
         self._listeners: list[Callable[[Set[str]], None]] = []
         self._changing: Set[str] = frozenset()
@@ -157,8 +156,9 @@ class Database:
                 await self._connect(transaction)
                 yield transaction
             return
-        transaction.direct = direct = Direct(self.engine, writes=False)
+        transaction.direct = direct = await Direct.taken(transaction, self.engine, writes=False)
         try:
+            await direct.begin()
             yield transaction
         finally:
             await direct.end(transaction)
@@ -175,26 +175,37 @@ class Database:
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Transaction]:
-        # the session's own end keeps nobody waiting
-        async with Transaction(self._write_engine, expire_on_commit=False) as transaction, self._writing:
-            transaction.direct = None if self.shared else Direct(self.engine, writes=True)
+        transaction = Transaction(self.engine, expire_on_commit=False)
+        async with self._writing:
             self._changing = transaction.changed
             try:
-                async with transaction.begin():
-                    await self._connect(transaction)
-                    if self.shared:
-                        await transaction.execute(WRITE_LOCK)
+                async with self._begun(transaction):
                     yield transaction
-                    await self._tell(transaction)
             finally:
                 self._changing = frozenset()
             self._changed(transaction.changed)
             transaction.committed()
 
+    @asynccontextmanager
+    async def _begun(self, transaction: Transaction) -> AsyncIterator[None]:
+        """Committed at the end."""
+        if self.shared:
+            async with transaction, transaction.begin():
+                await self._connect(transaction)
+                await transaction.execute(WRITE_LOCK)
+                yield
+                await self._tell(transaction)
+            return
+        transaction.direct = direct = await Direct.taken(transaction, self.engine, writes=True)
+        try:
+            await direct.begin()
+            yield
+            await direct.commit(transaction)
+        finally:
+            await direct.end(transaction)
+
     async def _connect(self, transaction: Transaction) -> None:
         """A server that can't be reached is a fault of the database, whatever the driver says."""
-        if not self.shared:
-            return
         try:
             _ = await transaction.connection()
         except OSError as error:
@@ -202,10 +213,9 @@ class Database:
 
     async def _tell(self, transaction: Transaction) -> None:
         """Other processes hear of it at the commit."""
-        if self.shared:
-            await transaction.flush()
-            for payload in notifications(self.process, transaction.changed):
-                await transaction.execute(select(func.pg_notify(CHANNEL, payload)))
+        await transaction.flush()
+        for payload in notifications(self.process, transaction.changed):
+            await transaction.execute(select(func.pg_notify(CHANNEL, payload)))
 
     def _changed(self, changed: Set[str]) -> None:
         for listener in self._listeners:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util.concurrency import await_
 
 from server.catalog.sqlite_driver import BUSY_MS, Driver
 
@@ -126,11 +127,8 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begun(connection: Connection) -> None:
-        if connection.get_execution_options().get("sluice_write", False):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            driver: Any = connection.connection.dbapi_connection
-            driver.begin()
+        driver: Any = connection.connection.dbapi_connection
+        await_(driver.begin(writes=False))
 
 
 # Full text, of words and marks. SQLite has an FTS5 table over video_words, whose rowids are positions; PostgreSQL has

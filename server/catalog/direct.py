@@ -1,16 +1,16 @@
 """The connection of a transaction on SQLite, for statements that are prepared: no session, no greenlet.
 
-What is only read is seen as it was at the first statement. Prepared statements run straight on the connection, all
-others in the transaction's session, on the same one.
+Prepared statements run straight on the connection, all others in the transaction's session, on the same one. What is
+only read is seen as it was at the first statement.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Connection, Dialect, PoolProxiedConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
@@ -21,68 +21,70 @@ if TYPE_CHECKING:
 
 
 class Direct:
-    """Of one transaction. One that `writes` begins, commits and ends its session; `end` ends the others."""
+    """Of one transaction, from its beginning to its end."""
 
-    def __init__(self, engine: AsyncEngine, *, writes: bool) -> None:
-        self.dialect: Dialect = engine.dialect
+    def __init__(self, connection: Connection, *, writes: bool) -> None:
+        self.dialect: Dialect = connection.dialect
         self.writes = writes
-        self._engine = engine.sync_engine
-        self._taken: PoolProxiedConnection | None = None  # by us; None: there is none, or it is the session's own
-        self._used: PoolProxiedConnection | None = None  # of either
+        self._connection = connection
+        self._driver: Any = connection.connection.dbapi_connection  # sqlite_driver's
+
+    @classmethod
+    async def taken(cls, transaction: "Transaction", engine: AsyncEngine, *, writes: bool) -> Self:
+        """For the transaction, whose session goes on in it. It is to be begun, and ended."""
+        connection = await greenlet_spawn(engine.sync_engine.connect)
+        transaction.sync_session.bind = connection
+        return cls(connection, writes=writes)
+
+    async def begin(self) -> None:
+        """One that writes has the write lock from here on. Raises sqlalchemy.exc.DBAPIError."""
+        try:
+            await self._driver.begin(writes=self.writes)
+        except sqlite3.Error as error:
+            raise _named(error, "BEGIN") from error
 
     async def run(self, transaction: "Transaction", operation: str, parameters: Sequence[Any]) -> Statement:
-        """Done. Raises sqlalchemy.exc.DBAPIError; and InvalidRequestError where the session's transaction has failed,
+        """Done. Raises sqlalchemy.exc.DBAPIError; and PendingRollbackError where the session's transaction has failed,
         also if that was caught."""
-        used = self._used
-        if used is None or self._is_over(transaction, used):
-            used = self._used = await self._find(transaction)
-        driver: Any = used.dbapi_connection  # sqlite_driver's
+        if self._is_over(transaction):
+            raise PendingRollbackError("the transaction was rolled back")
         try:
-            done: Statement = await driver.run(operation, parameters)
+            done: Statement = await self._driver.run(operation, parameters)
         except sqlite3.Error as error:
-            raise DBAPIError.instance(operation, None, error, sqlite3.Error, hide_parameters=True) from error
+            raise _named(error, operation) from error
         return done
 
-    def _is_over(self, transaction: "Transaction", used: PoolProxiedConnection) -> bool:
+    def _is_over(self, transaction: "Transaction") -> bool:
         """Whether the session has rolled it back, or lost its connection: a statement would be a transaction of its
         own."""
-        if used.dbapi_connection is None:
-            return True
-        return used is not self._taken and not (transaction.in_transaction() and transaction.is_active)
+        return not (self._driver.begun and transaction.sync_session.is_active) or self._connection.invalidated
 
-    async def _find(self, transaction: "Transaction") -> PoolProxiedConnection:
-        if self.writes or transaction.in_transaction():  # the session was first
-            connection = await transaction.connection()
-            return await connection.get_raw_connection()
-        self._taken = await greenlet_spawn(self._take)
-        # the session goes on in it, if anything comes for it
-        transaction.sync_session.bind = Connection(self._engine, self._taken)
-        return self._taken
-
-    def _take(self) -> PoolProxiedConnection:
-        taken = self._engine.raw_connection()
+    async def commit(self, transaction: "Transaction") -> None:
+        """With what the session has not written yet. Raises sqlalchemy.exc.SQLAlchemyError."""
+        if transaction.in_transaction():
+            await transaction.commit()
+        if not self._driver.begun:
+            return  # it was the session's too
         try:
-            driver: Any = taken.dbapi_connection
-            driver.begin()
-        except BaseException:
-            taken.close()
-            raise
-        return taken
+            await self._driver.keep()
+        except sqlite3.Error as error:
+            raise _named(error, "COMMIT") from error
 
     async def end(self, transaction: "Transaction") -> None:
-        """Also when the caller is cancelled meanwhile."""
-        if transaction.in_transaction() or not self._is_idle():
-            await asyncio.shield(asyncio.create_task(self._end(transaction)))
-        elif self._taken is not None:
-            self._taken.close()  # waits for nothing
+        """What is not committed is rolled back, also when the caller is cancelled meanwhile."""
+        if transaction.in_transaction() or not self._driver.ends_at_once:
+            await asyncio.shield(asyncio.create_task(self._close(transaction)))
+        else:
+            transaction.sync_session.close()
+            self._connection.close()
 
-    def _is_idle(self) -> bool:
-        driver: Any = self._used.dbapi_connection if self._used is not None else None
-        return driver is None or bool(driver.idle)
-
-    async def _end(self, transaction: "Transaction") -> None:
+    async def _close(self, transaction: "Transaction") -> None:
         try:
             await transaction.close()
         finally:
-            if self._taken is not None:
-                await greenlet_spawn(self._taken.close)
+            await greenlet_spawn(self._connection.close)
+
+
+def _named(error: sqlite3.Error, operation: str) -> Exception:
+    """As SQLAlchemy names it."""
+    return DBAPIError.instance(operation, None, error, sqlite3.Error, hide_parameters=True)

@@ -104,25 +104,19 @@ class Statement:
         self.arraysize = 1
 
     async def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Self:
-        self._locks(operation)
-        await self._connection.hop(self._run, sqlite3.Cursor.execute, operation, parameters)
+        connection = self._connection
+        if connection.is_turn_over():
+            await asyncio.sleep(0)
+        if not connection.idle or not self._at_once(operation, parameters):
+            await connection.hop(self._run, sqlite3.Cursor.execute, operation, parameters)
         return self
 
     async def executemany(self, operation: str, parameters: Iterable[Sequence[Any]]) -> Self:
         await self._connection.hop(self._run, sqlite3.Cursor.executemany, operation, parameters)
         return self
 
-    def _locks(self, operation: str) -> bool:
-        """Whether it takes the write lock, if it can be had."""
-        if not operation.startswith("BEGIN IMMEDIATE"):
-            return False
-        self._connection.writes = True
-        return True
-
-    def at_once(self, operation: str, parameters: Sequence[Any]) -> bool:
+    def _at_once(self, operation: str, parameters: Sequence[Any]) -> bool:
         """Whether it was done on the loop. Raises what `execute` does."""
-        if self._locks(operation):
-            return self._connection.locks_at_once(operation)
         if is_short(operation):
             self._run(sqlite3.Cursor.execute, operation, parameters)
             return True
@@ -180,6 +174,8 @@ class _Budget:
 
 
 class _Cursor(AsyncAdapt_aiosqlite_cursor):
+    """For SQLAlchemy, which is in a greenlet."""
+
     __slots__ = ()
 
     def _make_new_cursor(self, connection: Any) -> Any:
@@ -188,33 +184,17 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
     def _aenter_cursor(self, cursor: Any) -> Any:
         return cursor  # nothing of it is anywhere yet
 
-    def execute(self, operation: Any, parameters: Any = None) -> Any:
-        connection: Any = self._adapt_connection
-        statement: Any = self._cursor
-        if connection.is_turn_over():
-            await_(asyncio.sleep(0))
-        try:
-            if not connection.idle or not statement.at_once(operation, parameters or ()):
-                return await_(self._execute_async(operation, parameters))
-        except Exception as error:
-            connection._handle_exception(error)
-        self._rows.clear()
-        self._rows.extend(statement.rows())
-        return statement
-
-    def close(self) -> None:
-        self._rows.clear()
-
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ("_done", "_made", "_sent", "loop", "writes")
+    __slots__ = ("_done", "_made", "_sent", "begun", "loop", "writes")
 
     _cursor_cls = _Cursor
 
     def __init__(self, dbapi: Any, connection: Any, loop: _Loop) -> None:
         super().__init__(dbapi, connection)
         self.loop = loop
-        self.writes = False  # since BEGIN IMMEDIATE
+        self.begun = False  # a transaction, which has not ended
+        self.writes = False  # so it was begun
         self._made = 0  # statements of what is written
         # hops; a caller who was cancelled is gone before what he sent is done
         self._sent = 0  # counted on the loop
@@ -231,14 +211,19 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         """Whether nothing is under way in the thread."""
         return self._sent == self._done
 
-    async def hop(self, work: Callable[..., None], *arguments: Any) -> None:
+    @property
+    def ends_at_once(self) -> bool:
+        """Whether a rollback waits for nothing."""
+        return self.idle and not (self.writes and self.plain.in_transaction)
+
+    async def hop(self, work: Callable[..., object], *arguments: Any) -> None:
         """Does the work in the thread."""
         connection: Any = self._connection
         execute: Callable[..., Awaitable[None]] = connection._execute
         self._sent += 1
         await execute(self._worked, work, arguments)
 
-    def _worked(self, work: Callable[..., None], arguments: Sequence[Any]) -> None:
+    def _worked(self, work: Callable[..., object], arguments: Sequence[Any]) -> None:
         try:
             work(*arguments)
         finally:
@@ -250,11 +235,31 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         self._made += 1
         return self._made % WRITE_TURN == 0
 
-    def locks_at_once(self, operation: str) -> bool:
+    async def run(self, operation: str, parameters: Sequence[Any]) -> Statement:
+        """In a transaction that has begun. Raises sqlite3.Error."""
+        return await Statement(self).execute(operation, parameters)
+
+    async def begin(self, *, writes: bool) -> None:
+        """Goes on in the transaction where one has begun. One that writes has the write lock from here on. Raises
+        sqlite3.Error."""
+        if self.begun:
+            return
+        self.begun, self.writes = True, writes
+        if not self.idle:
+            await self.hop(self._begin)
+        elif not writes:
+            self._begin()
+        elif not self._locks_at_once():
+            await self.hop(self._begin)
+
+    def _begin(self) -> None:
+        self.plain.execute("BEGIN IMMEDIATE" if self.writes else "BEGIN")
+
+    def _locks_at_once(self) -> bool:
         """Whether nobody else has the write lock, which is this connection's now."""
         self.plain.execute("PRAGMA busy_timeout=0")
         try:
-            self.plain.execute(operation)
+            self._begin()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
@@ -263,43 +268,32 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             self.plain.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         return True
 
-    async def run(self, operation: str, parameters: Sequence[Any]) -> Statement:
-        """In a transaction that has begun. Raises sqlite3.Error."""
-        if self.is_turn_over():
-            await asyncio.sleep(0)
-        statement = Statement(self)
-        if not self.idle or not statement.at_once(operation, parameters):
-            await statement.execute(operation, parameters)
-        return statement
-
-    def begin(self) -> None:
-        """Begins a read, or goes on in the one that has begun."""
-        if self.idle:
-            self._begin()
-        else:
-            await_(self.hop(self._begin))
-
-    def _begin(self) -> None:
-        if not self.plain.in_transaction:
-            self.plain.execute("BEGIN")
+    async def keep(self) -> None:
+        """Commits. Raises sqlite3.Error."""
+        if self.plain.in_transaction or not self.idle:
+            await self.hop(self.plain.commit)
+        self._ended()
 
     def commit(self) -> None:
-        self._end(sqlite3.Connection.commit, at_once=False)
+        try:
+            await_(self.keep())
+        except Exception as error:
+            self._handle_exception(error)
 
     def rollback(self) -> None:
-        self._end(sqlite3.Connection.rollback, at_once=not self.writes)
-
-    def _end(self, how: Callable[[sqlite3.Connection], None], at_once: bool) -> None:
         if not self._connection._connection:
             return
         try:
-            if self.idle and (at_once or not self.plain.in_transaction):
-                how(self.plain)
+            if self.ends_at_once:
+                self.plain.rollback()
             else:
-                await_(self.hop(how, self.plain))
+                await_(self.hop(self.plain.rollback))
         except Exception as error:
             self._handle_exception(error)
-        self.writes, self._made = False, 0
+        self._ended()
+
+    def _ended(self) -> None:
+        self.begun, self.writes, self._made = False, False, 0
 
 
 class Driver(AsyncAdapt_aiosqlite_dbapi):

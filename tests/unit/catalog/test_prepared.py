@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from server.catalog import events, live_streams, sqlite_driver, videos
-from server.catalog.database import Database, Transaction
+from server.catalog.database import Database, Transaction, out_of_space
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Base, Event, LiveStream, TextTrack, Video
 from server.catalog.prepared import Addition, Prepared
@@ -111,6 +111,37 @@ async def test_what_was_added_alone_is_committed_and_a_failed_transaction_leaves
         await fail()
     async with database.read() as transaction:
         assert len(await events.of_object(transaction, DEFAULT_PROJECT, "vi1")) == 1
+
+
+async def test_what_is_only_added_needs_no_session(database: Database) -> None:
+    if database.shared:
+        pytest.skip("there it is the session's own")
+    async with database.write() as transaction:
+        await events.record(transaction, DEFAULT_PROJECT, "vi1", "video.created")
+        assert not transaction.in_transaction()
+        transaction.add(Video(project_id=DEFAULT_PROJECT, title="A"))
+        await transaction.flush()
+        await events.record(transaction, DEFAULT_PROJECT, "vi1", "video.created")
+    async with database.read() as transaction:
+        assert len(await events.of_object(transaction, DEFAULT_PROJECT, "vi1")) == 2
+        assert await COUNT.one(transaction) == 1
+
+
+async def test_an_addition_that_the_disk_has_no_room_for_is_out_of_space(database: Database) -> None:
+    if database.shared:
+        pytest.skip("it is SQLite's")
+
+    async def fill() -> None:
+        async with database.write() as transaction:
+            await transaction.execute(text("PRAGMA max_page_count = 1"))  # not below what it has
+            for number in range(200):
+                payload = {"text": "A" * 2000}
+                await events.record(transaction, DEFAULT_PROJECT, f"vi{number}", "video.created", payload)
+
+    with pytest.raises(OperationalError) as caught:
+        await fill()
+    assert out_of_space(caught.value)
+    assert taken(database) == 0
 
 
 async def test_one_is_the_first_or_none(database: Database) -> None:
