@@ -94,7 +94,7 @@ async def archive(transaction: Transaction, video: Video) -> None:
 async def unfinished(transaction: Transaction, video: Video) -> list[Video]:
     """Versions that are on their way."""
     found = await videos.versions(transaction, video.id)
-    return [each for each in found if each.deletes_at is None and not _was_shown(video, each.id)]
+    return [each for each in found if each.deletes_at is None and not was_shown(video, each.id)]
 
 
 async def give_up(transaction: Transaction, video: Video, reason: str) -> bool:
@@ -106,9 +106,26 @@ async def give_up(transaction: Transaction, video: Video, reason: str) -> bool:
     return bool(found)
 
 
-def _was_shown(video: Video, version_id: str) -> bool:
+def was_shown(video: Video, version_id: str) -> bool:
+    """Or is, or a part of it."""
     held = [video.material, (video.trim or {}).get("of"), *(each["material"] for each in video.previous or ())]
     return version_id in held
+
+
+async def shown_of_file(transaction: Transaction, row: Video) -> Video | None:
+    """The video that shows the file of the row, a version's or its own, whole or a part of it."""
+    video = row if row.version_of is None else await videos.find(transaction, row.version_of)
+    if video is None:
+        return None
+    return video if row.id in (video.material, (video.trim or {}).get("of")) else None
+
+
+def own_source_revision(video: Video) -> int | None:
+    """Of the file of the row itself, while a version is shown too; None where that is forgotten."""
+    if video.material_id is None:
+        return video.source_revision
+    own = (each for each in video.previous or () if each["material"] == video.id and "facts" in each)
+    return next((each["facts"]["source_revision"] for each in own), None)
 
 
 async def came_on(transaction: Transaction, version: Video) -> bool:

@@ -14,7 +14,6 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +35,7 @@ from server.storage.layout import Layout
 from server.storage.room import Room
 from server.vod import embedded, joining, joins, making, waiting
 from server.vod.alterations import Alteration
-from server.vod.carrying import Carrying, Told, earlier
+from server.vod.carrying import Told, earlier
 from server.vod.edits import JOB, WHOLE
 from server.vod.handing import Handing, put_in_place
 from server.vod.lengthening import Lengthening
@@ -69,7 +68,6 @@ class Editing:
         self._room = room or Room(layout.root, 0)
         self._enqueue = enqueue
         self._handing = Handing(database, layout, enqueue)
-        self._carrying = Carrying(database, layout)
         self._lengthening = Lengthening(database, layout)
 
     async def run(self, job: JobContext) -> None:
@@ -92,10 +90,7 @@ class Editing:
         made = await waiting.step(job, "file", lambda: self._make(job), ATTEMPTS)
         if made is None:
             return
-        if "at" in job.arguments:
-            await job.step("joined", lambda: self._lengthening.joined(job.object_id, texts, made["starts"]))
-        elif texts:
-            await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, made["starts"], made["lead"]))
+        await self._lengthening.joined(job, texts, made["starts"], made["lead"])
         await job.step("hand over", lambda: self._hand_over(job.object_id, made["lead"]))
 
     async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
@@ -211,9 +206,7 @@ class Editing:
             video = await videos.find(transaction, job.arguments["whole"])
             order = embedded.order(video.source_revision, found.facts) if video is not None else None
             if video is not None and order is not None:
-                chapters = [asdict(each) for each in found.facts.chapters]
-                arguments = {**order, "chapters": chapters, "duration_s": found.facts.duration_s}
-                await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, arguments)
+                await self._enqueue(transaction, video.project_id, embedded.JOB, video.id, order)
 
     async def _make(self, job: JobContext) -> dict[str, Any] | None:
         """When each of the inputs begins, and what comes before; None where nothing is made. Raises NoRoomError."""

@@ -1,10 +1,11 @@
 """The job that keeps what a file says in words: its text subtitles as captions, its chapters as chapters.
 
-    embedded-texts   {"revision", "container", "start_s", "tracks": [fields of SubtitleFacts], "language"}
-                     and "chapters", "duration_s" of a file that is not shown whole
+    embedded-texts   {"revision", "container", "start_s", "tracks": [fields of SubtitleFacts], "language", "chapters",
+                     "duration_s"}
 
 What the owner uploaded stays as it is; what an earlier source of the video brought goes. Of bitmap subtitles nothing is
-made: they are named among the video's streams.
+made: they are named among the video's streams. A video that was trimmed meanwhile has the texts of the whole file all
+the same, as others that are trimmed; one that is to be joined with others waits for them (vod.lengthening).
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from server import log
-from server.catalog import text_tracks, videos
+from server.catalog import text_tracks, versions, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Video
 from server.catalog.text_tracks import Kind
@@ -57,7 +58,8 @@ def order(revision: int, facts: SourceFacts) -> Mapping[str, Any] | None:
         return None
     spoken = next((sound.language for sound in facts.sounds if sound.language), "")
     told = {"revision": revision, "container": facts.container, "start_s": facts.start_s}
-    return {**told, "tracks": tracks, "language": spoken}
+    chapters = [asdict(each) for each in facts.chapters]
+    return {**told, "tracks": tracks, "language": spoken, "chapters": chapters, "duration_s": facts.duration_s}
 
 
 class EmbeddedTexts:
@@ -81,7 +83,8 @@ class EmbeddedTexts:
             version = await self._current(transaction, job)
             if version is None or version.version_of is None or version.deletes_at is not None:
                 return False
-            return (await videos.shown_as(transaction, version)) is None
+            video = await videos.find(transaction, version.version_of)
+            return video is not None and not versions.was_shown(video, version.id)
 
     async def _keep(self, job: JobContext) -> None:
         video = await self._video(job)
@@ -97,13 +100,15 @@ class EmbeddedTexts:
                 raise
             _log.warning("no captions of the file", video=job.object_id, reason=str(error))
             captions = []
-        chapters = chapters_of(video, job.arguments["language"], job.arguments)
+        chapters = chapters_of(job.arguments, video.language)
         async with self._database.write() as transaction:
             row = await self._current(transaction, job)
-            row = row and await videos.shown_as(transaction, row)
-            if row is not None:
-                await self._put(transaction, row, "captions", captions)
-                await self._put(transaction, row, "chapters", chapters)
+            shown = row and await versions.shown_of_file(transaction, row)
+            if shown is not None:
+                await self._put(transaction, shown, "captions", captions)
+                await self._put(transaction, shown, "chapters", chapters)
+            elif row is not None:
+                _log.warning("texts of a file that is not shown any more", of=job.object_id)
 
     async def _video(self, job: JobContext) -> Video | None:
         async with self._database.read() as transaction:
@@ -112,7 +117,9 @@ class EmbeddedTexts:
     async def _current(self, transaction: Transaction, job: JobContext) -> Video | None:
         """The video, unless it is gone or of another source by now."""
         video = await videos.find(transaction, job.object_id)
-        return video if video is not None and video.source_revision == job.arguments["revision"] else None
+        if video is None or versions.own_source_revision(video) not in (None, job.arguments["revision"]):
+            return None
+        return video
 
     async def _captions(self, job: JobContext, tracks: Sequence[SubtitleFacts]) -> list[Found]:
         """Raises ChildFailed, FileNotFoundError."""
@@ -169,25 +176,22 @@ def _tag(language: str, private: Sequence[str]) -> str:
     return f"{language}{'-' if '-x-' in language else '-x-'}{'-'.join(private)}"
 
 
-def chapters_of(video: Video, spoken: str, of: Mapping[str, Any] | None = None) -> list[Found]:
-    """One track, of chapters one after the other: each lasts until the next begins. `of` another file than is shown:
-    its "chapters" and "duration_s"."""
-    known = (of or {}).get("chapters")
-    told, duration_s = (video.media or {}).get("chapters", []), video.duration_s
-    if of is not None and known is not None:
-        told, duration_s = known, of["duration_s"]
-    starts = [round(each["start_s"] * 1000) for each in told]
-    if not told:
+def chapters_of(told: Mapping[str, Any], language: str | None) -> list[Found]:
+    """One track, of chapters one after the other: each lasts until the next begins. `told`: the arguments of the job;
+    `language`: of the video, as its owner says."""
+    chapters = told.get("chapters")
+    if not chapters:
         return []
-    last = round(max(told[-1]["end_s"], duration_s or 0.0) * 1000)
+    starts = [round(each["start_s"] * 1000) for each in chapters]
+    last = round(max(chapters[-1]["end_s"], told["duration_s"] or 0.0) * 1000)
     cues = [
         Cue(start, end, webvtt.escaped(each["title"] or f"Chapter {number}"))
-        for number, (each, start, end) in enumerate(zip(told, starts, [*starts[1:], last], strict=True), 1)
+        for number, (each, start, end) in enumerate(zip(chapters, starts, [*starts[1:], last], strict=True), 1)
         if end > start
     ]
     if not cues:
         return []
-    return [Found(video.language or spoken or UNKNOWN, webvtt.write(TextTrack(tuple(cues))))]
+    return [Found(language or told["language"] or UNKNOWN, webvtt.write(TextTrack(tuple(cues))))]
 
 
 def _text(data: bytes) -> str:

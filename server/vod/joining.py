@@ -27,7 +27,6 @@ from server.media.orders import TIMESCALE, Described, PictureOrder, Segment
 from server.media.problems import TITLES, MediaProblem
 from server.storage.layout import Layout
 from server.vod import joins, making
-from server.vod.carrying import Carrying
 from server.vod.handing import Handing, put_in_place
 from server.vod.joins import Join, Part
 from server.vod.lengthening import Lengthening
@@ -48,7 +47,6 @@ class Joining:
         self._layout = layout
         self._children = children
         self._handing = Handing(database, layout, enqueue)
-        self._carrying = Carrying(database, layout)
         self._lengthening = Lengthening(database, layout)
 
     async def run(self, job: JobContext) -> None:
@@ -66,10 +64,7 @@ class Joining:
         await job.step("file", lambda: self._write(job, plan, work), attempts=ATTEMPTS)
         work.did(WRITING_WORK * plan.length / TIMESCALE)
         texts, starts = job.arguments.get("texts", []), [part.start / TIMESCALE for part in plan.parts]
-        if "at" in job.arguments:
-            await job.step("joined", lambda: self._lengthening.joined(job.object_id, texts, starts))
-        elif texts:
-            await job.step("texts", lambda: self._carrying.carry(job.object_id, texts, starts))
+        await self._lengthening.joined(job, texts, starts)
         await job.step("hand over", lambda: self._handing.over(job.object_id))
         await self._handing.clear(job.object_id)
 

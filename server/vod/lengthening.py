@@ -8,16 +8,18 @@
                what it showed: captions and chapters, to which those of the others come, annotations, the moments of
                posters, the preview
 
-The video goes by what it has then: who changes its captions meanwhile loses nothing.
+The video goes by what it has then: who changes its captions meanwhile loses nothing. What its file says in words comes
+first: it is waited for where its job has not ended.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from server import clock, log
-from server.catalog import annotations, posters, text_tracks, versions, video_details, videos
+from server.catalog import annotations, jobs, posters, text_tracks, versions, video_details, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Job, TextTrack, Video
 from server.catalog.text_tracks import Kind
@@ -28,8 +30,9 @@ from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed, NotAgain
 from server.media.problems import TITLES
 from server.storage.layout import Layout
-from server.vod import making
+from server.vod import embedded, making
 from server.vod.carrying import LAID, Carrying, Told
+from server.vod.embedded import LONGEST_WAIT_S, MOST_LOOKS
 from server.vod.texts import UPLOAD, WHOLE, Shown, Texts, said, shown_of
 
 ATTEMPTS = 3
@@ -76,8 +79,7 @@ class Made(NamedTuple):
 
 
 class Lengthening:
-    """`await joined(…)` once it is known when the parts begin. Register `run`, `failed` and `redriven` for
-    making.SHOW."""
+    """Register `run`, `failed` and `redriven` for making.SHOW."""
 
     def __init__(self, database: Database, layout: Layout) -> None:
         self._database = database
@@ -85,8 +87,15 @@ class Lengthening:
         self._carrying = Carrying(database, layout)
         self._texts = Texts(database, layout)
 
-    async def joined(self, version_id: str, told: Sequence[Told], starts_s: Sequence[float]) -> None:
-        """`told`: texts of the others; `starts_s`: when each part begins."""
+    async def joined(self, job: JobContext, told: Sequence[Told], starts_s: Sequence[float], lead_s: float = 0) -> None:
+        """To be called by the job of an edit once it is known when the parts begin; `told`: their texts, which go
+        along with a new video now, and with a version once it is shown."""
+        if "at" in job.arguments:
+            await job.step("joined", lambda: self._joined_version(job.object_id, told, starts_s))
+        elif told:
+            await job.step("texts", lambda: self._carrying.carry(job.object_id, told, starts_s, lead_s))
+
+    async def _joined_version(self, version_id: str, told: Sequence[Told], starts_s: Sequence[float]) -> None:
         laid = await self._carrying.lay(version_id, told, starts_s)
         starts = [round(each * 1000) for each in starts_s]
         async with self._database.write() as transaction:
@@ -103,7 +112,11 @@ class Lengthening:
                 version.poster_s = starts_s[at] + ((video and video.poster_s) or 0.0)
 
     async def run(self, job: JobContext) -> None:
-        await job.step("show", lambda: self._show(job.object_id), attempts=ATTEMPTS)
+        for number in range(MOST_LOOKS):
+            anyway = number == MOST_LOOKS - 1
+            if await job.step(f"show {number}", partial(self._show, job.object_id, anyway), attempts=ATTEMPTS):
+                return
+            await job.sleep(min(2.0**number, LONGEST_WAIT_S))
 
     async def failed(self, transaction: Transaction, job: Job, failure: JobFailed) -> None:
         _log.error("a joined version could not be shown", version=job.object_id, error=failure.text)
@@ -121,19 +134,24 @@ class Lengthening:
         if await self._to_come(transaction, job.object_id) is None:
             raise NotAgain("This version of the video is shown, or not wanted any more.")
 
-    async def _show(self, version_id: str) -> None:
+    async def _show(self, version_id: str, anyway: bool) -> bool:
+        """False where texts of the video's file are still to come, unless it is to be shown `anyway`."""
         made: dict[Key, Made] = {}
         async with self._database.read() as transaction:
             found = await self._to_come(transaction, version_id)
             keys = await _keys(transaction, *found) if found is not None else []
         if found is None:
-            return
+            return True
         await self._make(made, *found, keys)  # it may take a while, which nobody is to wait for
         async with self._database.write() as transaction:
             found = await self._to_come(transaction, version_id)
             if found is None:
-                return
+                return True
             version, video = found
+            if await _texts_to_come(transaction, video):
+                if not anyway:
+                    return False
+                _log.warning("texts of the file do not go along: they are still not read", video=video.id)
             keys = await _keys(transaction, version, video)
             await self._make(made, version, video, keys)  # of those that somebody has changed
             place = _place(version)
@@ -142,6 +160,7 @@ class Lengthening:
             await _move(transaction, version, video, place)
         await asyncio.to_thread(self._tidy, version)
         _log.info("joined with others", video=video.id, version=version_id)
+        return True
 
     def _tidy(self, version: Video) -> None:
         """Texts of the others are the video's by now. Blocks."""
@@ -210,6 +229,12 @@ class Lengthening:
             if row is None and told is not None and told["default"] and not has_default:
                 await text_tracks.set_default(transaction, video, new, True)
                 has_default = True
+
+
+async def _texts_to_come(transaction: Transaction, video: Video) -> bool:
+    """Whether a job is still to read what the file says that the video shows."""
+    files = {video.material, (video.trim or {}).get("of", video.material)}
+    return any([await jobs.unfinished(transaction, embedded.JOB, each) for each in files])
 
 
 async def _keys(transaction: Transaction, version: Video, video: Video) -> list[Key]:

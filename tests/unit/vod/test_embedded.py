@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.catalog import text_tracks, videos
+from server.catalog import text_tracks, versions, videos
 from server.catalog.models import TextTrack
 from server.media.child import ChildFailed
 from server.media.facts import Chapter, SoundFacts, SourceFacts, SubtitleFacts
@@ -42,16 +42,13 @@ async def video_id(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> str:
         return [CUES] * len(arguments[-1])
 
     monkeypatch.setattr(embedded.embedded, "subtitles", subtitles)
-    id = await archive.video()
-    await chaptered(archive, id)
-    return id
+    return await archive.video()
 
 
-async def chaptered(archive: Archive, id: str, **fields: Any) -> None:
+async def changed(archive: Archive, id: str, **fields: Any) -> None:
     async with archive.database.write() as transaction:
         row = await videos.find(transaction, id)
         assert row
-        row.media = {"chapters": [asdict(each) for each in CHAPTERS]}
         for name, value in fields.items():
             setattr(row, name, value)
 
@@ -78,7 +75,7 @@ async def test_captions_and_chapters(archive: Archive, video_id: str) -> None:
     assert found is not None
     assert found[1].decode() == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:05.000\nFirst &amp; &lt;last&gt;\n\n"
-        "00:00:05.000 --> 00:00:09.000\nChapter 2\n"
+        "00:00:05.000 --> 00:00:10.000\nChapter 2\n"
     )
 
 
@@ -117,14 +114,51 @@ async def test_what_the_owner_uploaded_stays(archive: Archive, video_id: str) ->
 
 async def test_what_an_earlier_source_brought_goes(archive: Archive, video_id: str) -> None:
     await run(archive, video_id)
-    await chaptered(archive, video_id, source_revision=2, media={"chapters": []})
+    await changed(archive, video_id, source_revision=2)
 
     await run(archive, video_id)  # of the source before: too late
     assert len(await kept(archive, video_id)) == 3
-    await run(archive, video_id, revision=2, tracks=[asdict(GERMAN)])
+    await run(archive, video_id, revision=2, tracks=[asdict(GERMAN)], chapters=[])
 
     assert [row.language for row in await kept(archive, video_id)] == ["de"]
     assert await kept(archive, video_id, "chapters") == []
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_of_what_is_trimmed_meanwhile_all_is_kept(archive: Archive, video_id: str, replaced: bool) -> None:
+    """Of a video's own file, the second it had, and of a version's; with the times of the whole, as always."""
+    of = await archive.video(version_of=video_id, edit={"reason": "replace"}) if replaced else video_id
+    revision = 1 if replaced else 2
+    async with archive.database.write() as transaction:
+        row = await videos.find(transaction, video_id)
+        assert row
+        row.state, row.source, row.source_revision = "done", "upload", revision
+        row.material_id = of if replaced else None
+        trim = {"start": 0.5, "end": None, "of": of, "duration": 10.0}
+        version = await versions.new(transaction, row, versions.TRIM, trim=trim)
+        version.media, version.duration_s = {}, 9.5
+        await versions.show(transaction, row, version)
+
+    await run(archive, of, revision=revision)
+
+    texts = Texts(archive.database, archive.layout)
+    assert await texts.find(video_id, "captions", "de") == (
+        1, b"WEBVTT\n\n00:00:00.000 --> 00:00:00.500\nWords\n",
+    )  # fmt: skip
+    assert [row.language for row in await kept(archive, video_id, "chapters")] == ["und"]
+
+
+async def test_a_file_that_is_replaced_meanwhile_says_nothing(archive: Archive, video_id: str) -> None:
+    async with archive.database.write() as transaction:
+        row = await videos.find(transaction, video_id)
+        assert row
+        row.state, row.source = "done", "upload"
+        version = await versions.new(transaction, row, versions.REPLACE)
+        await versions.show(transaction, row, version)
+
+    await run(archive, video_id)
+
+    assert await kept(archive, video_id) == []
 
 
 async def test_a_child_that_fails_leaves_the_chapters(

@@ -1,22 +1,38 @@
 """What hangs on a video's times when it is shown with others before and behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
 
-from server.catalog import annotations, posters, projects, sandboxes, text_tracks, versions, video_details, videos
+from server import clock
+from server.catalog import (
+    annotations,
+    jobs,
+    models,
+    posters,
+    projects,
+    sandboxes,
+    text_tracks,
+    versions,
+    video_details,
+    videos,
+)
 from server.catalog.database import Transaction
 from server.catalog.library_models import Annotation
-from server.catalog.models import DEFAULT_PROJECT, Job, Project, Video
+from server.catalog.models import DEFAULT_PROJECT, Project, Video
 from server.catalog.text_tracks import Kind
 from server.formats import webvtt
 from server.formats.webvtt import MAX_MS, Cue, TextTrack
 from server.jobs.context import JobContext
 from server.jobs.errors import JobFailed, NotAgain
-from server.vod import making
+from server.media.child import Children
+from server.media.facts import Chapter, SourceFacts, SubtitleFacts
+from server.vod import embedded, making
 from server.vod.edits import Edits, PartNotNow
+from server.vod.embedded import EmbeddedTexts
 from server.vod.lengthening import Lengthening, Place
 from server.vod.texts import Texts
 from tests.unit.vod.conftest import Archive
@@ -42,6 +58,19 @@ def test_times_move_with_what_was_shown(
     start: int, end: int | None, times: tuple[int, int], moved: tuple[int, int]
 ) -> None:
     assert Place(start, end, 22_000).moved(*times) == moved
+
+
+async def nothing() -> None:
+    raise AssertionError("there is nothing to wait for")
+
+
+@dataclass
+class Job(FakeJob):
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    meanwhile: Callable[[], Awaitable[None]] = nothing
+
+    async def sleep(self, seconds: float) -> None:
+        await self.meanwhile()
 
 
 class Room:
@@ -84,10 +113,12 @@ class Room:
     async def join(self, starts_s: Sequence[float] = STARTS_S) -> None:
         """What the jobs do up to the end."""
         _, arguments = self.archive.ordered[-1]
-        await self.lengthening.joined(self.version, arguments.get("texts", []), starts_s)
+        job = Job(self.version, arguments=arguments)
+        await self.lengthening.joined(cast(JobContext, job), arguments.get("texts", []), starts_s)
 
-    async def show(self) -> None:
-        await self.lengthening.run(cast(JobContext, FakeJob(self.version)))
+    async def show(self, meanwhile: Callable[[], Awaitable[None]] = nothing) -> None:
+        """`meanwhile`: what happens while it waits."""
+        await self.lengthening.run(cast(JobContext, Job(self.version, meanwhile=meanwhile)))
 
     async def said(self, id: str, language: str = "en", kind: Kind = "captions") -> list[tuple[int, int, str]] | None:
         found = await self.texts.find(id, kind, language)
@@ -168,6 +199,74 @@ async def test_what_its_owner_changes_meanwhile_is_what_moves(room: Room) -> Non
 
     assert await room.said(id) == [(0, 1000, "intro"), (5000, 6000, "new")]
     assert (await room.archive.row(id)).revision == 2
+
+
+def reads(room: Room, id: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Awaitable[None]]:
+    """Its file says `Heard` in its second second, and has a chapter: the job that keeps that."""
+
+    async def subtitles(*_: Any) -> list[bytes]:
+        return [b"WEBVTT\n\n00:01.000 --> 00:02.000\nHeard\n"]
+
+    monkeypatch.setattr(embedded.embedded, "subtitles", subtitles)
+    track = SubtitleFacts(2, "mov_text", "text", "de")
+    facts = SourceFacts("MP4", 10.0, subtitles=(track,), chapters=(Chapter(0.0, 10.0, "All"),))
+    arguments = dict(embedded.order(1, facts) or {})
+    texts = EmbeddedTexts(room.archive.database, room.archive.layout, cast(Children, room.archive.children))
+
+    async def run() -> None:
+        await texts.run(cast(JobContext, Job(id, arguments=arguments)))
+
+    return run
+
+
+async def test_what_the_file_says_is_waited_for(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    intro, id = await room.video(), await room.video()
+    await room.order(id, [intro], [])
+    await room.join((0.0, 5.0))
+    async with room.archive.database.write() as transaction:
+        version = await room.row(transaction, room.version)
+        version.state, version.playable, version.duration_s = "done", True, 15.0
+        waits = await jobs.add(transaction, DEFAULT_PROJECT, embedded.JOB, id)
+    read, looks = reads(room, id, monkeypatch), 0
+
+    async def meanwhile() -> None:
+        nonlocal looks
+        looks += 1
+        assert (await room.archive.row(id)).material == id
+        if looks == 2:
+            await read()
+            async with room.archive.database.write() as transaction:
+                (await transaction.merge(waits)).finished_at = clock.now()
+
+    await room.show(meanwhile)
+
+    assert (looks, (await room.archive.row(id)).material) == (2, room.version)
+    assert await room.said(id, "de") == [(6000, 7000, "Heard")]
+    assert await room.said(id, "und", "chapters") == [(5000, 15_000, "All")]
+
+
+async def test_what_the_file_says_too_late_is_not_said_at_wrong_times(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job has failed, and is run again once the joined one is shown; or it is never run."""
+    intro, id = await room.video(), await room.video()
+    async with room.archive.database.write() as transaction:
+        await jobs.add(transaction, DEFAULT_PROJECT, embedded.JOB, id)
+
+    async def meanwhile() -> None:
+        pass
+
+    await room.order(id, [intro], [])
+    await room.join((0.0, 5.0))
+    async with room.archive.database.write() as transaction:
+        version = await room.row(transaction, room.version)
+        version.state, version.playable, version.duration_s = "done", True, 15.0
+    await room.show(meanwhile)
+    assert (await room.archive.row(id)).material == room.version
+
+    await reads(room, id, monkeypatch)()
+
+    assert await room.said(id, "de") is None
 
 
 async def test_all_that_hangs_on_its_times_moves_in_the_one_step(room: Room) -> None:
@@ -260,14 +359,14 @@ async def test_one_that_is_made_is_shown_by_a_job(room: Room) -> None:
         await making.settle(transaction, row)
         await making.settle(transaction, row)
         assert (await room.row(transaction, id)).material == id
-        wanted = [each for each in await transaction.scalars(select(Job)) if each.object_id == version]
+        wanted = [each for each in await transaction.scalars(select(models.Job)) if each.object_id == version]
     assert [(each.kind, each.lane) for each in wanted] == [(making.SHOW, making.SHOW_LANE)]
 
 
 async def test_one_that_can_not_be_shown_goes_and_says_so(room: Room) -> None:
     id, outro = await room.video(), await room.video()
     version = await room.order(id, [], [outro])
-    job = Job(object_id=version, project_id=DEFAULT_PROJECT, kind=making.SHOW)
+    job = models.Job(object_id=version, project_id=DEFAULT_PROJECT, kind=making.SHOW)
     async with room.archive.database.write() as transaction:
         (await room.row(transaction, version)).state = "done"
         await room.lengthening.redriven(transaction, job)
