@@ -1,6 +1,6 @@
 """What is kept of a video beside its row: who may see it where, a second title, its chapters as a list."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +13,10 @@ from server.catalog.models import TextTrack, Video
 
 ANYWHERE, NOWHERE, CUSTOM = "anywhere", "nowhere", "custom"
 MOST_CHAPTERS = 1000  # of a video's list
+ORIGINS = "origins"  # of a video's `edit`: `pages_of` what it is made of, when that was ordered
 APPLIED = 500  # videos that get a library's settings at once: each has an event of its own
+
+Pages = list[str] | None  # domains whose pages may play a video; None: it is public
 
 
 class TooMany(Exception):
@@ -69,28 +72,63 @@ async def set_privacy(transaction: Transaction, video: Video, word: str, domains
 
 async def inherit(transaction: Transaction, video: Video, *origins: Video) -> None:
     """A new video's, that is made of the origins: pages of the domains that are named for all that are not public."""
-    if not video.public and (domains := _common(await named(transaction, origins))):
+    then = await remember(transaction, video, origins)
+    if not video.public and (domains := _common(then.values())):
         await set_privacy(transaction, video, CUSTOM, domains)
 
 
-async def named(transaction: Transaction, origins: Sequence[Video]) -> list[list[str]]:
-    """Of each that is not public, the domains whose pages may play it."""
-    kept = [origin.id for origin in origins if not origin.public]
-    details = await of_videos(transaction, kept)
-    return [list(row.domains) if (row := details.get(id)) and row.privacy == CUSTOM else [] for id in kept]
+async def remember(transaction: Transaction, video: Video, origins: Sequence[Video]) -> Mapping[str, Pages]:
+    """Who may see what the video is made of, as that is when it is ordered: see `look_again`."""
+    then = await pages_of(transaction, origins)
+    video.edit = {**(video.edit or {}), ORIGINS: then}
+    return then
 
 
-async def narrow(transaction: Transaction, video: Video, others: Sequence[Sequence[str]]) -> None:
-    """The video shows others too by now, as `named` tells of them: nobody sees it who may not see those."""
-    own = await named(transaction, [video])
-    domains = _common([*own, *others])
-    if others and (video.public or domains != own[0]):
+async def look_again(transaction: Transaction, video: Video, shown: bool = False) -> None:
+    """More of the video can be seen from now on: where what it is made of is for fewer than when that was ordered, the
+    video is so too. What was deleted meanwhile counts as it was. `shown`: from now on it goes its own way."""
+    then: Mapping[str, Pages] = (video.edit or {}).get(ORIGINS, {})
+    if not then:
+        return
+    now = await _pages_now(transaction, then)
+    await _narrow(transaction, video, [pages for id, pages in now.items() if pages != then[id]])
+    video.edit = {**(video.edit or {}), ORIGINS: {} if shown else now}
+
+
+async def look_again_at_others(transaction: Transaction, video: Video, version: Video) -> None:
+    """The video shows this version by now, which is made of others too: nobody sees it who may not see those."""
+    await _narrow(transaction, video, (await _pages_now(transaction, (version.edit or {})[ORIGINS])).values())
+
+
+async def pages_of(transaction: Transaction, origins: Sequence[Video]) -> dict[str, Pages]:
+    """Domains whose pages may play each, by its id; None: it is public."""
+    closed = [origin.id for origin in origins if not origin.public]
+    details = await of_videos(transaction, closed)
+    public: dict[str, Pages] = {origin.id: None for origin in origins if origin.public}
+    return public | {
+        id: list(row.domains) if (row := details.get(id)) and row.privacy == CUSTOM else [] for id in closed
+    }
+
+
+async def _pages_now(transaction: Transaction, then: Mapping[str, Pages]) -> dict[str, Pages]:
+    """The same of all of which that was found before; those that were deleted are left as they were."""
+    there = list(await transaction.scalars(select(Video).where(Video.id.in_(list(then)))))
+    return {**then, **await pages_of(transaction, there)}
+
+
+async def _narrow(transaction: Transaction, video: Video, others: Iterable[Pages]) -> None:
+    """The video is for nobody who may not see the others, by their pages."""
+    own = (await pages_of(transaction, [video]))[video.id]
+    kept = [pages for pages in others if pages is not None]
+    domains = _common([own, *kept])
+    if kept and domains != own:
         await set_privacy(transaction, video, CUSTOM if domains else NOWHERE, domains or None)
         await videos.tell(transaction, video, "updated", {**videos.links(video), "changed": ["public"]})
 
 
-def _common(named: Sequence[Sequence[str]]) -> list[str]:
-    return [domain for domain in named[0] if all(domain in each for each in named[1:])] if named else []
+def _common(named: Iterable[Pages]) -> list[str]:
+    kept = [pages for pages in named if pages is not None]
+    return [domain for domain in kept[0] if all(domain in each for each in kept[1:])] if kept else []
 
 
 async def move(

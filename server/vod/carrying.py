@@ -13,7 +13,7 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from server import log
-from server.catalog import text_tracks, videos
+from server.catalog import text_tracks, video_details, videos
 from server.catalog.database import Database, Transaction
 from server.catalog.models import TextTrack, Video
 from server.errors import Problem
@@ -74,8 +74,10 @@ class Carrying:
         default = next((each["language"] for each in told if each["default"]), None)
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
-            for (kind, language), (each, text) in made.items() if video is not None else ():
-                assert video is not None
+            if video is None:
+                return  # deleted meanwhile
+            await video_details.look_again(transaction, video)  # texts can be read before there is something to watch
+            for (kind, language), (each, text) in made.items():
                 try:
                     row = await self._texts.put(
                         transaction, video, kind, language, text, each["origin"], each["title"], words[kind, language]

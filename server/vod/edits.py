@@ -147,7 +147,7 @@ class Edits:
         """A part of what the video shows as a video of its own. Raises NotNow."""
         _check(video)
         clip = _like(video, title or f"{video.title} (clip)", given)
-        await videos.add(transaction, clip)
+        await self._add(transaction, clip, video, given)
         await self._order(transaction, clip, [video.material], span, texts_of=[video])
         if clip.watermark is not None:
             clip.watermark_bytes = await asyncio.to_thread(self._watermarks.share, video.material, clip.id)
@@ -160,7 +160,7 @@ class Edits:
         """Several stretches of what the video shows, one after the other, as a video of its own. Raises NotNow."""
         _check(video)
         cut = _like(video, title or f"{video.title} (cut)", given)
-        await videos.add(transaction, cut)
+        await self._add(transaction, cut, video, given)
         await self._order(transaction, cut, [video.material], None, texts_of=[video] * len(spans), spans=spans)
         if cut.watermark is not None:
             cut.watermark_bytes = await asyncio.to_thread(self._watermarks.share, video.material, cut.id)
@@ -174,7 +174,7 @@ class Edits:
         _check_parts(parts)
         joined = _like(parts[0], title or f"{parts[0].title} (joined)", given)
         joined.crop = joined.watermark = None  # they are in the pictures by then
-        await videos.add(transaction, joined)
+        await self._add(transaction, joined, parts[0], given)
         recorded = [part for part in parts if is_recording(part)]
         await self._order(transaction, joined, [part.material for part in parts], None, parts, parts, recorded)
         told = {**videos.links(joined), "of": [part.id for part in parts]}
@@ -190,17 +190,21 @@ class Edits:
         _check_parts(parts)
         others = [None if number == at else part for number, part in enumerate(parts)]
         kept = [part for part in others if part is not None and part.id != video.id]
-        named = await video_details.named(transaction, kept)
         chapters = await _chapters(transaction, others)
-        version = await versions.new(
-            transaction, video, versions.CONCAT, wait=True, at=at, named=named, chapters=chapters
-        )
+        version = await versions.new(transaction, video, versions.CONCAT, wait=True, at=at, chapters=chapters)
+        await video_details.remember(transaction, version, kept)
         version.crop = version.watermark = None  # they are in the pictures by then
         await sandboxes.mark(transaction, version)
         recorded = [part for part in parts if is_recording(part)]
         materials = [part.material for part in parts]
         await self._order(transaction, version, materials, None, parts, others, recorded, at=at)
         return version
+
+    async def _add(self, transaction: Transaction, row: Video, like: Video, given: Given) -> None:
+        """A new video, which is for those to see whom the other one is for, unless something else is said of that."""
+        await videos.add(transaction, row)
+        if "public" not in given:
+            await video_details.remember(transaction, row, [like])
 
     async def _version(
         self,

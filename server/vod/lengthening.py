@@ -1,7 +1,7 @@
 """A video that shows others before and behind it: the version that is joined of them takes its place.
 
-    ordered    `edit` of the version: {"at": which of the parts the video is, "named": domains of those that are not
-               public, "chapters": of the others}
+    ordered    `edit` of the version: {"at": which of the parts the video is, "origins": who may see the others,
+               "chapters": of the others}
     joined     … and "joined": {"start", "end": of what the video showed, ms, null: to the end of all, "texts": of the
                others, which lie beside the version, "chapters"}
     done       job `lengthen`: in one transaction the version is shown, and what hangs on the video's times moves with
@@ -286,4 +286,4 @@ async def _move(transaction: Transaction, version: Video, video: Video, place: P
     if video.poster_s is not None:
         video.poster_s += by_s
     await video_details.move(transaction, video, place.moved, edit["joined"]["chapters"])
-    await video_details.narrow(transaction, video, edit["named"])
+    await video_details.look_again_at_others(transaction, video, version)

@@ -7,7 +7,7 @@
 from collections.abc import Mapping, Sequence
 
 from server import log
-from server.catalog import renditions, versions, videos
+from server.catalog import renditions, versions, video_details, videos
 from server.catalog.database import Transaction
 from server.catalog.models import Rendition, Video
 from server.jobs import orders
@@ -31,6 +31,8 @@ async def publish(transaction: Transaction, video: Video) -> None:
     if video.state == "pre-processing":
         await videos.move(transaction, video, "processing")
     if not video.playable:
+        if video.version_of is None:
+            await video_details.look_again(transaction, video, shown=True)
         video.source, video.playable = SOURCE, True
         await videos.tell(transaction, video, "playable", videos.links(video))
         _log.info("playable", video=video.id)

@@ -118,7 +118,9 @@ async def cut(call: Call, video_id: str, body: Cut) -> Data[VideoAnswer]:
 )  # fmt: skip
 async def concat(call: Call, video_id: str, body: Concat) -> Data[VideoAnswer]:
     """A new video in the same place, of all of them in a row; the others stay, in any case. It is public where all of
-    them are, and else for pages of the domains that are named for all that are not.
+    them are, and else for pages of the domains that are named for all that are not. Where that changes of one before
+    the joined one can be watched, the joined one goes by it; one that is deleted or moved meanwhile is in it all the
+    same.
 
     With `replace` the video itself shows all of them, under its id and its URLs. The answer is the video as it is:
     it goes on showing what it shows until the joined one is made, then all changes at once, and who is watching goes on

@@ -338,6 +338,39 @@ async def test_nobody_sees_it_who_may_not_see_the_others(
         assert list(await video_details.pages(transaction, id)) == pages
 
 
+@pytest.mark.parametrize(("then", "now", "public", "pages"), [
+    (None, [], False, []),
+    (None, PAGES, False, PAGES),
+    (PAGES, ["b.io", "c.io"], False, ["b.io", "c.io"]),
+    ([], None, True, []),
+    (PAGES, "deleted", False, PAGES),
+    (None, "deleted", True, []),
+])  # fmt: skip
+async def test_the_others_are_seen_as_they_are_once_it_is_shown(
+    room: Room, then: list[str] | None, now: Any, public: bool, pages: list[str]
+) -> None:
+    id, outro = await room.video(), await room.video()
+
+    async def limit(domains: list[str] | None) -> None:
+        async with room.archive.database.write() as transaction:
+            word = "anywhere" if domains is None else "custom" if domains else "nowhere"
+            await video_details.set_privacy(transaction, await room.row(transaction, outro), word, domains)
+
+    await limit(then)
+    await room.order(id, [], [outro])
+    await (room.archive.delete(outro) if now == "deleted" else limit(now))
+    await room.join((0.0, 10.0))
+    async with room.archive.database.write() as transaction:
+        version = await room.row(transaction, room.version)
+        version.state, version.playable, version.duration_s = "done", True, 15.0
+
+    await room.show()
+
+    async with room.archive.database.read() as transaction:
+        assert (await room.row(transaction, id)).public is public
+        assert list(await video_details.pages(transaction, id)) == pages
+
+
 async def test_one_that_is_superseded_is_not_shown(room: Room) -> None:
     id, outro = await room.video(), await room.video()
     first = await room.order(id, [], [outro])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import pytest
 
 from server import ids
@@ -11,6 +12,7 @@ from server.catalog.database import Database
 from server.catalog.models import DEFAULT_PROJECT, Rendition
 from server.packager.qualities import NO_FILE
 from server.storage.layout import Layout
+from server.vod import making
 from server.web.kinescope.video_answers import STATUSES
 from tests.unit.web.kinescope.kit import asked, refused
 from tests.unit.web.kit import Client, Make
@@ -322,6 +324,53 @@ async def test_what_is_joined_is_for_pages_that_may_play_all_of_it(
         joined = await asked(api, "POST", f"/v1/videos/{own}/concat", {order: [{"video_id": id} for id in rest]})
         found = await asked(api, "GET", f"/v1/videos/{joined['id']}")
         assert (found["privacy_type"], found["privacy_domains"]) == ("custom" if shared else "nowhere", shared), order
+
+
+CLOSED: dict[str, Any] = {"privacy_type": "nowhere", "privacy_domains": []}
+
+
+@pytest.mark.parametrize(("order", "body"), [
+    ("cut", {"trim": [{"start": 1}]}), ("copy", {"parent_id": "project"}),
+    ("concat", {"append": [{"video_id": "another"}]}), ("concat", {"prepend": [{"video_id": "another"}]}),
+])  # fmt: skip
+@pytest.mark.parametrize(("changes", "privacy"), [
+    ({"privacy_type": "nowhere"}, CLOSED),
+    ({"privacy_type": "custom", "privacy_domains": A}, {"privacy_type": "custom", "privacy_domains": A}),
+    ("deleted", {"privacy_type": "anywhere", "privacy_domains": []}),
+])  # fmt: skip
+async def test_what_it_is_made_of_is_looked_at_again_before_it_is_shown(
+    api: Client, make_video: Make, layout: Layout, database: Database, order: str, body: dict[str, Any],
+    changes: Any, privacy: dict[str, Any],
+) -> None:  # fmt: skip
+    """Its owner may open it all the same, and it goes its own way once it is shown."""
+    own, another = await make_video(**PLAYABLE), await make_video(**PLAYABLE)
+    with_file(layout, own)
+    with_file(layout, another)
+    changed = another if order == "concat" else own
+    place = (await asked(api, "GET", f"/v1/videos/{own}"))["project_id"]
+    text = orjson.dumps(body).decode().replace("another", uuid_of(another)).replace("project", place)
+    id = (await asked(api, "POST", f"/v1/videos/{own}/{order}", orjson.loads(text)))["id"]
+    row_id = ids.canonical("vi", id)
+
+    async def shown() -> dict[str, Any]:
+        async with database.write() as transaction:
+            row = await videos.find(transaction, row_id)
+            assert row
+            row.playable = False
+            await making.publish(transaction, row)
+        found = await asked(api, "GET", f"/v1/videos/{id}")
+        return {name: found[name] for name in ("privacy_type", "privacy_domains")}
+
+    if changes == "deleted":
+        await asked(api, "DELETE", f"/v1/videos/{changed}")
+    else:
+        await asked(api, "PATCH", f"/v1/videos/{changed}", changes)
+
+    assert await shown() == privacy
+    await asked(api, "PATCH", f"/v1/videos/{id}", {"privacy_type": "anywhere"})
+    if changes != "deleted":
+        await asked(api, "PATCH", f"/v1/videos/{changed}", {"privacy_type": "custom", "privacy_domains": B})
+    assert (await shown())["privacy_type"] == "anywhere"
 
 
 async def test_joining(api: Client, make_video: Make, layout: Layout, ordered: list[str]) -> None:
