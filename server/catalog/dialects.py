@@ -191,10 +191,12 @@ POSTGRESQL_SEARCH = (
 )
 
 
-def fts5(words: Sequence[str], marks: Sequence[str]) -> str:
-    """For MATCH; both are letters and digits alone, and quoted all the same (FTS5, section 3)."""
+def fts5(words: Sequence[str], marks: Sequence[str], lacked: str | None = None) -> str:
+    """For MATCH; all are letters and digits alone, and quoted all the same (FTS5, section 3). `lacked`: a mark that is
+    not there."""
     parts = [f'{{words spoken}} : "{word}" *' for word in words] + [f'marks : "{mark}"' for mark in marks]
-    return " AND ".join(parts)
+    found = " AND ".join(parts)
+    return found if lacked is None else f'({found}) NOT marks : "{lacked}"'
 
 
 def fts5_texts(texts: Mapping[str, str]) -> str:

@@ -71,6 +71,7 @@ def entry(
         *(words.mark("t", tag) for tag in tags),
         *(words.mark("m", *pair) for pair in pairs),
         *(mark_of(field_id, value) for field_id, value in values.items()),
+        *map(mark_of_having, values),
     ]
     return {"words": words.of(told), "marks": " ".join(dict.fromkeys(marks))}
 
@@ -80,6 +81,11 @@ def mark_of(field_id: str, value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = float(value) + 0.0
     return words.mark("c", field_id, value)
+
+
+def mark_of_having(field_id: str) -> str:
+    """The mark of those that have a value of the field, whichever."""
+    return words.mark("h", field_id)
 
 
 def mark_of_folder(folder_id: str | None) -> str:

@@ -77,7 +77,7 @@ class Video(Base):
     )  # most lists: counted and walked in the index alone
     __table_args__ = (
         Index(None, "project_id", "created_at"), Index(None, "project_id", "live_stream_id"),
-        Index("ix_videos_listed", "project_id", "created_at", "id", "position", **_LISTED),
+        Index("ix_videos_listed", "project_id", "created_at", "id", **_LISTED),
         Index("ix_videos_folder", "project_id", "folder_id", "created_at", "id", **_LISTED),
         Index("ix_videos_updated", "project_id", "updated_at", "id", "position", **_LISTED),
         Index("ix_videos_published", "project_id", "published_at", "id", "position", **_LISTED),

@@ -6,9 +6,10 @@ can, and only the rows of that page are read. The first pages of a list that not
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import (
     BindParameter,
@@ -43,6 +44,9 @@ SORT_COLUMNS = {
 # Videos that were found are sorted up to this number, some microseconds each; of more, the index of all videos is
 # walked in the order that is wanted, until a page of those that were found has gone by.
 WALKED_FROM = 10_000
+# So many are many of all: near the beginning those that go by, up to so many for each that is wanted and in all, are
+# looked at themselves, 3 us each, and the full-text index, 20 ms for what most have, is not asked again.
+LOOKED_AT, LOOKED_AT_MOST = 10, 2500
 NEAR = 1000  # videos before a page that are walked past in the index; behind that, the nearer end is looked for
 CONTAINED_CHARS = 100  # of a text that is looked up in the index; it costs by its characters, and few texts are left
 _COMPARE = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}  # by the names of custom_fields.BOUNDS
@@ -76,6 +80,7 @@ class _Match:
 
     words: Sequence[str]
     marks: Sequence[str]
+    lacked: str | None = None  # a mark
 
 
 async def page(
@@ -88,7 +93,7 @@ async def page(
         paging = Paging(paging.page, paging.size, "createdAt", by is None or paging.descending)
     if wanted.search is not None and not words.of_search(wanted.search):
         return Page([], 0, paging)
-    asked = _Asked(transaction.get_bind().dialect.name, project_id, wanted, also)
+    asked = _Asked(transaction.get_bind().dialect.name, project_id, wanted, also, by is not None)
     first, size = paging.first, paging.size
     if asked.plain and by is None and first < NEAR:
         query = _page_of(wanted.discarded, paging.sort_by or "createdAt", paging.descending)
@@ -100,13 +105,21 @@ async def page(
     if by is not None:
         ids = await _by_field(transaction, asked, by, paging, total)
     else:
-        ids = await _slice(
-            transaction,
-            lambda turned: asked.order(paging.sort_by or "createdAt", paging.descending != turned, total),
-            first, size, total,
-        )  # fmt: skip
+        ids = await _by_column(transaction, asked, paging, total)
     rows = {row.id: row for row in await transaction.scalars(_ROWS, {"ids": ids})}
     return Page([rows[id] for id in ids if id in rows], total, paging)
+
+
+async def _by_column(transaction: Transaction, asked: "_Asked", paging: Paging, total: int) -> list[str]:
+    name, first, size = paging.sort_by or "createdAt", paging.first, paging.size
+    near = asked.near(name, paging.descending, first + size, total)
+    if near is not None:
+        ids = list(await transaction.scalars(near.limit(size).offset(first)))
+        if len(ids) == size:
+            return ids
+    return await _slice(
+        transaction, lambda turned: asked.order(name, paging.descending != turned, total), first, size, total
+    )
 
 
 async def _slice(
@@ -123,18 +136,25 @@ async def _slice(
 async def _by_field(
     transaction: Transaction, asked: "_Asked", by: CustomField, paging: Paging, total: int
 ) -> list[str]:
-    first, size = paging.first, paging.size
-    valued = asked.by_value(by, paging.descending)
-    ids = list(await transaction.scalars(valued.limit(size).offset(first)))
-    if len(ids) == size:
-        return ids
-    with_value = first + len(ids) if ids else await transaction.scalar(_counted(valued)) or 0
+    first, size, ids = paging.first, paging.size, list[str]()
+    if first < max(NEAR, total // 2):  # maybe it needs no count of those that have a value
+        near = asked.by_value(by, paging.descending)
+        ids = list(await transaction.scalars(near.limit(size).offset(first)))
+        if len(ids) == size:
+            return ids
+    with_value = first + len(ids) if ids else await asked.count_with(transaction, by, total)
+    if not ids and first < with_value:
+        ids = await _slice(
+            transaction, lambda turned: asked.by_value(by, paging.descending != turned),
+            first, min(size, with_value - first), with_value,
+        )  # fmt: skip
     rest, before = total - with_value, max(first - with_value, 0)
-    if before >= rest:
+    if len(ids) == size or before >= rest:
         return ids
-    return ids + await _slice(
-        transaction, lambda turned: asked.without_value(by, turned), before, size - len(ids), rest
+    others = await _slice(
+        transaction, lambda turned: asked.without_value(by, not turned), before, size - len(ids), rest
     )
+    return list(dict.fromkeys(ids + others))  # on PostgreSQL one may have lost its value between the two
 
 
 def value_of(field: CustomField) -> Any:
@@ -184,12 +204,12 @@ class _Asked:
     the positions that those have in common, and over `videos` only where something else of it is asked for."""
 
     def __init__(
-        self, dialect: str, project_id: str, wanted: Filter, also: Sequence[ColumnElement[bool]]
+        self, dialect: str, project_id: str, wanted: Filter, also: Sequence[ColumnElement[bool]], by_field: bool
     ) -> None:
         self._sqlite = dialect == "sqlite"
         self._project_id = project_id
         self._discarded = wanted.discarded
-        self._match = _match(project_id, wanted)
+        self._match = _match(project_id, wanted, by_field)
         self._bounds = [self._values(each.field, each.bounds) for each in wanted.custom if each.bounds]
         self._texts = _indexed_texts(wanted) if self._sqlite else {}
         self._shelved = wanted.folder_id is not None or wanted.live_stream_id is not None
@@ -209,11 +229,34 @@ class _Asked:
         found = self._found() if self._keyed and scoped and not self._conditions else self._ids()[0]
         return await transaction.scalar(_counted(found)) or 0
 
+    async def count_with(self, transaction: Transaction, by: CustomField, total: int) -> int:
+        """Of those of the total that have a value of the field."""
+        if self._sqlite:
+            return total - await self._lacking(by).count(transaction)
+        return await transaction.scalar(_counted(self.by_value(by, False))) or 0
+
+    def near(self, name: str, descending: bool, most: int, total: int) -> Ids | None:
+        """As `order`, of those that come first in it: `most` of them at most, and that many only if they lie close.
+        None: it is no way to find them."""
+        alone = self._match is not None and not (self._bounds or self._texts or self._conditions or self._discarded)
+        looked_at = most * LOOKED_AT
+        if self._match is None or not alone or name == "createdAt" or total < WALKED_FROM or looked_at > LOOKED_AT_MOST:
+            return None
+        by = SORT_COLUMNS[name]
+        walked = self._listed().add_columns(Video.position, by.label("by"))
+        first = _ordered(walked, (by, Video.id), descending).limit(looked_at).subquery()
+        found = select(first.c.id).join(VideoWords, VideoWords.position == first.c.position)
+        return _ordered(found.where(*_has(self._match)), (first.c.by, first.c.id), descending)
+
     def order(self, name: str, descending: bool, total: int) -> Ids:
         """Rows that sort alike come in the order of their ids or positions, so that pages never overlap."""
         if self._keyed and name != "createdAt" and total >= WALKED_FROM and not self._discarded:
             walked = self._listed().where((Video.position + 0).in_(self._found()), *self._conditions)
             return _ordered(walked, (SORT_COLUMNS[name], Video.id), descending)
+        if self._sqlite and self._match is not None and name == "createdAt" and not self._conditions:
+            found = self._found()  # their ids are looked up past those that come before the slice
+            of_position = select(Video.id).where(Video.position == FOUND.c.rowid).scalar_subquery()
+            return _ordered(found.with_only_columns(of_position), (FOUND.c.rowid,), descending)
         query, position = self._ids()
         if self._keyed and name == "createdAt":
             return _ordered(query, (position,), descending)
@@ -230,15 +273,21 @@ class _Asked:
             query = query.join(Video, Video.id == CustomValue.video_id).where(*self._conditions)
         return _ordered(query, (value_of(by), CustomValue.position), descending)
 
-    def without_value(self, by: CustomField, turned: bool) -> Ids:
-        """The others, newest first or, turned, last."""
+    def without_value(self, by: CustomField, descending: bool) -> Ids:
+        """The others, by their creation."""
+        if self._sqlite:
+            return self._lacking(by).order("createdAt", descending, 0)
         query, position = self._ids()
-        if self._sqlite:  # which asks an index for each video otherwise
-            without = position.not_in(self._values(by, {}))
-        else:
-            without = ~exists().where(CustomValue.video_id == Video.id, CustomValue.field_id == by.id)
+        without = ~exists().where(CustomValue.video_id == Video.id, CustomValue.field_id == by.id)
         order = (position,) if self._keyed else (Video.created_at, Video.id)
-        return _ordered(query.where(without), order, not turned)
+        return _ordered(query.where(without), order, descending)
+
+    def _lacking(self, by: CustomField) -> Self:
+        """Those without a value of the field. SQLite looks that up for each video; its full-text index goes through
+        all of them at once."""
+        rest, match = copy(self), self._match or _Match((), [indexing.scope(self._project_id, self._discarded)])
+        rest._match, rest._keyed = replace(match, lacked=indexing.mark_of_having(by.id)), True
+        return rest
 
     def _ids(self) -> tuple[Ids, Any]:
         """And the column that has their positions."""
@@ -276,7 +325,8 @@ class _Asked:
         """On SQLite, by one full-text index, and by what else there is."""
         others = self._bounds
         if self._match is not None:
-            query = query.where(dialects.matches(FOUND, dialects.fts5(self._match.words, self._match.marks)))
+            asked = dialects.fts5(self._match.words, self._match.marks, self._match.lacked)
+            query = query.where(dialects.matches(FOUND, asked))
         if self._texts:
             texts = dialects.matches(TEXTS, dialects.fts5_texts(self._texts))
             if of is TEXTS:
@@ -295,17 +345,25 @@ class _Asked:
         return query.where(column.is_not(None), *within)
 
 
-def _match(project_id: str, wanted: Filter) -> _Match | None:
-    """None: the full-text index has nothing to say to it."""
+def _match(project_id: str, wanted: Filter, by_field: bool) -> _Match | None:
+    """None: the full-text index has nothing to say to it. Folders it knows as well, for lists that can't be walked
+    folder by folder."""
     found = words.of_search(wanted.search or "")[: words.SEARCH_WORDS]
     marks = [words.mark("t", tag) for tag in wanted.tags]
     marks += [words.mark("m", key, value) for key, value in wanted.metadata.items()]
     marks += [indexing.mark_of(each.field.id, each.value) for each in wanted.custom if not each.bounds]
-    if not found and not marks:
+    if not found and not marks and not (by_field and wanted.folder_id):
         return None
     if wanted.folder_id:
         marks.append(indexing.mark_of_folder(None if wanted.folder_id == folders.TOP else wanted.folder_id))
     return _Match(found, [*marks, indexing.scope(project_id, wanted.discarded)])
+
+
+def _has(match: _Match) -> list[ColumnElement[bool]]:
+    """The same of one video's words; it is no question for an index."""
+    words, marks = " " + VideoWords.words + " " + VideoWords.spoken, " " + VideoWords.marks + " "
+    having = [words.contains(f" {word}") for word in match.words]
+    return having + [marks.contains(f" {mark} ") for mark in match.marks]
 
 
 def _indexed_texts(wanted: Filter) -> dict[str, str]:

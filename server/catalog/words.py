@@ -61,7 +61,7 @@ def of_search(text: str) -> list[str]:
 
 def mark(kind: str, *parts: object) -> str:
     """`kind` is a letter: p for what is listed of a project, t a tag, m a pair of metadata, c a custom value,
-    f a folder."""
+    h that there is one of a field, f a folder."""
     told = json.dumps(parts, ensure_ascii=True).encode()
     return kind + hashlib.sha256(told).hexdigest()[:20]
 

@@ -76,6 +76,9 @@ KINDS: dict[str, Query] = {
     "by a narrow range": lambda chance: {"customFields[year]": str(chance.randint(1950, 2025))},
     "sorted by a field": lambda chance: {"sortBy": "customFields[year]", **pages()(chance)},
     "sorted by a field, deep": lambda chance: {"sortBy": "customFields[year]", **pages(deep=True)(chance)},
+    "of a folder, sorted by a field": lambda chance: {
+        "folderId": folder_id(chance.randrange(FOLDERS)), "sortBy": "customFields[year]", **pages()(chance),
+    },
     "by a field, sorted by another": lambda chance: {
         "customFields[genre]": chance.choice(GENRES), "sortBy": "customFields[year]",
     },

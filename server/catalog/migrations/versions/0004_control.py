@@ -27,7 +27,8 @@ _LISTS = {
     "ix_videos_folder": ["folder_id", "created_at"],
     "ix_videos_updated": ["updated_at"],
     "ix_videos_published": ["published_at"],
-}  # all but that of folders end with the position
+}
+_WALKED = ("ix_videos_updated", "ix_videos_published")  # past videos that are looked up by their positions
 
 
 def upgrade() -> None:
@@ -537,7 +538,7 @@ def _lists() -> None:
     )
     listed = sa.text("version_of IS NULL AND discarded_at IS NULL")
     for name, columns in _LISTS.items():
-        walked = [] if name == "ix_videos_folder" else ["position"]
+        walked = ["position"] if name in _WALKED else []
         columns = ["project_id", *columns, "id", *walked]
         op.create_index(name, "videos", columns, sqlite_where=listed, postgresql_where=listed)
     _words()
