@@ -68,10 +68,8 @@ def test_another_run_goes_on_where_one_was_ended(server: Server, file: Path, mem
     assert other != video_id
 
 
-def test_a_server_that_is_killed_meanwhile_is_waited_for(
-    make_server: Callable[..., Server], file: Path, memory: Memory
-) -> None:
-    server = make_server()
+def test_a_server_that_is_killed_meanwhile_is_waited_for(server: Server, file: Path, memory: Memory) -> None:
+    """The one of all tests, which is back afterwards as it was: to start takes longer than all else here."""
     api = Api(server.http, OWNER_KEY)
     came: list[int] = []
 

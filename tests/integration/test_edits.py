@@ -176,7 +176,7 @@ CUT: dict[str, dict[str, Any]] = {
 def test_stretches_are_cut_out_of_a_video(server: Server, kind: str) -> None:
     """In the order of the call, exact to the picture, with their captions; between key frames and on them, also where
     the files that they are made into can't hide what comes before."""
-    source = media.clip(10, size="320x180", **CUT[kind])
+    source = media.clip(10, size="128x72", **CUT[kind])
     id = uploaded(server, source)
     said = b"WEBVTT\n\n00:01.500 --> 00:03.000\nOne\n\n00:06.500 --> 00:07.000\nTwo\n\n00:09.000 --> 00:09.500\nThree\n"
     caption(server, id, said)
