@@ -14,6 +14,7 @@ from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import OWNER_KEY, Answer, Server, until
 from tests.harness.uploads import ended, post_source
+from tests.postgres import Cluster
 
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
 
@@ -312,8 +313,23 @@ def same_id(uuid: str, video_id: str) -> bool:
     return str(ids.to_uuid("vi", video_id)) == uuid
 
 
-def test_a_video_is_joined_with_others_in_its_own_place(server: Server) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """The server of this module; another one, on a database of its own."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("server")
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name = cluster.create()
+    running = Server(tmp_path / "data", {"SLUICE_DATABASE__URL": cluster.url(name)}).start()
+    yield running
+    running.stop()
+    cluster.drop(name)
+
+
+def test_a_video_is_joined_with_others_in_its_own_place(either: Server) -> None:
     """What hangs on its times moves with it, and who watches it goes on."""
+    server = either
     own, first, last = (media.clip(seconds, size="320x180", b_frames=2) for seconds in (4, 6, 3))
     id, intro, outro = (uploaded(server, path) for path in (own, first, last))
     caption(server, id, b"WEBVTT\n\n00:01.000 --> 00:09.000\nOwn\n")
