@@ -118,8 +118,12 @@ def configure(level: str, style: str, stream: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
     ]
+    # in the order of who logs them; a traceback with the values of variables, as libraries make it, tells secrets
+    console = structlog.dev.ConsoleRenderer(
+        colors=out.isatty(), sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+    )
     renderer: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty(), sort_keys=False), _masked]  # in the order of who logs them
+        [console, _masked]
         if pretty
         else [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(serializer=_dumps)]
     )

@@ -112,6 +112,21 @@ def test_lines_may_be_gathered(out: io.StringIO) -> None:
     assert len(out.getvalue().splitlines()) == 5
 
 
+@pytest.mark.parametrize("style", ["pretty", "json"])
+def test_a_traceback_tells_no_values(style: str) -> None:
+    stream = io.StringIO()
+    log.configure("info", style, stream)
+    secret = "".join(("hun", "ter2"))
+    try:
+        assert secret
+        raise ValueError("broken")
+    except ValueError:
+        log.get("test4").exception("failed")
+
+    assert "ValueError: broken" in stream.getvalue()
+    assert secret not in stream.getvalue()
+
+
 def test_lines_are_pretty_where_the_others_are() -> None:
     stream = io.StringIO()
     log.configure("info", "pretty", stream)
