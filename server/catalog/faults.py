@@ -13,6 +13,9 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from server.catalog.dialects import BROKEN_OFF, PASSING
 
+# What a statement raises where the database does not carry it out, whatever is wrong; a bug of ours has other names.
+REFUSALS = (OperationalError, NoConnectionFree)
+
 _SQLITE_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from server import log
@@ -70,7 +70,7 @@ class Peers:
             try:
                 async with self._engine.connect() as connection:
                     await self._hold(connection, joined)
-            except (DBAPIError, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:
                 if not joined.done():
                     joined.set_exception(error)
                     return

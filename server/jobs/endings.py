@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.exc import OperationalError
-
 from server import log
 from server.catalog import faults
 from server.catalog import jobs as rows
@@ -55,9 +53,9 @@ class Endings:
                 else:
                     await self.fail(job_id, failure, claimed=True, tell=broken_off < TOLD_ATTEMPTS)
                 return
-            except OperationalError as fault:
+            except faults.REFUSALS as fault:
                 broken_off += faults.broken_off(fault)
-                _log.warning("the end of a job can't be written yet", job=job_id, reason=str(fault.orig))
+                _log.warning("the end of a job can't be written yet", job=job_id, reason=faults.reason(fault))
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, MAX_RETRY_S)
 
@@ -66,7 +64,7 @@ class Endings:
         fault of that does not keep the job alive."""
         try:
             return await self._fail(job_id, failure, claimed, tell)
-        except OperationalError:
+        except faults.REFUSALS:
             raise
         except Exception:
             _log.exception("what a failed job means could not be written", job=job_id)

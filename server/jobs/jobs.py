@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from server import clock, log
 from server.catalog import faults
@@ -275,10 +274,6 @@ class Jobs:
             failure = await self._run(begun)
         except asyncio.CancelledError:
             failure = self._why_cut_off(begun, task)
-        except OperationalError as fault:
-            _log.warning("a job can't go on, it is begun again in a while", reason=str(fault.orig))
-            await asyncio.sleep(GIVE_BACK_S)
-            raise
         begun.ending = True
         self.failed += failure is not None
         self.numbers.ended(begun.job.kind, clock.monotonic() - began_s, failure)
@@ -311,8 +306,12 @@ class Jobs:
         except JobFailed as failure:
             _log.warning("a job failed", code=failure.code, detail=failure.detail, exc_info=failure.__cause__)
             return failure
-        except (OperationalError, StepsChanged):
-            raise  # from the engine: what steps raise is a JobFailed
+        except faults.REFUSALS as fault:  # from the engine, as the next: what steps raise is a JobFailed
+            _log.warning("a job can't go on, it is begun again in a while", reason=faults.reason(fault))
+            await asyncio.sleep(GIVE_BACK_S)
+            raise
+        except StepsChanged:
+            raise
         except Exception as error:
             _log.exception("a job failed outside its steps")
             return JobFailed(INTERNAL, f"{type(error).__name__}: {error}")
@@ -347,8 +346,8 @@ class Jobs:
             async with self._database.write() as transaction:
                 await rows.give_back(transaction, self.worker, tuple(claimed))
                 transaction.announce(WAITING)
-        except OperationalError as fault:
-            _log.warning("the stop of jobs can't be written", reason=str(fault.orig))
+        except faults.REFUSALS as fault:
+            _log.warning("the stop of jobs can't be written", reason=faults.reason(fault))
 
     async def _sweep(self) -> None:
         """Now and then: what the engine remembers of jobs that ended. Their rows go with others (app.sweeping)."""

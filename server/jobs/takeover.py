@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection
 
-from sqlalchemy.exc import InvalidRequestError, OperationalError
+from sqlalchemy.exc import InvalidRequestError
 
 from server import log
 from server.catalog import faults
@@ -36,8 +36,10 @@ class TakeOver:
                 dead = await self._dead()
                 await self._free_all_of(dead & suspected)
                 suspected = dead
-            except (OperationalError, InvalidRequestError) as fault:
+            except (*faults.REFUSALS, InvalidRequestError) as fault:
                 _log.warning("can't look for workers that died", reason=faults.reason(fault))
+            except Exception as error:  # whatever it is, the next look comes
+                _log.error("can't look for workers", exc_info=error)
 
     async def _dead(self) -> set[str]:
         async with self._database.read() as transaction:

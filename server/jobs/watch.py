@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy.exc import OperationalError
-
 from server import clock, log
+from server.catalog import faults
 from server.catalog import jobs as rows
 from server.catalog.database import Database
 from server.catalog.models import Job
@@ -49,8 +48,10 @@ class Watch:
             try:
                 await self._write_progress()
                 await self._cut_off_lost()
-            except OperationalError as fault:
-                _log.warning("can't look after jobs now", reason=str(fault.orig))
+            except faults.REFUSALS as fault:
+                _log.warning("can't look after jobs now", reason=faults.reason(fault))
+            except Exception as error:  # whatever it is, the next look comes
+                _log.error("can't look after jobs", exc_info=error)
 
     async def _write_progress(self) -> None:
         news = [begun for begun in self._begun.values() if begun.progress.unwritten]

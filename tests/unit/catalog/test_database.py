@@ -11,6 +11,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from server.catalog import database as module
 from server.catalog import peers, videos
@@ -257,6 +258,31 @@ async def test_a_process_whose_connection_was_cut_comes_back(
                 await make(database)
             await asyncio.sleep(0.02)
         while await database.dead([other.process]):
+            await asyncio.sleep(0.02)
+
+
+async def test_a_process_that_gets_no_connection_for_a_while_comes_back(
+    database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "RECONNECT_S", 0.001)
+    assert database._peers is not None
+    assert other._peers is not None
+    kind, faults = type(other._peers._engine), [NoConnectionFree()]
+    connect = kind.connect
+
+    def connected(engine: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return connect(engine)
+
+    monkeypatch.setattr(kind, "connect", connected)
+    async with database.write() as transaction:
+        await transaction.execute(text("select pg_terminate_backend(pid) from pg_stat_activity where "
+                                       "pid <> pg_backend_pid() and datname = current_database()"))  # fmt: skip
+
+    await until(lambda: not faults)
+    async with asyncio.timeout(40):
+        while database._peers._connection is None or await database.dead([other.process]):
             await asyncio.sleep(0.02)
 
 

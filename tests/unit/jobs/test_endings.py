@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
@@ -122,6 +123,21 @@ async def test_what_is_told_waits_for_the_database_too(
     await endings(database, told).end(job.id, FAILURE)
 
     assert told.failures == [FAILURE.text] * 3  # and two of them rolled back
+    assert (await state(database, job))[0] == "failed"
+
+
+async def test_what_is_told_waits_for_a_connection(
+    database: Database, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0)
+    told = Told(NoConnectionFree())
+    ending = asyncio.create_task(endings(database, told).end(job.id, FAILURE))
+    async with asyncio.timeout(20):
+        while len(told.failures) < 3:
+            await asyncio.sleep(0.001)
+        told.error = None
+        await ending
+
     assert (await state(database, job))[0] == "failed"
 
 

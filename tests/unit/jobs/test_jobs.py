@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from server.catalog import jobs as rows
 from server.catalog.database import Database, Transaction
@@ -618,12 +619,15 @@ async def test_the_loop_has_a_pool_of_threads_afterwards(database: Database, wor
 # --- a database that refuses
 
 
+@pytest.mark.parametrize(
+    "fault", [OperationalError("INSERT", {}, OSError("database or disk is full")), NoConnectionFree()]
+)
 async def test_a_job_that_the_database_stopped_is_begun_again(
-    database: Database, work: Work, monkeypatch: pytest.MonkeyPatch
+    database: Database, work: Work, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     """What a step raises is a JobFailed; a bare error of the database is the engine's."""
     monkeypatch.setattr(module, "GIVE_BACK_S", 0.01)
-    faults = [OperationalError("INSERT", {}, OSError("database or disk is full"))] * 2
+    faults = [fault] * 2
 
     async def run(job: JobContext) -> None:
         await work.run(job)
@@ -636,6 +640,21 @@ async def test_a_job_that_the_database_stopped_is_begun_again(
     assert rows.state(job) == "done"
     assert work.began == ["vi1"] * 3
     assert work.failed == []
+
+
+async def test_a_job_that_waits_for_the_database_can_be_cancelled(database: Database, work: Work) -> None:
+    async def run(job: JobContext) -> None:
+        await work.run(job)
+        raise OperationalError("INSERT", {}, OSError("database or disk is full"))
+
+    async with running(database, ("work", run, work.on_failed)) as jobs:
+        job_id = await order(database, jobs)
+        await until(lambda: bool(work.ended))
+        await asyncio.sleep(0.05)
+        assert await jobs.cancel(job_id)
+        assert rows.state(await row(database, job_id)) == "failed"
+
+    assert work.failed == [("vi1", CANCELLED)]
 
 
 async def test_the_dispatcher_outlives_faults(
