@@ -123,12 +123,12 @@ export function themed(options, theme) {
 
 /**
  * A problem from JSON that may not be one: the page's configuration, or the body of a failed answer
- * (where the code may be only the last piece of `type`).
+ * (where the code is the last piece of `type`: a path, or the fragment of one).
  * @param {any} value
  * @returns {Problem}
  */
 export function readProblem(value) {
-  const type = string(value?.type)?.split('/').at(-1);
+  const type = string(value?.type)?.split(/[/#]/).at(-1);
   return {
     code: string(value?.code) ?? (type || 'unknown'),
     title: string(value?.title) ?? '',

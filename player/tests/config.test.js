@@ -71,6 +71,7 @@ test('a problem without a code is named by the end of its type', () => {
   const body = { type: 'https://example.org/errors/playback-token-expired', title: 'Expired', status: 403 };
 
   assert.deepEqual(readProblem(body), { code: 'playback-token-expired', title: 'Expired', detail: null });
+  assert.equal(readProblem({ type: '/docs#playback-token-invalid' }).code, 'playback-token-invalid');
   assert.equal(readProblem(null).code, 'unknown');
   assert.equal(readProblem({ type: '' }).code, 'unknown');
 });

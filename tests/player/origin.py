@@ -16,6 +16,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from server.web.embed import POLICY
+from server.web.problems import type_of
 from tests.harness.media import FOLDER, clip, ffmpeg
 
 DIST = Path(__file__).parents[2] / "player" / "dist"
@@ -153,7 +154,7 @@ def picture(_: web.Request) -> web.StreamResponse:
 
 def problem(status: int, code: str, title: str = "") -> Answer:
     """An error in the product's one shape."""
-    body = {"type": f"https://sluice.invalid/errors/{code}", "code": code, "title": title or code, "status": status}
+    body = {"type": type_of(code), "title": title or code, "status": status}
     return lambda _: web.json_response(body, status=status)
 
 

@@ -18,8 +18,7 @@ async def test_waits_for_the_stream_and_shows_the_delay(origin: Origin, player: 
     await player.moving()
     await player.until("document.getElementById('delay').innerText.endsWith(' s')")
 
-    assert await player.state("following")
-    assert 2.5 < await player.state("latency") < 4.5
+    await player.until("p.following && p.latency > 2.5 && p.latency < 4.5")
     assert await player.shown("#live")
     assert not await player.shown("media-time-display")
     assert not await player.shown("#settings-button"), "one level, and no speed at the live edge"
