@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ PAGE_SIZE = 100  # the most that a list gives at once
 SCHEMES = ("http", "https")  # the library also opens files of this machine, and URLs may come from elsewhere
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of one answer that are read
 ANSWER_TIME_S = 600.0  # of one answer, while bytes of it come
+REFUSAL_LIMIT = 1024 * 1024  # the same of a refusal, which says a few sentences
+REFUSAL_TIME_S = 30.0
 READ_BYTES = 1 << 18
 
 
@@ -77,24 +80,34 @@ def exchange(method: str, url: str, data: bytes | None, headers: Mapping[str, st
 
 def _whole(answer: http.client.HTTPResponse) -> bytes:
     """Raises Refused; OSError and http.client.HTTPException where it breaks off."""
-    found, ends = bytearray(), clock.monotonic() + ANSWER_TIME_S
-    while piece := answer.read1(READ_BYTES):
+    found = bytearray()
+    for piece in _pieces(answer, ANSWER_TIME_S):
         found += piece
         if len(found) > ANSWER_LIMIT:
             raise Refused(413, {"title": f"There are more than {ANSWER_LIMIT >> 20} MiB of it."})
-        if clock.monotonic() > ends:
-            raise TimeoutError(f"not all of it came within {ANSWER_TIME_S:.0f} s")
     if answer.length:  # bytes that were promised
         raise http.client.IncompleteRead(b"", answer.length)
     return bytes(found)
 
 
 def _rest(error: urllib.error.HTTPError) -> bytes:
-    """Of a refusal: what it is says enough where its text is cut off."""
-    try:
-        return error.read(ANSWER_LIMIT)
-    except (OSError, ValueError, http.client.HTTPException):
-        return b""
+    """Of a refusal: what it is says enough where its text is too long, or cut off."""
+    found = bytearray()
+    with suppress(OSError, ValueError, http.client.HTTPException):
+        for piece in _pieces(error, REFUSAL_TIME_S):
+            found += piece
+            if len(found) > REFUSAL_LIMIT:
+                return b""
+    return bytes(found)
+
+
+def _pieces(answer: Any, time_s: float) -> Iterator[bytes]:
+    """Of its body, as they come. Raises TimeoutError, among others."""
+    ends = clock.monotonic() + time_s
+    while piece := answer.read1(READ_BYTES):
+        yield piece
+        if clock.monotonic() > ends:
+            raise TimeoutError(f"not all of it came within {time_s:.0f} s")
 
 
 class Exchange(Protocol):

@@ -101,13 +101,14 @@ class _Upload:
         self._failures = 0
 
     def run(self) -> str:
-        where = self._known()
+        where, gone = self._known(), 0
         while True:
             address, video_id = where or self._begin()
             try:
                 self._send(address)
             except Refused as refusal:
-                if refusal.status not in GONE or not self._renewed:
+                gone += 1
+                if refusal.status not in GONE or not self._renewed or gone == TRIES:
                     raise
                 where = None
                 self._failed(refusal)
@@ -141,8 +142,7 @@ class _Upload:
                 if not piece:
                     raise OSError(f"{self._path} became shorter while it was sent")
                 try:
-                    offset = _offset(self._piece(address, offset, piece))
-                    self._failures = 0
+                    offset = self._further(offset, _offset(self._piece(address, offset, piece)))
                 except (Unreachable, Refused) as failure:
                     if isinstance(failure, Refused) and failure.status not in PASSING:
                         raise
@@ -150,13 +150,28 @@ class _Upload:
                     offset = self._offset(address)
                 self._moved(offset)
 
+    def _further(self, before: int, offset: int) -> int:
+        """Raises Unreachable where nothing came of a piece, though it was taken."""
+        if offset <= before:
+            raise Unreachable(f"{self._api.url} takes what it is sent, and does not keep it.")
+        self._failures = 0
+        return offset
+
     def _piece(self, address: str, offset: int, piece: bytes) -> Answer:
-        return exchange("PATCH", address, piece, {
+        return self._ask("PATCH", address, piece, {
             "Tus-Resumable": "1.0.0", "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream",
         })  # fmt: skip
 
     def _offset(self, address: str) -> int:
-        return _offset(self._patiently(lambda: exchange("HEAD", address, None, {"Tus-Resumable": "1.0.0"})))
+        return _offset(self._patiently(lambda: self._ask("HEAD", address, None, {"Tus-Resumable": "1.0.0"})))
+
+    def _ask(self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Whoever reads the address could go on with the upload: sentences name the server. Raises Refused,
+        Unreachable."""
+        try:
+            return exchange(method, address, data, headers)
+        except Unreachable as failure:
+            raise Unreachable(str(failure).replace(address.split("?")[0], self._api.url)) from None
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
         while True:

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -11,14 +11,16 @@ from server.client.api import Unreachable, exchange
 from server.client.refusals import Refused
 
 
-def answering(raw: bytes) -> tuple[str, Callable[[], None]]:
-    """The URL of a server that answers once with these bytes."""
+def answering(raw: bytes, until: Event | None = None) -> tuple[str, Callable[[], None]]:
+    """The URL of a server that answers once with these bytes, and says no more `until` then."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
         with listening, listening.accept()[0] as connection:
             connection.recv(1 << 16)
             connection.sendall(raw)
+            if until is not None:
+                until.wait()
 
     thread = Thread(target=serve)
     thread.start()
@@ -65,5 +67,28 @@ def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(api, "ANSWER_TIME_S", -1.0)
     url, ended = answering(HEAD + b"Content-Length: 3\r\n\r\nabc")
     with pytest.raises(Unreachable, match="within"):
+        exchange("GET", url, None, {})
+    ended()
+
+
+REFUSAL = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n"
+
+
+def test_a_refusal_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "REFUSAL_TIME_S", -1.0, raising=False)
+    heard = Event()
+    url, ended = answering(REFUSAL + b'{"title": "It is', until=heard)
+    try:
+        with pytest.raises(Refused, match="status 404"):
+            exchange("GET", url, None, {})
+    finally:
+        heard.set()
+        ended()
+
+
+def test_a_refusal_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "REFUSAL_LIMIT", 2, raising=False)
+    url, ended = answering(REFUSAL + b'{"title": "It is not there."}')
+    with pytest.raises(Refused, match="status 404"):
         exchange("GET", url, None, {})
     ended()
