@@ -12,15 +12,15 @@ from server.client.refusals import Refused
 
 
 def answering(raw: bytes, until: Event | None = None) -> tuple[str, Callable[[], None]]:
-    """The URL of a server that answers once with these bytes, and says no more `until` then."""
+    """The URL of a server that answers once with these bytes, and drips on `until` then."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
         with listening, listening.accept()[0] as connection:
             connection.recv(1 << 16)
             connection.sendall(raw)
-            if until is not None:
-                until.wait()
+            while until is not None and not until.wait(0.01):
+                connection.sendall(b" ")
 
     thread = Thread(target=serve)
     thread.start()
