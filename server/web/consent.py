@@ -19,10 +19,11 @@ from server.catalog.keys import hashed
 from server.catalog.models import DEFAULT_PROJECT
 from server.catalog.oauth_models import OAuthApp, OAuthGrant
 from server.web.addresses import client_ip
+from server.web.admission import refuse_guessing
 from server.web.auth import CREDENTIAL_LIMIT
 from server.web.oauth_server import Conversation, OAuth2Error
 from server.web.person_pages import FOREIGN, KEY_FIELD, actor, begin, fault, form_of, html, is_own_form
-from server.web.typed import Call, refuse_guessing
+from server.web.typed import Call
 
 ASKED_S = 600  # that somebody may look at the page
 CODE_S = 60  # until a program has to have its tokens

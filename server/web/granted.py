@@ -14,10 +14,11 @@ from server import clock
 from server.catalog import audit, oauth_grants
 from server.catalog.oauth_models import OAuthGrant
 from server.web.addresses import client_ip
+from server.web.admission import refuse_guessing
 from server.web.api.oauth_apps import REVOKED, end
 from server.web.auth import CREDENTIAL_LIMIT, Holder
 from server.web.person_pages import FOREIGN, KEY_FIELD, actor, begin, fault, form_of, html, is_own_form
-from server.web.typed import Call, refuse_guessing
+from server.web.typed import Call
 
 SHOWN_S = 600  # that somebody may look at the list
 TITLE = "Programs that act for you"

@@ -15,9 +15,9 @@ from aiohttp import web
 
 from server import log
 from server.errors import Problem
+from server.web.admission import count, identify
 from server.web.inward import Inward
 from server.web.services import SERVICES
-from server.web.typed import count, identify
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager

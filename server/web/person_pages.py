@@ -14,10 +14,11 @@ from server.catalog.audit import Actor
 from server.errors import Problem
 from server.web import rates
 from server.web.addresses import client_ip
+from server.web.admission import count
 from server.web.auth import CREDENTIAL_LIMIT
 from server.web.middleware import REQUEST_ID
 from server.web.services import SERVICES
-from server.web.typed import Call, count
+from server.web.typed import Call
 
 FIELDS_LIMIT = 20
 FOREIGN = "The form was sent from another page."

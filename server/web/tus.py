@@ -19,12 +19,12 @@ from server.uploads.placement import Sender, sender_of_token
 from server.uploads.service import Opened, Uploads
 from server.web import bodies
 from server.web.addresses import base_url, client_ip
+from server.web.admission import count, identify
 from server.web.auth import Caller
 from server.web.cors import CORS
 from server.web.middleware import EXTRA_HEADERS, REQUEST_ID
 from server.web.scopes import REPLACING
 from server.web.services import SERVICES
-from server.web.typed import count, identify
 
 PATH = "/tus"
 SCOPE = "uploads:create"

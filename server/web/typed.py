@@ -24,11 +24,11 @@ from server import ids
 from server.catalog import audit
 from server.catalog.audit import Actor, Log
 from server.errors import Problem
-from server.web import bodies, rates, scopes, validation
+from server.web import admission, bodies, rates, scopes, validation
 from server.web.addresses import base_url, client_ip
 from server.web.auth import Caller
 from server.web.idempotency import HEADER
-from server.web.middleware import EXTRA_HEADERS, REQUEST_ID
+from server.web.middleware import REQUEST_ID
 from server.web.query import MalformedQuery, nested
 from server.web.services import SERVICES, Services
 from server.web.shapes import Accepted, Answer, Body, Query
@@ -242,7 +242,7 @@ def mount(app: web.Application, operations: Sequence[Operation]) -> None:
 def _endpoint(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def endpoint(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
-        caller = await _admit(request, services, operation)
+        caller = await admission.admit(request, services, operation.scope, operation.kind)
         host = (await services.assets.zone(caller.project_id)).host if caller else None
         call = Call(request, services, caller, host)
         if not operation.audited:
@@ -282,57 +282,6 @@ async def _run(operation: Operation, call: Call, log: Log | None) -> web.StreamR
         async with call.services.database.write() as transaction:
             await log.called(transaction, next((given[own] for own in operation.path_names.values()), None))
     return answer
-
-
-async def _admit(request: web.Request, services: Services, operation: Operation) -> Caller | None:
-    """Credentials, then the rate, then the scope. A failed log-in counts for its address."""
-    caller, refused = None, None
-    if operation.scope is not None:
-        try:
-            caller = await identify(request, services)
-        except Problem as problem:
-            refused = problem
-    if operation.kind:
-        count(request, services, caller or client_ip(request), operation.kind)
-    if refused:
-        raise refused
-    if caller and operation.scope and not caller.may(operation.scope):
-        services.credentials.refused.add("scope")
-        raise Problem("forbidden", f"The API key lacks the scope {operation.scope}.")
-    return caller
-
-
-async def identify(request: web.Request, services: Services) -> Caller:
-    """Who calls. An address from which too many tried keys that are none is not listened to for a while, except with
-    a key that is known to be good. Raises Problem: 401, 429."""
-    if not services.credentials.knows(request.headers):
-        refuse_guessing(request, services)
-    try:
-        return await services.credentials.caller(request.headers)
-    except Problem as problem:
-        services.credentials.refused.add(problem.code.removeprefix("authentication-"))
-        if "Authorization" in request.headers:  # without it nothing was guessed
-            services.failures.take(client_ip(request), "failure")
-        raise
-
-
-def refuse_guessing(request: web.Request, services: Services, guesser: str | None = None) -> None:
-    """Raises Problem, 429, to an address, or another name, that has given too many wrong credentials."""
-    throttled = services.failures.exhausted(guesser or client_ip(request), "failure")
-    if throttled is not None:
-        services.credentials.refused.add("guessing")
-        request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **throttled}
-        raise rates.refusal(throttled)
-
-
-def count(request: web.Request, services: Services, who: Caller | str, kind: rates.Kind) -> None:
-    """Counts the call for a caller, else for an address or a token. Raises Problem, 429."""
-    own = dict(who.limits).get(kind) if isinstance(who, Caller) else None
-    name = who.key_id if isinstance(who, Caller) else who
-    headers, allowed = services.rates.take(name, kind, own)
-    request[EXTRA_HEADERS] = {**request.get(EXTRA_HEADERS, {}), **headers}
-    if not allowed:
-        raise rates.refusal(headers)
 
 
 def _path_values(operation: Operation, request: web.Request) -> dict[str, Any]:

@@ -23,13 +23,14 @@ from server.protocols.tus.commands import Create, Options
 from server.uploads.placement import sender_of_session
 from server.web import bodies, tus
 from server.web.addresses import client_ip
+from server.web.admission import count
 from server.web.api.sources import SOURCES
 from server.web.cors import ALLOWED_ORIGIN
 from server.web.forms import receive
 from server.web.middleware import EXTRA_HEADERS, REQUEST_ID
 from server.web.services import SERVICES
 from server.web.shapes import Answer
-from server.web.typed import JSON_HEADERS, count
+from server.web.typed import JSON_HEADERS
 
 PATH = "/upload-sessions"
 OPERATION = "POST_upload-sessions-upload"  # in the audit log

@@ -6,9 +6,10 @@ from pydantic import ConfigDict, Field
 
 from server.errors import Problem
 from server.web.addresses import client_ip
+from server.web.admission import refuse_guessing
 from server.web.auth import CREDENTIAL_LIMIT, Pair
 from server.web.shapes import Answer, Body
-from server.web.typed import Call, Operations, refuse_guessing
+from server.web.typed import Call, Operations
 
 operations = Operations("Authentication")
 

@@ -24,13 +24,14 @@ from server.catalog.keys import hashed
 from server.catalog.oauth_models import OAuthApp, OAuthGrant
 from server.errors import Problem
 from server.web.addresses import client_ip
+from server.web.admission import refuse_guessing
 from server.web.api.oauth_apps import KEPT, REUSED, REVOKED, end
 from server.web.auth import CREDENTIAL_LIMIT, REFRESH_TTL_S, Caller, Credentials, Holder, Pair, epoch_of
 from server.web.oauth_server import CODE, REFRESH, Conversation
 from server.web.problems import body_of
 from server.web.scopes import common, names
 from server.web.shapes import LEFT_OUT, Answer
-from server.web.typed import JSON_HEADERS, Call, Operations, refuse_guessing
+from server.web.typed import JSON_HEADERS, Call, Operations
 
 APP = ids.PREFIXES["OAuth app"]
 FIELDS_LIMIT = 20
