@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, func, select, update
+from sqlalchemy import delete, event, func, select, text, update
 
 from server.catalog import custom_fields, folders, text_tracks, video_lists, videos, words
 from server.catalog.custom_fields import Condition
 from server.catalog.database import Database, Transaction
+from server.catalog.dialects import found_by
+from server.catalog.indexing import scope
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Project, TextTrack, Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
@@ -474,3 +476,23 @@ async def test_the_first_of_what_most_have_are_found_without_asking_the_index_ag
         assert await titles(transaction, Filter(tags=["t"]), replace(paging, descending=True)) == [
             "other", "d word", "c Wörd",
         ]  # fmt: skip
+
+
+async def test_postgresql_asks_the_index_for_a_word_that_most_have(database: Database) -> None:
+    if not database.shared:
+        pytest.skip("SQLite's index is a table of its own")
+    async with database.write() as transaction:
+        for number in range(300):
+            title = f"{'word' if number % 3 else 'other'} {number}"
+            transaction.add(Video(project_id=DEFAULT_PROJECT, title=title, description="more of it"))
+        await transaction.flush()
+        await transaction.execute(text("ANALYZE video_words"))
+
+        def explain(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+            return f"EXPLAIN {statement}", parameters
+
+        event.listen(database.engine.sync_engine, "before_cursor_execute", explain, retval=True)
+        found = found_by(["word"], [scope(DEFAULT_PROJECT, False)])
+        plan = list(await transaction.scalars(select(VideoWords.position).where(*found)))
+        event.remove(database.engine.sync_engine, "before_cursor_execute", explain)
+    assert any("search_video_words_words" in str(line) for line in plan), plan

@@ -625,6 +625,8 @@ def _undo_lists() -> None:
         for name in ("titles", "descriptions"):
             op.execute(f"DROP INDEX IF EXISTS search_videos_{name}")
     op.drop_table("video_words")
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute("DROP FUNCTION search_words")
     for name in (*_LISTS, "ix_videos_position"):
         op.drop_index(name, "videos")
     op.drop_column("videos", "position")
