@@ -47,19 +47,24 @@ async def page(transaction: Transaction, video_id: str, kind: Kind, paging: Pagi
 
 async def put(
     transaction: Transaction, video: Video, kind: Kind, language: str, origin: str = "upload", title: str = "",
-    spoken: str | None = None,
+    spoken: str | None = None, after: int = 0,
 ) -> TextTrack:
-    """A new track, or a new text of a known one. `spoken`: the words of captions, see catalog.words."""
+    """A new track, or a new text of a known one. `spoken`: the words of captions, see catalog.words; `after`: the
+    version that one of the language had which was removed."""
     row = await get(transaction, video.id, kind, language)
+    new = row is None
     if row is None:
-        row = TextTrack(video_id=video.id, kind=kind, language=language, project_id=video.project_id, origin=origin)
+        row = TextTrack(
+            video_id=video.id, kind=kind, language=language, project_id=video.project_id, origin=origin,
+            version=after + 1,
+        )  # fmt: skip
         transaction.add(row)
     else:
         row.version, row.origin, row.updated_at = row.version + 1, origin, clock.now()
     row.title, row.words = title, spoken
     await transaction.flush()
     await _find_by(transaction, video.id)
-    await _tell(transaction, video, row, "updated" if row.version > 1 else "created")
+    await _tell(transaction, video, row, "created" if new else "updated")
     return row
 
 

@@ -148,6 +148,12 @@ class Layout:
         """Captions or chapters."""
         return self.video(video_id) / _name(kind) / f"{_name(language)}-{version}.vtt"
 
+    def text_versions(self, video_id: str, kind: str, language: str) -> list[int]:
+        """Those of which there is a file. Blocks."""
+        found = self.text_track(video_id, kind, language, 0).parent.glob(f"{_name(language)}-*.vtt")
+        versions = [path.stem.removeprefix(f"{language}-") for path in found]
+        return [int(version) for version in versions if version.isdecimal()]
+
     def clip_edges(self, video_id: str, rendition: str) -> "RenditionFolder":
         """Segments in the place of some of a broadcast's own."""
         return RenditionFolder(self.video(video_id) / "edges" / _name(rendition))

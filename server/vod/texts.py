@@ -57,9 +57,13 @@ class Texts:
         The file is there before the row says so; a transaction that fails leaves one that nobody asks for.
         """
         known = await text_tracks.of_video(transaction, video.id, kind)
-        if len(known) >= text_tracks.MAX_TRACKS and language not in {row.language for row in known}:
-            raise Problem("conflict", f"A video has {text_tracks.MAX_TRACKS} languages at most.")
-        row = await text_tracks.put(transaction, video, kind, language, origin, title, spoken)
+        after = 0
+        if language not in {row.language for row in known}:
+            if len(known) >= text_tracks.MAX_TRACKS:
+                raise Problem("conflict", f"A video has {text_tracks.MAX_TRACKS} languages at most.")
+            versions = await asyncio.to_thread(self._layout.text_versions, video.id, kind, language)
+            after = max(versions, default=0)
+        row = await text_tracks.put(transaction, video, kind, language, origin, title, spoken, after)
         if origin == UPLOAD and (at := shown_of(video)) != WHOLE:
             text = await asyncio.to_thread(_moved, text, -at.start_ms)
         row.stored_bytes = await asyncio.to_thread(write, self._path(row), text)
@@ -69,9 +73,11 @@ class Texts:
         return row
 
     async def remove(self, transaction: Transaction, video: Video, row: TextTrack) -> None:
+        """An empty file stays, so that no other text of the language ever has the same version: caches keep what they
+        were told under it."""
         path = self._path(row)
         await text_tracks.remove(transaction, video, row)
-        transaction.after_commit(lambda: _discard(path))
+        transaction.after_commit(lambda: _empty(path))
 
     async def find(self, video_id: str, kind: Kind, language: str) -> tuple[int, bytes] | None:
         """The version of a track and its text, with the times of what is watched."""
@@ -142,6 +148,14 @@ def write(path: Path, text: str) -> int:
     size = temporary.write_bytes(text.encode())
     temporary.replace(path)
     return size
+
+
+def _empty(path: Path) -> None:
+    """The bytes themselves may be linked elsewhere (vod.carrying)."""
+    temporary = path.with_suffix(".new")
+    with contextlib.suppress(OSError):
+        temporary.write_bytes(b"")
+        temporary.replace(path)
 
 
 def _discard(path: Path) -> None:

@@ -155,6 +155,22 @@ async def test_players_load_the_newest_text(api: Client, make_video: Make, layou
         await problem(response, 404, "resource-not-found")
 
 
+async def test_another_text_in_the_place_of_a_deleted_one_is_another_to_caches(api: Client, make_video: Make) -> None:
+    video_id = await make_video()
+    path = f"/vod/{video_id}/captions/en.vtt"
+    etags = set()
+    for text in (SRT, VTT, SRT):
+        await upload(api, f"/videos/{video_id}/captions/en", text)
+        async with api.get(path, headers={"If-None-Match": ", ".join(etags)}) as response:
+            assert response.status == 200
+            etags.add(response.headers["ETag"])
+        async with api.delete(f"/videos/{video_id}/captions/en") as response:
+            assert response.status == 204
+        async with api.get(path) as response:
+            assert response.status == 404
+    assert len(etags) == 3
+
+
 async def test_chapters_are_their_own(api: Client, make_video: Make) -> None:
     video_id = await make_video()
     made = await upload(api, f"/videos/{video_id}/chapters/fr")
