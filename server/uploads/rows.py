@@ -19,15 +19,19 @@ class Rows:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows: OrderedDict[str, Upload] = OrderedDict()
+        self._commits = 0  # that were heard of
         database.on_commit(self._forget)
 
     async def get(self, upload_id: str) -> Upload | None:
         row = self._rows.get(upload_id)
-        if row is None:
-            async with self._database.read() as transaction:
-                row = await uploads.get(transaction, upload_id)
-            if row is not None:
-                self._keep(row)
+        if row is not None and not self._database.is_changing(upload_id):
+            return row
+        commits = self._commits
+        async with self._database.read() as transaction:
+            row = await uploads.get(transaction, upload_id)
+        # it may have changed while it was read, and nobody would say so again
+        if row is not None and commits == self._commits and not self._database.is_changing(upload_id):
+            self._keep(row)
         return row
 
     def _keep(self, row: Upload) -> None:
@@ -36,5 +40,6 @@ class Rows:
             self._rows.popitem(last=False)
 
     def _forget(self, changed: Set[str]) -> None:
+        self._commits += 1
         for row in [row for row in self._rows.values() if row.id in changed or row.video_id in changed]:
             del self._rows[row.id]

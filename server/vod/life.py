@@ -91,8 +91,8 @@ class Life:
 
         async def files() -> None:
             folders = [self._layout.video(job.object_id)]
-            if upload_id := job.arguments.get("uploadId"):
-                folders.append(self._layout.upload(upload_id))
+            if upload_id := job.arguments.get("uploadId"):  # first: its bytes may be about to move to the video
+                folders.insert(0, self._layout.upload(upload_id))
             for folder in folders:
                 await asyncio.to_thread(_erase, folder)
             beside = [self._layout.material(each) for each in job.arguments.get(MATERIALS, ())]

@@ -13,6 +13,7 @@ from server.catalog.database import Transaction
 from server.catalog.library_models import Material
 from server.catalog.models import DEFAULT_PROJECT, Video
 from server.jobs.context import JobContext
+from server.vod import life as module
 from server.vod.life import JOB, Life
 from tests.unit.vod.conftest import Archive
 
@@ -66,6 +67,26 @@ async def end(archive: Archive, id: str, work: Callable[[Transaction, Video], Aw
 async def is_there(archive: Archive, id: str) -> bool:
     async with archive.database.read() as transaction:
         return await videos.find(transaction, id) is not None
+
+
+async def test_bytes_that_are_about_to_become_the_video_s_go_too(
+    archive: Archive, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upload finishes while its video is erased."""
+    id, layout, really_erase = await archive.video(), archive.layout, module._erase
+    data = layout.upload_data("up1")
+    data.parent.mkdir(parents=True)
+    data.write_bytes(b"a film")
+
+    def erase(folder: Path) -> None:
+        really_erase(folder)
+        if data.exists():
+            layout.video_source(id).parent.mkdir(parents=True, exist_ok=True)
+            data.rename(layout.video_source(id))
+
+    monkeypatch.setattr(module, "_erase", erase)
+    await life(archive, desk).erase(cast(JobContext, FakeJob(id, {"uploadId": "up1"})))
+    assert not layout.video(id).exists()
 
 
 async def test_a_deleted_video_leaves_no_byte(archive: Archive, desk: Desk) -> None:
