@@ -11,8 +11,8 @@ from server.catalog import changes, listing, removal
 from server.catalog.access_models import AuditEntry
 from server.catalog.changes import NOTED, Change
 from server.catalog.database import Transaction
+from server.catalog.flushing import Addition
 from server.catalog.listing import Page, Paging
-from server.catalog.prepared import Addition
 from server.catalog.undertakings import undertaking
 
 CALLED = "called"

@@ -26,7 +26,8 @@ UNTOLD = frozenset({"updated_at"})
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row; `before` and `after` hold what changed of it, or all of it where the other one is None."""
+    """One row; `before` and `after` hold what changed of it, or all of it where the other one is None: of a new row
+    what it has."""
 
     table: str
     id: str
@@ -52,17 +53,29 @@ def note(session: Session) -> None:
     if notes is None:
         return
     for row in session.new:
-        notes[id(row)] = _Note(row, CREATED, {})
+        note_added(session, row)
     for row in session.dirty:
-        known = notes.setdefault(id(row), _Note(row, CHANGED, {}))
-        if known.action == CHANGED:
-            known.before = {**_replaced(row), **known.before}
+        note_changed(session, row)
     for row in session.deleted:
         known = notes.setdefault(id(row), _Note(row, DELETED, {}))
         known.before = {**_values(row), **known.before}
         if known.action == CREATED:
             del notes[id(row)]
         known.action = DELETED
+
+
+def note_added(session: Session, row: Any) -> None:
+    notes: Notes | None = session.info.get(NOTED)
+    if notes is not None:
+        notes[id(row)] = _Note(row, CREATED, {})
+
+
+def note_changed(session: Session, row: Any) -> None:
+    notes: Notes | None = session.info.get(NOTED)
+    if notes is not None:
+        known = notes.setdefault(id(row), _Note(row, CHANGED, {}))
+        if known.action == CHANGED:
+            known.before = {**_replaced(row), **known.before}
 
 
 def told(notes: Notes) -> Iterator[Change]:
@@ -76,8 +89,10 @@ def told(notes: Notes) -> Iterator[Change]:
 def _told(noted: _Note) -> Change:
     now = _values(noted.row)
     before = None if noted.action == CREATED else noted.before
-    after = None if noted.action == DELETED else now
-    if noted.action == CHANGED:
+    after = None
+    if noted.action == CREATED:
+        after = {name: value for name, value in now.items() if value is not None}
+    elif noted.action == CHANGED:
         after = {name: now.get(name) for name in noted.before}
     table = str(noted.row.__tablename__)
     row_id = str(now[inspect(type(noted.row)).primary_key[0].key])

@@ -8,7 +8,7 @@ PostgreSQL: the same guarantees, shared by several processes (`dialects`, `peers
 import asyncio
 import errno
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection, Set
+from collections.abc import AsyncIterator, Callable, Collection, Sequence, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -17,9 +17,10 @@ from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy.orm.attributes import instance_state
 
 from server import ids
-from server.catalog import changes, indexing
+from server.catalog import changes, flushing, indexing
 from server.catalog.dialects import MIGRATION_LOCK, WRITE_LOCK, async_url, make_engine
 from server.catalog.direct import Direct
 from server.catalog.peers import CHANNEL, Peers, notifications
@@ -39,13 +40,16 @@ def _place(session: Session, _context: UOWTransaction, _instances: object) -> No
 
 @event.listens_for(_Session, "after_flush")
 def _note_changes(session: Session, _context: UOWTransaction) -> None:
-    changed: set[str] = session.info.setdefault("changed", set())
     for row in (*session.new, *session.dirty, *session.deleted):
-        id = getattr(row, "id", None)
-        if isinstance(id, str):
-            changed.add(id)
+        _announce(session, row)
     changes.note(session)
     indexing.index(session)
+
+
+def _announce(session: Session, row: Any) -> None:
+    id = getattr(row, "id", None)
+    if isinstance(id, str):
+        session.info.setdefault("changed", set()).add(id)
 
 
 class Transaction(AsyncSession):
@@ -59,6 +63,23 @@ class Transaction(AsyncSession):
         """Whether objects of its were changed and not yet written."""
         return bool(self.new or self.dirty or self.deleted)
 
+    async def flush(self, objects: Sequence[Any] | None = None) -> None:
+        if self.direct is not None and objects is None and self.is_pending:
+            await flushing.flush(self)
+        if self.is_pending:
+            await super().flush(objects)
+
+    async def own(self, row: Any) -> Any:
+        """The session's object of a row that was read by itself."""
+        key: Any = instance_state(row).key
+        own = self.sync_session.identity_map.get(key)
+        if own is None:
+            self.add(row)
+            return row
+        if expired := instance_state(own).expired_attributes:
+            await self.refresh(own, expired)
+        return own
+
     @property
     def changed(self) -> Set[str]:
         """The ids of the rows that were added, changed or deleted as objects (not by bulk statements); it grows."""
@@ -68,6 +89,10 @@ class Transaction(AsyncSession):
     def announce(self, word: str) -> None:
         """Listeners of the commit hear the word among the ids."""
         self.info.setdefault("changed", set()).add(word)
+
+    def announce_row(self, row: Any) -> None:
+        """That it was added, changed or deleted."""
+        _announce(self.sync_session, row)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Calls `callback` once the transaction is committed; never if it isn't."""

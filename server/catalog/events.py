@@ -10,8 +10,9 @@ from sqlalchemy import bindparam, func, or_, select
 
 from server.catalog import event_names
 from server.catalog.database import Transaction
+from server.catalog.flushing import Addition
 from server.catalog.models import Event
-from server.catalog.prepared import Addition, Prepared
+from server.catalog.prepared import Prepared
 
 NO_EVENT = 2**63 - 1  # a position behind all that there will be
 

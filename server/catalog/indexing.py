@@ -6,7 +6,7 @@ Bulk statements pass it by: those who change videos by one see to it themselves.
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, bindparam, delete, insert, inspect, select, update
 from sqlalchemy.orm import Session
@@ -15,6 +15,11 @@ from server import clock
 from server.catalog import words
 from server.catalog.models import Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
+from server.catalog.prepared import Prepared, PreparedWrite
+
+if TYPE_CHECKING:
+    from server.catalog.database import Transaction
+    from server.catalog.direct import Direct
 
 INDEXED = ("title", "description", "tags", "meta", "custom", "folder_id", "discarded_at")
 POSITION_BITS = 11  # below the microsecond: the order of creation is kept, and imported dates may be alike
@@ -23,6 +28,9 @@ _PLAINLY = {"synchronize_session": False}  # these rows are nobody's objects
 _WORDS: Table = VideoWords.metadata.tables[VideoWords.__tablename__]
 _ADD = insert(_WORDS)
 _CHANGE = update(_WORDS).where(_WORDS.c.video_id == bindparam("of_video"))
+_USED: Prepared[int] = Prepared(select(VideoWords.position).where(VideoWords.position == bindparam("position")))
+_ADD_ONE = PreparedWrite(_ADD.values({each: bindparam(each.key) for each in _WORDS.c}))
+_CHANGE_ONE = PreparedWrite(_CHANGE.values({_WORDS.c.words: bindparam("words"), _WORDS.c.marks: bindparam("marks")}))
 _TEXT = ("text", "date", "choice")  # types of fields whose values are texts
 
 
@@ -44,6 +52,34 @@ def index(session: Session) -> None:
     for row in session.dirty:
         if isinstance(row, Video) and row.version_of is None and _is_changed(row):
             _write(session, row, new=False)
+
+
+def is_plain(row: Video) -> bool:
+    """Whether it is found by its words alone, before and now."""
+    return not row.custom and (inspect(row).pending or not _is_changed(row, _IN_VALUES))
+
+
+async def place_one(transaction: "Transaction", direct: "Direct", row: Video) -> None:
+    """As `place` does."""
+    if row.version_of is None and row.position is None:
+        row.created_at = vars(row).get("created_at") or clock.now()
+        while row.position is None:
+            found = position_of(row.created_at, secrets.randbits(POSITION_BITS))
+            if not await _USED.written(transaction, direct, position=found):
+                row.position = found
+
+
+async def added(transaction: "Transaction", direct: "Direct", row: Video) -> None:
+    """As `index` does, of a plain one."""
+    if row.version_of is None:
+        columns = {"position": row.position, "video_id": row.id, "project_id": row.project_id, **_entry(row, {})}
+        await _ADD_ONE.make(transaction, direct, **columns, spoken="")
+
+
+async def changed(transaction: "Transaction", direct: "Direct", row: Video) -> None:
+    """As `index` does, of a plain one."""
+    if row.version_of is None and _is_changed(row):
+        await _CHANGE_ONE.make(transaction, direct, of_video=row.id, **_entry(row, {}))
 
 
 def position_of(created_at: datetime, low: int) -> int:
@@ -98,23 +134,26 @@ def scope(project_id: str, discarded: bool) -> str:
     return words.mark("p", project_id, discarded)
 
 
-def _is_changed(row: Video) -> bool:
+def _is_changed(row: Video, names: Iterable[str] = INDEXED) -> bool:
     state = inspect(row)
-    return any(state.attrs[name].history.has_changes() for name in INDEXED)
+    return any(state.attrs[name].history.has_changes() for name in names)
+
+
+def _entry(row: Video, values: Mapping[str, Any]) -> dict[str, str]:
+    texts, discarded = (row.title, row.description), row.discarded_at is not None
+    return entry(row.project_id, row.folder_id, discarded, texts, row.tags, row.meta, values)
 
 
 def _write(session: Session, row: Video, new: bool) -> None:
     custom = _custom(session, row)
-    values = {field.id: value for field, value in custom}
-    texts, discarded = (row.title, row.description), row.discarded_at is not None
-    columns = entry(row.project_id, row.folder_id, discarded, texts, row.tags, row.meta, values)
+    columns = _entry(row, {field.id: value for field, value in custom})
     position = row.position
     if new:
         ids = {"position": position, "video_id": row.id, "project_id": row.project_id}
         session.execute(_ADD, {**ids, **columns})
     else:
         session.execute(_CHANGE, {"of_video": row.id, **columns})
-    if not new and any(inspect(row).attrs[name].history.has_changes() for name in _IN_VALUES):
+    if not new and _is_changed(row, _IN_VALUES):
         session.execute(delete(CustomValue).where(CustomValue.video_id == row.id), execution_options=_PLAINLY)
         new = True
     if new and custom:

@@ -3,23 +3,22 @@
 SQLAlchemy spends ten times as long on a look-up by an index as SQLite does: it looks for the compiled statement, opens
 a cursor, goes to and from a greenlet, and keeps each row in a session that ends at once. What of that is the same each
 time is done here at the first run; on SQLite the text is then handed to the connection. Rows that a transaction only
-reads become objects that belong to no session. On PostgreSQL these are ordinary statements, and so they are where rows
-are read to be changed: what is written then is SQLAlchemy's.
+reads become objects that belong to no session; those that it reads to change them, and those that it adds, are in its
+session as if that had done it. On PostgreSQL these are ordinary statements.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Dialect, Insert, Select, bindparam, insert, inspect
+from sqlalchemy import Dialect, Insert, Select, Update, inspect
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import instance_state
 
 if TYPE_CHECKING:
     from server.catalog.database import Transaction
-    from server.catalog.models import Base
+    from server.catalog.direct import Direct
 
 Found = TypeVar("Found")
-Added = TypeVar("Added", bound="Base")
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]
 
@@ -36,10 +35,15 @@ class Prepared(Generic[Found]):
 
     async def all(self, transaction: "Transaction", **parameters: Any) -> list[Found]:
         direct = transaction.direct
-        if direct is None or (direct.writes and self._entity is not None):
+        if direct is None:
             return list(await transaction.scalars(self.statement, parameters))
         if direct.writes and transaction.is_pending:
             await transaction.flush()
+        found = await self.written(transaction, direct, **parameters)
+        return found if self._entity is None or not direct.writes else [await transaction.own(row) for row in found]
+
+    async def written(self, transaction: "Transaction", direct: "Direct", **parameters: Any) -> list[Found]:
+        """All, without what the session has not written yet, and as objects that it does not know."""
         if self._plan is None:
             self._plan = _Plan(self.statement, self._entity, direct.dialect)
         done = await direct.run(transaction, *self._plan.text.given(parameters))
@@ -54,34 +58,23 @@ class Prepared(Generic[Found]):
         return found[0] if found else None
 
 
-class Addition(Generic[Added]):
-    """Rows that are added and, as objects, not changed afterwards: notes of what happened. They are told of to
-    listeners of the commit, and in no audit log."""
+class PreparedWrite:
+    """An INSERT or UPDATE that is no object's, on SQLite."""
 
-    def __init__(self, entity: type[Added]) -> None:
-        self._entity = entity
-        self._plan: _Adding | None = None
+    def __init__(self, statement: Insert | Update) -> None:
+        self._statement = statement
+        self._text: Text | None = None
 
-    async def add(self, transaction: "Transaction", *rows: Added) -> None:
-        """Also gives them their defaults and their keys."""
-        direct = transaction.direct
-        if direct is None:
-            transaction.add_all(rows)
-            await transaction.flush()
-            return
-        if self._plan is None:
-            self._plan = _Adding(self._entity, direct.dialect)
-        for row in rows:
-            values = self._plan.values(row)
-            done = await direct.run(transaction, *self._plan.text.given(values))
-            self._plan.complete(row, values, done.lastrowid)
-            transaction.announce(values["id"])
+    async def make(self, transaction: "Transaction", direct: "Direct", **parameters: Any) -> None:
+        if self._text is None:
+            self._text = Text(self._statement, direct.dialect)
+        await direct.run(transaction, *self._text.given(parameters))
 
 
-class _Text:
+class Text:
     """A statement as SQLite takes it."""
 
-    def __init__(self, statement: Select[Any] | Insert, dialect: Dialect) -> None:
+    def __init__(self, statement: Select[Any] | Insert | Update, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         if compiled.post_compile_params:
             raise ValueError("a statement whose text differs from run to run can't be prepared")
@@ -110,7 +103,7 @@ class _Plan:
         if self._make is not None:
             columns = [getattr(entity, key) for key in self._make.keys]
             statement = statement.with_only_columns(*columns, maintain_column_froms=True)
-        self.text = _Text(statement, dialect)
+        self.text = Text(statement, dialect)
         types = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
         converts = [type.result_processor(dialect, None) for type in types]
         # of a video's 46 columns 25 come as they are wanted
@@ -146,32 +139,3 @@ class _Making:
         inside.update(zip(self.keys, values, strict=True))
         instance_state(made).key = self._identity(tuple(inside[key] for key in self._primary))
         return made
-
-
-class _Adding:
-    """What is the same each time that a row is added."""
-
-    def __init__(self, entity: type, dialect: Dialect) -> None:
-        mapper: Mapper[Any] = inspect(entity)
-        table: Any = mapper.local_table
-        counted = table.autoincrement_column
-        self._counter = None if counted is None else mapper.get_property_by_column(counted).key
-        columns = {mapper.get_property_by_column(each).key: each for each in mapper.columns if each is not counted}
-        defaults: Mapping[str, Any] = {key: each.default for key, each in columns.items()}
-        self._defaults = {key: each.arg if each else None for key, each in defaults.items()}
-        given = {column: bindparam(key, type_=column.type) for key, column in columns.items()}
-        self.text = _Text(insert(table).values(given), dialect)
-
-    def values(self, row: Any) -> dict[str, Any]:
-        inside = vars(row)
-        return {key: inside[key] if key in inside else self._default(key) for key in self._defaults}
-
-    def _default(self, key: str) -> Any:
-        default = self._defaults[key]
-        return default(None) if callable(default) else default
-
-    def complete(self, row: Any, values: Mapping[str, Any], number: int | None) -> None:
-        inside = vars(row)
-        inside.update(values)
-        if self._counter is not None:
-            inside[self._counter] = number

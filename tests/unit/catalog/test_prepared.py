@@ -11,9 +11,10 @@ from sqlalchemy.pool import QueuePool
 
 from server.catalog import events, live_streams, sqlite_driver, videos
 from server.catalog.database import Database, Transaction, out_of_space
+from server.catalog.flushing import Addition
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Base, Event, LiveStream, TextTrack, Video
-from server.catalog.prepared import Addition, Prepared
+from server.catalog.prepared import Prepared
 
 BY_TITLE: Prepared[Video] = Prepared(select(Video).where(Video.title == bindparam("title")).order_by(Video.id))
 COUNT: Prepared[int] = Prepared(select(func.count()).select_from(Video))
