@@ -12,8 +12,8 @@ from server.catalog.database import Transaction
 from server.catalog.listing import Paging as Paging
 from server.catalog.models import LiveStream, Upload, Video
 from server.catalog.prepared import Prepared
-from server.catalog.video_lists import Filter as Filter
 from server.catalog.video_lists import page as page
+from server.catalog.video_queries import Filter as Filter
 
 # state -> states it may move to. The words are Kinescope's; api.video's status is derived from them.
 TRANSITIONS: Mapping[str, frozenset[str]] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event, func, select, text, update
 
-from server.catalog import custom_fields, folders, text_tracks, video_lists, videos, words
+from server.catalog import custom_fields, folders, text_tracks, video_lists, video_queries, videos, words
 from server.catalog.custom_fields import Condition
 from server.catalog.database import Database, Transaction
 from server.catalog.dialects import found_by
@@ -15,7 +15,7 @@ from server.catalog.indexing import scope
 from server.catalog.listing import Paging
 from server.catalog.models import DEFAULT_PROJECT, Project, TextTrack, Video
 from server.catalog.organisation_models import CustomField, CustomValue, VideoWords
-from server.catalog.video_lists import Filter
+from server.catalog.video_queries import Filter
 
 MORNING = datetime(2026, 1, 31, 8, tzinfo=UTC)
 
@@ -154,7 +154,7 @@ async def test_pages_are_slices_of_one_order(
             assert [id for page in (1, 2, 3, 4) for id in await ids(page, 2)] == whole
             assert await ids(5, 2) == []
             rows = {row.id: row for row in await transaction.scalars(select(Video))}
-            keys = [getattr(rows[id], video_lists.SORT_COLUMNS[sort_by or "createdAt"].key) for id in whole]
+            keys = [getattr(rows[id], video_queries.SORT_COLUMNS[sort_by or "createdAt"].key) for id in whole]
             assert keys == sorted(keys, reverse=descending or sort_by is None)
 
 
@@ -440,8 +440,8 @@ async def test_many_are_walked_in_the_order_in_which_few_are_sorted(
     found = []
     async with database.read() as transaction:
         for limit, looked_at in ((0, 10), (0, 1), (0, 0), (1000, 10)):
-            monkeypatch.setattr(video_lists, "WALKED_FROM", limit)
-            monkeypatch.setattr(video_lists, "LOOKED_AT", looked_at)
+            monkeypatch.setattr(video_queries, "WALKED_FROM", limit)
+            monkeypatch.setattr(video_queries, "LOOKED_AT", looked_at)
             pages = [
                 await videos.page(transaction, DEFAULT_PROJECT, Filter(**wanted), Paging(page, 4, sort_by, falling))
                 for page in (1, 2) for falling in (False, True)
@@ -454,7 +454,7 @@ async def test_many_are_walked_in_the_order_in_which_few_are_sorted(
 async def test_the_first_of_what_most_have_are_found_without_asking_the_index_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video_lists, "WALKED_FROM", 0)
+    monkeypatch.setattr(video_queries, "WALKED_FROM", 0)
     async with database.write() as transaction:
         for title in ("b sword", "other", "c Wörd", "a words", "d word"):
             await made(transaction, title, tags=["t"])
