@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from server import clock, log
-from server.catalog import live_streams
+from server.catalog import faults, live_streams
 from server.catalog.database import Database
 from server.catalog.models import LiveStream
 
@@ -31,9 +31,14 @@ class _Plan:
     missed: bool = False  # its time passed while the server was down
     release: bool = False  # it begins no later any more: who waited for that is to go on air
 
+    @property
+    def is_done(self) -> bool:
+        return self.starts_at is None and self.stops_at is None and not self.release
+
 
 class Schedules:
-    """`on_start` puts on air who rehearses, `on_stop` completes; each is called once, at its time or soon after.
+    """`on_start` puts on air who rehearses, `on_stop` completes; each is called at its time or soon after, and again
+    until it is done and told.
 
     `on_release` puts on air who only waits, where a schedule is moved to now or taken away.
     """
@@ -85,25 +90,25 @@ class Schedules:
         for live_stream_id, plan in list(self._plans.items()):
             try:
                 if plan.release:
-                    plan.release = False
                     await self._on_release(live_stream_id)
+                    plan.release = False
                 if plan.starts_at and plan.starts_at <= now:
-                    plan.starts_at = None
                     await self._on_start(live_stream_id)
                     await self._tell(live_stream_id, "started")
+                    plan.starts_at = None
                 if plan.stops_at and plan.stops_at <= now:
                     done = await self._on_stop(live_stream_id)
                     if done or not plan.missed:
                         await self._tell(live_stream_id, "stopped")
                     plan.stops_at = None
             except Exception as error:  # tried again; the other streams' times come too
-                _log.error("a schedule could not be kept", live_stream=live_stream_id, exc_info=error)
-            if plan.starts_at is None and plan.stops_at is None and self._plans.get(live_stream_id) is plan:
+                faults.tell(_log, "a schedule could not be kept", error, live_stream=live_stream_id)
+            if plan.is_done and self._plans.get(live_stream_id) is plan:
                 del self._plans[live_stream_id]
 
     async def _tell(self, live_stream_id: str, what: str) -> None:
-        _log.info(f"schedule {what}", live_stream=live_stream_id)
         async with self._database.write() as transaction:
             live = await live_streams.find(transaction, live_stream_id)
             if live is not None:
                 await live_streams.tell(transaction, live, f"schedule.{what}")
+        _log.info(f"schedule {what}", live_stream=live_stream_id)

@@ -24,19 +24,24 @@ class Diary:
         self.schedules = Schedules(studio.database, self._start, self._release, self._stop)
 
     async def _start(self, live: str) -> bool:
+        self._fail()
         self.done.append(("start", live))
         return self.busy
 
     async def _release(self, live: str) -> bool:
+        self._fail()
         self.done.append(("release", live))
         return self.busy
 
     async def _stop(self, live: str) -> bool:
+        self._fail()
+        self.done.append(("stop", live))
+        return self.busy
+
+    def _fail(self) -> None:
         if self.fails:
             self.fails -= 1
             raise OSError("disk I/O error")
-        self.done.append(("stop", live))
-        return self.busy
 
     async def change(self, live: str, **fields: Any) -> None:
         await self.studio.change(live, **fields)
@@ -85,7 +90,8 @@ async def test_who_waits_is_released_where_the_start_is_taken_away(
     await diary.change(live, starts_at=now + 600 * SECOND)
 
     await diary.change(live, starts_at=None if seconds is None else now + seconds * SECOND)
-    for _ in range(2):
+    diary.fails = 1
+    for _ in range(3):
         await diary.schedules.look(clock.now())
 
     assert diary.done == [("release", live)]
@@ -94,14 +100,16 @@ async def test_who_waits_is_released_where_the_start_is_taken_away(
 
 async def test_what_fails_is_tried_again(studio: Studio, diary: Diary) -> None:
     live, now = await studio.live_stream(), clock.now()
-    await diary.change(live, stops_at=now + SECOND)
-    diary.fails = 1
+    await diary.change(live, starts_at=now + 60 * SECOND, stops_at=now + 120 * SECOND)
+    for seconds, what in ((61, "start"), (121, "stop")):
+        diary.fails, diary.done = 1, []
 
-    await diary.schedules.look(now + 2 * SECOND)
-    assert diary.done == []
-    await diary.schedules.look(now + 3 * SECOND)
+        await diary.schedules.look(now + seconds * SECOND)
+        assert diary.done == []
+        await diary.schedules.look(now + (seconds + 1) * SECOND)
 
-    assert diary.done == [("stop", live)]
+        assert diary.done == [(what, live)]
+    assert await diary.told(live) == ["started", "stopped"]
 
 
 @pytest.mark.parametrize(("busy", "told"), [(True, ["stopped"]), (False, [])])
