@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from server import log
+from server.catalog import faults
 from server.errors import Problem
 from server.ingest import intervals
 from server.ingest.on_air import OnAir
@@ -81,7 +82,7 @@ class Endings:
         try:
             await self._finish(on_air)
         except Exception as error:
-            _log.error("the end can't be stated yet", broadcast=on_air.broadcast_id, exc_info=error)
+            faults.tell(_log, "the end can't be stated yet", error, broadcast=on_air.broadcast_id)
             if not self._registry.closing:
                 loop = asyncio.get_running_loop()
                 on_air.rearm(loop.call_later(RETRY_S, lambda: self.soon(on_air, on_air.due or reason)))

@@ -90,6 +90,7 @@ class OnAir(Stage):
     given_up: Set[str] = frozenset()  # of those, by whoever makes them; it grows
     due: str | None = None  # why it is to end: decided, so that no publisher can go on with it
     stated: bool = False  # the end is in the catalogue
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # its states, one after the other
     kept: bool = False  # a video has its segments
     timer: asyncio.TimerHandle | None = None
     filler: object | None = None  # who shows a slate

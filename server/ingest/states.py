@@ -1,10 +1,14 @@
-"""The states of broadcasts and of their live streams, written behind the media: each change with its event."""
+"""The states of broadcasts and of their live streams, written behind the media: each change with its event.
 
+Media flows on while the database is away; what happened meanwhile is written when it is back, in the same order.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from server import clock
-from server.catalog import broadcasts, live_streams
+from server import clock, log
+from server.catalog import broadcasts, faults, live_streams
 from server.catalog.database import Database, Transaction
 from server.catalog.models import Broadcast, LiveStream
 from server.ingest import intervals
@@ -14,9 +18,15 @@ from server.ingest.on_air import OnAir
 from server.ingest.switch import Role
 from server.packager.presentation import Span
 
+AWAY_S, MAX_AWAY_S = 0.5, 5.0  # between looks for a database that is away
+PATIENCE_S = 600.0  # with it, until a change is lost
+TURN_S = 10.0  # that an end waits for what was before it; whoever ends tries again
+
 # makes the video of a part of the broadcast, None: of all of it; answers its id, None where there was no media
 Recorded = Callable[[Transaction, Broadcast, LiveStream, OnAir, Span | None], Awaitable[str | None]]
 _Change = Callable[..., Awaitable[None]]  # of (transaction, broadcast, live stream, …)
+
+_log = log.get("live")
 
 
 class States:
@@ -28,22 +38,22 @@ class States:
         self._on_recorded = on_recorded
 
     async def live(self, on_air: OnAir, resumed: bool) -> None:
-        await self._write(on_air, _live, resumed)
+        await self._write_behind(on_air, _live, resumed)
 
     async def interrupted(self, on_air: OnAir, reason: str) -> None:
-        await self._write(on_air, _interrupted, reason)
+        await self._write_behind(on_air, _interrupted, reason)
 
     async def connected(self, on_air: OnAir, protocol: str, role: Role) -> None:
         """An event alone, as the two that follow: a publisher has joined or come back."""
-        await self._write(on_air, _connected, protocol, role)
+        await self._write_behind(on_air, _connected, protocol, role)
 
     async def disconnected(self, on_air: OnAir, role: Role, reason: str) -> None:
         """The encoder that stood by is gone, and nothing stands behind the one on air."""
-        await self._write(on_air, _told, "disconnected", ingest=role, reason=reason)
+        await self._write_behind(on_air, _told, "disconnected", ingest=role, reason=reason)
 
     async def rejected(self, on_air: OnAir, reason: str) -> None:
         """Why a publisher was sent away."""
-        await self._write(on_air, _told, "rejected", reason=reason)
+        await self._write_behind(on_air, _told, "rejected", reason=reason)
 
     async def refused(self, live_stream_id: str, reason: str) -> None:
         """The same of one that was not on air."""
@@ -54,16 +64,22 @@ class States:
 
     async def switched(self, on_air: OnAir, role: Role, reason: str) -> None:
         """Another encoder is on air."""
-        await self._write(on_air, _told, "ingest.switched", ingest=role, reason=reason)
+        await self._write_behind(on_air, _told, "ingest.switched", ingest=role, reason=reason)
 
     async def warned(self, on_air: OnAir, news: News) -> None:
         """A warning about the health of what is sent begins, or is over."""
         details = {"code": news.warning.code, "message": news.warning.message, "active": news.active}
-        await self._write(on_air, _told, "health.warning", **details)
+        await self._write_behind(on_air, _told, "health.warning", **details)
 
     async def ended(self, on_air: OnAir, reason: str) -> None:
-        """The end and, in the same transaction, the recording; `on_air.kept` says whether there is one."""
-        await self._write(on_air, self._ended, on_air, reason)
+        """The end and, in the same transaction, the recording; `on_air.kept` says whether there is one. It is not
+        waited for a database that is away."""
+        async with asyncio.timeout(TURN_S):
+            await on_air.writing.acquire()
+        try:
+            await self._write(on_air, self._ended, on_air, reason)
+        finally:
+            on_air.writing.release()
 
     async def _ended(
         self, transaction: Transaction, broadcast: Broadcast, live: LiveStream, on_air: OnAir, reason: str
@@ -112,6 +128,20 @@ class States:
             kept.append(interval)
         broadcast.recordings = kept
         transaction.after_commit(lambda: setattr(on_air, "intervals", kept))
+
+    async def _write_behind(self, on_air: OnAir, change: _Change, *details: Any, **more: Any) -> None:
+        """Nobody is there to try again."""
+        waited_s, away_s = 0.0, AWAY_S
+        async with on_air.writing:
+            while True:
+                try:
+                    return await self._write(on_air, change, *details, **more)
+                except faults.REFUSALS as fault:
+                    if not faults.away(fault) or waited_s >= PATIENCE_S:
+                        raise
+                    _log.warning("a state change waits", broadcast=on_air.broadcast_id, reason=faults.reason(fault))
+                await asyncio.sleep(away_s)
+                waited_s, away_s = waited_s + away_s, min(away_s * 2, MAX_AWAY_S)
 
     async def _write(self, on_air: OnAir, change: _Change, *details: Any, **more: Any) -> None:
         async with self._database.write() as transaction:

@@ -1,12 +1,22 @@
 """What is written behind a broadcast, also when its rows are gone."""
 
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from server.catalog import events
+from server.catalog.database import Transaction
 from server.catalog.models import DEFAULT_PROJECT
+from server.ingest import states as module
 from server.ingest.on_air import OnAir
 from server.ingest.states import States
 from tests.unit.ingest.conftest import Studio
+
+AWAY = OperationalError("CONNECT", None, ConnectionRefusedError(111, "Connection refused"))
 
 
 @pytest.fixture
@@ -35,6 +45,80 @@ async def test_each_change_says_so_on_both(studio: Studio, states: States) -> No
     assert [type.removeprefix("live-stream.") for type in await studio.event_types(live)] == [
         "created", "connected", "broadcasting", "interrupted", "resumed", "rejected", "ended", "idle", "recorded"
     ]  # fmt: skip
+
+
+def away(studio: Studio, monkeypatch: pytest.MonkeyPatch, times: int, fault: Exception = AWAY) -> list[Exception]:
+    """The database can't be reached so many times; those that are left."""
+    faults, write = [fault] * times, studio.database.write
+
+    @asynccontextmanager
+    async def refused() -> AsyncIterator[Transaction]:
+        if faults:
+            raise faults.pop()
+        async with write() as transaction:
+            yield transaction
+
+    monkeypatch.setattr(studio.database, "write", refused)
+    monkeypatch.setattr(module, "AWAY_S", 0.001)
+    return faults
+
+
+async def test_what_happens_while_the_database_is_away_is_written_in_its_order(
+    studio: Studio, states: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, showing = await on_air(studio)
+    faults = away(studio, monkeypatch, 5)
+
+    await asyncio.gather(
+        states.live(showing, False), states.interrupted(showing, "lost"), states.rejected(showing, "its codec"),
+        states.live(showing, True), states.ended(showing, "bye"),
+    )  # fmt: skip
+
+    assert faults == []
+    assert [type.removeprefix("live-stream.") for type in await studio.event_types(live)] == [
+        "created", "connected", "broadcasting", "interrupted", "rejected", "resumed", "ended", "idle", "recorded"
+    ]  # fmt: skip
+
+
+async def test_a_database_that_stays_away_is_not_waited_for_for_ever(
+    studio: Studio, states: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, showing = await on_air(studio)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.004)
+    faults = away(studio, monkeypatch, 100)
+
+    with pytest.raises(OperationalError):
+        await states.live(showing, False)
+
+    assert 90 < len(faults) < 99
+
+
+async def test_a_change_that_the_database_refuses_is_not_tried_again(
+    studio: Studio, states: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, showing = await on_air(studio)
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    faults = away(studio, monkeypatch, 2, OperationalError("COMMIT", None, full))
+
+    with pytest.raises(OperationalError):
+        await states.live(showing, False)
+
+    assert len(faults) == 1
+
+
+async def test_an_end_is_not_written_before_what_was_before_it(
+    studio: Studio, states: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, showing = await on_air(studio)
+    monkeypatch.setattr(module, "TURN_S", 0.01)
+
+    async with showing.writing:
+        with pytest.raises(TimeoutError):
+            await states.ended(showing, "bye")
+
+    await states.ended(showing, "bye")
+    assert await studio.over(showing.broadcast_id)
 
 
 async def test_the_first_time_live_is_kept(studio: Studio, states: States) -> None:
