@@ -9,7 +9,7 @@ import pytest
 from tests.contract.things import form, png, things
 from tests.harness.server import Answer, Server
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 # POSTs that take no Idempotency-Key: what makes nothing and may be given again; files, which go on in ways of their own
 COMMANDS = {

@@ -17,7 +17,7 @@ CLIENTS = Path(__file__).parents[1] / "clients"
 MODULES = CLIENTS / "node_modules"
 GENERATOR = CLIENTS / "python/generator/bin"  # has the generator, and what its clients need
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 
 def run(*command: Path | str, cwd: Path) -> str:

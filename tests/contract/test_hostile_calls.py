@@ -17,7 +17,7 @@ import pytest
 from tests.contract.things import things
 from tests.harness.server import OWNER_KEY, UNLIMITED, Answer, Server
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.server
 OWN_SERVER = UNLIMITED
 
 KEY = "Bearer " + OWNER_KEY

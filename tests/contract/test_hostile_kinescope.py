@@ -19,7 +19,7 @@ from tests.contract.test_tenants import Tenant
 from tests.contract.things import png
 from tests.harness.server import UNLIMITED, Answer, Server
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.server
 OWN_SERVER = UNLIMITED
 
 UNMADE = {"stream_id", "room_id", "participant_id", "avatar_id", "moderator_id"}  # of what is refused (501)

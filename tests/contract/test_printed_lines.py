@@ -30,7 +30,7 @@ from tests.harness.origin import Origin, serving
 from tests.harness.server import OWNER_KEY, Server, until
 from tests.harness.uploads import ended
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.server
 OWN_SERVER = {"SLUICE_FETCH__ALLOW": '["127.0.0.1"]', "SLUICE_WEBHOOKS__ALLOW": '["127.0.0.1"]'}
 
 GUIDES = Path(__file__).parents[2].parent / "shared" / "mission"

@@ -21,7 +21,7 @@ PART = 5 * MIB  # the least that the dialect takes as a part that is not the las
 
 CAPTIONS = "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nHello\n"
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.server
 
 
 def put_material(folder: Path) -> None:

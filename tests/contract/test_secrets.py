@@ -23,7 +23,7 @@ from tests.harness.media import clip
 from tests.harness.publisher import Publisher, publishing
 from tests.harness.server import OWNER_KEY, Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.server
 OWN_SERVER = {"SLUICE_LOG__LEVEL": "debug", "SLUICE_WEBHOOKS__ALLOW": '["127.0.0.1"]'}
 
 OF_LIVE_STREAM = re.compile(r"^(/live-streams|/v2/live/events)(\?|/|$)")

@@ -12,7 +12,7 @@ from tests.harness.server import Server
 from tests.harness.uploads import ended, post_source
 from tests.player.pages import PlayerPage, chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 LINK = "https://shop.example/a?b=1"
 HOSTILE = '<img src=x onerror="window.hurt = 1">'

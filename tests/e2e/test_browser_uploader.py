@@ -39,7 +39,7 @@ PROGRESSIVE = """async ([host, token]) => {
   return {video: await uploader.uploadLastPart(file.slice(2 * step))};
 }"""
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 
 class Relay:

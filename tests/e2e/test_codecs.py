@@ -13,7 +13,7 @@ from tests.harness.modern import FFMPEG, FPS, Encoder
 from tests.harness.server import Server, until
 from tests.player.pages import PlayerPage, chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 SECONDS = 6
 CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {

@@ -12,7 +12,7 @@ from tests.harness.conformance import Collected, collect_playlists, collect_trac
 from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(150)]
+pytestmark = pytest.mark.server
 
 # what is sent, and the settings of its live stream
 BROADCASTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -16,7 +16,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from tests.harness.server import OWNER_KEY, Server
 from tests.player.pages import chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 BROKEN = "document.addEventListener('securitypolicyviolation', (e) => { window.broken = e.blockedURI; });"
 
 

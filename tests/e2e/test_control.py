@@ -9,7 +9,7 @@ from tests.harness import media
 from tests.harness.publisher import Publisher, publishing
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 
 def test_the_backup_takes_over_and_health_says_so(server: Server) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.harness.server import Server
 from tests.player.pages import chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 
 async def test_it_shows_all_and_asks_nobody(server: Server, tmp_path: Any) -> None:

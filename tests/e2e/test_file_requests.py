@@ -13,7 +13,7 @@ from tests.harness.media import clip
 from tests.harness.server import Server, until
 from tests.player.pages import PlayerPage, chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 PATIENCE_MS = 60_000
 

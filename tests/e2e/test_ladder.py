@@ -12,7 +12,7 @@ from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 SOURCE, HIGHER, LOWER = (320, 180), (256, 144), (160, 90)
 

@@ -9,7 +9,7 @@ from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 
 def media_playlists(server: Server, master_path: str) -> dict[str, str]:

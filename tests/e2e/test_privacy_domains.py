@@ -15,7 +15,7 @@ from tests.harness.server import Server
 from tests.harness.uploads import ended, post_source
 from tests.player.pages import chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 SHOWN = "() => { const v = document.querySelector('video'); return Boolean(v?.videoWidth) && v.readyState >= 2 }"
 FAULT = "() => document.querySelector('#notice').getAttribute('role') === 'alert'"

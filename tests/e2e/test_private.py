@@ -15,7 +15,7 @@ from tests.harness.publisher import publishing
 from tests.harness.server import Answer, Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

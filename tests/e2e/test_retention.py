@@ -11,7 +11,7 @@ from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 
 def recorded(server: Server, *lives: dict[str, Any]) -> list[dict[str, Any]]:

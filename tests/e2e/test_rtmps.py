@@ -14,7 +14,7 @@ from tests.harness.certificates import make_certificate
 from tests.harness.modern import Encoder
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 def presented(url: str) -> str:
     """The certificate that a new connection gets, as PEM."""

@@ -11,7 +11,7 @@ from tests.harness.server import Server
 from tests.harness.uploads import ended, post_source
 from tests.player.pages import chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 LOOKS = """() => {
   const style = getComputedStyle(document.documentElement), logo = document.querySelector('#logo img');

@@ -23,7 +23,7 @@ MIB = 1 << 20
 SIZE = 13 * MIB + 5
 KEY = {"Authorization": "Basic " + base64.b64encode(f"{OWNER_KEY}:".encode()).decode()}
 
-pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
 
 
 @cache

@@ -11,7 +11,7 @@ from tests.harness import media
 from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 
 def manifest(video: dict[str, Any]) -> str:

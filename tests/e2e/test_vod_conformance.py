@@ -13,7 +13,7 @@ from tests.harness.conformance import Collected, collect_playlists, collect_trac
 from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.server
 
 SIZE = "426x240"
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")

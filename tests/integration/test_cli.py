@@ -20,7 +20,7 @@ from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
 

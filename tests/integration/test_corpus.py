@@ -29,7 +29,7 @@ from tests.harness.media import ffmpeg
 FOLDER = Path(__file__).parents[2].parent / "shared" / "media"
 FILES = sorted(FOLDER.glob("*__*")) if FOLDER.is_dir() else []
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.server
 
 CORPUS = {
     "3gp__bbb_176x144_128kbps_15fps_h263.3gp": "coded",

@@ -17,7 +17,7 @@ V = {"Tus-Resumable": "1.0.0"}
 CHUNK = {**V, "Content-Type": "application/offset+octet-stream"}
 KINDS = {"fast-start.mp4": ("-movflags", "+faststart"), "tail.mp4": (), "film.mkv": (), "film.ts": ()}
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

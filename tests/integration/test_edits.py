@@ -18,7 +18,7 @@ from tests.postgres import Cluster
 
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8")
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.harness.media import clip
 from tests.harness.server import Server
 from tests.harness.uploads import ENDED
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 # What uploads may be called; none of it is a place on our disk.
 NAMES = (

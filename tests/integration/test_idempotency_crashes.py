@@ -16,7 +16,7 @@ from server.catalog.database import sqlite_url
 from tests import postgres
 from tests.integration.calls_program import OWNER_KEY
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 TWINS = 50
 

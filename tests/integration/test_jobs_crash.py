@@ -13,7 +13,7 @@ import pytest
 from server.jobs.errors import CRASHING
 from server.jobs.jobs import MAX_ATTEMPTS
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
 END_S = 150

@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.harness.server import OWNER_KEY, Server
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]  # the first call loads the library, the server's too
+pytestmark = pytest.mark.server
 PATIENCE_S = 90
 
 READERS = {"search_videos", "show_video", "search_live_streams", "show_live_stream", "search_jobs"}

@@ -20,7 +20,7 @@ from server.client import forms
 from tests.harness import media
 from tests.harness.server import OWNER_KEY, Server, until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]  # what is taken over is fetched and examined
+pytestmark = pytest.mark.server
 
 CAPTIONS = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
 CHAPTERS = b"WEBVTT\n\n00:00.000 --> 00:01.000\nFirst\n\n00:01.000 --> 00:02.000\nSecond\n"

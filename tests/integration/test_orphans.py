@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.server import until
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
 

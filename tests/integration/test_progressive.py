@@ -14,7 +14,7 @@ from tests.harness import media
 from tests.harness.server import Server
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

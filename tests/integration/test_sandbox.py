@@ -11,7 +11,7 @@ from tests.harness import media
 from tests.harness.server import Answer, Server, until
 from tests.integration.test_watermarks import GREY, luma, picture, variants
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 V = {"Tus-Resumable": "1.0.0"}
 CHUNK = {**V, "Content-Type": "application/offset+octet-stream"}

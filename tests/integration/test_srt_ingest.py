@@ -24,7 +24,6 @@ from tests.harness.server import Server, until
 
 pytestmark = [
     pytest.mark.server,
-    pytest.mark.timeout(400),
     pytest.mark.skipif(not shutil.which("srt-live-transmit"), reason="needs srt-live-transmit"),
 ]
 

@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 KEY = {"Authorization": "Basic " + base64.b64encode(f"{OWNER_KEY}:".encode()).decode()}
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ V = {"Tus-Resumable": "1.0.0"}
 CHUNK = {**V, "Content-Type": "application/offset+octet-stream"}
 NOTHING: Mapping[str, str] = {}
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

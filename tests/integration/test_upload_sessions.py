@@ -12,7 +12,7 @@ from tests.harness.server import Server, until
 
 CLIENTS = Path(__file__).parents[1] / "clients"
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from tests.harness.crashes import (
 from tests.harness.server import Server, until
 from tests.harness.uploads import ended
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["indexed", "copied"])

@@ -16,7 +16,7 @@ from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
 from tests.player.pages import chromium
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
 

@@ -14,7 +14,7 @@ from tests.harness import media
 from tests.harness.server import Answer, Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 ENVIRONMENT = {"SLUICE_VOD__RENDITIONS": "on-demand", "SLUICE_VOD__LADDER": "[120]"}
 VP9 = ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "60", "-c:a", "libopus")

@@ -8,7 +8,7 @@ from tests.harness import media
 from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(700)]
+pytestmark = pytest.mark.server
 
 
 def test_one_job_that_is_run_again_mends_a_video(tmp_path: Path) -> None:

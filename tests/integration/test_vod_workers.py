@@ -16,7 +16,7 @@ from tests.harness.server import Server, until
 from tests.harness.uploads import ended, post_source
 from tests.postgres import Cluster
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(700)]
+pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
 PLACES = 2  # of each worker: one that encodes, one for short jobs

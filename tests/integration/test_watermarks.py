@@ -12,7 +12,7 @@ from tests.harness import media
 from tests.harness.server import OWNER_KEY, Server, until
 from tests.harness.uploads import ended, post_source
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.server
 
 GREY = ("-vf", "geq=lum=80:cb=128:cr=128")
 WHITE = 200  # at least, of the mark; the film is 80, or 74 where it is decoded as of full range

@@ -17,7 +17,7 @@ from tests.harness.server import Server, until
 
 README = Path(__file__).parents[2] / "README.md"
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")

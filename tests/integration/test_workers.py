@@ -20,7 +20,7 @@ from server.jobs.jobs import WAITING
 from tests.harness.server import Server, until
 from tests.postgres import Cluster
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.server
 
 ROOT = Path(__file__).parents[2]
 END_S = 150

@@ -11,9 +11,7 @@ from tests.harness.uploads import ended, post_source
 from tests.player.pages import PlayerPage
 from tests.player.test_dash import OPEN, SHAKA
 
-pytestmark = [
-    pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")
-]  # fmt: skip
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 CAPTIONS = "WEBVTT\n\n00:00:00.500 --> 00:00:11.000\n{}\n"
 CHAPTERS = "WEBVTT\n\n00:00.000 --> 00:04.000\nBeginning\n\n00:04.000 --> 00:12.000\nThe end &amp; more\n"

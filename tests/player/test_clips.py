@@ -11,9 +11,7 @@ from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 from tests.player.pages import PlayerPage
 
-pytestmark = [
-    pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(90), pytest.mark.asyncio(loop_scope="session")
-]  # fmt: skip
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 def clip_of_the_last_seconds(server: Server, live: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,7 @@ from tests.harness import media
 from tests.harness.publisher import publishing
 from tests.harness.server import Server, until
 
-pytestmark = [
-    pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session")
-]  # fmt: skip
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SHAKA = Path(__file__).parents[1] / "clients/node_modules/shaka-player/dist/shaka-player.compiled.js"
 OPEN = """async ([url, lowLatency]) => {

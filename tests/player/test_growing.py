@@ -11,7 +11,7 @@ from tests.harness.uploads import send_source
 from tests.player.origin import Origin, growing
 from tests.player.pages import PlayerPage, eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 LOW, HIGH = "r0.m3u8", "r1.m3u8"
 MANIFEST = "/media/vod/manifest.m3u8"

@@ -7,9 +7,7 @@ from tests.harness.publisher import publishing
 from tests.harness.server import Server
 from tests.player.pages import PlayerPage
 
-pytestmark = [
-    pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session"),
-]  # fmt: skip
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 CHOOSE = "height => { const list = document.querySelector('video').videoRenditions; \
 list.selectedIndex = [...list].findIndex((level) => level.height === height); }"

@@ -10,9 +10,7 @@ from tests.harness.publisher import Publisher, publishing
 from tests.harness.server import Server, until
 from tests.player.pages import PlayerPage
 
-pytestmark = [
-    pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(150), pytest.mark.asyncio(loop_scope="session"),
-]  # fmt: skip
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 WATCH = "?autoplay&muted"
 
 

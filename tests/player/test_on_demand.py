@@ -20,7 +20,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.stop()
 
 
-@pytest.mark.timeout(120)
 async def test_a_seek_into_what_nobody_has_made(server: Server, player: PlayerPage) -> None:
     video = ended(server, post_source(server, media.clip(40, b_frames=2))["videoId"], 60)
     await player.open(f"{server.http}/embed/{video['videoId']}?autoplay&muted&quality=120&t=20")

@@ -232,7 +232,6 @@ def join_until_killed(folder, slices):
 
 
 @pytest.mark.server
-@pytest.mark.timeout(120)
 async def test_kill_9_amid_slices_loses_and_repeats_nothing(house, reopened):
     texts = [bytes(range(at, at + count)) for at, count in ((0, 35), (50, 51), (120, 42))]
     upload_id = await committed(house, *[await part(house, text) for text in texts])

@@ -18,8 +18,6 @@ from server.vod.joining import Joining
 from tests.harness import media
 from tests.unit.vod.conftest import Archive
 
-pytestmark = pytest.mark.timeout(120)
-
 FIRST = media.clip(3, size="320x180", b_frames=2)
 WHITE = ("-f", "lavfi", "-i", "color=white:size=32x32", "-frames:v", "1", "-pix_fmt", "rgba", "-f", "apng")
 HEVC = ("-c:v", "libx265", "-x265-params", "log-level=none", "-preset", "ultrafast", "-tag:v", "hvc1")
