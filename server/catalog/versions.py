@@ -164,8 +164,8 @@ async def _show(transaction: Transaction, video: Video, version: Video) -> None:
     video.trim = edit.get("trim")
     for name in LOOKS:
         setattr(video, name, getattr(version, name))
-    if video.poster_s is not None and edit["reason"] != CONCAT:
-        video.poster_given = False  # the version has a picture of that moment
+    if video.poster_s is not None and video.poster_s == version.poster_s and edit["reason"] != CONCAT:
+        video.poster_given = False  # the version has a picture of that moment, unless it was chosen meanwhile
     if not video.poster_given:
         video.poster_at = version.poster_at
     if video.state in ("pre-processing", "done") and version.state != "done":

@@ -1,13 +1,16 @@
 """What an edit is asked for: the times, and what becomes of the rows."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from server import clock
 from server.catalog import projects, sandboxes, versions, videos
 from server.catalog.models import Project, Video
 from server.catalog.versions import NotNow
+from server.media.child import Children
 from server.vod.edits import Edits, Span, SpanError, span_of
+from server.vod.posters import Posters
 from tests.unit.vod.conftest import Archive
 
 
@@ -88,6 +91,25 @@ async def test_one_that_fails_after_it_was_shown_gives_way_again(archive: Archiv
         assert (video.material, video.state, video.duration_s, video.revision) == (id, "done", 10.0, 3)
         assert version.deletes_at is not None
     assert (await archive.event_types(id))[-1] == "video.version.error"
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+async def test_a_poster_that_is_chosen_while_a_version_is_made_stays(archive: Archive, meanwhile: bool) -> None:
+    """One that was chosen before gives way to the version's picture of that moment."""
+    id = await done(archive)
+    posters = Posters(archive.database, archive.layout, cast(Children, archive.children))
+    async with archive.database.write() as transaction:
+        video = await videos.find(transaction, id)
+        assert video
+        await posters.choose(transaction, video, b"at one second", 1.0)
+        version = await versions.new(transaction, video, versions.TRIM, trim={"start": 1.0, "end": None, "of": id})
+        if meanwhile:
+            await posters.choose(transaction, video, b"at two seconds", 2.0)
+        version.state, version.playable, version.poster_at = "done", True, clock.now()
+        await versions.came_on(transaction, version)
+    row = await archive.row(id)
+    assert (row.material, row.poster_given) == (version.id, meanwhile)
+    assert (row.poster_at == version.poster_at) is not meanwhile
 
 
 MARK, CROP = {"id": "watermark_1", "opacity": 1.0}, {"left": "0px", "top": "0px", "width": "50%", "height": "50%"}
