@@ -36,8 +36,8 @@ class Rule:
     def of(cls, stated: Mapping[str, Any] | None, otherwise: "Rule") -> "Rule":
         """A rule as its row has it, each limit that it leaves out taken from the other."""
         stated = stated or {}
-        names = ("days", "count", "bytes", "keep_tags")
-        return cls(*(stated.get(name, getattr(otherwise, name)) for name in names))
+        limits = (stated.get(name, getattr(otherwise, name)) for name in ("days", "count", "bytes"))
+        return cls(*limits, keep_tags=tuple(stated.get("keep_tags", otherwise.keep_tags)))
 
     @property
     def limits(self) -> bool:
@@ -117,6 +117,13 @@ async def oldest(transaction: Transaction, shelf: Shelf, limit: int) -> list[Old
     size = func.coalesce(Video.source_bytes, 0)
     columns = select(Video.id, size, Video.created_at, Video.discarded_at.is_not(None))
     return [Old(*row) for row in await transaction.execute(columns.where(*wanted).order_by(*order).limit(limit))]
+
+
+async def of_shelf(transaction: Transaction, shelf: Shelf, ids: Sequence[str]) -> dict[str, bool]:
+    """Of these videos, those that the shelf has now; whether each is discarded."""
+    columns = select(Video.id, Video.discarded_at.is_not(None))
+    rows = await transaction.execute(columns.where(*_of(transaction, shelf), Video.id.in_(ids)))
+    return {id: bool(discarded) for id, discarded in rows}
 
 
 async def of_project(transaction: Transaction, project_id: str) -> dict[str, Any]:

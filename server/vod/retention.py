@@ -6,20 +6,24 @@ once. Uploaded videos don't: uploads are refused first.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
 
 from server import clock, log
 from server.catalog import retention, sandboxes, videos
-from server.catalog.database import Database
-from server.catalog.retention import RECORDINGS, Due, Old, Rule
+from server.catalog.database import Database, Transaction
+from server.catalog.retention import RECORDINGS, Due, Old, Rule, Shelf
 from server.vod.life import Life
 from server.vod.rounds import rounds
 
 EVERY_S = 60.0
 AT_ONCE = 20  # of a transaction: others write too
 CANDIDATES = 100  # recordings of a rule that are looked at to make room in a round
+
+# Of these ids, those that may go as things are within the transaction
+Stand = Callable[[Transaction, Sequence[str]], Awaitable[set[str]]]
 
 _log = log.get("retention")
 
@@ -83,10 +87,16 @@ class Retention:
             while batch == AT_ONCE:
                 async with self._database.read() as transaction:
                     due = await retention.due(transaction, shelf, clock.now(), AT_ONCE)
-                batch = len(due)
-                freed += await self._let_go(due, for_good=False)
-                gone += batch
+                batch, size = await self._let_go(due, partial(self._stand, shelf), for_good=False)
+                gone, freed = gone + batch, freed + size
         return gone, freed
+
+    async def _stand(self, shelf: Shelf, transaction: Transaction, ids: Sequence[str]) -> set[str]:
+        """Those that the rule lets go as they are now, if it is the rule still."""
+        if shelf not in await retention.shelves(transaction, self._recordings, self._uploads):
+            return set()
+        found = await retention.of_shelf(transaction, shelf, ids)
+        return {id for id, discarded in found.items() if not discarded}
 
     async def _empty_sandboxes(self) -> tuple[int, int]:
         """As `_keep_to_rules`."""
@@ -97,31 +107,36 @@ class Retention:
                 before = clock.now() - timedelta(hours=self._sandbox_hours)
                 ids = await sandboxes.outlived(transaction, before, AT_ONCE)
             reason = f"older than {self._sandbox_hours:g} hours, in a sandbox"
-            freed += await self._let_go([Due(id, reason) for id in ids], for_good=True)
-            batch = len(ids)
-            gone += batch
+            batch, size = await self._let_go([Due(id, reason) for id in ids], _all, for_good=True)
+            gone, freed = gone + batch, freed + size
         return gone, freed
 
     async def _make_room(self, missing_bytes: int) -> int:
-        found: list[Old] = []
+        found: dict[Old, Shelf] = {}
         async with self._database.read() as transaction:
             for shelf in await retention.shelves(transaction, self._recordings, self._uploads):
                 if shelf.kind == RECORDINGS:
-                    found += await retention.oldest(transaction, shelf, CANDIDATES)
-        due = crowded_out(found, missing_bytes)
+                    found |= dict.fromkeys(await retention.oldest(transaction, shelf, CANDIDATES), shelf)
+        due, gone = crowded_out(list(found), missing_bytes), 0
         for start in range(0, len(due), AT_ONCE):
-            await self._let_go(due[start : start + AT_ONCE], for_good=True)
-        return len(due)
+            count, _ = await self._let_go(due[start : start + AT_ONCE], partial(_as_found, found), for_good=True)
+            gone += count
+        return gone
 
-    async def _let_go(self, due: Sequence[Due], for_good: bool) -> int:
-        """Bytes that become free."""
-        freed = 0
+    async def _let_go(self, due: Sequence[Due], stand: Stand, for_good: bool) -> tuple[int, int]:
+        """How many, and the bytes that become free. What `stand` finds otherwise than when it was looked for stays: its
+        owner has tagged it meanwhile, or taken it back."""
+        if not due:
+            return 0, 0
+        gone = freed = 0
         for_good = for_good or not self._life.restorable
         async with self._database.write() as transaction:
+            standing = await stand(transaction, [each.id for each in due])
             for each in due:
-                video = await videos.find(transaction, each.id)
+                video = await videos.find(transaction, each.id) if each.id in standing else None
                 if video is None:
                     continue
+                gone += 1
                 deletes_at = clock.now() if for_good else self._life.deletes_at()
                 payload = {**videos.links(video), "reason": each.reason, "deletesAt": deletes_at.isoformat()}
                 await videos.tell(transaction, video, "expired", payload)
@@ -131,5 +146,18 @@ class Retention:
                 else:
                     await self._life.remove(transaction, video)
                 _log.info("a video is kept no longer", video=each.id, reason=each.reason)
-        self.expired += len(due)
-        return freed
+        self.expired += gone
+        return gone, freed
+
+
+async def _all(transaction: Transaction, ids: Sequence[str]) -> set[str]:
+    return set(ids)
+
+
+async def _as_found(found: Mapping[Old, Shelf], transaction: Transaction, ids: Sequence[str]) -> set[str]:
+    """Those of them that are discarded, or not, as they were."""
+    known = {old.id: old for old in found}
+    now: dict[str, bool] = {}
+    for shelf in {found[known[id]] for id in ids}:
+        now |= await retention.of_shelf(transaction, shelf, ids)
+    return {id for id in ids if now.get(id) is known[id].discarded}

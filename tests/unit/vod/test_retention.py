@@ -1,11 +1,12 @@
 """That what a rule lets go goes: discarded or deleted, with its event, and with room made."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from server.catalog import events, live_streams, videos
+from server.catalog import events, live_streams, retention, videos
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, Video
 from server.catalog.retention import Due, Old, Rule
 from server.vod import life
@@ -48,9 +49,9 @@ class House:
 
         archive = self.archive
         ends = Life(archive.database, archive.layout, archive.enqueue, self.restore_days, release, lambda video: None)
-        retention = Retention(archive.database, ends, recordings, uploads, low_water, lambda: self.free)
-        gone = await retention.round()
-        assert gone == retention.expired
+        made = Retention(archive.database, ends, recordings, uploads, low_water, lambda: self.free)
+        gone = await made.round()
+        assert gone == made.expired
         return gone
 
     async def left(self, *ids: str) -> list[str]:
@@ -146,3 +147,58 @@ async def test_what_a_rule_let_go_counts_for_the_room_that_is_missing(house: Hou
 
     assert await house.round(low_water=1000) == 1
     assert await house.left(*ages) == ages[1:]
+
+
+def change_after(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[], Awaitable[None]]) -> None:
+    """Somebody else is faster than who has looked by this function."""
+    really_look = getattr(retention, name)
+
+    async def look(*arguments: Any) -> Any:
+        found = await really_look(*arguments)
+        if found:
+            await change()
+        return found
+
+    monkeypatch.setattr(retention, name, look)
+
+
+@pytest.mark.parametrize("how", ["tagged", "discarded", "another rule"])
+async def test_what_its_owner_changes_in_the_last_moment_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    house.restore_days = 30
+    id, database = await house.add(8), house.archive.database
+
+    async def change() -> None:
+        async with database.write() as transaction:
+            video = await videos.find(transaction, id)
+            assert video
+            if how == "tagged":
+                video.tags = ["evergreen"]
+            elif how == "discarded":
+                await videos.discard(transaction, video, NOW + timedelta(days=90))
+            else:
+                await retention.change(transaction, DEFAULT_PROJECT, {"videos": {"days": 30}})
+
+    change_after(monkeypatch, "due", change)
+    assert await house.round(uploads=Rule(days=7, keep_tags=("evergreen",))) == 0
+    assert "video.expired" not in [kind for kind, _ in await house.told(id)]
+
+
+async def test_what_is_taken_back_in_the_last_moment_makes_no_room(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = await house.live({"count": 50, "keep_tags": ["evergreen"]})
+    id = await house.add(1, live, discarded_at=NOW, deletes_at=NOW + timedelta(days=30))
+    database = house.archive.database
+
+    async def restore() -> None:
+        async with database.write() as transaction:
+            video = await videos.find(transaction, id)
+            assert video
+            await videos.restore(transaction, video)
+
+    house.free = 950
+    change_after(monkeypatch, "oldest", restore)
+    assert await house.round(low_water=1000) == 0
+    assert await house.left(id) == [id]
