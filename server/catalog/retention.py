@@ -36,8 +36,8 @@ class Rule:
     def of(cls, stated: Mapping[str, Any] | None, otherwise: "Rule") -> "Rule":
         """A rule as its row has it, each limit that it leaves out taken from the other."""
         stated = stated or {}
-        limits = (stated.get(name, getattr(otherwise, name)) for name in ("days", "count", "bytes"))
-        return cls(*limits, keep_tags=tuple(stated.get("keep_tags", otherwise.keep_tags)))
+        days, count, size = (stated.get(name, getattr(otherwise, name)) for name in ("days", "count", "bytes"))
+        return cls(days, count, size, tuple(stated.get("keep_tags", otherwise.keep_tags)))
 
     @property
     def limits(self) -> bool:

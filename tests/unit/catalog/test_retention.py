@@ -135,7 +135,7 @@ async def test_a_project_s_rule_is_taken_back(database: Database) -> None:
         await retention.change(transaction, DEFAULT_PROJECT, {UPLOADS: {"days": 1, "keep_tags": ["a"]}})
     async with database.read() as transaction:
         (shelf,) = await retention.shelves(transaction, Rule(), Rule(days=5, count=3))
-        assert (shelf.kind, shelf.rule) == (UPLOADS, Rule(1, 3, None, ["a"]))
+        assert (shelf.kind, shelf.rule) == (UPLOADS, Rule(1, 3, None, ("a",)))
     async with database.write() as transaction:
         assert await retention.change(transaction, DEFAULT_PROJECT, {UPLOADS: None}) == {}
     async with database.read() as transaction:
