@@ -101,7 +101,7 @@ class Transaction(AsyncSession):
     @asynccontextmanager
     async def part(self) -> AsyncIterator[Self]:
         """A part that may fail by itself: then nothing of it stays, and nothing follows it."""
-        callbacks, noted = len(self._callbacks()), self.info.get(changes.NOTED)
+        callbacks, written, noted = len(self._callbacks()), flushing.count(self), self.info.get(changes.NOTED)
         before = dict(noted or {})
         try:
             async with self.begin_nested():
@@ -109,6 +109,7 @@ class Transaction(AsyncSession):
                 yield self
         except BaseException:
             del self._callbacks()[callbacks:]
+            flushing.take_back(self, written)
             if noted is not None:
                 self.info[changes.NOTED] = before
             raise

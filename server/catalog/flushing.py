@@ -1,9 +1,8 @@
 """What a session writes, by prepared statements: rows of one class, new ones or changed ones, which is nearly all there
 is to write. SQLAlchemy's own way to write one row takes as long as thirty statements of SQLite.
 
-That does the rest: what is deleted; many rows, and rows of several classes, in the order of their foreign keys;
-parts of a transaction, which it can take back; custom values; and what the database refuses, so that it fails in its
-own way.
+That does the rest: what is deleted; many rows, and rows of several classes, in the order of their foreign keys; custom
+values; and what the database refuses, so that it fails in its own way.
 """
 
 from collections.abc import Mapping
@@ -53,7 +52,7 @@ class Addition(Generic[Added]):
 async def flush(transaction: "Transaction") -> None:
     """Writes what there is, or leaves it to the session."""
     direct, rows = transaction.direct, [*transaction.new, *transaction.dirty]
-    if direct is None or transaction.deleted or transaction.in_nested_transaction():
+    if direct is None or transaction.deleted:
         return
     if len(rows) > FEW or len({type(row) for row in rows}) != 1 or not all(_is_plain(row) for row in rows):
         return
@@ -75,7 +74,7 @@ async def _add(transaction: "Transaction", direct: "Direct", row: "Base") -> Non
     if isinstance(row, Video):
         await indexing.added(transaction, direct, row)
     changes.note_added(transaction.sync_session, row)
-    _settle(transaction, row)
+    _settle(transaction, row, added=True)
 
 
 async def _change(transaction: "Transaction", direct: "Direct", row: "Base") -> None:
@@ -84,7 +83,7 @@ async def _change(transaction: "Transaction", direct: "Direct", row: "Base") -> 
         if isinstance(row, Video):
             await indexing.changed(transaction, direct, row)
     changes.note_changed(transaction.sync_session, row)
-    _settle(transaction, row)
+    _settle(transaction, row, added=False)
 
 
 def _changed(row: Any) -> frozenset[str]:
@@ -94,12 +93,34 @@ def _changed(row: Any) -> frozenset[str]:
     return frozenset(name for name in touched if state.attrs[name].history.has_changes())
 
 
-def _settle(transaction: "Transaction", row: Any) -> None:
+def _settle(transaction: "Transaction", row: Any, *, added: bool) -> None:
     """The session has it as if it had read it just now."""
     transaction.announce_row(row)
     make_transient(row)
     make_transient_to_detached(row)
     transaction.add(row)
+    _settled(transaction).append((row, added))
+
+
+def count(transaction: "Transaction") -> int:
+    """Of rows that were written here so far."""
+    return len(_settled(transaction))
+
+
+def take_back(transaction: "Transaction", count: int) -> None:
+    """What was written here since then is not so any more, of which SQLAlchemy does not know."""
+    settled = _settled(transaction)
+    for row, added in settled[count:]:
+        if added and row in transaction:
+            transaction.expunge(row)
+        elif row in transaction:
+            transaction.expire(row)
+    del settled[count:]
+
+
+def _settled(transaction: "Transaction") -> list[tuple[Any, bool]]:
+    found: list[tuple[Any, bool]] = transaction.info.setdefault("settled", [])
+    return found
 
 
 class _Adding:

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from server.catalog import events, listing
 from server.catalog.control_models import Player
 from server.catalog.database import Transaction
 from server.catalog.listing import Page, Paging
+from server.catalog.prepared import Prepared
 
+_COUNT: Prepared[int] = Prepared(select(func.count()).where(Player.project_id == bindparam("project_id")))
 SORT_COLUMNS = {"name": Player.name, "createdAt": Player.created_at, "updatedAt": Player.updated_at}
 
 # what a theme may hold; colours that are not there are the player's own
@@ -54,7 +56,7 @@ async def find(transaction: Transaction, player_id: str) -> Player | None:
 
 
 async def count(transaction: Transaction, project_id: str) -> int:
-    return await transaction.scalar(select(func.count()).where(Player.project_id == project_id)) or 0
+    return await _COUNT.one(transaction, project_id=project_id) or 0
 
 
 async def page(transaction: Transaction, project_id: str, paging: Paging) -> Page[Player]:

@@ -1,13 +1,13 @@
 """What a session writes by prepared statements is what SQLAlchemy would have written."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Insert, Update, event, select, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from server import clock
@@ -45,18 +45,11 @@ def written(database: Database) -> list[str]:
     return found
 
 
-@asynccontextmanager
-async def plainly(database: Database) -> AsyncIterator[Transaction]:
-    async with database.write() as transaction:
-        yield transaction
-        await transaction.flush()
+async def by_sqlalchemy(transaction: Transaction) -> None:
+    await transaction.run_sync(Session.flush)
 
 
-@asynccontextmanager
-async def by_sqlalchemy(database: Database) -> AsyncIterator[Transaction]:
-    async with database.write() as transaction, transaction.part():
-        yield transaction
-        await transaction.flush()
+WAYS: tuple[Callable[[Transaction], Awaitable[None]], ...] = (Transaction.flush, by_sqlalchemy)
 
 
 async def raw(database: Database, table: str, but_for: str) -> list[tuple[Any, ...]]:
@@ -79,16 +72,16 @@ ROWS: list[Callable[[], Any]] = [
 @pytest.mark.parametrize("make", ROWS)
 async def test_what_is_added(database: Database, written: list[str], make: Callable[[], Any]) -> None:
     table, found = make().__tablename__, []
-    for begin in (plainly, by_sqlalchemy):
+    for flush in WAYS:
         row = make()
-        async with begin(database) as transaction:
+        async with database.write() as transaction:
             transaction.info[NOTED] = {}
             transaction.add(row)
-            await transaction.flush()
+            await flush(transaction)
             assert row in transaction
             assert row.id in transaction.changed
             note = next(changes.told(transaction.info[NOTED]))
-        assert bool(written) == (begin is by_sqlalchemy)
+        assert bool(written) == (flush is by_sqlalchemy)
         words = await raw(database, "video_words", "position video_id")
         after = {key: value for key, value in (note.after or {}).items() if key not in ("id", "position")}
         found.append((await raw(database, table, "id position"), words, note.action, note.before, after))
@@ -111,22 +104,22 @@ async def test_what_is_changed(
     database: Database, written: list[str], make: Callable[[], Any], columns: dict[str, Any]
 ) -> None:
     table, found = make().__tablename__, []
-    for begin in (plainly, by_sqlalchemy):
+    for flush in WAYS:
         async with database.write() as transaction:
             transaction.add(row := make())
         written.clear()
-        async with begin(database) as transaction:
+        async with database.write() as transaction:
             transaction.info[NOTED] = {}
             row = await transaction.get_one(type(row), row.id)
             for name, value in columns.items():
                 setattr(row, name, value)
-            await transaction.flush()
+            await flush(transaction)
             assert not transaction.is_pending
             assert row.id in transaction.changed
             assert (row.updated_at == LATER) == ("updated_at" in columns)
             assert row.updated_at != MOMENT
             note = next(changes.told(transaction.info[NOTED]))
-        assert bool(written) == (begin is by_sqlalchemy)
+        assert bool(written) == (flush is by_sqlalchemy)
         words = await raw(database, "video_words", "position video_id")
         found.append((await raw(database, table, "id position updated_at"), words, note.before, note.after))
         async with database.write() as transaction:
@@ -203,20 +196,28 @@ async def test_a_row_that_is_gone_can_not_be_changed(database: Database) -> None
         await write()
 
 
-async def test_what_a_part_wrote_goes_with_it(database: Database) -> None:
-    async def fail(transaction: Transaction, row: Player) -> None:
+@pytest.mark.parametrize("flush", WAYS)
+async def test_what_a_part_wrote_goes_with_it(
+    database: Database, flush: Callable[[Transaction], Awaitable[None]]
+) -> None:
+    async def fail(transaction: Transaction, row: Player, other: Player) -> None:
         async with transaction.part():
             row.name = "B"
-            transaction.add(Player(**OWN, name="C", theme={}))
-            await transaction.flush()
+            await flush(transaction)
+            transaction.add(other)
+            await flush(transaction)
             raise LookupError
 
+    other = Player(**OWN, name="C", theme={})
     async with database.write() as transaction:
         transaction.add(row := Player(**OWN, name="A", theme={}))
-        await transaction.flush()
+        await flush(transaction)
         with pytest.raises(LookupError):
-            await fail(transaction, row)
+            await fail(transaction, row, other)
+        assert other not in transaction
+        assert await transaction.get(Player, other.id) is None
         await transaction.refresh(row)
+        assert row.name == "A"
         row.theme = {"a": 1}
     async with database.read() as transaction:
         found = list(await transaction.scalars(select(Player)))
