@@ -77,7 +77,11 @@ class Carrying:
             if video is None:
                 return  # deleted meanwhile
             await video_details.look_again(transaction, video)  # texts can be read before there is something to watch
+            known = {(row.kind, row.language): row for row in await text_tracks.to_watch(transaction, video_id)}
+            chosen = any(row.default for row in known.values())
             for (kind, language), (each, text) in made.items():
+                if (kind, language) in known:
+                    continue  # its owner's, who did not wait; or ours, of before a crash
                 try:
                     row = await self._texts.put(
                         transaction, video, kind, language, text, each["origin"], each["title"], words[kind, language]
@@ -85,7 +89,7 @@ class Carrying:
                 except Problem as problem:
                     _log.warning("a text does not go along", video=video_id, language=language, reason=problem.detail)
                     continue
-                if kind == "captions" and language == default:
+                if kind == "captions" and language == default and not chosen:
                     await text_tracks.set_default(transaction, video, row, True)
 
     async def lay(self, video_id: str, told: Sequence[Told], starts_s: Sequence[float]) -> list[Told]:

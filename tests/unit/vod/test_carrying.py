@@ -127,6 +127,22 @@ async def test_stretches_of_one_have_their_parts_of_them(room: Room, archive: Ar
     assert await room.shown(made) == [(0, 1000, "two"), (1000, 3000, "one")]
 
 
+async def test_what_its_owner_uploads_before_it_is_made_stays(room: Room, archive: Archive) -> None:
+    origin, made = await room.video(), await archive.video()
+    await room.put(origin, "de", "captions", text(Cue(0, 1000, "eins")), default=True)
+    async with archive.database.write() as transaction:
+        row = await videos.find(transaction, origin)
+        assert row
+        told = await room.carrying.link(transaction, made, [row])
+    await room.put(made, "en", "captions", text(Cue(0, 1000, "mine")), default=True)
+    for _ in range(2):  # again, after a crash
+        await room.carrying.carry(made, told, [0.0])
+    async with archive.database.read() as transaction:
+        rows = await text_tracks.of_video(transaction, made, "captions")
+    assert [(row.language, row.version, row.default) for row in rows] == [("de", 1, False), ("en", 1, True)]
+    assert await room.shown(made) == [(0, 1000, "mine")]
+
+
 async def test_a_text_that_its_owner_deletes_meanwhile_goes_along_all_the_same(room: Room, archive: Archive) -> None:
     origin, made = await room.video(), await archive.video()
     async with archive.database.write() as transaction:
