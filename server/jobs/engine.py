@@ -30,7 +30,7 @@ from dbos import (
 )
 from dbos._core import execute_dequeued_workflow
 
-from server import log
+from server import clock, log
 from server.jobs.errors import INTERNAL, JobFailed, StepsChanged
 
 NAME = "sluice"
@@ -42,9 +42,11 @@ POOL = 5  # connections
 BUSY_MS = 30_000  # the catalogue writes to the same file
 LISTEN_S = 0.25  # a thread of its sleeps so long, which a stop has to wait for; it looks at nothing
 FORGET_BATCH = 500
+LAUNCH_LOCK = "advisory lock (7302, 2)"  # as pg_locks tells who holds it
 TRY_LAUNCH = sa.text("SELECT pg_try_advisory_lock(7302, 2)")
 LAUNCHED = sa.text("SELECT pg_advisory_unlock(7302, 2)")
 LAUNCH_S = 0.1
+LAUNCH_LIMIT_S = 300.0  # of others' launches, a second each; one that is frozen holds the lock for as long as it lives
 
 RUNNING = ["ENQUEUED", "PENDING"]
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -161,12 +163,16 @@ async def _alone(database: sa.Engine) -> AsyncIterator[None]:
     """It makes its tables at a launch, which processes that start together must not all do at once.
 
     They ask again and again for the lock: a statement that waits for it keeps `CREATE INDEX CONCURRENTLY` waiting.
+    Raises RuntimeError where it can't be had.
     """
     if database.dialect.name == "sqlite":
         yield
         return
     with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.scalar(TRY_LAUNCH):  # noqa: ASYNC110  # the event is another process's
+        ends = clock.monotonic() + LAUNCH_LIMIT_S
+        while not connection.scalar(TRY_LAUNCH):
+            if clock.monotonic() > ends:
+                raise RuntimeError(f"another process of this database does not get on with its start: {LAUNCH_LOCK}")
             await asyncio.sleep(LAUNCH_S)
         try:
             yield

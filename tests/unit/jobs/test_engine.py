@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 from dbos import DBOS, SetWorkflowID, error
 
 from server.catalog.database import Database
+from server.jobs import engine as module
 from server.jobs.engine import Engine
 from server.jobs.errors import JobFailed, StepsChanged
+from tests.postgres import Cluster
 
 Body = Callable[[Engine, str], Awaitable[None]]
 
@@ -51,6 +55,23 @@ def pollers() -> list[str]:
     """The threads of dbos that look for work."""
     names = ("queue", "background-jobs", "scheduler")
     return [thread.name for thread in threading.enumerate() if any(name in thread.name for name in names)]
+
+
+async def test_a_launch_does_not_wait_for_ever_for_one_that_is_stuck(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LAUNCH_LIMIT_S", -1.0, raising=False)
+    name = cluster.create()
+    engine = Engine(sa.make_url(cluster.url(name)), "wo1", lambda _: asyncio.sleep(0))
+    with psycopg.connect(cluster.url(name), autocommit=True) as stuck:
+        stuck.execute("SELECT pg_advisory_lock(7302, 2)")
+        with pytest.raises(RuntimeError, match="does not get on"):
+            async with asyncio.timeout(20), engine.launched():
+                pass
+
+    async with engine.launched():
+        pass
+    cluster.drop(name)
 
 
 async def test_no_thread_polls(database: Database) -> None:
