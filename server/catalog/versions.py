@@ -229,9 +229,10 @@ async def _fail(transaction: Transaction, video: Video, version: Video) -> None:
 
 
 async def outlived(transaction: Transaction, before: datetime, limit: int) -> list[Video]:
-    """Videos with material that was put aside then or earlier."""
-    rows = select(Video).where(Video.previous_since <= before).order_by(Video.previous_since, Video.id).limit(limit)
-    return list(await transaction.scalars(rows))
+    """Videos with material that was put aside then or earlier. While more is to come of what is shown instead, it may
+    have to be shown again."""
+    aside = select(Video).where(Video.previous_since <= before, Video.state != "processing")
+    return list(await transaction.scalars(aside.order_by(Video.previous_since, Video.id).limit(limit)))
 
 
 def forget(video: Video, material: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from server.catalog import stored, versions, videos
 from server.catalog.database import Transaction
 from server.catalog.models import DEFAULT_PROJECT, Video
+from server.vod import making
 from server.vod.outliving import Outliving
 from tests.unit.vod.conftest import Archive
 
@@ -74,6 +75,32 @@ async def test_then_its_own_bytes_go_and_versions_whole(archive: Archive, id: st
     assert not archive.layout.video_source(id).exists()
     assert not archive.layout.video_index(id).exists()
     assert archive.layout.video_poster(id).exists()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_it_stays_while_more_of_the_new_is_to_come(archive: Archive, id: str, fails: bool) -> None:
+    """What can't be made after all gives way to it again."""
+
+    async def begin(transaction: Transaction, video: Video) -> str:
+        version = await versions.new(transaction, video, versions.REPLACE)
+        version.state, version.playable, version.source = "processing", True, "upload"
+        await versions.came_on(transaction, version)
+        return version.id
+
+    async def end(transaction: Transaction, version: Video) -> None:
+        if fails:
+            await making.fail(transaction, version, making.GAVE_UP)
+        else:
+            await videos.move(transaction, version, "done")
+            await versions.came_on(transaction, version)
+
+    version_id = await changed(archive, id, begin)
+    assert await outliving(archive, Desk(), 0).round() == 0
+    await changed(archive, version_id, end)
+    await outliving(archive, Desk(), 0).round()
+    row = await archive.row(id)
+    assert (row.material, row.state, row.playable) == (id if fails else version_id, "done", True)
+    assert archive.layout.video_source(id).exists() is fails
 
 
 async def test_of_a_recording_the_bytes_count_for_as_long_as_they_are_there(archive: Archive) -> None:
