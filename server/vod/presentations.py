@@ -77,6 +77,8 @@ class Presentations:
         for identity in self._loaded_at:
             if identity[0] in changed:
                 self._loaded_at[identity] = -inf
+        for wanted in [wanted for wanted in self._loading if wanted[0][0] in changed]:
+            del self._loading[wanted]  # those that wait get what they asked for; who comes now asks anew
 
     def put(self, video_id: str, revision: int, presentation: Presentation) -> None:
         """One that was made elsewhere: reading the journals of a day takes a second or two."""
@@ -99,6 +101,8 @@ class Presentations:
     async def _load(self, identity: Identity, source: str, stored: Stored) -> Presentation:
         presentation = await self.run(self._loaders[source], stored)
         self._keep(identity, presentation)
+        if presentation.growing and self._loading.get((identity, stored.settled)) is not asyncio.current_task():
+            self._loaded_at[identity] = -inf  # it changed while it was read
         return presentation
 
     def _keep(self, identity: Identity, presentation: Presentation) -> None:
@@ -116,7 +120,8 @@ class Presentations:
             del self._loaded_at[oldest]
 
     def _loaded(self, wanted: tuple[Identity, bool], done: asyncio.Future[Presentation]) -> None:
-        self._loading.pop(wanted, None)
+        if self._loading.get(wanted) is done:
+            del self._loading[wanted]
         if not done.cancelled():
             done.exception()  # who still waits is told; that nobody does is no fault of its own
 

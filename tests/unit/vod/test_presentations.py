@@ -309,3 +309,35 @@ async def test_one_that_grows_is_read_again_once_its_video_changed(
 
     assert await presentations.get(Stored("vi1"), 1, "upload") is not kept["vi1"]
     assert await presentations.get(Stored("vi2"), 1, "upload") is kept["vi2"]
+
+
+async def test_one_that_changes_while_it_is_read_is_read_again(
+    presentations: Presentations, loader: FakeLoader
+) -> None:
+    loader.go.clear()
+    stored = Stored("vi1", settled=False)
+    before = asyncio.ensure_future(presentations.get(stored, 1, "upload"))
+    await asyncio.sleep(0)
+    presentations.outdated({"vi1"})
+    after = asyncio.ensure_future(presentations.get(stored, 1, "upload"))
+    await asyncio.sleep(0)
+    loader.go.set()
+
+    old, new = await asyncio.gather(before, after)
+
+    assert old is not new
+    assert await presentations.get(stored, 1, "upload") is not old
+
+
+async def test_one_that_changed_while_it_was_read_is_not_taken_for_fresh(
+    presentations: Presentations, loader: FakeLoader
+) -> None:
+    loader.go.clear()
+    stored = Stored("vi1", settled=False)
+    before = asyncio.ensure_future(presentations.get(stored, 1, "upload"))
+    await asyncio.sleep(0)
+    presentations.outdated({"vi1"})
+    loader.go.set()
+    old = await before
+
+    assert await presentations.get(stored, 1, "upload") is not old
