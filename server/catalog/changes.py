@@ -115,10 +115,9 @@ def _values(row: Any) -> dict[str, Any]:
 
 def _replaced(row: Any) -> dict[str, Any]:
     state = inspect(row)
-    found = {}
+    passed_over, found = state.unmodified | UNTOLD, {}
     for attribute in state.mapper.column_attrs:
-        history = state.attrs[attribute.key].history
-        if attribute.key not in UNTOLD and history.has_changes():
+        if attribute.key not in passed_over and (history := state.attrs[attribute.key].history).has_changes():
             found[attribute.key] = history.deleted[0] if history.deleted else None
     return found
 

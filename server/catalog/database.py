@@ -9,7 +9,7 @@ import asyncio
 import errno
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence, Set
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -202,7 +202,8 @@ class Database:
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Transaction]:
         transaction = Transaction(self.engine, expire_on_commit=False)
-        async with self._writing:
+        # where its end has a way to go it keeps nobody waiting
+        async with transaction if self.shared else nullcontext(), self._writing:
             self._changing = transaction.changed
             try:
                 async with self._begun(transaction):
@@ -216,7 +217,7 @@ class Database:
     async def _begun(self, transaction: Transaction) -> AsyncIterator[None]:
         """Committed at the end."""
         if self.shared:
-            async with transaction, transaction.begin():
+            async with transaction.begin():
                 await self._connect(transaction)
                 await transaction.execute(WRITE_LOCK)
                 yield
