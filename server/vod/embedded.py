@@ -107,8 +107,8 @@ class EmbeddedTexts:
             if shown is not None:
                 await self._put(transaction, shown, "captions", captions)
                 await self._put(transaction, shown, "chapters", chapters)
-            elif row is not None:
-                _log.warning("texts of a file that is not shown any more", of=job.object_id)
+            elif row is not None and row.deletes_at is None:
+                _log.warning("texts of a file that is not shown any more are not kept", of=job.object_id)
 
     async def _video(self, job: JobContext) -> Video | None:
         async with self._database.read() as transaction:
