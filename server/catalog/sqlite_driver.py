@@ -271,7 +271,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
     async def keep(self) -> None:
         """Commits. Raises sqlite3.Error."""
         if self.plain.in_transaction or not self.idle:
-            await self.hop(self.plain.commit)
+            await self.hop(sqlite3.Connection.commit, self.plain)
         self._ended()
 
     def commit(self) -> None:
@@ -287,7 +287,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             if self.ends_at_once:
                 self.plain.rollback()
             else:
-                await_(self.hop(self.plain.rollback))
+                await_(self.hop(sqlite3.Connection.rollback, self.plain))
         except Exception as error:
             self._handle_exception(error)
         self._ended()
