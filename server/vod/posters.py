@@ -47,14 +47,14 @@ class Posters:
 
     async def of_upload(self, video_id: str) -> None:
         """Makes the poster of an upload, unless it has one. Raises ChildFailed, OSError."""
-        for _ in range(TRIES):
+        for number in range(TRIES):
             async with self._database.read() as transaction:
                 video = await videos.find(transaction, video_id)
-            if video is None or video.poster_at is not None:
+            if video is None or (video.poster_at is not None and number == 0):
                 return
             with ExitStack() as stack:
                 picture = await self._of_upload(stack, video)
-            if await self._keep(video_id, picture, video.poster_s):
+            if await self._keep(video_id, picture) in (None, video.poster_s):
                 return
 
     async def _of_upload(self, stack: ExitStack, video: Video) -> bytes | MediaProblem:
@@ -95,7 +95,7 @@ class Posters:
 
     async def of_recording(self, video_id: str, init: bytes, segment: bytes) -> None:
         """Makes the poster of a video from a segment of it. Raises ChildFailed, OSError."""
-        await self._keep(video_id, await calls.segment_poster(self._children, init, segment), None)
+        await self._keep(video_id, await calls.segment_poster(self._children, init, segment))
 
     async def live(self, broadcast_id: str, init: bytes, read: Callable[[], Awaitable[bytes]]) -> bytes | None:
         """A recent picture of a broadcast, None if none can be made; one child every LIVE_S, whoever asks.
@@ -132,22 +132,20 @@ class Posters:
             self._live.popitem(last=False)
         return picture
 
-    async def _keep(self, video_id: str, picture: bytes | MediaProblem, at_s: float | None) -> bool:
-        """False where another moment than `at_s` was chosen meanwhile. What its owner gave meanwhile stays."""
+    async def _keep(self, video_id: str, picture: bytes | MediaProblem) -> float | None:
+        """The moment whose picture its owner wants by now; None: any. What he gave meanwhile stays."""
         async with self._database.write() as transaction:
             video = await videos.find(transaction, video_id)
             if video is None or video.poster_given:  # a deleted one's folder must not come back
-                return True
-            if video.poster_s not in (None, at_s):
-                return False
+                return None
             if isinstance(picture, MediaProblem):
-                return True  # sound alone, or nothing that can be shown: without a poster it is a video all the same
+                return video.poster_s  # else sound alone, or nothing that can be shown: it is a video without a poster
             await asyncio.to_thread(_store, self._layout, video_id, picture)
             video.poster_at, video.poster_bytes = clock.now(), len(picture)
             shown = await videos.shown_as(transaction, video)
             if shown is not None and not shown.poster_given:
                 shown.poster_at = video.poster_at
-            return True
+            return video.poster_s
 
 
 def _store(layout: Layout, video_id: str, picture: bytes) -> None:

@@ -108,6 +108,14 @@ async def test_a_recording_has_one_in_a_folder_of_its_own(archive: Archive, post
     assert archive.layout.video_poster(id).read_bytes() == JPEG
 
 
+async def test_a_recording_has_one_though_a_moment_was_chosen_before(archive: Archive, posters: Posters) -> None:
+    id = await archive.video(source=None, poster_s=1.0)
+
+    await posters.of_recording(id, INIT, SEGMENT)
+
+    assert archive.layout.video_poster(id).read_bytes() == JPEG
+
+
 async def test_sound_has_none(archive: Archive, posters: Posters) -> None:
     id = await archive.video()
     archive.children.events = [PROBLEM]
