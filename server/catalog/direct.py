@@ -61,6 +61,7 @@ class Direct:
 
     async def commit(self, transaction: "Transaction") -> None:
         """With what the session has not written yet. Raises sqlalchemy.exc.SQLAlchemyError."""
+        await transaction.flush()
         if transaction.in_transaction():
             await transaction.commit()
         if not self._driver.begun:

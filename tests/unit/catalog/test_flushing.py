@@ -128,6 +128,17 @@ async def test_what_is_changed(
     assert found[0] == found[1]
 
 
+async def test_what_is_left_to_the_commit(database: Database, written: list[str]) -> None:
+    async with database.write() as transaction:
+        transaction.add(row := Player(**OWN, name="A", theme={}))
+    async with database.write() as transaction:
+        row = await transaction.get_one(Player, row.id)
+        row.name = "B"
+    async with database.read() as transaction:
+        assert (await transaction.get_one(Player, row.id)).name == "B"
+    assert written == []
+
+
 async def test_a_row_that_was_added_is_the_session_s_own(database: Database) -> None:
     row = Player(**OWN, name="A", theme={})
     async with database.write() as transaction:
