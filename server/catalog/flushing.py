@@ -2,7 +2,7 @@
 is to write. SQLAlchemy's own way to write one row takes as long as thirty statements of SQLite.
 
 That does the rest: what is deleted; many rows, and rows of several classes, in the order of their foreign keys; custom
-values; and what the database refuses, so that it fails in its own way.
+values; and rows that are refused.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Column, Dialect, bindparam, insert, inspect, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Mapper, make_transient, make_transient_to_detached
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from server.catalog.direct import Direct
     from server.catalog.models import Base
 
+# what the database, or a type, does not take of a row: SQLAlchemy fails of it in its own way
+REFUSED = (IntegrityError, ProgrammingError, StaleDataError, TypeError, ValueError)
 FEW = 8  # rows: more are better given to SQLite together
 PLANS_KEPT = 256  # a caller may name any columns of a video together
 
@@ -56,7 +58,7 @@ async def flush(transaction: "Transaction") -> None:
         return
     if len(rows) > FEW or len({type(row) for row in rows}) != 1 or not all(_is_plain(row) for row in rows):
         return
-    with suppress(DBAPIError, StaleDataError):
+    with suppress(*REFUSED):
         for row in rows:
             await (_add if inspect(row).pending else _change)(transaction, direct, row)
 

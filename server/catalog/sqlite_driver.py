@@ -139,12 +139,18 @@ class Statement:
 
     def _run(self, execute: Any, operation: str, parameters: Any) -> None:
         """In the connection's thread, or while that is idle."""
-        cursor = self._connection.plain.cursor()
+        connection = self._connection
+        if connection.lost is not None:
+            raise connection.lost.with_traceback(None)
+        cursor = connection.plain.cursor()
         try:
             execute(cursor, operation, parameters)
             self.description = cursor.description
             self._rows = cursor.fetchall() if cursor.description else ()
             self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
+        except sqlite3.Error as error:
+            connection.note_lost(error)
+            raise
         finally:
             cursor.close()
 
@@ -186,7 +192,7 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ("_done", "_made", "_sent", "begun", "loop", "writes")
+    __slots__ = ("_done", "_made", "_sent", "begun", "loop", "lost", "writes")
 
     _cursor_cls = _Cursor
 
@@ -195,6 +201,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         self.loop = loop
         self.begun = False  # a transaction, which has not ended
         self.writes = False  # so it was begun
+        self.lost: sqlite3.Error | None = None  # why SQLite has rolled it back by itself, as where the disk is full
         self._made = 0  # statements of what is written
         # hops; a caller who was cancelled is gone before what he sent is done
         self._sent = 0  # counted on the loop
@@ -228,6 +235,11 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
             work(*arguments)
         finally:
             self._done += 1
+
+    def note_lost(self, error: sqlite3.Error) -> None:
+        """A statement after it would be a transaction of its own: it fails as this one did, and so does the commit."""
+        if self.begun and not self.plain.in_transaction:
+            self.lost = error
 
     def is_turn_over(self) -> bool:
         if not self.writes:
@@ -269,9 +281,16 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         return True
 
     async def keep(self) -> None:
-        """Commits. Raises sqlite3.Error."""
-        if self.plain.in_transaction or not self.idle:
-            await self.hop(sqlite3.Connection.commit, self.plain)
+        """Commits. Raises sqlite3.Error, and has rolled back then: SQLAlchemy takes a commit that fails for an end."""
+        try:
+            if self.plain.in_transaction or not self.idle:
+                await self.hop(sqlite3.Connection.commit, self.plain)
+            if self.lost is not None:
+                raise self.lost.with_traceback(None)
+        except sqlite3.Error:
+            await self.hop(sqlite3.Connection.rollback, self.plain)
+            self._ended()
+            raise
         self._ended()
 
     def commit(self) -> None:
@@ -293,7 +312,7 @@ class _Connection(AsyncAdapt_aiosqlite_connection):
         self._ended()
 
     def _ended(self) -> None:
-        self.begun, self.writes, self._made = False, False, 0
+        self.begun, self.writes, self.lost, self._made = False, False, None, 0
 
 
 class Driver(AsyncAdapt_aiosqlite_dbapi):

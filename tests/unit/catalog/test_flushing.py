@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Insert, Update, event, select, text
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -192,6 +192,30 @@ async def test_a_row_that_is_refused_fails_the_transaction(database: Database) -
         await write()
     async with database.read() as transaction:
         assert list(await transaction.scalars(select(Player))) == []
+
+
+async def test_what_is_refused_after_its_row_was_written_is_told_as_it_is(database: Database) -> None:
+    async def write() -> None:
+        async with database.write() as transaction:
+            await transaction.execute(text("DROP TABLE video_words_index"))
+            transaction.add(Video(**OWN, title="A"))
+            await transaction.flush()
+
+    with pytest.raises(OperationalError, match="video_words_index"):
+        await write()
+
+
+@pytest.mark.parametrize("flush", WAYS)
+async def test_a_value_that_no_type_takes_fails_as_sqlalchemy_says(
+    database: Database, flush: Callable[[Transaction], Awaitable[None]]
+) -> None:
+    async def write() -> None:
+        async with database.write() as transaction:
+            transaction.add(Player(**OWN, name="A", theme={}, created_at=MOMENT.replace(tzinfo=None)))
+            await flush(transaction)
+
+    with pytest.raises(StatementError, match="naive"):
+        await write()
 
 
 async def test_a_row_that_is_gone_can_not_be_changed(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Statements that are made once: the same rows as SQLAlchemy's, on a connection that others get back."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,6 +144,51 @@ async def test_an_addition_that_the_disk_has_no_room_for_is_out_of_space(databas
         await fill()
     assert out_of_space(caught.value)
     assert taken(database) == 0
+
+
+@pytest.mark.parametrize("by_session", [False, True])
+async def test_nothing_of_a_transaction_stays_that_the_disk_had_no_room_for(
+    database: Database, by_session: bool
+) -> None:
+    if database.shared:
+        pytest.skip("it is SQLite's, which may roll back by itself")
+
+    async def tell(transaction: Transaction, number: int) -> None:
+        if not by_session:
+            await events.record(transaction, DEFAULT_PROJECT, f"vi{number}", "video.created", {"text": "A" * 2000})
+            return
+        transaction.add(LiveStream(project_id=DEFAULT_PROJECT, name="A" * 2000, stream_key=str(number)))
+        await transaction.flush()
+
+    async def fill() -> None:
+        async with database.write() as transaction:
+            await transaction.execute(text("PRAGMA max_page_count = 1"))  # not below what it has
+            for number in range(200):
+                with suppress(OperationalError, PendingRollbackError):
+                    await tell(transaction, number)
+
+    with pytest.raises((OperationalError, PendingRollbackError)):
+        await fill()
+    async with database.read() as transaction:
+        assert await transaction.scalar(text("SELECT count(*) FROM events")) == 0
+        assert await transaction.scalar(text("SELECT count(*) FROM live_streams")) == 0
+
+
+async def test_a_commit_that_fails_is_rolled_back(database: Database) -> None:
+    if database.shared:
+        pytest.skip("its foreign keys are not deferred")
+
+    async def write() -> None:
+        async with database.write() as transaction:
+            await transaction.execute(text("PRAGMA defer_foreign_keys = ON"))
+            transaction.add(LiveStream(project_id="nobody", name="A", stream_key="a"))
+
+    with pytest.raises(IntegrityError):
+        await write()
+    await add(database)  # nor does it hold the lock
+    async with database.read() as transaction:
+        assert await COUNT.one(transaction) == 1
+        assert await transaction.scalar(text("SELECT count(*) FROM live_streams")) == 0
 
 
 async def test_one_is_the_first_or_none(database: Database) -> None:
