@@ -99,6 +99,7 @@ class _Upload:
         self._memory = memory
         self._renewed = renewed
         self._failures = 0
+        self._furthest = 0  # of what was kept
 
     def run(self) -> str:
         where, gone = self._known(), 0
@@ -110,7 +111,7 @@ class _Upload:
                 gone += 1
                 if refusal.status not in GONE or not self._renewed or gone == TRIES:
                     raise
-                where = None
+                where, self._furthest = None, 0
                 self._failed(refusal)
                 continue
             self._memory.put(self._name, None)
@@ -151,10 +152,12 @@ class _Upload:
                 self._moved(offset)
 
     def _further(self, before: int, offset: int) -> int:
-        """Raises Unreachable where nothing came of a piece, though it was taken."""
+        """Raises Unreachable where nothing came of a piece, though it was taken. What is only sent again, as it was
+        lost, is no headway."""
         if offset <= before:
             raise Unreachable(f"{self._api.url} takes what it is sent, and does not keep it.")
-        self._failures = 0
+        if offset > self._furthest:
+            self._furthest, self._failures = offset, 0
         return offset
 
     def _piece(self, address: str, offset: int, piece: bytes) -> Answer:

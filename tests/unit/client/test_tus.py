@@ -62,6 +62,36 @@ def test_who_keeps_nothing_is_given_up(send: Callable[[Server], str]) -> None:
         send(server)
 
 
+def test_who_loses_what_it_kept_is_given_up(send: Callable[[Server], str]) -> None:
+    def keep(offset: int, size: int) -> int:
+        if offset < 20:
+            return offset + size
+        server.offset = 0
+        raise Unreachable("it crashed")
+
+    server = Server(keep)
+    with pytest.raises(Unreachable, match="crashed"):
+        send(server)
+
+
+def test_who_loses_some_of_it_and_gets_on_gets_all(
+    send: Callable[[Server], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tus, "TRIES", 3)
+    crashed = set[int]()
+
+    def keep(offset: int, size: int) -> int:
+        if offset and offset not in crashed:
+            crashed.add(offset)
+            server.offset = offset - size
+            raise Unreachable("it crashed")
+        return offset + size
+
+    server = Server(keep)
+    assert send(server) == "vi1"
+    assert len(crashed) > tus.TRIES
+
+
 def test_who_loses_each_upload_is_given_up(send: Callable[[Server], str]) -> None:
     def keep(offset: int, size: int) -> int:
         if offset:
