@@ -28,7 +28,7 @@ class _Plan:
 
     starts_at: datetime | None
     stops_at: datetime | None
-    missed: bool = False  # its time passed while the server was down
+    missed: bool = False  # its end passed while the server was down: nothing may be left to do
     release: bool = False  # it begins no later any more: who waited for that is to go on air
 
     @property
@@ -97,8 +97,9 @@ class Schedules:
                     await self._tell(live_stream_id, "started")
                     plan.starts_at = None
                 if plan.stops_at and plan.stops_at <= now:
-                    done = await self._on_stop(live_stream_id)
-                    if done or not plan.missed:
+                    if await self._on_stop(live_stream_id):
+                        plan.missed = False  # it is to be told, also where that has to be tried again
+                    if not plan.missed:
                         await self._tell(live_stream_id, "stopped")
                     plan.stops_at = None
             except Exception as error:  # tried again; the other streams' times come too

@@ -128,6 +128,25 @@ async def test_an_end_that_was_missed_comes_with_the_next_start(
     assert await diary.told(live) == told
 
 
+async def test_an_end_that_was_missed_is_told_once_it_can_be(
+    studio: Studio, diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = await studio.live_stream(stops_at=datetime(2026, 1, 1, tzinfo=UTC))
+    tell, answers = diary.schedules._tell, [OSError("disk I/O error")]
+
+    async def told(live_stream_id: str, what: str) -> None:
+        diary.busy = False  # nothing is left to do
+        if answers:
+            raise answers.pop()
+        await tell(live_stream_id, what)
+
+    monkeypatch.setattr(diary.schedules, "_tell", told)
+    async with diary.schedules.running():
+        await until(lambda: not diary.schedules._plans)
+
+    assert await diary.told(live) == ["stopped"]
+
+
 async def test_it_looks_by_itself(studio: Studio, diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedules, "EVERY_S", 0.005)
     live = await studio.live_stream(starts_at=clock.now() + SECOND)  # its row is there before
