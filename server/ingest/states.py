@@ -1,10 +1,12 @@
 """The states of broadcasts and of their live streams, written behind the media: each change with its event.
 
-Media flows on while the database is away; what happened meanwhile is written when it is back, in the same order.
+Media flows on while the database is away; what happened meanwhile is written when it is back, in the same order, and
+with its time.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from server import clock, log
@@ -38,10 +40,10 @@ class States:
         self._on_recorded = on_recorded
 
     async def live(self, on_air: OnAir, resumed: bool) -> None:
-        await self._write_behind(on_air, _live, resumed)
+        await self._write_behind(on_air, _live, clock.now(), resumed)
 
     async def interrupted(self, on_air: OnAir, reason: str) -> None:
-        await self._write_behind(on_air, _interrupted, reason)
+        await self._write_behind(on_air, _interrupted, clock.now(), reason)
 
     async def connected(self, on_air: OnAir, protocol: str, role: Role) -> None:
         """An event alone, as the two that follow: a publisher has joined or come back."""
@@ -151,8 +153,10 @@ class States:
                 await change(transaction, broadcast, live, *details, **more)
 
 
-async def _live(transaction: Transaction, broadcast: Broadcast, live: LiveStream, resumed: bool) -> None:
-    broadcast.live_at = broadcast.live_at or clock.now()
+async def _live(
+    transaction: Transaction, broadcast: Broadcast, live: LiveStream, at: datetime, resumed: bool
+) -> None:
+    broadcast.live_at = broadcast.live_at or at
     broadcast.interrupted_at = None
     await broadcasts.move(transaction, broadcast, "live", resumed=resumed)
     if resumed:
@@ -161,8 +165,10 @@ async def _live(transaction: Transaction, broadcast: Broadcast, live: LiveStream
         await live_streams.move(transaction, live, "broadcasting", broadcastId=broadcast.id)
 
 
-async def _interrupted(transaction: Transaction, broadcast: Broadcast, live: LiveStream, reason: str) -> None:
-    broadcast.interrupted_at = clock.now()
+async def _interrupted(
+    transaction: Transaction, broadcast: Broadcast, live: LiveStream, at: datetime, reason: str
+) -> None:
+    broadcast.interrupted_at = at
     await broadcasts.move(transaction, broadcast, "interrupted", reason=reason)
     await _told(transaction, broadcast, live, "interrupted", reason=reason)
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from server import clock
 from server.catalog import events
 from server.catalog.database import Transaction
 from server.catalog.models import DEFAULT_PROJECT
@@ -78,6 +79,22 @@ async def test_what_happens_while_the_database_is_away_is_written_in_its_order(
     assert [type.removeprefix("live-stream.") for type in await studio.event_types(live)] == [
         "created", "connected", "broadcasting", "interrupted", "rejected", "resumed", "ended", "idle", "recorded"
     ]  # fmt: skip
+
+
+async def test_what_is_written_late_has_the_time_at_which_it_was(
+    studio: Studio, states: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, showing = await on_air(studio)
+    for change in (states.live(showing, False), states.interrupted(showing, "lost")):
+        async with showing.writing:
+            task = asyncio.create_task(change)
+            await asyncio.sleep(0)
+            since = clock.now()
+        await task
+
+        row = await studio.row(showing.broadcast_id)
+        assert row
+        assert (row.interrupted_at or row.live_at or since) < since
 
 
 async def test_a_database_that_stays_away_is_not_waited_for_for_ever(
