@@ -58,11 +58,14 @@ class Peers:
         connection, found = self._connection, set[str]()
         if connection is None:
             return found
-        async with self._busy:
-            for name in names:
-                if await connection.scalar(_TRY, {"key": _key(name)}):
-                    await connection.execute(_LEAVE, {"key": _key(name)})
-                    found.add(name)
+        try:
+            async with self._busy:
+                for name in names:
+                    if await connection.scalar(_TRY, {"key": _key(name)}):
+                        await connection.execute(_LEAVE, {"key": _key(name)})
+                        found.add(name)
+        except (SQLAlchemyError, OSError) as error:
+            _log.warning("the database can't be asked who lives", reason=reason(error))
         return found
 
     async def _keep(self, joined: asyncio.Future[None]) -> None:

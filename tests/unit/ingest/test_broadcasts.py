@@ -220,7 +220,7 @@ async def test_an_end_at_once(studio: Studio, ended: bool) -> None:
 
     await until(lambda: studio.over(publisher.broadcast_id))
     assert (await studio.stream(live)).state == "idle"
-    assert studio.showing(live).packager.ended
+    await until(lambda: studio.showing(live).packager.ended)
     assert "broadcast.interrupted" not in await studio.event_types(publisher.broadcast_id)
 
 
