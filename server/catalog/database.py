@@ -57,6 +57,7 @@ class Transaction(AsyncSession):
 
     sync_session_class = _Session
     direct: Direct | None = None  # on SQLite
+    has_committed = False
 
     @property
     def is_pending(self) -> bool:
@@ -210,8 +211,9 @@ class Database:
                     yield transaction
             finally:
                 self._changing = frozenset()
-            self._changed(transaction.changed)
-            transaction.committed()
+                if transaction.has_committed:  # also if the caller was cancelled at the end of it
+                    self._changed(transaction.changed)
+                    transaction.committed()
 
     @asynccontextmanager
     async def _begun(self, transaction: Transaction) -> AsyncIterator[None]:
@@ -222,6 +224,7 @@ class Database:
                 await transaction.execute(WRITE_LOCK)
                 yield
                 await self._tell(transaction)
+            transaction.has_committed = True
             return
         transaction.direct = direct = await Direct.taken(transaction, self.engine, writes=True)
         try:

@@ -60,8 +60,21 @@ class Direct:
         return not (self._driver.begun and transaction.sync_session.is_active) or self._connection.invalidated
 
     async def commit(self, transaction: "Transaction") -> None:
-        """With what the session has not written yet. Raises sqlalchemy.exc.SQLAlchemyError."""
+        """With what the session has not written yet. A caller who is cancelled in it goes when its outcome is known.
+        Raises sqlalchemy.exc.SQLAlchemyError."""
         await transaction.flush()
+        committing, cancelled = asyncio.create_task(self._commit(transaction)), None
+        while not committing.done():
+            try:
+                await asyncio.wait([committing])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        committing.result()
+        transaction.has_committed = True
+        if cancelled is not None:
+            raise cancelled
+
+    async def _commit(self, transaction: "Transaction") -> None:
         if transaction.in_transaction():
             await transaction.commit()
         if not self._driver.begun:
