@@ -64,7 +64,10 @@ class Log:
 
     async def _changes(self, transaction: Transaction) -> list[Change]:
         await transaction.flush()
-        return [one for one in changes.told(transaction.info[NOTED]) if one.table not in UNAUDITED]
+        notes = transaction.info[NOTED]
+        for row, names in changes.unread(notes):
+            await transaction.refresh(row, names)
+        return [one for one in changes.told(notes) if one.table not in UNAUDITED]
 
     def _entry(self, change: Change) -> AuditEntry:
         actor = self.actor

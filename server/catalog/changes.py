@@ -1,7 +1,7 @@
 """What a transaction changes, row by row: noted at each flush, told as values before and after."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -62,6 +62,19 @@ def note(session: Session) -> None:
         if known.action == CREATED:
             del notes[id(row)]
         known.action = DELETED
+
+
+def kept(notes: Notes) -> Notes:
+    """As they are now, whatever is noted from here on."""
+    return {key: replace(each, before=dict(each.before)) for key, each in notes.items()}
+
+
+def unread(notes: Notes) -> Iterator[tuple[Any, Set[str]]]:
+    """Rows whose values SQLAlchemy has let go, as those of a part that failed, with the columns' names."""
+    for each in notes.values():
+        state = inspect(each.row)
+        if state.persistent and state.expired_attributes:
+            yield each.row, state.expired_attributes
 
 
 def note_added(session: Session, row: Any) -> None:

@@ -103,7 +103,7 @@ class Transaction(AsyncSession):
     async def part(self) -> AsyncIterator[Self]:
         """A part that may fail by itself: then nothing of it stays, and nothing follows it."""
         callbacks, written, noted = len(self._callbacks()), flushing.count(self), self.info.get(changes.NOTED)
-        before = dict(noted or {})
+        before = changes.kept(noted or {})
         try:
             async with self.begin_nested():
                 _ = await self.connection()  # where it begins, which prepared statements do not ask for

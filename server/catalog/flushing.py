@@ -114,7 +114,7 @@ def take_back(transaction: "Transaction", count: int) -> None:
     settled = _settled(transaction)
     for row, added in settled[count:]:
         if added and row in transaction:
-            transaction.expunge(row)
+            make_transient(row)  # it can be added again
         elif row in transaction:
             transaction.expire(row)
     del settled[count:]

@@ -1,5 +1,7 @@
 """Entries commit with the fact, or not at all, on both databases."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from sqlalchemy import select
 
@@ -7,7 +9,7 @@ from server.catalog import videos
 from server.catalog.access_models import AuditEntry
 from server.catalog.audit import Actor, audited
 from server.catalog.changes import MASK
-from server.catalog.database import Database
+from server.catalog.database import Database, Transaction
 from server.catalog.models import DEFAULT_PROJECT, LiveStream, UploadToken, Video
 from server.catalog.undertakings import undertaking
 
@@ -69,6 +71,33 @@ async def test_what_ends_as_it_was_is_no_change(database: Database) -> None:
         await transaction.delete(fleeting)
 
     assert await entries(database) == []
+
+
+async def change(transaction: Transaction, row: Video) -> None:
+    row.title, row.description = "c", "c"
+    await transaction.flush()
+
+
+@pytest.mark.parametrize("work", [change, videos.remove])
+async def test_what_a_part_did_that_failed_is_not_told_of_a_row_that_was_changed_before_it(
+    database: Database, work: Callable[[Transaction, Video], Awaitable[None]]
+) -> None:
+    made = await add(database)
+
+    async def fail() -> None:
+        async with database.write() as transaction:
+            await work(transaction, await transaction.get_one(Video, made.id))
+            raise ValueError("stop")
+
+    async with audited(ACTOR), undertaking(together=True):
+        async with database.write() as transaction:
+            (await transaction.get_one(Video, made.id)).title = "b"
+        with pytest.raises(ValueError, match="stop"):
+            await fail()
+
+    (entry,) = await entries(database)
+    assert (entry.action, entry.object_id) == ("changed", made.id)
+    assert (entry.before, entry.after) == ({"title": "a"}, {"title": "b"})
 
 
 async def test_secrets_are_masked(database: Database) -> None:

@@ -254,9 +254,10 @@ async def test_what_a_part_wrote_goes_with_it(
         await transaction.refresh(row)
         assert row.name == "A"
         row.theme = {"a": 1}
+        transaction.add(other)
     async with database.read() as transaction:
-        found = list(await transaction.scalars(select(Player)))
-    assert [(each.name, each.theme) for each in found] == [("A", {"a": 1})]
+        found = list(await transaction.scalars(select(Player).order_by(Player.name)))
+    assert [(each.name, each.theme) for each in found] == [("A", {"a": 1}), ("C", {})]
 
 
 async def test_several_classes_and_keys_that_are_more_than_an_id_are_written_too(database: Database) -> None:
