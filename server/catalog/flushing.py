@@ -141,7 +141,8 @@ class _Adding:
     async def add(self, transaction: "Transaction", direct: "Direct", row: Any) -> None:
         """The row has its defaults and its key then."""
         inside = vars(row)
-        values = {key: inside[key] if key in inside else _made(default) for key, default in self._defaults.items()}
+        values = {key: inside.get(key) for key in self._defaults}
+        values |= {key: _made(default) for key, default in self._defaults.items() if values[key] is None}
         done = await direct.run(transaction, *self._text.given(values))
         inside.update(values)
         if self._counter is not None:

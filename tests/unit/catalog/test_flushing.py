@@ -66,6 +66,7 @@ ROWS: list[Callable[[], Any]] = [
     lambda: Player(**OWN, name="A", theme={"a": [1.5]}, created_at=MOMENT, updated_at=MOMENT),
     lambda: UploadToken(**OWN, ttl_s=5, expires_at=MOMENT + timedelta(seconds=5), created_at=MOMENT),
     lambda: LiveStream(**OWN, name="A", stream_key="a", created_at=MOMENT, updated_at=MOMENT),
+    lambda: LiveStream(**OWN, name="A", stream_key="a", renditions=None, created_at=MOMENT, updated_at=MOMENT),
 ]  # fmt: skip
 
 
