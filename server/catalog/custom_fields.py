@@ -93,7 +93,8 @@ async def change(transaction: Transaction, field: CustomField, columns: Mapping[
 
 
 async def remove(transaction: Transaction, field: CustomField) -> None:
-    """With its values. Marks of them stay behind, which nobody asks for any more."""
+    """With its values. Marks of them stay behind, which nobody asks for any more, and words, which searches still find:
+    to tell them from a video's others takes longer than those who want to write may wait."""
     having = select(CustomValue.video_id).where(CustomValue.field_id == field.id)
     rest = dialects.without_key(transaction.get_bind().dialect.name, Video.custom, field.name)
     values = {"custom": rest, "updated_at": Video.updated_at}

@@ -123,7 +123,7 @@ async def change(call: Call, custom_field_id: str, body: CustomFieldChanges) -> 
 
 @operations.delete("/custom-fields/{customFieldId}", "Delete a custom field", scope="custom-fields:write", status=204)
 async def delete(call: Call, custom_field_id: str) -> None:
-    """With what videos have of it."""
+    """With what videos have of it. Words of its values still find a video until that is changed."""
     async with call.services.database.write() as transaction:
         await custom_fields.remove(transaction, await _find(transaction, call, custom_field_id))
 
