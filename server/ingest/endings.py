@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from server import log
+from server import clock, log
 from server.catalog import faults
 from server.errors import Problem
 from server.ingest import intervals
 from server.ingest.on_air import OnAir
 from server.ingest.registry import Registry
-from server.ingest.states import States
+from server.ingest.states import NotYet, States
 from server.storage.segments import SegmentStore
 
 LINGER_S = 60.0  # an ended playlist keeps EXT-X-ENDLIST this long, then the manifest answers 202 again
 FLUSH_TIMEOUT_S = 10.0  # waiting for the disk at the end of a broadcast
 RETRY_S = 5.0  # an end that the catalogue or the disk refused is stated again after this
+
+NOT_STATED = "the end can't be stated yet"
 
 Over = Callable[[OnAir], Awaitable[None]]  # no media follows: waited for before the stream's readers are told
 
@@ -82,7 +84,10 @@ class Endings:
         try:
             await self._finish(on_air)
         except Exception as error:
-            faults.tell(_log, "the end can't be stated yet", error, broadcast=on_air.broadcast_id)
+            if isinstance(error, NotYet):
+                _log.warning(NOT_STATED, broadcast=on_air.broadcast_id, reason=str(error))
+            else:
+                faults.tell(_log, NOT_STATED, error, broadcast=on_air.broadcast_id)
             if not self._registry.closing:
                 loop = asyncio.get_running_loop()
                 on_air.rearm(loop.call_later(RETRY_S, lambda: self.soon(on_air, on_air.due or reason)))
@@ -108,7 +113,7 @@ class Endings:
 
     async def _close(self, on_air: OnAir, reason: str) -> None:
         publishers, on_air.publisher, on_air.standby = on_air.publishers, None, None
-        on_air.state = "ended"
+        on_air.state, on_air.over_at = "ended", clock.now()
         for publisher in publishers:
             publisher.connection.close(reason)
         try:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from server import clock
@@ -89,6 +90,7 @@ class OnAir(Stage):
     renditions: Any = "passthrough"  # as the live stream had them when it began
     given_up: Set[str] = frozenset()  # of those, by whoever makes them; it grows
     due: str | None = None  # why it is to end: decided, so that no publisher can go on with it
+    over_at: datetime | None = None  # since when no media follows
     stated: bool = False  # the end is in the catalogue
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)  # its states, one after the other
     kept: bool = False  # a video has its segments

@@ -31,6 +31,10 @@ _Change = Callable[..., Awaitable[None]]  # of (transaction, broadcast, live str
 _log = log.get("live")
 
 
+class NotYet(Exception):
+    """What was before it is not written, as the database is away."""
+
+
 class States:
     """Who calls in order is written in order. A broadcast whose rows were deleted has no states."""
 
@@ -75,9 +79,12 @@ class States:
 
     async def ended(self, on_air: OnAir, reason: str) -> None:
         """The end and, in the same transaction, the recording; `on_air.kept` says whether there is one. It is not
-        waited for a database that is away."""
-        async with asyncio.timeout(TURN_S):
-            await on_air.writing.acquire()
+        waited for a database that is away. Raises NotYet."""
+        try:
+            async with asyncio.timeout(TURN_S):
+                await on_air.writing.acquire()
+        except TimeoutError:
+            raise NotYet("what was before it waits for the database") from None
         try:
             await self._write(on_air, self._ended, on_air, reason)
         finally:
@@ -86,7 +93,7 @@ class States:
     async def _ended(
         self, transaction: Transaction, broadcast: Broadcast, live: LiveStream, on_air: OnAir, reason: str
     ) -> None:
-        broadcast.ended_at, broadcast.end_reason = clock.now(), reason
+        broadcast.ended_at, broadcast.end_reason = on_air.over_at or clock.now(), reason
         broadcast.incomplete = on_air.packager.incomplete
         await broadcasts.move(transaction, broadcast, "ended", reason=reason)
         await _told(transaction, broadcast, live, "ended", reason=reason)

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from server import clock
 from server.catalog.models import DEFAULT_PROJECT, Broadcast, Video
 from server.errors import Problem
-from server.ingest import endings
+from server.ingest import endings, states
 from server.ingest.beginnings import target_duration_s
 from server.ingest.on_air import OnAir, Refused
 from server.ingest.restart import NOT_BACK
@@ -359,13 +360,32 @@ async def test_nobody_comes_in_and_nothing_completes_before_the_end_is_written(s
 
     with pytest.raises(Problem, match="unavailable"):
         await studio.broadcasts.complete(live)
+    since = clock.now()
     with pytest.raises(Refused, match="can't be ended yet"):
         await studio.publish()
     assert studio.showing(live).timer is not None  # tried again by itself
 
     second = await studio.publish()
     assert await studio.over(publisher.broadcast_id)
+    row = await studio.row(publisher.broadcast_id)
+    assert row
+    assert row.ended_at
+    assert row.ended_at <= since
     assert second.broadcast_id != publisher.broadcast_id
+
+
+async def test_an_end_that_waits_for_what_was_before_it_is_no_error(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "TURN_S", 0.01)
+    live, _ = await studio.on_air()
+
+    with capture_logs() as lines:
+        async with studio.showing(live).writing:
+            with pytest.raises(Problem, match="unavailable"):
+                await studio.broadcasts.complete(live)
+
+    assert [line["log_level"] for line in lines if line["event"] == endings.NOT_STATED] == ["warning"]
 
 
 async def test_a_disk_that_does_not_answer_does_not_cost_the_recording(

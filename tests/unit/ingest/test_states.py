@@ -14,7 +14,7 @@ from server.catalog.database import Transaction
 from server.catalog.models import DEFAULT_PROJECT
 from server.ingest import states as module
 from server.ingest.on_air import OnAir
-from server.ingest.states import States
+from server.ingest.states import NotYet, States
 from tests.unit.ingest.conftest import Studio
 
 AWAY = OperationalError("CONNECT", None, ConnectionRefusedError(111, "Connection refused"))
@@ -131,7 +131,7 @@ async def test_an_end_is_not_written_before_what_was_before_it(
     monkeypatch.setattr(module, "TURN_S", 0.01)
 
     async with showing.writing:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(NotYet):
             await states.ended(showing, "bye")
 
     await states.ended(showing, "bye")
