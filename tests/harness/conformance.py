@@ -73,7 +73,7 @@ def collect_tracks(server: Server, playlist: str, name: str, collected: Collecte
             generation, data = generation + 1, server.get(urljoin(playlist, line.split('"')[1])).body
         elif line.endswith(".m4s") and not line.startswith("#"):
             segment = server.get(urljoin(playlist, line))
-            assert segment.status == 200
+            assert segment.status == 200, (segment.status, segment.body[:500], urljoin(playlist, line))
             data += segment.body
             collected.keep(f"{name}-{generation}.mp4", data)
 
