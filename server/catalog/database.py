@@ -102,12 +102,14 @@ class Transaction(AsyncSession):
     @asynccontextmanager
     async def part(self) -> AsyncIterator[Self]:
         """A part that may fail by itself: then nothing of it stays, and nothing follows it."""
+        await self.flush()  # what is not of the part stays
         callbacks, written, noted = len(self._callbacks()), flushing.count(self), self.info.get(changes.NOTED)
         before = changes.kept(noted or {})
         try:
             async with self.begin_nested():
                 _ = await self.connection()  # where it begins, which prepared statements do not ask for
                 yield self
+                await self.flush()
         except BaseException:
             del self._callbacks()[callbacks:]
             flushing.take_back(self, written)

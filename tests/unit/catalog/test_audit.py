@@ -100,6 +100,22 @@ async def test_what_a_part_did_that_failed_is_not_told_of_a_row_that_was_changed
     assert (entry.before, entry.after) == ({"title": "a"}, {"title": "b"})
 
 
+async def test_what_was_changed_before_a_part_that_failed_is_told(database: Database) -> None:
+    made = await add(database)
+
+    async def fail(transaction: Transaction) -> None:
+        async with transaction.part():
+            raise ValueError("stop")
+
+    async with audited(ACTOR), database.write() as transaction:
+        (await transaction.get_one(Video, made.id)).title = "b"
+        with pytest.raises(ValueError, match="stop"):
+            await fail(transaction)
+
+    (entry,) = await entries(database)
+    assert (entry.before, entry.after) == ({"title": "a"}, {"title": "b"})
+
+
 async def test_secrets_are_masked(database: Database) -> None:
     async with audited(ACTOR), database.write() as transaction:
         token = UploadToken(project_id=DEFAULT_PROJECT)
