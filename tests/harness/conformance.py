@@ -66,16 +66,19 @@ def collect_playlists(server: Server, manifest: str, name: str, collected: Colle
 
 
 def collect_tracks(server: Server, playlist: str, name: str, collected: Collected) -> None:
-    """Keeps each generation of a rendition: its init segment and the segments after it."""
-    generation, data = -1, b""
+    """Keeps each generation of a rendition: its init segment and the segments after it, but for gaps."""
+    generation, data, gap = -1, b"", False
     for line in fetch(server, playlist).splitlines():
+        gap = gap or line == "#EXT-X-GAP"
         if line.startswith("#EXT-X-MAP"):
             generation, data = generation + 1, server.get(urljoin(playlist, line.split('"')[1])).body
         elif line.endswith(".m4s") and not line.startswith("#"):
             segment = server.get(urljoin(playlist, line))
-            assert segment.status == 200, (segment.status, segment.body[:500], urljoin(playlist, line))
-            data += segment.body
-            collected.keep(f"{name}-{generation}.mp4", data)
+            assert segment.status == (404 if gap else 200), f"{line}: {segment.text}"
+            if not gap:
+                data += segment.body
+                collected.keep(f"{name}-{generation}.mp4", data)
+            gap = False
 
 
 def packed_anew(track: Path, into: Path) -> str:
