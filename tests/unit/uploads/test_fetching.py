@@ -1,6 +1,7 @@
 """Files fetched by URL from a server on loopback, as well and as badly as servers are."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import SimpleNamespace
@@ -270,12 +271,11 @@ async def test_waits_grow_and_a_server_may_ask_for_its_own(fetcher: Fetcher, ori
 
 
 async def test_a_silent_source_is_tried_again(fetcher: Fetcher, origin: Origin) -> None:
-    stuck = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stuck = threading.Event()
 
     def wait(sent: int) -> None:
         if sent and len(origin.requests) == 1:
-            asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(30)
+            stuck.wait(30)
 
     origin.on_chunk = wait
     video = await fetcher.fetched(origin.url)
@@ -285,9 +285,8 @@ async def test_a_silent_source_is_tried_again(fetcher: Fetcher, origin: Origin) 
 
 async def test_a_source_that_never_ends_is_ended(make: Make, origin: Origin) -> None:
     fetcher = make(timeout_s=0.3)
-    stuck = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    origin.on_chunk = lambda sent: asyncio.run_coroutine_threadsafe(stuck.wait(), loop).result(30) if sent else None
+    stuck = threading.Event()
+    origin.on_chunk = lambda sent: stuck.wait(30) if sent else None
     video = await fetcher.fetched(origin.url)
     stuck.set()
     assert video.error is not None
