@@ -173,8 +173,7 @@ class Lengthening:
         video = await videos.find(transaction, version.version_of or "") if version is not None else None
         if version is None or video is None or version.deletes_at is not None or version.state != "done":
             return None
-        was_shown = version.id in (video.material, *(each["material"] for each in video.previous or ()))
-        return None if was_shown else (version, video)
+        return None if versions.was_shown(video, version.id) else (version, video)
 
     async def _make(self, made: dict[Key, Made], version: Video, video: Video, keys: Sequence[Key]) -> None:
         """What there is not yet."""

@@ -144,18 +144,20 @@ def _shown(path: Path, shown: Shown) -> bytes:
 def write(path: Path, text: str) -> int:
     """How many bytes. Blocks."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    return _replace(path, text.encode())
+
+
+def _replace(path: Path, data: bytes) -> int:
+    """How many bytes. Those that were there may be linked elsewhere (vod.carrying), and stay what they are."""
     temporary = path.with_suffix(".new")
-    size = temporary.write_bytes(text.encode())
+    size = temporary.write_bytes(data)
     temporary.replace(path)
     return size
 
 
 def _empty(path: Path) -> None:
-    """The bytes themselves may be linked elsewhere (vod.carrying)."""
-    temporary = path.with_suffix(".new")
     with contextlib.suppress(OSError):
-        temporary.write_bytes(b"")
-        temporary.replace(path)
+        _replace(path, b"")
 
 
 def _discard(path: Path) -> None:

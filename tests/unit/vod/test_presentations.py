@@ -311,14 +311,22 @@ async def test_one_that_grows_is_read_again_once_its_video_changed(
     assert await presentations.get(Stored("vi2"), 1, "upload") is kept["vi2"]
 
 
+async def changed_while_read(
+    presentations: Presentations, loader: FakeLoader
+) -> tuple[Stored, "asyncio.Future[Presentation]"]:
+    """One that grows, whose reading goes on with `loader.go`."""
+    loader.go.clear()
+    stored = Stored("vi1", settled=False)
+    reading = asyncio.ensure_future(presentations.get(stored, 1, "upload"))
+    await asyncio.sleep(0)
+    presentations.outdated({"vi1"})
+    return stored, reading
+
+
 async def test_one_that_changes_while_it_is_read_is_read_again(
     presentations: Presentations, loader: FakeLoader
 ) -> None:
-    loader.go.clear()
-    stored = Stored("vi1", settled=False)
-    before = asyncio.ensure_future(presentations.get(stored, 1, "upload"))
-    await asyncio.sleep(0)
-    presentations.outdated({"vi1"})
+    stored, before = await changed_while_read(presentations, loader)
     after = asyncio.ensure_future(presentations.get(stored, 1, "upload"))
     await asyncio.sleep(0)
     loader.go.set()
@@ -332,11 +340,7 @@ async def test_one_that_changes_while_it_is_read_is_read_again(
 async def test_one_that_changed_while_it_was_read_is_not_taken_for_fresh(
     presentations: Presentations, loader: FakeLoader
 ) -> None:
-    loader.go.clear()
-    stored = Stored("vi1", settled=False)
-    before = asyncio.ensure_future(presentations.get(stored, 1, "upload"))
-    await asyncio.sleep(0)
-    presentations.outdated({"vi1"})
+    stored, before = await changed_while_read(presentations, loader)
     loader.go.set()
     old = await before
 
